@@ -1,0 +1,267 @@
+"""Settings and folders: a TOML file, the environment, and what the command line says.
+
+Folders follow the XDG rules (platformdirs). State is kept per host, because $HOME is often one
+NFS folder for many hosts. `FLOWTUI_HOME` puts everything below one folder: the demo and the tests
+use it to touch nothing of the user's.
+
+    config    $XDG_CONFIG_HOME/flowtui/settings.toml, credentials.json
+    state     $XDG_STATE_HOME/flowtui/<hostname>/  queue.db, engine.log, engine.lock
+    runtime   $XDG_RUNTIME_DIR/flowtui, else a 0700 folder under /tmp: engine.sock
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import tempfile
+import tomllib
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+DEFAULT_SERVER = "https://api.flow.bio"
+"""The guide's service."""
+
+OTHER_SERVER = "https://app.flow.bio/api"
+"""What the official client uses; tried where no server was named and the default is not Flow."""
+
+
+class ConfigError(Exception):
+    """A settings file or variable that cannot be used; the message names it and says why."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user may set, in `settings.toml` under the same names.
+
+    Attributes:
+        server: base URL of the service, or None where the user named none.
+        found_server: the base that answered where the default did not (written by flowtui).
+        download_dir: where downloads go unless `--to` says otherwise; None for `./downloads`.
+        jobs: files at a time (the guide: 4).
+        connections: connections per file at most; 0 lets the engine choose.
+        limit_rate: bytes a second of all transfers together; 0 for no limit.
+        bulk_above: from how many files on a bulk job is proposed (the guide: 100).
+        check_containers: try the checksums inside .gz/.bam/.zip where the server gives no md5.
+        connect_timeout, read_timeout: seconds.
+        ca_file: a PEM file of further certificate authorities, or None.
+        usernames: server → user name of the last sign-in.
+    """
+
+    server: str | None = None
+    found_server: str | None = None
+    download_dir: str | None = None
+    jobs: int = 4
+    connections: int = 0
+    limit_rate: int = 0
+    bulk_above: int = 100
+    check_containers: bool = True
+    connect_timeout: float = 10.0
+    read_timeout: float = 30.0
+    ca_file: str | None = None
+    usernames: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def base_url(self) -> str:
+        """The service to talk to."""
+        return self.server or self.found_server or DEFAULT_SERVER
+
+    def target(self, to: str | None = None) -> Path:
+        """The absolute target folder: `to`, else `download_dir`, else ./downloads."""
+        return Path(to or self.download_dir or "downloads").expanduser().absolute()
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where flowtui keeps its own things. Nothing is created by asking."""
+
+    config: Path
+    state: Path
+    runtime: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """The user's settings."""
+        return self.config / "settings.toml"
+
+    @property
+    def credentials_file(self) -> Path:
+        """Tokens of users who chose a file (mode 0600)."""
+        return self.config / "credentials.json"
+
+    @property
+    def database(self) -> Path:
+        """The engine's queue."""
+        return self.state / "queue.db"
+
+    @property
+    def engine_log(self) -> Path:
+        """What the background engine has to say."""
+        return self.state / "engine.log"
+
+    @property
+    def engine_lock(self) -> Path:
+        """Held by the one background engine of this user and host."""
+        return self.state / "engine.lock"
+
+    @property
+    def socket(self) -> Path:
+        """Where the background engine listens."""
+        return self.runtime / "engine.sock"
+
+
+def host_name() -> str:
+    """This host's name, fit for a folder name."""
+    name = socket.gethostname() or "localhost"
+    return "".join(c if c.isalnum() or c in ".-_" else "-" for c in name).strip(".") or "localhost"
+
+
+def folders() -> Folders:
+    """The folders in force, from the environment as it is now."""
+    home = os.environ.get("FLOWTUI_HOME")
+    if home:
+        base = Path(home).absolute()
+        state = base / "state" / host_name()
+        return Folders(config=base / "config", state=state, runtime=_runtime(str(base)))
+    import platformdirs
+
+    return Folders(
+        config=Path(platformdirs.user_config_dir("flowtui", appauthor=False)),
+        state=Path(platformdirs.user_state_dir("flowtui", appauthor=False)) / host_name(),
+        runtime=_runtime(None),
+    )
+
+
+def _runtime(home: str | None) -> Path:
+    """The folder of the socket; short, because a Unix socket's path has some 100 bytes at most."""
+    import hashlib
+
+    part = "flowtui"
+    if home:
+        part += "-" + hashlib.sha256(home.encode()).hexdigest()[:12]
+    given = os.environ.get("XDG_RUNTIME_DIR")
+    if given and Path(given).is_dir() and os.access(given, os.W_OK) and len(given) < 60:
+        return Path(given) / part
+    return Path(tempfile.gettempdir()) / f"{part}-{os.getuid()}"
+
+
+def private_folder(path: Path) -> Path:
+    """Make `path` a folder that only this user can enter, and return it.
+
+    Raises ConfigError where somebody else's folder (or a link) stands there.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        raise ConfigError(f"{path} is not a folder of yours; remove it or set FLOWTUI_HOME")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        path.chmod(0o700)
+    return path
+
+
+def load_settings(where: Folders | None = None) -> Settings:
+    """The settings of the file, with `FLOW_API_URL` over it.
+
+    Raises ConfigError for a file that cannot be read or has a wrong value; unknown keys are
+    passed over, so that an older flowtui reads a newer one's file.
+    """
+    file = (where or folders()).settings_file
+    given: dict[str, Any] = {}
+    try:
+        given = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        pass
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file}: {error}; correct the file or move it away") from error
+    settings = Settings(**_checked(given, file))
+    url = os.environ.get("FLOW_API_URL")
+    return replace(settings, server=check_server(url)) if url else settings
+
+
+def save_settings(changes: dict[str, Any], where: Folders | None = None) -> None:
+    """Write these values into the settings file, what else it holds kept. None removes a key."""
+    import tomli_w
+
+    file = (where or folders()).settings_file
+    given: dict[str, Any] = {}
+    if file.exists():
+        given = tomllib.loads(file.read_text(encoding="utf-8"))
+    given.update(changes)
+    given = {key: value for key, value in given.items() if value is not None}
+    private_folder(file.parent)
+    write_private(file, tomli_w.dumps(given))
+
+
+def write_private(file: Path, text: str) -> None:
+    """Put `text` into `file` at once, mode 0600 from the first byte on."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _checked(given: dict[str, Any], file: Path) -> dict[str, Any]:
+    """The known keys of a settings file, each of the right kind."""
+    blank = Settings()
+    checked: dict[str, Any] = {}
+    for one in fields(Settings):
+        if one.name not in given:
+            continue
+        value, default = given[one.name], getattr(blank, one.name)
+        if one.name == "limit_rate" and isinstance(value, str):
+            value = parse_rate(value)
+        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        kind = str if default is None else type(default)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise ConfigError(f"{file}: {one.name} should be a {kind.__name__}, not {value!r}")
+        if isinstance(value, int | float) and value < 0:
+            raise ConfigError(f"{file}: {one.name} cannot be negative")
+        if one.name in ("server", "found_server"):
+            value = check_server(value)
+        if one.name == "jobs" and not 1 <= value <= 64:
+            raise ConfigError(f"{file}: jobs should be from 1 to 64")
+        checked[one.name] = value
+    return checked
+
+
+def check_server(url: str) -> str:
+    """A base URL without trailing slash. Raises ConfigError for what is not http(s)."""
+    from urllib.parse import urlsplit
+
+    text = url.strip().rstrip("/")
+    try:
+        parts = urlsplit(text)
+        port_ok = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_ok = urlsplit(""), False
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_ok:
+        raise ConfigError(f"{url!r} is no server address; it looks like https://api.flow.bio")
+    if parts.username or parts.password:
+        raise ConfigError("a server address must not contain a user name or password")
+    if parts.query or parts.fragment:
+        raise ConfigError(f"{url!r}: a server address has neither ? nor #")
+    return text
+
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def parse_rate(text: str) -> int:
+    """Bytes a second of `20M`, `500k`, `1.5G`, `0` (no limit). Raises ConfigError."""
+    number = text.strip().upper().removesuffix("/S").removesuffix("B").removesuffix("I")
+    unit = number[-1:] if number[-1:] in "KMG" else ""
+    try:
+        rate = float(number[: len(number) - len(unit)])
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate < 1e15:
+        raise ConfigError(f"{text!r} is no rate; write for example 20M, 500k or 0 for no limit")
+    return int(rate * _UNITS[unit])

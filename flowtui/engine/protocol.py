@@ -1,0 +1,287 @@
+"""What the engine and its clients say to each other, all of it.
+
+One JSON object a line, UTF-8, over a Unix socket, both ways.
+
+    client → engine   {"id": 7, "do": "pause", "ids": [1, 2]}
+    engine → client   {"id": 7, "ok": true, "result": {…}}
+                      {"id": 7, "ok": false, "error": {"code": "…", "message": "…"}}
+    engine → client   {"event": "changes", …}            after `subscribe`
+
+The first request is `hello`. After `subscribe` come the events: `transfers` (the whole queue, in
+pieces of at most SNAPSHOT_PIECE rows, `last` true on the final piece, with `reset` true on the
+first), then `changes` at most ten times a second, with only the rows that changed.
+
+Requests (`do`), their fields → the result:
+
+    hello      version, protocol → version, protocol, pid, host
+    add        batch (a `Batch`) → batch_id, ids, added, known, bulk_id
+    pause      ids | null for all → count
+    resume     ids | null for all → count
+    cancel     ids | null for all → count
+    retry      ids | null for all → count
+    forget     ids | null for all ended → count          ended rows leave the list
+    bulk       bulk_ids, action: cancel|retry|forget → count
+    subscribe  → (events follow)
+    status     rows: bool → summary, and transfers and bulk_jobs where rows is true
+    space      path → free, promised                     bytes; the file system of that folder
+    sign_in    server, username, token, refresh_token → count of transfers that go on
+    settings   jobs, connections, limit_rate (each may be absent) → the settings in force
+    stop       pause: bool → (the engine ends; with pause, all is paused first)
+
+Ids of transfers and bulk jobs are whole numbers given by the engine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+PROTOCOL = 1
+"""Raised by one when a message changes its meaning; another version's engine is replaced."""
+
+SNAPSHOT_PIECE = 1000
+"""Rows in one `transfers` event."""
+
+MAX_LINE = 64 << 20
+"""Bytes of the longest line that is read; a queue of 100,000 files fits."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What the records here share: they go to JSON and come back, unknown fields passed over."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """The record of these values. Raises TypeError where a needed one is missing."""
+        known = {one.name for one in dataclasses.fields(cls)}
+        return cls(**{key: value for key, value in fields.items() if key in known})
+
+
+@dataclass(frozen=True)
+class WantedFile(Message):
+    """A remote file that someone wants.
+
+    Attributes:
+        key: what it is, the same in every run: `data/789`, `execution/456/results/x.tsv`.
+        filename: as on Flow, for people; untrusted text.
+        url: where its bytes are, relative to the server's base or absolute.
+        folder: names of the folders below the target folder, as on Flow (untrusted); the file's
+            own path inside an execution may add more by slashes in `filename`.
+        size: bytes, or None where the service does not say.
+        md5: 32 hex digits, or None.
+    """
+
+    key: str
+    filename: str
+    url: str
+    folder: tuple[str, ...] = ()
+    size: int | None = None
+    md5: str | None = None
+    data_id: str | None = None
+    sample: str | None = None
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """See `Message.from_json`."""
+        made = super().from_json(fields)
+        return dataclasses.replace(made, folder=tuple(made.folder))
+
+
+@dataclass(frozen=True)
+class Batch(Message):
+    """What one action queues: many files to one folder, one by one or as a bulk job.
+
+    Attributes:
+        server: base URL of the service, as `FlowClient.server`.
+        root: absolute path of the target folder (`--to`).
+        name: what a person calls it: `project RNA-seq of …`, `3 items`.
+        bulk: ask Flow for one archive instead of fetching the files one by one.
+    """
+
+    server: str
+    root: str
+    name: str
+    files: tuple[WantedFile, ...]
+    bulk: bool = False
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """See `Message.from_json`."""
+        files = tuple(WantedFile.from_json(one) for one in fields.get("files", ()))
+        return super().from_json({**fields, "files": files})
+
+
+@dataclass(frozen=True)
+class TransferRow(Message):
+    """A transfer as clients see it.
+
+    Attributes:
+        path: where it goes, relative to `root`, safe to print and to use.
+        state: one of `states.TransferState`.
+        reason: why it is in that state, in words, or empty: `needs 12.4 GB more in /data`.
+        code: a short name of the failure, or empty; `retryable` says whether a retry can help.
+        done: bytes safely here. `size`: bytes in all, or None while nobody knows.
+        rate: bytes a second now, 0 unless active. `eta`: seconds left, or None.
+        resumed_at: bytes that were here when this run of it began.
+        verified_by: `md5`, `size`, `size and gzip check`, … once done; else empty.
+        bulk_id: the bulk job whose archive this is, or None.
+    """
+
+    id: int
+    batch_id: int
+    key: str
+    filename: str
+    root: str
+    path: str
+    state: str
+    reason: str = ""
+    code: str = ""
+    retryable: bool = False
+    size: int | None = None
+    done: int = 0
+    rate: float = 0.0
+    eta: float | None = None
+    resumed_at: int = 0
+    md5: str | None = None
+    verified_by: str = ""
+    sample: str | None = None
+    server: str = ""
+    bulk_id: int | None = None
+    connections: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class BulkRow(Message):
+    """A bulk job as clients see it.
+
+    Attributes:
+        state: one of `states.BulkState`. `reason`: the error, or what it waits for.
+        files: how many files were asked for. `bytes`: the sum of their sizes as far as known.
+        progress: percent that the server tells, 0 to 100, or None.
+        created, expires: Unix seconds; `expires` is None until the archive is ready.
+        job_id: the service's own id, or empty while not created.
+        transfer_id: the transfer that fetches the archive, or None.
+    """
+
+    id: int
+    batch_id: int
+    name: str
+    root: str
+    state: str
+    reason: str = ""
+    code: str = ""
+    files: int = 0
+    bytes: int = 0
+    progress: float | None = None
+    created: float = 0.0
+    expires: float | None = None
+    job_id: str = ""
+    transfer_id: int | None = None
+    server: str = ""
+
+
+@dataclass(frozen=True)
+class Summary(Message):
+    """The queue in one line.
+
+    Attributes:
+        counts: state → number of transfers, only states that occur.
+        done, total: bytes of all transfers that are neither failed nor cancelled, as known.
+        unknown_sizes: how many of those have no known size (so `total` is a lower bound).
+        rate: bytes a second of all together. `eta`: seconds left, or None.
+        free: bytes free on the file system of `root`, the latest batch's target; None if unknown.
+        needs_sign_in: servers for which transfers wait for a sign-in.
+        limit_rate: bytes a second at most, 0 for no limit. `jobs`: files at a time.
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+    done: int = 0
+    total: int = 0
+    unknown_sizes: int = 0
+    rate: float = 0.0
+    eta: float | None = None
+    root: str = ""
+    free: int | None = None
+    needs_sign_in: tuple[str, ...] = ()
+    limit_rate: int = 0
+    jobs: int = 4
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """See `Message.from_json`."""
+        return super().from_json(
+            {**fields, "needs_sign_in": tuple(fields.get("needs_sign_in", ()))}
+        )
+
+
+@dataclass(frozen=True)
+class Changes(Message):
+    """An event: what is new since the last one.
+
+    Attributes:
+        reset: forget all rows first (the first piece of a snapshot).
+        last: this snapshot is whole now (always true on ordinary changes).
+        removed, removed_bulk: ids of rows that are gone.
+    """
+
+    summary: Summary
+    transfers: tuple[TransferRow, ...] = ()
+    bulk_jobs: tuple[BulkRow, ...] = ()
+    removed: tuple[int, ...] = ()
+    removed_bulk: tuple[int, ...] = ()
+    reset: bool = False
+    last: bool = True
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """See `Message.from_json`."""
+        return super().from_json(
+            {
+                **fields,
+                "summary": Summary.from_json(fields["summary"]),
+                "transfers": tuple(TransferRow.from_json(one) for one in fields["transfers"]),
+                "bulk_jobs": tuple(BulkRow.from_json(one) for one in fields["bulk_jobs"]),
+                "removed": tuple(fields["removed"]),
+                "removed_bulk": tuple(fields["removed_bulk"]),
+            }
+        )
+
+
+class ProtocolError(Exception):
+    """A line that is no message of this protocol."""
+
+
+class RequestRefused(Exception):
+    """The engine's answer to a request that it will not do.
+
+    Attributes:
+        code: a short name. `message`: what happened and what to do, for people.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """A message as one line."""
+    return json.dumps(message, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> dict[str, Any]:
+    """The message of a line. Raises ProtocolError."""
+    try:
+        message = json.loads(line)
+    except ValueError as error:
+        raise ProtocolError(f"not a JSON line: {line[:80]!r}") from error
+    if not isinstance(message, dict):
+        raise ProtocolError("a message is a JSON object")
+    return message

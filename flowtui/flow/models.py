@@ -1,0 +1,461 @@
+"""What Flow has, as plain records: projects, samples, data, executions, bulk jobs.
+
+One record serves both dialects of the service. The documented one has integer ids, ISO times,
+`md5`, `download_url`, files inlined in samples and samples in projects; the live one has string
+ids (above 2^53), Unix times, neither md5 nor download_url, and lists of its own for what is below.
+So: ids are opaque strings, times come in three forms, and all but id and name is optional.
+
+Text is kept as the server sent it. It is untrusted: whoever draws it or makes a path of it cleans
+it there.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+def parse_id(value: object) -> str:
+    """An id as an opaque string. Raises ValueError for what cannot be one."""
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise ValueError("an id is a string or a whole number")
+    return str(value)
+
+
+def parse_time(value: object) -> datetime | None:
+    """A time from Unix seconds (int, float) or ISO 8601, in UTC; None for none or nonsense."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC)
+        if isinstance(value, str):
+            parsed = datetime.fromisoformat(value)
+            return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
+
+
+def parse_size(value: object) -> int | None:
+    """A number of bytes, or None where the service gives none (or nonsense)."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and 0 <= value < 1 << 63 else None
+
+
+def parse_md5(value: object) -> str | None:
+    """An md5 as 32 lower-case hex digits; None where it is missing or malformed."""
+    if not isinstance(value, str):
+        return None
+    text = value.strip().lower()
+    return text if len(text) == 32 and all(c in "0123456789abcdef" for c in text) else None
+
+
+def parse_label(value: object) -> str | None:
+    """A label that comes as text or as `{"name": …}`; None where it is empty."""
+    if isinstance(value, dict):
+        value = value.get("name") or value.get("identifier") or value.get("username")
+    if isinstance(value, str) and value:
+        return value
+    return None
+
+
+def parse_count(value: object) -> int | None:
+    """How many there are, or None where the service does not say."""
+    return parse_size(value)
+
+
+Id = Annotated[str, BeforeValidator(parse_id)]
+Time = Annotated[datetime | None, BeforeValidator(parse_time)]
+Size = Annotated[int | None, BeforeValidator(parse_size)]
+Md5 = Annotated[str | None, BeforeValidator(parse_md5)]
+Label = Annotated[str | None, BeforeValidator(parse_label)]
+Count = Annotated[int | None, BeforeValidator(parse_count)]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+
+
+class Record(BaseModel):
+    """What all records share: unknown fields are passed over, and a record never changes."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+def _named(fields: dict[str, Any], key: str) -> None:
+    """Spread `key: {id, name}` (or a bare id) into `key_id` and `key_name`, where not given."""
+    value = fields.get(key)
+    if isinstance(value, dict):
+        if isinstance(value.get("id"), str | int):
+            fields.setdefault(f"{key}_id", value["id"])
+        fields.setdefault(f"{key}_name", value.get("name"))
+    elif isinstance(value, str | int) and not isinstance(value, bool):
+        fields.setdefault(f"{key}_id", value)
+
+
+def _owner(fields: dict[str, Any]) -> None:
+    """Fill `owner_name` from the detail's `owner` or `group_owner`."""
+    if not fields.get("owner_name"):
+        owner = fields.get("owner") or fields.get("group_owner")
+        if isinstance(owner, dict):
+            fields["owner_name"] = owner.get("name") or owner.get("username") or owner.get("slug")
+
+
+def _private(fields: dict[str, Any]) -> None:
+    """The documented dialect says `is_public` where the live one says `private`."""
+    if not isinstance(fields.get("private"), bool):
+        public = fields.get("is_public")
+        fields["private"] = not public if isinstance(public, bool) else None
+
+
+class User(Record):
+    """Who is signed in (`GET /me`)."""
+
+    id: Id
+    username: Text = ""
+    name: Text = ""
+    email: Text = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_wire(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and not fields.get("name"):
+            parts = [fields.get("first_name"), fields.get("last_name")]
+            fields = {**fields, "name": " ".join(p for p in parts if isinstance(p, str) and p)}
+        return fields
+
+
+class Data(Record):
+    """A file on Flow: an uploaded input, or an output of an execution.
+
+    `id` is None for an output that the documented dialect names only by its path below the
+    execution; such a file is had from `/executions/<execution_id>/<filename>`.
+
+    Attributes:
+        size: bytes, or None where the service does not say.
+        md5: 32 lower-case hex digits, or None (the live service gives none).
+        download_url: as the server gave it, absolute or relative to the base; or None.
+        pipeline_name: the pipeline that made it; None for an uploaded input.
+        process_name: the process of the execution that made it.
+    """
+
+    id: Id | None = None
+    filename: str
+    size: Size = None
+    md5: Md5 = None
+    filetype: Text = ""
+    created: Time = None
+    download_url: str | None = None
+    private: bool | None = None
+    is_directory: bool = False
+    is_removed: bool = False
+    owner_name: Label = None
+    sample_id: Id | None = None
+    sample_name: Label = None
+    project_id: Id | None = None
+    project_name: Label = None
+    execution_id: Id | None = None
+    pipeline_name: Label = None
+    process_name: Label = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_wire(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict):
+            return fields
+        fields = dict(fields)
+        for key in ("sample", "project"):
+            _named(fields, key)
+        execution = fields.get("execution")
+        if isinstance(execution, dict):
+            fields.setdefault("execution_id", execution.get("id"))
+            fields.setdefault("pipeline_name", execution.get("pipeline_name"))
+            fields.setdefault("process_name", execution.get("process_name"))
+        fields.setdefault("process_name", fields.get("process_execution_name"))
+        if "is_removed" not in fields and isinstance(fields.get("isRemoved"), bool):
+            fields["is_removed"] = fields["isRemoved"]
+        for flag in ("is_directory", "is_removed"):
+            if not isinstance(fields.get(flag), bool):
+                fields[flag] = False
+        if not isinstance(fields.get("download_url"), str) or not fields["download_url"]:
+            fields["download_url"] = None
+        for key in ("sample_id", "project_id", "execution_id"):
+            if fields.get(key) in (None, ""):
+                fields[key] = None
+        _owner(fields)
+        _private(fields)
+        return fields
+
+
+class Sample(Record):
+    """A sample and its metadata.
+
+    Attributes:
+        metadata: attribute name → value, as text.
+        data: the files inlined in the answer (`data`, else those of `filesets`), or None where
+            the answer had none; `FlowClient.sample_data` gives them in either dialect.
+    """
+
+    id: Id
+    name: Text = ""
+    created: Time = None
+    sample_type: Label = None
+    organism: Label = None
+    owner_name: Label = None
+    project_id: Id | None = None
+    project_name: Label = None
+    private: bool | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
+    data: tuple[Data, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_wire(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict):
+            return fields
+        fields = dict(fields)
+        _named(fields, "project")
+        _owner(fields)
+        _private(fields)
+        fields["metadata"] = _metadata(fields.get("metadata"))
+        if not isinstance(fields.get("data"), list):
+            sets = fields.get("filesets")
+            files = [
+                item
+                for one in (sets if isinstance(sets, list) else [])
+                if isinstance(one, dict) and isinstance(one.get("data"), list)
+                for item in one["data"]
+            ]
+            fields["data"] = files or None
+        if isinstance(fields["data"], list):
+            # A list may mix ids with records; only a record names a file.
+            fields["data"] = [
+                item
+                for item in fields["data"]
+                if isinstance(item, dict) and isinstance(item.get("filename"), str)
+            ]
+        return fields
+
+
+def _metadata(value: object) -> dict[str, str]:
+    """Metadata as `attribute name → text` from either dialect's form."""
+    if not isinstance(value, dict):
+        return {}
+    found: dict[str, str] = {}
+    for key, item in value.items():
+        name, text = str(key), item
+        if isinstance(item, dict):
+            name = str(item.get("attribute_name") or key)
+            text = item.get("value")
+        if isinstance(text, list):
+            text = ", ".join(str(part) for part in text)
+        if text not in (None, ""):
+            found[name] = str(text)
+    return found
+
+
+class Project(Record):
+    """A project.
+
+    Attributes:
+        total_size: bytes of all its data, where the service says (the live one does not).
+        samples: those inlined in the answer (documented dialect), else None.
+    """
+
+    id: Id
+    name: Text = ""
+    description: Text = ""
+    created: Time = None
+    private: bool | None = None
+    owner_name: Label = None
+    sample_count: Count = None
+    execution_count: Count = None
+    total_size: Size = None
+    samples: tuple[Sample, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_wire(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict):
+            return fields
+        fields = dict(fields)
+        _owner(fields)
+        _private(fields)
+        if isinstance(fields.get("samples"), list):
+            fields["samples"] = [item for item in fields["samples"] if isinstance(item, dict)]
+        else:
+            fields["samples"] = None
+        return fields
+
+
+class Execution(Record):
+    """A run of a pipeline.
+
+    Attributes:
+        status: the service's own word (`OK`, `ERROR`, `CANCELED`, `RUNNING`, `completed`, or
+            nothing while it has not ended).
+        outputs: its files where the answer had them (a detail), else None (a row of a list).
+            Both `outputs` of the documented dialect and `process_executions[].downstream_data`
+            of the live one end up here, removed files left out.
+    """
+
+    id: Id
+    identifier: Text = ""
+    name: Text = ""
+    pipeline_name: Label = None
+    pipeline_version: Label = None
+    status: Text = ""
+    created: Time = None
+    started: Time = None
+    finished: Time = None
+    sample_id: Id | None = None
+    sample_name: Label = None
+    project_id: Id | None = None
+    project_name: Label = None
+    owner_name: Label = None
+    outputs: tuple[Data, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_wire(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict):
+            return fields
+        fields = dict(fields)
+        pipeline = fields.get("pipeline")
+        if isinstance(pipeline, dict):
+            version = pipeline.get("version")
+            nested = pipeline.get("pipeline")
+            fields.setdefault("pipeline_name", nested if nested else pipeline.get("name"))
+            fields.setdefault("pipeline_version", version)
+        elif isinstance(pipeline, str):
+            fields.setdefault("pipeline_name", pipeline)
+        for key in ("sample", "project"):
+            _named(fields, key)
+        for key in ("sample_id", "project_id"):
+            if fields.get(key) in (None, ""):
+                fields[key] = None
+        _owner(fields)
+        fields["outputs"] = _outputs(fields)
+        return fields
+
+    @property
+    def label(self) -> str:
+        """What a person calls it: its identifier, else its name, else its id."""
+        return self.identifier or self.name or self.id
+
+    @property
+    def is_running(self) -> bool:
+        """Whether more outputs may still come."""
+        return self.status.upper() in {"", "-", "RUNNING", "PENDING", "QUEUED", "PROCESSING"}
+
+
+def _outputs(fields: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The files of an execution's detail, each once, whichever dialect names them."""
+    found: dict[str, dict[str, Any]] = {}
+    known = False
+    processes = fields.get("process_executions")
+    if isinstance(processes, list):
+        known = True
+        for process in processes:
+            if not isinstance(process, dict):
+                continue
+            name = process.get("process_name") or process.get("name")
+            rows = process.get("downstream_data")
+            for row in rows if isinstance(rows, list) else []:
+                if isinstance(row, dict) and isinstance(row.get("filename"), str):
+                    key = f"id {row['id']}" if row.get("id") else f"path {row['filename']}"
+                    found[key] = {**row, "process_name": name, "execution_id": fields.get("id")}
+    listed = fields.get("outputs")
+    if isinstance(listed, list):
+        known = True
+        for row in listed:
+            if isinstance(row, dict) and isinstance(row.get("filename"), str):
+                key = f"id {row['id']}" if row.get("id") else f"path {row['filename']}"
+                # The documented list knows the path below the execution; it wins.
+                found[key] = {**found.get(key, {}), **row, "execution_id": fields.get("id")}
+    if not known:
+        return None
+    return [row for row in found.values() if not (row.get("is_removed") or row.get("isRemoved"))]
+
+
+class BulkJob(Record):
+    """An archive that Flow prepares.
+
+    Attributes:
+        status: `pending`, `processing`, `completed`, `failed` or `expired`; derived from
+            `finished` and `started` where the service gives no status.
+        progress: percent, 0 to 100, or None.
+        download_url: where the archive is, once completed; None means `/downloads/<id>`.
+        expires: when the archive goes (24 hours after it is completed, by the guide).
+    """
+
+    id: Id
+    name: Text = ""
+    status: str = "pending"
+    progress: float | None = None
+    download_url: str | None = None
+    size: Size = None
+    error: Text = ""
+    created: Time = None
+    started: Time = None
+    finished: Time = None
+    expires: Time = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_wire(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict):
+            return fields
+        fields = dict(fields)
+        fields["id"] = fields.get("id") or fields.get("uuid") or fields.get("job_id")
+        fields["expires"] = fields.get("expires") or fields.get("expires_at")
+        fields["status"] = _job_status(fields)
+        progress = fields.get("progress")
+        number = isinstance(progress, int | float) and not isinstance(progress, bool)
+        fields["progress"] = min(100.0, max(0.0, float(progress))) if number else None
+        if not isinstance(fields.get("download_url"), str) or not fields["download_url"]:
+            fields["download_url"] = None
+        return fields
+
+
+_JOB_STATUS = {
+    "pending": "pending",
+    "queued": "pending",
+    "created": "pending",
+    "processing": "processing",
+    "running": "processing",
+    "started": "processing",
+    "completed": "completed",
+    "complete": "completed",
+    "finished": "completed",
+    "ready": "completed",
+    "ok": "completed",
+    "expired": "expired",
+    "failed": "failed",
+    "error": "failed",
+    "cancelled": "failed",
+    "canceled": "failed",
+}
+
+
+def _job_status(fields: dict[str, Any]) -> str:
+    """The job's status in our five words; an unknown word counts as failed, never as done."""
+    status = fields.get("status")
+    if isinstance(status, str) and status:
+        return _JOB_STATUS.get(status.lower(), "failed")
+    if fields.get("error"):
+        return "failed"
+    if fields.get("finished"):
+        return "completed"
+    return "processing" if fields.get("started") else "pending"
