@@ -1,0 +1,312 @@
+"""Where tokens come from and where they are kept.
+
+The guide keeps the access token in the keyring, service `flow-api`, key = the user name, and falls
+back to `FLOW_ACCESS_TOKEN`. The official client reads `FLOW_API_TOKEN` and a token file. Over SSH
+there is often no keyring at all: then a file of mode 0600 does, if the user wants one.
+
+A token is for one server. The guide's keyring key is used for Flow's own hosts; another server's
+tokens are kept under `user@host`, so that none is ever sent to a server it is not for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+SERVICE = "flow-api"
+"""The guide's name of the keyring service."""
+
+FLOW_HOSTS = frozenset({"api.flow.bio", "app.flow.bio"})
+
+KEYRING_SECONDS = 3.0
+"""How long a keyring may take; a locked one over SSH waits for a window that nobody sees."""
+
+T = TypeVar("T")
+
+
+class Source(StrEnum):
+    """Where a credential is from, or is to be kept."""
+
+    KEYRING = "keyring"
+    FILE = "file"
+    ENVIRONMENT = "environment"
+    TOKEN_FILE = "token-file"  # noqa: S105
+    MEMORY = "memory"
+
+
+class KeepError(Exception):
+    """A credential cannot be kept where it was wanted; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Credential:
+    """What proves who the user is. Its tokens are in no repr.
+
+    Attributes:
+        refresh_token: gets new access tokens; None for an API key.
+        detail: which variable or file it is from, for people.
+    """
+
+    token: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    username: str | None = None
+    source: Source = Source.MEMORY
+    detail: str = ""
+
+
+class CredentialStore:
+    """The credentials of one user of this machine. Safe to use from many threads."""
+
+    def __init__(self, config: Path) -> None:
+        """`config` is flowtui's configuration folder; it need not exist yet."""
+        self._file = config / "credentials.json"
+        self._lock = threading.Lock()
+        self._works: bool | None = None
+
+    def find(self, server: str, username: str | None) -> Credential | None:
+        """The first credential there is: keyring (and our file), environment, token file.
+
+        Raises KeepError where a file is there but must not or cannot be read.
+        """
+        return (
+            self._from_keyring(server, username)
+            or self._from_file(server, username)
+            or _from_environment()
+            or _from_token_file()
+        )
+
+    def keep(self, server: str, credential: Credential, where: Source) -> Credential:
+        """Keep a credential in the keyring, in the 0600 file, or in memory only.
+
+        Raises KeepError.
+        """
+        kept = replace(credential, source=where, detail=self._detail(where))
+        name = credential.username
+        if where is Source.KEYRING:
+            if not name:
+                raise KeepError("a keyring entry needs a user name")
+            self._to_keyring(server, name, kept)
+        elif where is Source.FILE:
+            self._change_file(server, kept)
+        elif where is not Source.MEMORY:
+            raise KeepError(f"tokens are not kept in: {where.value}")
+        return kept
+
+    def forget(self, server: str, username: str | None) -> list[str]:
+        """Remove what was stored for this server; what was removed and what remains, in words."""
+        said: list[str] = []
+        if username and self.keyring_works():
+            import keyring.errors
+
+            for key in (_key(server, username), f"{_key(server, username)}#refresh"):
+                try:
+                    _in_time(partial(keyring.delete_password, SERVICE, key))
+                    if not key.endswith("#refresh"):
+                        said.append(f"removed {key} from the keyring")
+                except (keyring.errors.KeyringError, TimeoutError):
+                    continue  # there was none
+        with self._lock:
+            stored = self._read_file()
+            if stored.pop(server, None) is not None:
+                self._write_file(stored)
+                said.append(f"removed the token from {self._file}")
+        for name in ("FLOW_ACCESS_TOKEN", "FLOW_API_TOKEN"):
+            if os.environ.get(name):
+                said.append(f"{name} is still set in the environment; unset it to be signed out")
+        remaining = _token_file()
+        if remaining.is_file():
+            said.append(f"{remaining} is still there; it is not flowtui's to remove")
+        return said
+
+    def update(self, server: str, old: Credential, new: Credential) -> None:
+        """After a refresh: write the new token where the old one is kept.
+
+        Raises KeepError.
+        """
+        if old.source in (Source.KEYRING, Source.FILE):
+            self.keep(server, replace(new, username=new.username or old.username), old.source)
+
+    def keyring_works(self) -> bool:
+        """Whether there is a keyring that keeps passwords; found out once, in limited time."""
+        if self._works is None:
+            self._works = _keyring_works()
+        return self._works
+
+    def _detail(self, where: Source) -> str:
+        return str(self._file) if where is Source.FILE else ""
+
+    def _from_keyring(self, server: str, username: str | None) -> Credential | None:
+        if not username or not self.keyring_works():
+            return None
+        import keyring
+        import keyring.errors
+
+        key = _key(server, username)
+        try:
+            token = _in_time(lambda: keyring.get_password(SERVICE, key))
+            if not token:
+                return None
+            refresh = _in_time(lambda: keyring.get_password(SERVICE, f"{key}#refresh"))
+        except (keyring.errors.KeyringError, TimeoutError):
+            # A keyring that fails now is as good as none; the next place is asked.
+            self._works = False
+            return None
+        return Credential(token, refresh or None, username, Source.KEYRING)
+
+    def _to_keyring(self, server: str, username: str, credential: Credential) -> None:
+        if not self.keyring_works():
+            raise KeepError("no keyring works here; keep the token in a file, or in memory only")
+        import keyring
+        import keyring.errors
+
+        key = _key(server, username)
+        try:
+            _in_time(lambda: keyring.set_password(SERVICE, key, credential.token))
+            if credential.refresh_token:
+                refresh = credential.refresh_token
+                _in_time(lambda: keyring.set_password(SERVICE, f"{key}#refresh", refresh))
+        except (keyring.errors.KeyringError, TimeoutError) as error:
+            raise KeepError(
+                f"the keyring does not take the token ({type(error).__name__}); "
+                "keep it in a file, or in memory only"
+            ) from error
+
+    def _from_file(self, server: str, username: str | None) -> Credential | None:
+        with self._lock:
+            stored = self._read_file().get(server)
+        if not isinstance(stored, dict) or not isinstance(stored.get("token"), str):
+            return None
+        name = stored.get("username")
+        if username and name and name != username:
+            return None
+        refresh = stored.get("refresh_token")
+        return Credential(
+            stored["token"],
+            refresh if isinstance(refresh, str) else None,
+            name if isinstance(name, str) else None,
+            Source.FILE,
+            str(self._file),
+        )
+
+    def _change_file(self, server: str, credential: Credential) -> None:
+        with self._lock:
+            stored = self._read_file()
+            stored[server] = {
+                "username": credential.username,
+                "token": credential.token,
+                "refresh_token": credential.refresh_token,
+            }
+            self._write_file(stored)
+
+    def _read_file(self) -> dict[str, Any]:
+        try:
+            status = self._file.lstat()
+            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
+                raise KeepError(f"{self._file} is not a file of yours; move it away")
+            if stat.S_IMODE(status.st_mode) & 0o077:
+                raise KeepError(f"others may read {self._file}; run: chmod 600 {self._file}")
+            stored = json.loads(self._file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise KeepError(f"cannot read {self._file}: {error}; move it away") from error
+        return stored if isinstance(stored, dict) else {}
+
+    def _write_file(self, stored: dict[str, Any]) -> None:
+        try:
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(dir=self._file.parent, prefix=".credentials.")
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                    json.dump(stored, stream)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                Path(name).replace(self._file)
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    Path(name).unlink()
+                raise
+        except OSError as error:
+            raise KeepError(f"cannot write {self._file}: {error.strerror}") from error
+
+
+def _key(server: str, username: str) -> str:
+    host = urlsplit(server).netloc.rpartition("@")[2].lower()
+    return username if host in FLOW_HOSTS else f"{username}@{host}"
+
+
+def _from_environment() -> Credential | None:
+    for name in ("FLOW_ACCESS_TOKEN", "FLOW_API_TOKEN"):
+        token = os.environ.get(name, "").strip()
+        if token:
+            return Credential(token, source=Source.ENVIRONMENT, detail=name)
+    return None
+
+
+def _token_file() -> Path:
+    """The official client's token file."""
+    given = os.environ.get("FLOW_TOKEN_FILE")
+    return Path(given).expanduser() if given else Path.home() / ".config" / "flow" / "api-token"
+
+
+def _from_token_file() -> Credential | None:
+    path = _token_file()
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeepError(f"cannot read the token file {path}: {error}") from error
+    return Credential(token, source=Source.TOKEN_FILE, detail=str(path)) if token else None
+
+
+def _keyring_works() -> bool:
+    try:
+        import keyring
+        import keyring.backends.fail
+        import keyring.backends.null
+
+        def probe() -> bool:
+            backend = keyring.get_keyring()
+            useless = (keyring.backends.fail.Keyring, keyring.backends.null.Keyring)
+            if isinstance(backend, useless) or backend.priority <= 0:
+                return False
+            keyring.get_password(SERVICE, "flowtui-probe")
+            return True
+
+        return _in_time(probe)
+    except Exception:  # noqa: BLE001
+        # Backends raise whatever their platform raises; each of it means: no keyring here.
+        return False
+
+
+def _in_time(ask: Callable[[], T]) -> T:
+    """What `ask` gives, if it gives it in KEYRING_SECONDS; else TimeoutError."""
+    result: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            result.append(ask())
+        except BaseException as error:  # noqa: BLE001
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="keyring", daemon=True)
+    thread.start()
+    thread.join(KEYRING_SECONDS)
+    if errors:
+        raise errors[0]
+    if not result:
+        raise TimeoutError("the keyring does not answer")
+    return result[0]

@@ -1,0 +1,37 @@
+"""Which server to talk to where the user named none.
+
+The guide says api.flow.bio, the official client uses app.flow.bio/api, and the guide's host has
+been seen to answer 503. A server that the user named is never swapped for another.
+"""
+
+from __future__ import annotations
+
+import httpx
+
+from flowtui.flow.http import make_client
+
+PROBE_SECONDS = 5.0
+
+
+def answers_as_flow(server: str, http: httpx.Client) -> bool:
+    """Whether `GET /me` without a token is answered as Flow does: JSON, 200 or 401."""
+    try:
+        response = http.get(f"{server}/me")
+        body = response.json()
+    except (httpx.HTTPError, ValueError):
+        return False
+    return response.status_code in (200, 401, 403) and isinstance(body, dict)
+
+
+def find_server(default: str, other: str, *, http: httpx.Client | None = None) -> str | None:
+    """`default` if it answers as Flow, else `other` if that does, else None."""
+    own = http is None
+    client = http or make_client(connect_timeout=PROBE_SECONDS, read_timeout=PROBE_SECONDS)
+    try:
+        for server in (default, other):
+            if answers_as_flow(server, client):
+                return server
+        return None
+    finally:
+        if own:
+            client.close()

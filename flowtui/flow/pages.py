@@ -1,0 +1,112 @@
+"""Lists of Flow, fetched page by page as they are looked at.
+
+The live service pages by `page` (from 1) and `count` (at most 100), and answers
+`{"count": total, "page": n, "<resource>": […]}`, newest first, so that items may move between
+pages meanwhile. What it says of itself is not relied on: a list ends at an empty page, when all
+that were counted have come, or at a page that brings nothing new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from flowtui.flow.models import Record
+
+PAGE_SIZE = 100
+"""Items a page; the live service refuses more."""
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Page(Generic[R]):
+    """One page of a list.
+
+    Attributes:
+        items: those that could be read. `number`: from 1. `size`: items of a full page.
+        total: items of all pages together, as the service says, or None.
+        received: how many came, unreadable ones included.
+    """
+
+    items: tuple[R, ...]
+    number: int
+    total: int | None
+    size: int = PAGE_SIZE
+    received: int = 0
+
+
+class Pages(Generic[R]):
+    """A list of records; `page(n)` fetches one page, iterating fetches all, one after the other.
+
+    Both raise FlowError.
+    """
+
+    def __init__(self, fetch: Callable[[int], Page[R]]) -> None:
+        self._fetch = fetch
+
+    def page(self, number: int) -> Page[R]:
+        """Page `number`, from 1."""
+        return self._fetch(number)
+
+    def __iter__(self) -> Iterator[R]:
+        seen: set[object] = set()
+        received = 0
+        number = 1
+        while True:
+            page = self._fetch(number)
+            received += page.received
+            before = len(seen)
+            for item in page.items:
+                key = getattr(item, "id", None) or id(item)
+                if key not in seen:
+                    seen.add(key)
+                    yield item
+            nothing_new = len(seen) == before and bool(page.items)
+            if page.received == 0 or nothing_new:
+                return
+            if page.total is None:
+                if page.received < page.size:
+                    return
+            elif received >= page.total:
+                return
+            number += 1
+
+
+def whole(items: tuple[R, ...]) -> Pages[R]:
+    """A list that came in one piece."""
+    every = Page(items, 1, len(items), max(1, len(items)), len(items))
+    empty: Page[R] = Page((), 2, len(items), max(1, len(items)), 0)
+    return Pages(lambda number: every if number == 1 else empty)
+
+
+def read_page(body: Any, key: str, model: type[R], number: int, size: int) -> Page[R]:
+    """A page from an answer: a bare list, or a list under `key`, `results` or `items`.
+
+    Records that cannot be read are passed over. Raises ValueError where there is no list.
+    """
+    total: int | None = None
+    rows = body
+    if isinstance(body, dict):
+        lists = (body.get(name) for name in (key, "results", "items"))
+        rows = next((one for one in lists if isinstance(one, list)), None)
+        count = body.get("count")
+        if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
+            total = count
+    if not isinstance(rows, list):
+        raise ValueError("no list in the answer")
+    if not isinstance(body, dict):
+        total = len(rows)
+        size = max(size, len(rows), 1)
+        if number > 1:
+            rows = []
+    items = []
+    for row in rows:
+        try:
+            items.append(model.model_validate(row))
+        except ValidationError:
+            continue
+    return Page(tuple(items), number, total, size, len(rows))

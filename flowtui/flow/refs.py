@@ -1,0 +1,88 @@
+"""References: what people type or paste to name something on Flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import unquote, urlsplit
+
+from flowtui.flow.clean import printable
+from flowtui.flow.errors import BadReference
+
+
+class Kind(StrEnum):
+    """What a reference names."""
+
+    PROJECT = "project"
+    SAMPLE = "sample"
+    DATA = "data"
+    EXECUTION = "execution"
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A thing on Flow; `path` names an output inside an execution."""
+
+    kind: Kind
+    id: str
+    path: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}/{self.id}" + (f"/{self.path}" if self.path else "")
+
+
+_WORDS = {
+    "project": Kind.PROJECT,
+    "projects": Kind.PROJECT,
+    "sample": Kind.SAMPLE,
+    "samples": Kind.SAMPLE,
+    "data": Kind.DATA,
+    "execution": Kind.EXECUTION,
+    "executions": Kind.EXECUTION,
+}
+
+_HOW = "write project/12, sample/34, data/789, execution/456 or execution/456/path/of/output"
+
+
+def parse_ref(text: str, server: str) -> Ref:
+    """The reference in `text`: `sample/34`, or a web link of the same server.
+
+    Raises BadReference, with words on how to write one.
+    """
+    given = text.strip()
+    path, link = given, "://" in given
+    if link:
+        path = _path_of_link(given, server)
+    parts = path.strip("/").split("/")
+    kind = _WORDS.get(parts[0].lower())
+    if kind is None or len(parts) < 2 or not parts[1] or parts[1] in (".", ".."):
+        raise BadReference(f"{printable(given)!r} names nothing on Flow; {_HOW}")
+    id_ = unquote(parts[1]) if link else parts[1]
+    rest = "/".join(parts[2:])
+    if not rest:
+        return Ref(kind, id_)
+    if kind is not Kind.EXECUTION:
+        raise BadReference(f"there is nothing below {kind.value}/{printable(id_)}; {_HOW}")
+    return Ref(kind, id_, unquote(rest) if link else rest)
+
+
+def _path_of_link(link: str, server: str) -> str:
+    try:
+        given, ours = urlsplit(link), urlsplit(server)
+        same = _place(given.hostname) == _place(ours.hostname) and given.port == ours.port
+    except ValueError:
+        raise BadReference(f"{printable(link)!r} is no link; {_HOW}") from None
+    if given.scheme not in ("http", "https") or not same:
+        raise BadReference(
+            f"{printable(link)!r} is not on {printable(ours.netloc)}; name its server with --server"
+        )
+    path = given.path
+    base = ours.path.rstrip("/")
+    if base and path.startswith(base + "/"):
+        path = path[len(base) :]
+    return path
+
+
+def _place(host: str | None) -> str:
+    """Flow's own service has two names."""
+    return "flow.bio" if host in ("api.flow.bio", "app.flow.bio") else (host or "")

@@ -1,0 +1,34 @@
+"""A file that can be had from Flow, with all that is needed to get it and to place it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file on Flow that someone may want.
+
+    Attributes:
+        key: what it is, the same in every run: `data/789`, or
+            `execution/456/results/x.tsv` for an output that has no data id.
+        filename: as on Flow (untrusted text); inside an execution it may be a path with slashes.
+        url: where its bytes are, relative to the server's base (`/downloads/789/x.gz`,
+            percent-encoded) or absolute.
+        folder: names of the folders it belongs in, from the top (untrusted text), by the guide's
+            layout: `("samples", "liver 1")`, `("executions", "456")`, `("data",)`, or
+            `("My project", "liver 1")`.
+        size: bytes, or None where the service does not say.
+        md5: 32 lower-case hex digits, or None.
+        data_id: the id that a bulk job takes, or None where there is none.
+        sample: the sample's name, for people.
+    """
+
+    key: str
+    filename: str
+    url: str
+    folder: tuple[str, ...] = ()
+    size: int | None = None
+    md5: str | None = None
+    data_id: str | None = None
+    sample: str | None = None

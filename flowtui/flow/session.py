@@ -1,0 +1,227 @@
+"""The conversation with one Flow server: requests with the token, its refresh, and retries."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import tenacity
+
+from flowtui.flow.answers import error_of, json_of, network_error, retry_after
+from flowtui.flow.credentials import Credential, CredentialStore, KeepError
+from flowtui.flow.errors import FlowError, NotSignedIn, RateLimited, ServiceUnavailable
+
+REFRESH_COOKIE = "flow_refresh_token"
+
+TRIES = 3
+"""How often a request that only reads is sent (the guide's number)."""
+
+LONGEST_WAIT = 20.0
+"""Seconds; a server that asks to wait longer is an error here, told with its number."""
+
+
+class Session:
+    """Sends requests to one server. Safe to use from many threads.
+
+    Attributes:
+        server: the base URL; it may have a path (`https://app.flow.bio/api`).
+    """
+
+    def __init__(
+        self,
+        server: str,
+        credential: Credential | None,
+        store: CredentialStore | None,
+        http: httpx.Client,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.server = server.rstrip("/")
+        self._credential = credential
+        self._store = store
+        self._http = http
+        self._sleep = sleep
+        self._refreshing = threading.Lock()
+
+    @property
+    def credential(self) -> Credential | None:
+        """What is in force now."""
+        return self._credential
+
+    def use(self, credential: Credential | None) -> None:
+        """Use another credential from now on."""
+        self._credential = credential
+
+    def absolute(self, url: str) -> str:
+        """A whole URL. Relative ones are joined as text: the base's path (`/api`) must stay."""
+        if "://" in url.partition("?")[0]:
+            return url
+        return f"{self.server}/{url.lstrip('/')}"
+
+    def is_own(self, url: str) -> bool:
+        """Whether a URL is of the server's own origin: scheme, host and port."""
+        try:
+            ours, theirs = httpx.URL(self.server), httpx.URL(self.absolute(url))
+        except (httpx.InvalidURL, ValueError):
+            return False
+        return (ours.scheme, ours.host, _port(ours)) == (theirs.scheme, theirs.host, _port(theirs))
+
+    def headers_for(self, url: str) -> dict[str, str]:
+        """`Authorization` for the server's own origin, nothing for any other."""
+        credential = self._credential
+        if credential is None or not self.is_own(url):
+            return {}
+        return {"Authorization": f"Bearer {credential.token}"}
+
+    def get(self, path: str, params: dict[str, Any] | None = None) -> Any:
+        """The JSON of a GET, tried again after passing trouble. Raises FlowError."""
+        return json_of(self.get_response(path, params))
+
+    def get_response(self, path: str, params: dict[str, Any] | None = None) -> httpx.Response:
+        """The good answer to a GET, tried again after passing trouble. Raises FlowError."""
+        for attempt in tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_may_pass),
+            stop=tenacity.stop_after_attempt(TRIES),
+            wait=_wait,
+            sleep=self._sleep,
+            reraise=True,
+        ):
+            with attempt:
+                return self._send("GET", path, params=params)
+        raise AssertionError("tenacity ends by return or raise")
+
+    def post(self, path: str, body: Any) -> Any:
+        """The JSON of a POST, sent once. Raises FlowError."""
+        return json_of(self._send("POST", path, body=body))
+
+    def refresh(self, used_token: str | None) -> bool:
+        """See that another token than `used_token` is in force.
+
+        However many threads call, one request is sent; the others wait for what comes of it.
+        First it is looked whether the store has a newer token: another process may have got one.
+        False means that a sign-in is needed. Raises ServiceUnavailable where the server does not
+        answer.
+        """
+        with self._refreshing:
+            current = self._credential
+            if current is not None and current.token != used_token:
+                return True
+            if current is None:
+                return False
+            if self._newer_in_store(current):
+                return True
+            return self._refresh(current)
+
+    def _newer_in_store(self, current: Credential) -> bool:
+        if self._store is None:
+            return False
+        try:
+            stored = self._store.find(self.server, current.username)
+        except KeepError:
+            return False  # then there is nothing newer to be had
+        if stored is None or stored.token == current.token:
+            return False
+        if stored.source is not current.source or stored.username != current.username:
+            return False
+        self._credential = stored
+        return True
+
+    def _refresh(self, current: Credential) -> bool:
+        if current.refresh_token is None:
+            return False
+        # The live service wants the cookie, the documented one the old token: both are sent.
+        headers = {
+            "Authorization": f"Bearer {current.token}",
+            "Cookie": f"{REFRESH_COOKIE}={current.refresh_token}",
+        }
+        try:
+            response = self._http.get(self.absolute("/token"), headers=headers)
+        except httpx.TransportError as error:
+            raise network_error(error, self.server) from error
+        finally:
+            self._http.cookies.clear()
+        if response.status_code >= 500 or response.status_code == 429:
+            raise error_of(response)
+        token, refresh = tokens_of(response)
+        if not response.is_success or token is None or token == current.token:
+            return False
+        renewed = replace(current, token=token, refresh_token=refresh or current.refresh_token)
+        self._credential = renewed
+        if self._store is not None:
+            try:
+                self._store.update(self.server, current, renewed)
+            except KeepError:
+                # The session goes on with the new token; only the next process must refresh again.
+                return True
+        return True
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, Any] | None = None,
+        body: Any = None,
+    ) -> httpx.Response:
+        """Send once; after a 401 refresh and send once more. Raises FlowError."""
+        url = self.absolute(path)
+        for last in (False, True):
+            headers = self.headers_for(url)
+            try:
+                response = self._http.request(
+                    method, url, params=params, json=body, headers=headers
+                )
+            except httpx.TransportError as error:
+                raise network_error(error, url) from error
+            except (httpx.InvalidURL, ValueError) as error:
+                raise FlowError(f"no usable address: {self.server}") from error
+            finally:
+                self._http.cookies.clear()
+            if response.status_code != 401 or last:
+                break
+            used = headers.get("Authorization", "").removeprefix("Bearer ") or None
+            refused = error_of(response)
+            if used is None or not self.refresh(used):
+                raise refused
+        if not response.is_success:
+            raise error_of(response)
+        return response
+
+
+def tokens_of(response: httpx.Response) -> tuple[str | None, str | None]:
+    """Access and refresh token of an answer to a sign-in or refresh, in either dialect."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    body = body if isinstance(body, dict) else {}
+    names = ("token", "access_token", "accessToken")
+    token = next((body[n] for n in names if isinstance(body.get(n), str) and body[n]), None)
+    refresh = response.cookies.get(REFRESH_COOKIE) or body.get("refresh_token")
+    return token, refresh if isinstance(refresh, str) and refresh else None
+
+
+def _port(url: httpx.URL) -> int | None:
+    return url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+def _may_pass(error: BaseException) -> bool:
+    if isinstance(error, RateLimited) and error.retry_after is not None:
+        return error.retry_after <= LONGEST_WAIT
+    return isinstance(error, ServiceUnavailable) and not isinstance(error, NotSignedIn)
+
+
+_backoff = tenacity.wait_exponential_jitter(initial=0.5, max=8.0, jitter=0.5)
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, RateLimited) and error.retry_after is not None:
+        return error.retry_after
+    return _backoff(state)
+
+
+__all__ = ["REFRESH_COOKIE", "Session", "retry_after", "tokens_of"]

@@ -1,0 +1,201 @@
+"""From a reference to all the files it stands for, with the guide's layout of folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from flowtui.flow.errors import FlowError, NotFound, Refused
+from flowtui.flow.refs import Kind, Ref
+from flowtui.flow.remote_file import RemoteFile
+
+if TYPE_CHECKING:
+    from flowtui.flow.client import FlowClient
+    from flowtui.flow.models import Data, Execution, Sample
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something that will not be downloaded, and why."""
+
+    name: str
+    why: str
+
+
+Skip = Callable[[Ref], bool]
+
+
+class Walk:
+    """One walk over what a reference stands for; each file comes once.
+
+    Attributes:
+        left_out: told of what is passed over.
+        skip: whether something (and all below it) is not wanted.
+    """
+
+    def __init__(
+        self,
+        client: FlowClient,
+        left_out: Callable[[LeftOut], None] = lambda what: None,
+        skip: Skip = lambda ref: False,
+    ) -> None:
+        self._client = client
+        self._left_out = left_out
+        self._skip = skip
+        self._seen: set[str] = set()
+
+    def files(self, ref: Ref) -> Iterator[RemoteFile]:
+        """The files of `ref`. Raises FlowError."""
+        if ref.kind is Kind.PROJECT:
+            yield from self._project(ref)
+        elif ref.kind is Kind.SAMPLE:
+            sample = self._client.sample(ref.id)
+            yield from self._sample(sample, ("samples", sample.name or sample.id))
+        elif ref.kind is Kind.DATA:
+            yield from self._one(self._client.data(ref.id), ("data",))
+        elif ref.path is not None:
+            yield from self._output(ref)
+        else:
+            yield from self._execution(self._client.execution(ref.id), ("executions", ref.id))
+
+    def samples(self, project_id: str) -> Iterator[RemoteFile]:
+        """The files of a project's samples."""
+        project = self._client.project(project_id)
+        yield from self._samples(project_id, project.name or project.id)
+
+    def executions(self, project_id: str) -> Iterator[RemoteFile]:
+        """The outputs of a project's executions."""
+        project = self._client.project(project_id)
+        yield from self._executions(project_id, project.name or project.id)
+
+    def _project(self, ref: Ref) -> Iterator[RemoteFile]:
+        project = self._client.project(ref.id)
+        name = project.name or project.id
+        yield from self._samples(ref.id, name)
+        yield from self._executions(ref.id, name)
+
+    def _samples(self, project_id: str, name: str) -> Iterator[RemoteFile]:
+        for sample in self._client.project_samples(project_id):
+            if not self._skip(Ref(Kind.SAMPLE, sample.id)):
+                yield from self._guarded(
+                    sample.name, self._sample(sample, (name, sample.name or sample.id))
+                )
+
+    def _executions(self, project_id: str, name: str) -> Iterator[RemoteFile]:
+        try:
+            rows = list(self._client.project_executions(project_id))
+        except (NotFound, Refused):
+            # The documented dialect has no such list, and the files of the samples are the project.
+            return
+        for row in rows:
+            if self._skip(Ref(Kind.EXECUTION, row.id)):
+                continue
+            folder = (name, "executions", row.id)
+            yield from self._guarded(row.label, self._execution_of(row.id, folder))
+
+    def _execution_of(self, id_: str, folder: tuple[str, ...]) -> Iterator[RemoteFile]:
+        yield from self._execution(self._client.execution(id_), folder)
+
+    def _guarded(self, name: str, files: Iterator[RemoteFile]) -> Iterator[RemoteFile]:
+        """One part of something larger: that it may not be seen is told, and the rest goes on."""
+        try:
+            yield from files
+        except (NotFound, Refused) as error:
+            self._left_out(LeftOut(name, error.message))
+
+    def _sample(self, sample: Sample, folder: tuple[str, ...]) -> Iterator[RemoteFile]:
+        rows = sample.data if sample.data is not None and _has_sizes(sample.data) else None
+        for data in rows if rows is not None else self._client.sample_data(sample.id):
+            yield from self._one(data, folder, sample.name)
+
+    def _execution(self, execution: Execution, folder: tuple[str, ...]) -> Iterator[RemoteFile]:
+        for data in execution.outputs or ():
+            inside = folder
+            if data.process_name and "/" not in data.filename:
+                # Several processes may each have an output of one name.
+                inside = (*folder, data.process_name)
+            yield from self._one(data, inside, execution.sample_name)
+
+    def _output(self, ref: Ref) -> Iterator[RemoteFile]:
+        """One output by its path, also where the server cannot list the others."""
+        try:
+            outputs = self._client.execution(ref.id).outputs or ()
+        except FlowError:
+            outputs = ()
+        for data in outputs:
+            path = f"{data.process_name}/{data.filename}" if data.process_name else ""
+            if ref.path in (data.filename, path):
+                yield from self._one(data, ("executions", ref.id))
+                return
+        if outputs:
+            raise NotFound(f"execution/{ref.id} has no output {ref.path}", status=404)
+        yield RemoteFile(
+            key=str(ref),
+            filename=ref.path or "",
+            url=f"/executions/{quote(ref.id, safe='')}/{quote(ref.path or '', safe='/')}",
+            folder=("executions", ref.id),
+        )
+
+    def _one(
+        self, data: Data, folder: tuple[str, ...], sample: str | None = None
+    ) -> Iterator[RemoteFile]:
+        file = remote_file(data, folder, sample)
+        if file.key in self._seen:
+            return
+        self._seen.add(file.key)
+        if data.is_removed:
+            self._left_out(LeftOut(data.filename, "it was removed from Flow"))
+        elif data.is_directory:
+            self._left_out(
+                LeftOut(data.filename, "it is a folder, which Flow gives in archives only")
+            )
+        elif not (data.id and self._skip(Ref(Kind.DATA, data.id))):
+            yield file
+
+
+def walk(
+    client: FlowClient,
+    ref: Ref,
+    *,
+    left_out: Callable[[LeftOut], None] | None = None,
+    skip: Skip | None = None,
+) -> Iterator[RemoteFile]:
+    """All files that `ref` stands for, each once, fetched as they are asked for.
+
+    A project is the files of all its samples, then the outputs of its executions that are not
+    among them. Raises FlowError.
+    """
+    made = Walk(client, left_out or (lambda what: None), skip or (lambda ref: False))
+    return made.files(ref)
+
+
+def remote_file(data: Data, folder: tuple[str, ...], sample: str | None = None) -> RemoteFile:
+    """A record as a file that can be had.
+
+    Raises ValueError for a record that says neither an id nor an execution.
+    """
+    if data.id is not None:
+        key = f"data/{data.id}"
+        url = f"/downloads/{quote(data.id, safe='')}/{quote(data.filename, safe='')}"
+    elif data.execution_id is not None:
+        key = f"execution/{data.execution_id}/{data.filename}"
+        url = f"/executions/{quote(data.execution_id, safe='')}/{quote(data.filename, safe='/')}"
+    else:
+        raise ValueError("a file has an id, or an execution that it is in")
+    return RemoteFile(
+        key=key,
+        filename=data.filename,
+        url=data.download_url or url,
+        folder=folder,
+        size=data.size,
+        md5=data.md5,
+        data_id=data.id,
+        sample=sample or data.sample_name,
+    )
+
+
+def _has_sizes(rows: tuple[Data, ...]) -> bool:
+    """Whether inlined rows are whole records; the live service inlines the inputs only."""
+    return bool(rows) and all(one.size is not None and one.download_url for one in rows)
