@@ -38,6 +38,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from flowtui.flow.remote_file import RemoteFile
+
 PROTOCOL = 1
 """Raised by one when a message changes its meaning; another version's engine is replaced."""
 
@@ -64,36 +66,6 @@ class Message:
 
 
 @dataclass(frozen=True)
-class WantedFile(Message):
-    """A remote file that someone wants.
-
-    Attributes:
-        key: what it is, the same in every run: `data/789`, `execution/456/results/x.tsv`.
-        filename: as on Flow, for people; untrusted text.
-        url: where its bytes are, relative to the server's base or absolute.
-        folder: names of the folders below the target folder, as on Flow (untrusted); the file's
-            own path inside an execution may add more by slashes in `filename`.
-        size: bytes, or None where the service does not say.
-        md5: 32 hex digits, or None.
-    """
-
-    key: str
-    filename: str
-    url: str
-    folder: tuple[str, ...] = ()
-    size: int | None = None
-    md5: str | None = None
-    data_id: str | None = None
-    sample: str | None = None
-
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Self:
-        """See `Message.from_json`."""
-        made = super().from_json(fields)
-        return dataclasses.replace(made, folder=tuple(made.folder))
-
-
-@dataclass(frozen=True)
 class Batch(Message):
     """What one action queues: many files to one folder, one by one or as a bulk job.
 
@@ -107,13 +79,16 @@ class Batch(Message):
     server: str
     root: str
     name: str
-    files: tuple[WantedFile, ...]
+    files: tuple[RemoteFile, ...]
     bulk: bool = False
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
         """See `Message.from_json`."""
-        files = tuple(WantedFile.from_json(one) for one in fields.get("files", ()))
+        files = tuple(
+            RemoteFile(**{**one, "folder": tuple(one.get("folder", ()))})
+            for one in fields.get("files", ())
+        )
         return super().from_json({**fields, "files": files})
 
 
@@ -285,3 +260,46 @@ def decode(line: bytes) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise ProtocolError("a message is a JSON object")
     return message
+
+
+@dataclass(frozen=True)
+class Added(Message):
+    """What became of a batch.
+
+    Attributes:
+        ids: the transfers that stand for its files, known ones included.
+        added: how many are new in the queue. `known`: how many were unfinished there already.
+        bulk_id: the bulk job, where the batch asked for one.
+    """
+
+    batch_id: int
+    ids: tuple[int, ...]
+    added: int
+    known: int
+    bulk_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Space(Message):
+    """Room on a file system, in bytes: what is free, and what the queue has promised of it."""
+
+    free: int
+    promised: int
+
+
+@dataclass(frozen=True)
+class Status(Message):
+    """The queue at one moment."""
+
+    summary: Summary
+    transfers: tuple[TransferRow, ...] = ()
+    bulk_jobs: tuple[BulkRow, ...] = ()
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """See `Message.from_json`."""
+        return cls(
+            summary=Summary.from_json(fields["summary"]),
+            transfers=tuple(TransferRow.from_json(one) for one in fields.get("transfers", ())),
+            bulk_jobs=tuple(BulkRow.from_json(one) for one in fields.get("bulk_jobs", ())),
+        )

@@ -48,9 +48,10 @@ TRANSFER_STEPS: dict[TransferState, frozenset[TransferState]] = {
         {_T.DONE, _T.ACTIVE, _T.PAUSED, _T.WAITING, _T.FAILED, _T.CANCELLED, _T.QUEUED}
     ),
     _T.WAITING: frozenset({_T.QUEUED, _T.ACTIVE, _T.PAUSED, _T.FAILED, _T.CANCELLED}),
-    _T.PAUSED: frozenset({_T.QUEUED, _T.CANCELLED}),
+    # Done: its last byte was there before the pause reached it.
+    _T.PAUSED: frozenset({_T.QUEUED, _T.CANCELLED, _T.DONE, _T.SKIPPED}),
     _T.FAILED: frozenset({_T.QUEUED, _T.CANCELLED}),
-    _T.CANCELLED: frozenset({_T.QUEUED}),
+    _T.CANCELLED: frozenset({_T.QUEUED, _T.DONE, _T.SKIPPED}),
     _T.DONE: frozenset({_T.QUEUED}),  # asked for again: looked at, then done or skipped
     _T.SKIPPED: frozenset({_T.QUEUED}),
 }  # fmt: skip

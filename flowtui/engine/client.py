@@ -1,0 +1,225 @@
+"""A client of the background engine: what the TUI and the commands hold instead of downloads.
+
+Light to import: neither httpx nor SQLite.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from flowtui import __version__
+from flowtui.config import Folders, folders
+from flowtui.engine.protocol import (
+    MAX_LINE,
+    PROTOCOL,
+    Added,
+    Batch,
+    Changes,
+    ProtocolError,
+    RequestRefused,
+    Space,
+    Status,
+    decode,
+    encode,
+)
+
+REPLY_TIMEOUT = 60.0
+"""Seconds after which an engine that does not answer counts as gone."""
+
+
+class EngineTrouble(Exception):
+    """The engine cannot be had; the message says why and what to do."""
+
+
+class EngineNotRunning(EngineTrouble):
+    """No engine answers, and none was to be started."""
+
+
+class EngineGone(EngineTrouble):
+    """The engine ended while we were talking."""
+
+
+class EngineClient:
+    """A connection to the engine. Its methods are the requests of `protocol`.
+
+    They may be called from any thread, and raise RequestRefused or EngineGone.
+
+    Attributes:
+        version, pid: the engine's.
+    """
+
+    def __init__(self, path: Path, timeout: float = REPLY_TIMEOUT) -> None:
+        """Raises EngineNotRunning where nobody listens at `path`."""
+        self._path = path
+        self._lock = threading.Lock()
+        self._last = 0
+        self._socket, self._lines = _open(path, timeout)
+        try:
+            hello = self._ask("hello", version=__version__, protocol=PROTOCOL)
+        except BaseException:
+            self.close()
+            raise
+        self.version = str(hello.get("version"))
+        self.protocol = hello.get("protocol")
+        self.pid = int(hello.get("pid", 0))
+
+    @classmethod
+    def connect(
+        cls, where: Folders | None = None, *, start: bool = True, timeout: float = 10.0
+    ) -> Self:
+        """The engine of this user and host, started (or replaced) if need be.
+
+        An engine of another version is asked to finish cleanly; its transfers go on in the new
+        one.
+
+        Raises:
+            EngineNotRunning: none answers and `start` is false.
+            EngineTrouble: it cannot be started; the message says why.
+        """
+        from flowtui.engine.process import start_detached
+
+        where = where or folders()
+        deadline = time.monotonic() + timeout
+        started = False
+        while True:
+            try:
+                client = cls(where.socket)
+            except EngineNotRunning:
+                if not start:
+                    raise
+            else:
+                if (client.version, client.protocol) == (__version__, PROTOCOL) or not start:
+                    return client
+                client.stop()
+                client.close()
+            if not started:
+                start_detached(where)
+                started = True
+            if time.monotonic() > deadline:
+                raise EngineTrouble(f"the background engine does not start; see {where.engine_log}")
+            time.sleep(0.03)
+
+    def add(self, batch: Batch) -> Added:
+        """Queue a batch."""
+        return Added.from_json(self._ask("add", batch=batch.to_json()))
+
+    def pause(self, ids: Sequence[int] | None) -> int:
+        """Pause these transfers, or all; how many."""
+        return self._count("pause", ids)
+
+    def resume(self, ids: Sequence[int] | None) -> int:
+        """Let these transfers go on, or all; how many."""
+        return self._count("resume", ids)
+
+    def cancel(self, ids: Sequence[int] | None) -> int:
+        """Cancel these transfers, or all; how many."""
+        return self._count("cancel", ids)
+
+    def retry(self, ids: Sequence[int] | None) -> int:
+        """Try these failed transfers again, or all; how many."""
+        return self._count("retry", ids)
+
+    def forget(self, ids: Sequence[int] | None) -> int:
+        """Take these ended transfers out of the list, or all; how many."""
+        return self._count("forget", ids)
+
+    def bulk(self, ids: Sequence[int], action: str) -> int:
+        """`cancel`, `retry` or `forget` bulk jobs; how many."""
+        return int(self._ask("bulk", bulk_ids=list(ids), action=action)["count"])
+
+    def status(self, rows: bool = False) -> Status:
+        """The queue now, with its rows or only its sums."""
+        return Status.from_json(self._ask("status", rows=rows))
+
+    def space(self, path: str) -> Space:
+        """Room on the file system of a folder."""
+        return Space.from_json(self._ask("space", path=path))
+
+    def sign_in(
+        self, server: str, username: str | None, token: str, refresh_token: str | None
+    ) -> int:
+        """Hand a credential over; the number of transfers that go on with it."""
+        answer = self._ask(
+            "sign_in", server=server, username=username, token=token, refresh_token=refresh_token
+        )
+        return int(answer["count"])
+
+    def settings(self, **changes: int) -> dict[str, int]:
+        """Change `jobs`, `connections`, `limit_rate`; what is in force then."""
+        return dict(self._ask("settings", **changes))
+
+    def stop(self, pause: bool = False) -> None:
+        """Have the engine end; with `pause`, all transfers are paused first."""
+        self._ask("stop", pause=pause)
+
+    def events(self) -> Iterator[Changes]:
+        """What is there, then what changes, until the engine ends. Raises EngineGone."""
+        stream, lines = _open(self._path, None)
+        try:
+            stream.sendall(encode({"id": 0, "do": "subscribe"}))
+            while line := lines.readline(MAX_LINE):
+                message = decode(line)
+                if "event" in message:
+                    yield Changes.from_json(message)
+            raise EngineGone("the background engine has ended")
+        except (OSError, ProtocolError) as error:
+            raise EngineGone(f"the background engine is gone: {error}") from error
+        finally:
+            lines.close()
+            stream.close()
+
+    def close(self) -> None:
+        """Hang up; the engine goes on."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._lines.close()
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _count(self, do: str, ids: Sequence[int] | None) -> int:
+        return int(self._ask(do, ids=None if ids is None else list(ids))["count"])
+
+    def _ask(self, do: str, **fields: Any) -> dict[str, Any]:
+        with self._lock:
+            self._last += 1
+            try:
+                self._socket.sendall(encode({"id": self._last, "do": do, **fields}))
+                line = self._lines.readline(MAX_LINE)
+            except (OSError, ValueError) as error:
+                raise EngineGone(f"the background engine does not answer: {error}") from error
+        if not line:
+            raise EngineGone("the background engine has ended")
+        try:
+            answer = decode(line)
+        except ProtocolError as error:
+            raise EngineGone(f"the background engine speaks another language: {error}") from error
+        if answer.get("ok"):
+            result = answer.get("result")
+            return result if isinstance(result, dict) else {}
+        said = answer.get("error") or {}
+        raise RequestRefused(str(said.get("code", "ERROR")), str(said.get("message", "refused")))
+
+
+def _open(path: Path, timeout: float | None) -> tuple[socket.socket, BinaryIO]:
+    stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        stream.settimeout(timeout)
+        stream.connect(str(path))
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        stream.close()
+        raise EngineNotRunning("no background engine is running") from error
+    except OSError as error:
+        stream.close()
+        raise EngineTrouble(f"cannot reach the background engine at {path}: {error}") from error
+    return stream, stream.makefile("rb")

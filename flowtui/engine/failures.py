@@ -1,0 +1,126 @@
+"""Why a transfer stopped before its end, as one tree; each says what happened and what helps.
+
+TransferTrouble
+├── TryAgain        passing: cut connection, timeout, 408/429/5xx
+├── StartOver       the remote file is another one now, or the server cannot resume
+├── FreshLink       the link has expired (410): ask for a new one
+├── SignInNeeded    401 that a refresh did not mend
+├── NoRoom          the disk or the quota is full
+├── Busy            another process holds this file's part
+├── Occupied        a different file stands under the final name
+└── GiveUp          nothing helps by itself: 403, 404, a folder in the way, …
+Stopped             someone paused, cancelled, or the engine ends
+"""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+
+class TransferTrouble(Exception):
+    """The base. `message` is for people; `code` is its short name for programs."""
+
+    code = "ERROR"
+    retryable = True
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if code:
+            self.code = code
+
+
+class TryAgain(TransferTrouble):
+    """Passing trouble on the network or at the server.
+
+    Attributes:
+        retry_after: seconds that the server asks to wait, or None.
+        crowded: the server has too many connections (429, 503, refused): take one back.
+    """
+
+    code = "CONNECTION"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        retry_after: float | None = None,
+        crowded: bool = False,
+    ) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
+        self.crowded = crowded
+
+
+class StartOver(TransferTrouble):
+    """What is on disk is of no use for what the server sends now."""
+
+    code = "CHANGED"
+
+
+class FreshLink(TransferTrouble):
+    """The link has expired."""
+
+    code = "EXPIRED"
+
+
+class SignInNeeded(TransferTrouble):
+    """The session has ended."""
+
+    code = "UNAUTHENTICATED"
+
+
+class NoRoom(TransferTrouble):
+    """The disk is full, or the user's part of it is used up."""
+
+    code = "NO_SPACE"
+
+
+class Busy(TransferTrouble):
+    """Another flowtui fetches the same file."""
+
+    code = "BUSY"
+
+
+class Occupied(TransferTrouble):
+    """A file of that name is there and is a different one; it is never overwritten."""
+
+    code = "OCCUPIED"
+
+
+class GiveUp(TransferTrouble):
+    """No repetition helps unless something changes first."""
+
+    code = "FAILED"
+    retryable = False
+
+    def __init__(self, message: str, *, code: str | None = None, retryable: bool = False) -> None:
+        super().__init__(message, code=code)
+        self.retryable = retryable
+
+
+class Stopped(Exception):
+    """Someone paused or cancelled the transfer, or the engine ends. Nothing is lost."""
+
+
+def disk_trouble(error: OSError, path: Path) -> TransferTrouble:
+    """What an error of the file system means for a transfer to `path`."""
+    words = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what = "the quota is used up" if error.errno == errno.EDQUOT else "the disk is full"
+        return NoRoom(f"{what} at {path.parent}")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return GiveUp(
+            f"cannot write in {path.parent}: {words}; make it writable or choose another folder",
+            code="NOT_WRITABLE",
+            retryable=True,
+        )
+    if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+        return GiveUp(
+            f"something is in the way at {path}: {words}", code="IN_THE_WAY", retryable=True
+        )
+    if error.errno == errno.ENAMETOOLONG:
+        return GiveUp(f"the path is too long: {path}", code="NAME_TOO_LONG")
+    return GiveUp(f"the disk failed at {path}: {words}", code="DISK", retryable=True)

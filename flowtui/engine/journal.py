@@ -1,0 +1,184 @@
+"""The journal beside a part file: which bytes of it can be believed.
+
+JSON lines, appended. The first says what file this is, the others which ranges are there:
+
+    {"flowtui": 1, "key": "data/789", "size": …, "md5": …, "etag": …, "modified": …, "boot": …}
+    {"w": [0, 4194304]}     written: handed to the kernel, so it outlives the process
+    {"f": [[0, 67108864]]}  flushed: on the disk, so it outlives the machine too
+
+After a crash of the process alone, what was written is still there; after a crash of the machine
+only what was flushed is. Which of the two it was, the boot id (and host) tells: written ranges
+count only on the boot that wrote them. A line that was cut off by a crash counts for nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from flowtui.engine.ranges import RangeSet
+
+FORMAT = 1
+
+COMPACT_ABOVE = 256 << 10
+"""Bytes; a longer journal is written anew, shorter."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells whether a remote file is still the same.
+
+    Attributes:
+        key: see `RemoteFile.key`.
+        size: bytes, or None while unknown.
+        md5: as the service says, or None.
+        etag: a strong entity tag as sent, quotes included, or None.
+        modified: the Last-Modified header as sent, or None.
+    """
+
+    key: str
+    size: int | None = None
+    md5: str | None = None
+    etag: str | None = None
+    modified: str | None = None
+
+    @property
+    def validator(self) -> str | None:
+        """What to send as If-Range (RFC 9110, 13.1.5): a strong ETag, else Last-Modified."""
+        return self.etag or self.modified
+
+    def is_same_file(self, other: Identity) -> bool:
+        """Whether nothing that both know differs."""
+        if self.key != other.key:
+            return False
+        pairs = [
+            (self.size, other.size),
+            (self.md5, other.md5),
+            (self.etag, other.etag),
+            (self.modified if not (self.etag and other.etag) else None, other.modified),
+        ]
+        return all(a == b for a, b in pairs if a is not None and b is not None)
+
+    def updated(self, other: Identity) -> Identity:
+        """This one with what only `other` knows."""
+        return replace(
+            self,
+            size=self.size if self.size is not None else other.size,
+            md5=self.md5 or other.md5,
+            etag=self.etag or other.etag,
+            modified=self.modified or other.modified,
+        )
+
+
+@cache
+def this_boot() -> str:
+    """The host and its boot; another value after every start of the machine."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        # No such file on this system: then nothing that was not flushed is ever believed.
+        boot = f"unknown {os.getpid()}"
+    return f"{socket.gethostname()} {boot}"
+
+
+def read(file: Path) -> tuple[Identity, RangeSet] | None:
+    """What the journal says, or None where there is none that can be read.
+
+    Raises OSError where the file is there but the disk does not give it.
+    """
+    try:
+        lines = file.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return None
+    try:
+        head = json.loads(lines[0])
+        if head["flowtui"] != FORMAT:
+            return None
+        identity = Identity(**{k: head.get(k) for k in ("key", "size", "md5", "etag", "modified")})
+        same_boot = head.get("boot") == this_boot()
+    except (ValueError, KeyError, TypeError):
+        return None
+    ranges = RangeSet()
+    for line in lines[1:]:
+        try:
+            entry = json.loads(line) if line else {}
+            if same_boot and "w" in entry:
+                start, end = entry["w"]
+                ranges.add(int(start), int(end))
+            for start, end in entry.get("f", ()):
+                ranges.add(int(start), int(end))
+        except (ValueError, TypeError, AttributeError):
+            # Cut off or damaged: it adds nothing, and what it would have said is fetched again.
+            continue
+    return identity, ranges
+
+
+class Journal:
+    """The open journal of one part file; one writer."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._descriptor = os.open(
+            file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644
+        )
+        self._length = os.fstat(self._descriptor).st_size
+
+    def begin(self, identity: Identity, flushed: RangeSet, written: RangeSet) -> None:
+        """Write the journal anew, in one step: the old one stands until the new one is whole."""
+        head = {
+            "flowtui": FORMAT,
+            "key": identity.key,
+            "size": identity.size,
+            "md5": identity.md5,
+            "etag": identity.etag,
+            "modified": identity.modified,
+            "boot": this_boot(),
+        }
+        lines = [head, {"f": list(flushed)}, *({"w": [start, end]} for start, end in written)]
+        text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
+        fresh = self.file.with_name(self.file.name + "~")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
+            _write_all(descriptor, text)
+            fresh.replace(self.file)
+        except BaseException:
+            os.close(descriptor)
+            fresh.unlink(missing_ok=True)
+            raise
+        os.close(self._descriptor)
+        self._descriptor = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        os.close(descriptor)
+        self._length = len(text)
+
+    def written(self, start: int, end: int) -> None:
+        """Note a range that the kernel has."""
+        self._append(b'{"w":[%d,%d]}\n' % (start, end))
+
+    def flushed(self, ranges: RangeSet) -> None:
+        """Note ranges that the disk has."""
+        self._append(json.dumps({"f": list(ranges)}, separators=(",", ":")).encode() + b"\n")
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is time to `begin` it anew."""
+        return self._length > COMPACT_ABOVE
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _append(self, line: bytes) -> None:
+        _write_all(self._descriptor, line)
+        self._length += len(line)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,67 @@
+"""One thread that owns some state, and a mailbox through which all others have it act.
+
+No lock is needed around what the thread owns: everything that changes it happens there, one after
+the other, and many letters that came together share one turn (and so one transaction).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class MailboxClosed(Exception):
+    """The thread has ended; nothing is done any more."""
+
+
+class Mailbox:
+    """Letters are functions; the owner's thread calls them in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._letters: deque[Callable[[], None]] = deque()
+        self._news = threading.Condition()
+        self._closed = False
+
+    def post(self, letter: Callable[[], None]) -> None:
+        """Have the owner call `letter`; passed over once the mailbox is closed."""
+        with self._news:
+            if not self._closed:
+                self._letters.append(letter)
+                self._news.notify()
+
+    def call(self, letter: Callable[[], T], timeout: float | None = 60.0) -> T:
+        """Have the owner call `letter`; its result, or its exception, or MailboxClosed."""
+        answer: Future[T] = Future()
+
+        def deliver() -> None:
+            try:
+                answer.set_result(letter())
+            except Exception as error:  # noqa: BLE001
+                answer.set_exception(error)
+
+        with self._news:
+            if self._closed:
+                raise MailboxClosed
+            self._letters.append(deliver)
+            self._news.notify()
+        return answer.result(timeout)
+
+    def take(self, timeout: float | None) -> list[Callable[[], Any]]:
+        """All letters that are there, after waiting at most `timeout` seconds for one."""
+        with self._news:
+            if not self._letters and not self._closed:
+                self._news.wait(timeout)
+            letters = list(self._letters)
+            self._letters.clear()
+            return letters
+
+    def close(self) -> None:
+        """Take no letter any more, and wake the owner."""
+        with self._news:
+            self._closed = True
+            self._news.notify_all()

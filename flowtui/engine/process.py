@@ -1,0 +1,163 @@
+"""The background engine as a process: one of a user and host, detached from every terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import logging.handlers
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowtui.config import Folders, folders, load_settings, private_folder
+from flowtui.engine.client import EngineClient, EngineNotRunning, EngineTrouble
+
+IDLE_SECONDS = 300.0
+"""With no client and nothing to do for so long, the engine ends by itself."""
+
+STOP_SECONDS = 2.0
+"""Within which the engine ends when it is told to."""
+
+LOG_BYTES = 1 << 20
+
+_LOG = logging.getLogger("flowtui.engine")
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """A running engine."""
+
+    pid: int
+    version: str
+    socket: Path
+
+
+def engine_status(where: Folders | None = None) -> EngineStatus | None:
+    """The background engine that answers now, or None."""
+    where = where or folders()
+    try:
+        with EngineClient.connect(where, start=False) as client:
+            return EngineStatus(client.pid, client.version, where.socket)
+    except EngineNotRunning:
+        return None
+
+
+def start_detached(where: Folders | None = None) -> None:
+    """Start the engine in a session of its own, without terminal. It may take a moment to answer.
+
+    Raises EngineTrouble where not even its log can be written.
+    """
+    where = where or folders()
+    try:
+        private_folder(where.state)
+        log = os.open(where.engine_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError as error:
+        raise EngineTrouble(f"cannot write in {where.state}: {error.strerror}") from error
+    environment = dict(os.environ)
+    # It lives on in another folder: paths that were meant from here are made whole.
+    for name in ("FLOWTUI_HOME", "FLOW_TOKEN_FILE"):
+        if environment.get(name):
+            environment[name] = str(Path(environment[name]).expanduser().absolute())
+    try:
+        subprocess.Popen(
+            [sys.executable, "-m", "flowtui", "engine", "run"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            close_fds=True,
+            cwd="/",
+            env=environment,
+        )
+    finally:
+        os.close(log)
+
+
+def run_background_engine(where: Folders | None = None, idle_seconds: float = IDLE_SECONDS) -> int:
+    """Be the engine until told to end or idle for long; the exit status.
+
+    0 also where another engine is running already: then there is nothing to do.
+    """
+    from flowtui.engine.engine import Engine
+    from flowtui.engine.server import Server
+    from flowtui.engine.store import StoreError
+
+    where = where or folders()
+    private_folder(where.state)
+    _log_to(where.engine_log)
+    lock = _lock(where.engine_lock)
+    if lock is None:
+        _LOG.info("another engine is running")
+        return 0
+    ended = threading.Event()
+    pause_first = False
+
+    def stop(pause: bool) -> None:
+        nonlocal pause_first
+        pause_first = pause
+        ended.set()
+
+    # A lost terminal or session is no reason to end.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda *_: ended.set())
+    try:
+        engine = Engine(load_settings(where), database=where.database, folders=where)
+    except StoreError as error:
+        _LOG.error("cannot open the queue: %s", error)
+        return 1
+    server = Server(engine, where.socket, stop)
+    engine.start()
+    _LOG.info("engine %d is ready", os.getpid())
+    last_used = time.monotonic()
+    while not ended.wait(1.0):
+        if server.has_clients or not engine.is_idle():
+            last_used = time.monotonic()
+        elif time.monotonic() - last_used > idle_seconds:
+            _LOG.info("nothing to do and nobody there: the engine ends")
+            break
+    server.close()
+    engine.stop(STOP_SECONDS, pause=pause_first)
+    os.close(lock)
+    _LOG.info("engine %d has ended", os.getpid())
+    return 0
+
+
+def _lock(path: Path) -> int | None:
+    """The lock of the one engine, or None where another one holds it.
+
+    It goes with the process: a crash leaves no stale lock behind.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + 3 * STOP_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # It may be one that is just ending, replaced by us.
+            try:
+                with EngineClient.connect(start=False):
+                    os.close(descriptor)
+                    return None
+            except EngineTrouble:
+                if time.monotonic() > deadline:
+                    os.close(descriptor)
+                    return None
+                time.sleep(0.05)
+        else:
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
+            return descriptor
+
+
+def _log_to(path: Path) -> None:
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=1)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("flowtui")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)

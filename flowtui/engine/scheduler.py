@@ -1,0 +1,396 @@
+"""Which transfer runs when: slots, waits, held batches, and what follows from an outcome.
+
+The engine's thread alone uses it; time comes in as an argument.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowtui.engine import log
+from flowtui.engine.download import Memory
+from flowtui.engine.places import Places
+from flowtui.engine.queue import Queue, Transfer
+from flowtui.engine.space import MARGIN, SpaceWatch
+from flowtui.engine.states import RUNNING, TransferState
+from flowtui.engine.transfer import Outcome, Task, Tools
+from flowtui.engine.words import size_words
+from flowtui.engine.workers import Run, Workers
+
+if TYPE_CHECKING:
+    from flowtui.engine.service import Services
+
+LOOK_AGAIN = 5.0
+"""Seconds between two looks at a batch that did not fit on its disk."""
+
+RATE_SECONDS = 3.0
+"""Over which the rates that people see are smoothed."""
+
+_S = TransferState
+
+
+class Scheduler:
+    """Starts transfers and takes their outcomes.
+
+    Attributes:
+        jobs: files at a time. `connections`: per file at most, 0 for automatic.
+        needs_sign_in: servers whose session has ended.
+        runs: what workers hold, by id of the transfer, also what they are just letting go of.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        workers: Workers,
+        services: Services,
+        space: SpaceWatch,
+        *,
+        jobs: int,
+        connections: int,
+        check_containers: bool,
+    ) -> None:
+        self.jobs = jobs
+        self.connections = connections
+        self.needs_sign_in: set[str] = set()
+        self.runs: dict[int, Run] = {}
+        self.rate = 0.0
+        self.on_ended: Callable[[Transfer], None] = lambda transfer: None
+        self._check_containers = check_containers
+        self._queue = queue
+        self._workers = workers
+        self._services = services
+        self._space = space
+        self._ready: list[int] = []
+        self._held: dict[object, list[int]] = defaultdict(list)
+        self._waits: list[tuple[float, int]] = []
+        self._wait_until: dict[int, float] = {}
+        self._memories: dict[int, Memory] = {}
+        self._admitted: set[int] = set()
+        self._space_checks: dict[int, float] = {}
+        self._places: dict[str, Places] = {}
+        self._log: dict[str, list[log.Entry]] = defaultdict(list)
+
+    # What commands need
+
+    def enqueue(self, transfer: Transfer) -> None:
+        """Have a queued transfer run when its turn comes."""
+        heapq.heappush(self._ready, transfer.id)
+
+    def requeue(self, transfer: Transfer) -> None:
+        """Make a transfer queued again, whatever it waits for."""
+        self._wait_until.pop(transfer.id, None)
+        self._queue.change(transfer, _S.QUEUED, reason="", code="", retryable=False)
+        self.enqueue(transfer)
+
+    def let_go(self, transfer: Transfer, state: TransferState) -> None:
+        """Pause or cancel a transfer, now; a worker that holds it follows as soon as it can."""
+        self._wait_until.pop(transfer.id, None)
+        held = self.runs.get(transfer.id)
+        if held is not None:
+            transfer.done = held.progress.done if state is _S.PAUSED else transfer.done
+            held.stop.set()
+        self._queue.change(transfer, state, reason="", code="")
+        if state is _S.CANCELLED and held is None:
+            self._sweep(transfer)
+
+    def places(self, root: str) -> Places:
+        """Whose the paths below `root` are. Raises OSError."""
+        found = self._places.get(root)
+        if found is None:
+            found = self._places[root] = Places(Path(root))
+            for one in self._queue.transfers.values():
+                if one.root == root:
+                    found.claim(one.path, one.key)
+        return found
+
+    def signed_in(self, server: str) -> int:
+        """Let the transfers that waited for this server's sign-in go on; how many."""
+        self.needs_sign_in.discard(server)
+        count = 0
+        for one in self._queue.in_state(_S.WAITING):
+            if one.server == server and one.id not in self._wait_until:
+                self.requeue(one)
+                count += 1
+        held = self._held.pop(("server", server), [])
+        for id_ in held:
+            heapq.heappush(self._ready, id_)
+        return count + len(held)
+
+    # What each turn does
+
+    def turn(self, now: float) -> float | None:
+        """Start what can start; the time of the next thing to do by itself, or None."""
+        while self._waits and self._waits[0][0] <= now:
+            when, id_ = heapq.heappop(self._waits)
+            if self._wait_until.get(id_) == when:
+                transfer = self._queue.transfers.get(id_)
+                del self._wait_until[id_]
+                if transfer is not None and transfer.state is _S.WAITING:
+                    self.requeue(transfer)
+        for batch_id, when in list(self._space_checks.items()):
+            if when <= now:
+                del self._space_checks[batch_id]
+                for id_ in self._held.pop(("batch", batch_id), []):
+                    heapq.heappush(self._ready, id_)
+        while self._ready and self._active < self.jobs:
+            self._start(heapq.heappop(self._ready), now)
+        pending = [when for when, _ in self._waits[:1]] + list(self._space_checks.values())
+        return min(pending, default=None)
+
+    @property
+    def _active(self) -> int:
+        return sum(1 for one in self.runs.values() if not one.stop.event.is_set())
+
+    def _start(self, id_: int, now: float) -> None:
+        transfer = self._queue.transfers.get(id_)
+        if transfer is None or transfer.state not in (_S.QUEUED, _S.WAITING):
+            return
+        if id_ in self.runs:
+            return  # its worker is letting go; `finished` queues it again
+        if transfer.server in self.needs_sign_in:
+            self._held["server", transfer.server].append(id_)
+            return
+        if not self._fits(transfer, now):
+            return
+        if transfer.state is _S.WAITING:
+            self._queue.change(transfer, _S.QUEUED, reason="", code="")
+        service = self._services.get(transfer.server)
+        recorded = None
+        places = self._places.get(transfer.root)
+        if places is not None:
+            recorded = places.recorded.get(transfer.path)
+        task = Task(
+            id=id_,
+            key=transfer.key,
+            filename=transfer.filename,
+            url=transfer.url,
+            target=Path(transfer.root) / transfer.path,
+            size=transfer.expected,
+            md5=transfer.md5,
+            data_id=transfer.data_id,
+            recorded=recorded,
+            archive=transfer.bulk_id is not None,
+            connections=self.connections or 1,
+            check_containers=self._check_containers,
+        )
+        tools = Tools(service.http, service.client, self._services.limit)
+        memory = self._memories.setdefault(id_, Memory())
+        held = Run(task=task, tools=tools, memory=memory, looked=now)
+        self.runs[id_] = held
+        self._queue.change(transfer, _S.ACTIVE, reason="", code="", retryable=False)
+        self._workers.start(held)
+
+    def _fits(self, transfer: Transfer, now: float) -> bool:
+        """Whether the transfer's batch has room; if not, it is held until it has."""
+        batch = transfer.batch_id
+        if batch in self._admitted:
+            return True
+        room = self._space.room(transfer.root)
+        hold = self._held["batch", batch]
+        if room is None and not self._space.is_known(transfer.root):
+            hold.append(transfer.id)
+            self._space_checks[batch] = now + LOOK_AGAIN
+            return False
+        left = self._queue.left[batch]
+        if room is None or left <= 0:
+            self._admitted.add(batch)
+            return True
+        promised = self.promised(room.device, batch)
+        missing = int((left + promised) * MARGIN) - room.free
+        if missing <= 0:
+            self._admitted.add(batch)
+            return True
+        hold.append(transfer.id)
+        self._space_checks[batch] = now + LOOK_AGAIN
+        reason = (
+            f"needs {size_words(missing)} more in {transfer.root} "
+            f"({size_words(room.free)} free, {size_words(left)} to come)"
+        )
+        if transfer.state is not _S.WAITING or transfer.reason != reason:
+            self._queue.change(transfer, _S.WAITING, reason=reason, code="NO_SPACE")
+        return False
+
+    def promised(self, device: int, but: int | None = None) -> int:
+        """Bytes still to come to this file system by batches that were let through before."""
+        total = 0
+        roots: dict[int, str] = {}
+        for one in self._admitted:
+            if one != but and self._queue.left[one] > 0:
+                roots.setdefault(one, self._queue.roots.get(one, ""))
+        for batch, root in roots.items():
+            room = self._space.room(root)
+            if room is not None and room.device == device:
+                total += self._queue.left[batch]
+        return total
+
+    def room_known(self) -> None:
+        """A folder was looked at first: look at what was held for it."""
+        for batch in self._space_checks:
+            self._space_checks[batch] = 0.0
+
+    # What comes back
+
+    def finished(self, run: Run, outcome: Outcome, now: float) -> None:
+        """A worker has let go of a transfer."""
+        id_ = run.task.id
+        if self.runs.get(id_) is run:
+            del self.runs[id_]
+        transfer = self._queue.transfers.get(id_)
+        if transfer is None:
+            return
+        progress = run.progress
+        ended = outcome.state in (_S.DONE, _S.SKIPPED)
+        if not ended and transfer.state in (_S.PAUSED, _S.CANCELLED):
+            if transfer.state is _S.CANCELLED:
+                self._sweep(transfer)
+            else:
+                self._queue.change(transfer, done=progress.done)
+            return
+        if transfer.state is _S.QUEUED:  # paused and resumed while its worker let go
+            if not ended:
+                self.enqueue(transfer)
+                return
+            self._queue.change(transfer, _S.ACTIVE)
+        if outcome.state is _S.PAUSED:
+            # Stopped by the end of the engine: it stays as it is, and goes on in the next one.
+            transfer.done = progress.done
+            return
+        if outcome.state is _S.WAITING:
+            self._waiting(transfer, outcome, progress.done, now)
+            return
+        self._ended(transfer, outcome, progress.done)
+
+    def _waiting(self, transfer: Transfer, outcome: Outcome, done: int, now: float) -> None:
+        change = self._queue.change
+        if outcome.needs == "place":
+            occupied = transfer.occupied + 1
+            places = self.places(transfer.root)
+            places.release(transfer.path, transfer.key)
+            path = places.assign(transfer.key, transfer.folder, transfer.filename, after=occupied)
+            change(transfer, _S.QUEUED, path=path, occupied=occupied, done=0, reason="")
+            self._memories.pop(transfer.id, None)
+            self.enqueue(transfer)
+            return
+        change(
+            transfer,
+            _S.WAITING,
+            reason=outcome.reason,
+            code=outcome.code,
+            retryable=outcome.retryable,
+            done=done,
+        )
+        if outcome.needs == "sign-in":
+            self.needs_sign_in.add(transfer.server)
+            return
+        when = now + (outcome.wait or 0.0)
+        self._wait_until[transfer.id] = when
+        heapq.heappush(self._waits, (when, transfer.id))
+
+    def _ended(self, transfer: Transfer, outcome: Outcome, done: int) -> None:
+        good = outcome.state is not _S.FAILED
+        change = self._queue.change
+        size = outcome.size if good else transfer.size
+        if outcome.final is not None:
+            path = str(outcome.final.relative_to(transfer.root))
+            self.places(transfer.root).claim(path, transfer.key)
+            change(transfer, path=path)
+        change(
+            transfer,
+            outcome.state,
+            reason=outcome.reason,
+            code=outcome.code,
+            retryable=outcome.retryable,
+            done=(size or 0) if good else done,
+            size=size,
+            verified_by=outcome.verified_by,
+            seconds=outcome.seconds,
+            md5=outcome.md5 or transfer.md5,
+        )
+        self._memories.pop(transfer.id, None)
+        if outcome.state is not _S.SKIPPED or outcome.md5 is None:
+            self._note(transfer, outcome)
+        self.on_ended(transfer)
+
+    def _note(self, transfer: Transfer, outcome: Outcome) -> None:
+        entry = log.Entry(
+            key=transfer.key,
+            file_id=transfer.data_id or transfer.key,
+            filename=transfer.filename,
+            size=transfer.size,
+            path=transfer.path,
+            md5=outcome.md5,
+            verified_by=transfer.verified_by,
+            seconds=transfer.seconds,
+            status=transfer.state.value,
+            message=outcome.reason if transfer.state is _S.FAILED else "",
+        )
+        self._log[transfer.root].append(entry)
+        places = self._places.get(transfer.root)
+        if places is not None and transfer.state in (_S.DONE, _S.SKIPPED):
+            places.recorded[transfer.path] = log.Recorded(transfer.key, transfer.size, outcome.md5)
+
+    def take_log(self) -> dict[str, list[log.Entry]]:
+        """The log's new entries by folder, to be written by whoever takes them."""
+        taken, self._log = self._log, defaultdict(list)
+        return taken
+
+    def _sweep(self, transfer: Transfer) -> None:
+        """Take away what a cancelled transfer left."""
+        from flowtui.engine.part_file import remove_leftovers
+
+        target = Path(transfer.root) / transfer.path
+        self._memories.pop(transfer.id, None)
+        transfer.done = 0
+
+        def sweep() -> None:
+            try:
+                remove_leftovers(target)
+            except OSError:
+                # It stays beside the target as an unfinished file; a later try goes on from it.
+                return
+
+        self._workers.do(sweep)
+
+    def sample(self, now: float) -> None:
+        """Take over how far the workers are, and how fast."""
+        overall = 0.0
+        for id_, run in self.runs.items():
+            transfer = self._queue.transfers.get(id_)
+            if transfer is None or transfer.state not in RUNNING:
+                continue
+            progress = run.progress
+            seconds = now - run.looked
+            if seconds > 0:
+                latest = (progress.fetched - run.fetched) / seconds
+                weight = min(1.0, seconds / RATE_SECONDS)
+                run.rate = latest if run.rate == 0 else run.rate + weight * (latest - run.rate)
+                run.fetched, run.looked = progress.fetched, now
+            overall += run.rate
+            state = _S.VERIFYING if progress.phase == "verifying" else _S.ACTIVE
+            reason = progress.reason
+            if not reason and progress.resumed_at and progress.size:
+                reason = f"resumed at {100 * progress.resumed_at // progress.size} %"
+            news: dict[str, object] = {}
+            if (reason, progress.size, progress.resumed_at) != (
+                transfer.reason,
+                transfer.size,
+                transfer.resumed_at,
+            ):
+                news = {
+                    "reason": reason,
+                    "size": progress.size,
+                    "resumed_at": progress.resumed_at,
+                }
+            self._queue.change(
+                transfer,
+                state if state is not transfer.state else None,
+                done=progress.done,
+                rate=run.rate if run.rate > 1 else 0.0,
+                connections=progress.connections,
+                **news,
+            )
+        self.rate = overall if overall > 1 else 0.0

@@ -1,0 +1,157 @@
+"""Which connection fetches which bytes of a file: guided self-scheduling from the front.
+
+Every connection takes the first bytes that nobody has, in pieces that are large at first and get
+smaller towards the end. So the file fills almost in order, hashing can follow close behind, few
+requests are made, and no slow last segment holds up the rest. With one connection a piece is the
+whole gap: one request.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flowtui.engine.ranges import RangeSet
+
+LARGEST = 256 << 20
+"""Bytes of a piece at most, while several connections are at work."""
+
+SMALLEST = 2 << 20
+"""Bytes of a piece at least; smaller ones cost more in round trips than they even out."""
+
+
+@dataclass(slots=True)
+class Segment:
+    """A range that one connection fetches.
+
+    Attributes:
+        start: its first byte.
+        end: one past its last byte, or None where the size is not known; it may come closer while
+            the segment is under way, when another connection takes over its tail.
+        claimed: one past the last byte that its connection has taken to write.
+    """
+
+    start: int
+    end: int | None
+    claimed: int
+
+
+class Segments:
+    """The ranges of one file: on disk, under way, and nobody's. Safe to call from many threads.
+
+    Attributes:
+        done: what is on disk; changed by `written` and `reset` only.
+    """
+
+    def __init__(self, size: int | None, done: RangeSet) -> None:
+        self.lock = threading.Lock()
+        self.size = size
+        self.done = done
+        self._taken: list[Segment] = []
+
+    def take(self, connections: int) -> Segment | None:
+        """The next segment for one of `connections`, or None when there is nothing to give."""
+        with self.lock:
+            if self.size is None:
+                if self._taken:
+                    return None
+                return self._hand_out(self.done.prefix, None)
+            taken = self._with_taken()
+            gap = next(taken.gaps(self.size), None)
+            if gap is None:
+                gap = self._tail_of_largest()
+                if gap is None:
+                    return None
+            start, end = gap
+            if connections > 1:
+                end = min(end, start + self._piece(connections))
+            return self._hand_out(start, end)
+
+    def open_gaps(self) -> Iterator[tuple[int, int]]:
+        """The ranges that nobody has or fetches, as they are now."""
+        with self.lock:
+            return iter(list(self._with_taken().gaps(self.size or 0)))
+
+    def shorten(self, connections: int) -> None:
+        """Cut what is under way down to fair pieces, after connections were added."""
+        with self.lock:
+            if self.size is None or connections < 2:
+                return
+            piece = self._piece(connections)
+            for one in self._taken:
+                if one.end is not None and one.end - one.claimed > 2 * piece:
+                    one.end = one.claimed + piece
+
+    def claim(self, segment: Segment, length: int) -> int:
+        """How many of the next `length` bytes the segment's connection shall write."""
+        with self.lock:
+            room = length if segment.end is None else min(length, segment.end - segment.claimed)
+            segment.claimed += max(0, room)
+            return max(0, room)
+
+    def written(self, start: int, end: int) -> int:
+        """Say that `[start, end)` is on disk; the bytes that are new."""
+        with self.lock:
+            return self.done.add(start, end)
+
+    def give_back(self, segment: Segment) -> None:
+        """Let go of a segment; what of it was not written is nobody's again."""
+        with self.lock:
+            self._taken = [one for one in self._taken if one is not segment]
+
+    def is_at_end(self, segment: Segment) -> bool:
+        """Whether the segment has all of its bytes claimed."""
+        with self.lock:
+            return segment.end is not None and segment.claimed >= segment.end
+
+    def learn_size(self, size: int) -> None:
+        """Say how long the file is, for all that is under way too."""
+        with self.lock:
+            self.size = size
+            for one in self._taken:
+                if one.end is None or one.end > size:
+                    one.end = size
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all bytes are on disk."""
+        with self.lock:
+            return self.size is not None and self.done.covers(0, self.size)
+
+    def reset(self) -> None:
+        """Forget everything: the next segment starts at 0."""
+        with self.lock:
+            self.done.clip(0)
+            self._taken = []
+
+    def _hand_out(self, start: int, end: int | None) -> Segment:
+        segment = Segment(start, end, start)
+        self._taken.append(segment)
+        return segment
+
+    def _with_taken(self) -> RangeSet:
+        both = self.done.copy()
+        for one in self._taken:
+            if one.end is not None:
+                both.add(one.start, one.end)
+        return both
+
+    def _piece(self, connections: int) -> int:
+        assert self.size is not None
+        remaining = self.size - self.done.total
+        return max(SMALLEST, min(LARGEST, remaining // (2 * connections)))
+
+    def _tail_of_largest(self) -> tuple[int, int] | None:
+        """The second half of the segment with most still to come, taken from its connection."""
+        open_ends = [one for one in self._taken if one.end is not None]
+        if not open_ends:
+            return None
+        largest = max(open_ends, key=lambda one: (one.end or 0) - one.claimed)
+        assert largest.end is not None
+        remaining = largest.end - largest.claimed
+        if remaining < SMALLEST:
+            return None
+        middle, end = largest.claimed + remaining // 2, largest.end
+        largest.end = middle
+        return middle, end

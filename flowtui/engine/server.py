@@ -1,0 +1,237 @@
+"""The engine's door: a Unix socket on which clients speak `protocol`.
+
+A thread for each client reads its requests; for one that subscribed, another writes events. A
+slow reader holds up nobody: it gets the next event only when it has taken the last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flowtui import __version__
+from flowtui.config import host_name, private_folder
+from flowtui.engine.engine import Engine
+from flowtui.engine.protocol import (
+    MAX_LINE,
+    PROTOCOL,
+    Batch,
+    Changes,
+    ProtocolError,
+    RequestRefused,
+    decode,
+    encode,
+)
+
+_LOG = logging.getLogger("flowtui.engine")
+
+
+class Server:
+    """Listens at a path, until closed."""
+
+    def __init__(self, engine: Engine, path: Path, stop: Callable[[bool], None]) -> None:
+        """`stop(pause)` is called when a client asks the engine to end.
+
+        Raises OSError, ConfigError where the socket cannot be made.
+        """
+        self._engine = engine
+        self._stop = stop
+        self._path = path
+        private_folder(path.parent)
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()  # a stale one: the engine's lock says that we are the only engine
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.bind(str(path))
+        path.chmod(0o600)
+        self._socket.listen(16)
+        self._lock = threading.Lock()
+        self._clients: set[socket.socket] = set()
+        self._closed = False
+        threading.Thread(target=self._accept, name="socket", daemon=True).start()
+
+    @property
+    def has_clients(self) -> bool:
+        """Whether anyone is connected."""
+        with self._lock:
+            return bool(self._clients)
+
+    def close(self) -> None:
+        """Take no more clients and let go of those there are."""
+        self._closed = True
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+        self._socket.close()
+        with self._lock:
+            clients = list(self._clients)
+        for one in clients:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        while not self._closed:
+            try:
+                client, _ = self._socket.accept()
+            except OSError:
+                if self._closed:
+                    return
+                _LOG.exception("cannot accept a client")
+                return
+            if not _is_mine(client):
+                _LOG.warning("refused a client of another user")
+                client.close()
+                continue
+            with self._lock:
+                self._clients.add(client)
+            threading.Thread(target=self._serve, args=(client,), name="client", daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        talk = _Talk(client)
+        unsubscribe: Callable[[], None] | None = None
+        try:
+            with client.makefile("rb") as lines:
+                while line := lines.readline(MAX_LINE):
+                    try:
+                        request = decode(line)
+                    except ProtocolError as error:
+                        talk.send(_refusal(None, "BAD_REQUEST", str(error)))
+                        return
+                    if request.get("do") == "subscribe" and unsubscribe is None:
+                        talk.send({"id": request.get("id"), "ok": True, "result": {}})
+                        unsubscribe = self._engine.subscribe(talk.offer)
+                        continue
+                    talk.send(self._answer(request))
+                    if request.get("do") == "stop":
+                        self._stop(bool(request.get("pause")))
+                        return
+        except OSError:
+            return  # the client went away, which it may do at any time
+        finally:
+            if unsubscribe is not None:
+                with contextlib.suppress(RequestRefused):
+                    unsubscribe()
+            talk.close()
+            with self._lock:
+                self._clients.discard(client)
+            client.close()
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        id_ = request.get("id")
+        try:
+            return {"id": id_, "ok": True, "result": self._do(request)}
+        except RequestRefused as error:
+            return _refusal(id_, error.code, error.message)
+        except (KeyError, TypeError, ValueError) as error:
+            return _refusal(id_, "BAD_REQUEST", f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001
+            # The client must hear of it, and the engine's log gets the traceback.
+            _LOG.exception("a request failed")
+            return _refusal(id_, "INTERNAL", f"internal error: {type(error).__name__}: {error}")
+
+    def _do(self, request: dict[str, Any]) -> Any:
+        engine, do = self._engine, request.get("do")
+        if do == "hello":
+            return {
+                "version": __version__,
+                "protocol": PROTOCOL,
+                "pid": os.getpid(),
+                "host": host_name(),
+            }
+        if do == "add":
+            return engine.add(Batch.from_json(request["batch"])).to_json()
+        if do in ("pause", "resume", "cancel", "retry", "forget"):
+            ids = request.get("ids")
+            return {"count": getattr(engine, do)(None if ids is None else [int(i) for i in ids])}
+        if do == "bulk":
+            return {"count": engine.bulk([int(i) for i in request["bulk_ids"]], request["action"])}
+        if do == "status":
+            return engine.status(bool(request.get("rows"))).to_json()
+        if do == "space":
+            return engine.space(str(request["path"])).to_json()
+        if do == "sign_in":
+            count = engine.sign_in(
+                str(request["server"]),
+                request.get("username"),
+                str(request["token"]),
+                request.get("refresh_token"),
+            )
+            return {"count": count}
+        if do == "settings":
+            names = ("jobs", "connections", "limit_rate")
+            return engine.settings(**{name: request.get(name) for name in names})
+        if do == "stop":
+            return {}
+        raise RequestRefused("BAD_REQUEST", f"no such request: {do!r}")
+
+
+class _Talk:
+    """What goes to one client: replies at once, events one at a time by a thread of its own."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._news = threading.Condition()
+        self._event: Changes | None = None
+        self._closed = False
+        self._writer: threading.Thread | None = None
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a message whole. Raises OSError."""
+        with self._lock:
+            self._client.sendall(encode(message))
+
+    def offer(self, changes: Changes) -> bool:
+        """Take an event to be sent, or False while the last one is not sent yet."""
+        with self._news:
+            if self._closed:
+                return True
+            if self._event is not None:
+                return False
+            self._event = changes
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write, name="events", daemon=True)
+                self._writer.start()
+            self._news.notify()
+            return True
+
+    def close(self) -> None:
+        """Take no more events."""
+        with self._news:
+            self._closed = True
+            self._news.notify()
+
+    def _write(self) -> None:
+        while True:
+            with self._news:
+                while self._event is None and not self._closed:
+                    self._news.wait()
+                changes = self._event
+                if self._closed or changes is None:
+                    return
+            name = "transfers" if changes.reset or not changes.last else "changes"
+            try:
+                self.send({"event": name, **changes.to_json()})
+            except OSError:
+                self.close()
+                return
+            with self._news:
+                self._event = None
+
+
+def _refusal(id_: Any, code: str, message: str) -> dict[str, Any]:
+    return {"id": id_, "ok": False, "error": {"code": code, "message": message}}
+
+
+def _is_mine(client: socket.socket) -> bool:
+    """Whether the other end is a process of this user (where the system tells)."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True  # then the 0700 folder of the socket is what keeps others out
+    answer = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", answer)
+    return bool(uid == os.getuid())

@@ -1,0 +1,118 @@
+"""Whether the bytes are the right ones: md5 close behind the writer, and containers' checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+READ = 1 << 20
+"""Bytes read and hashed at a time."""
+
+
+class Hasher:
+    """MD5 of a file from the front, as far as it is there.
+
+    Attributes:
+        position: how many bytes went in.
+    """
+
+    def __init__(self) -> None:
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self.position = 0
+
+    def follow(self, read: Callable[[int, int], bytes], until: int) -> None:
+        """Hash at most READ bytes more, not beyond `until`. Raises OSError; EOFError if cut."""
+        chunk = read(self.position, min(READ, until - self.position))
+        if not chunk and until > self.position:
+            raise EOFError("the part file is shorter than it was")
+        self._md5.update(chunk)
+        self.position += len(chunk)
+
+    def hexdigest(self) -> str:
+        """The md5 of what went in so far."""
+        return self._md5.copy().hexdigest()
+
+
+def md5_of(path: Path, check: Callable[[], None] = lambda: None) -> str:
+    """The md5 of a whole file; `check` is called now and then and may raise. Raises OSError."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    with path.open("rb", buffering=0) as stream:
+        while chunk := stream.read(READ):
+            md5.update(chunk)
+            check()
+    return md5.hexdigest()
+
+
+class Damaged(Exception):
+    """A container whose own checksums do not fit its bytes."""
+
+
+def container_kind(filename: str) -> str | None:
+    """What kind of container the name says: `gzip`, `zip`, or None."""
+    name = filename.lower()
+    if name.endswith((".gz", ".bgz", ".tgz", ".bam")):
+        return "gzip"
+    return "zip" if name.endswith(".zip") else None
+
+
+def check_container(path: Path, kind: str, check: Callable[[], None] = lambda: None) -> str | None:
+    """Read a container to its end with its checksums; `"gzip check"` if all fit.
+
+    None where the file is no such container at all in spite of its name (then its size alone
+    decides). `check` is called now and then and may raise.
+
+    Raises:
+        Damaged: it is one, and it is broken.
+        OSError: the disk does not give it.
+    """
+    with path.open("rb") as stream:
+        magic = stream.read(4)
+    if kind == "gzip" and magic[:2] == b"\x1f\x8b":
+        _check_gzip(path, check)
+        return "gzip check"
+    if kind == "zip" and magic in (b"PK\x03\x04", b"PK\x05\x06"):
+        _check_zip(path, check)
+        return "zip check"
+    return None
+
+
+def _check_gzip(path: Path, check: Callable[[], None]) -> None:
+    """Every member of a gzip or BGZF file (RFC 1952), CRC and length."""
+    inflate = zlib.decompressobj(31)
+    members = 0
+    inside = False
+    with path.open("rb", buffering=0) as stream:
+        while chunk := stream.read(READ):
+            check()
+            while chunk:
+                try:
+                    inflate.decompress(chunk)
+                except zlib.error as error:
+                    if members and not chunk.strip(b"\0"):
+                        break  # zero padding behind the last member is allowed
+                    raise Damaged(f"broken gzip data: {error}") from error
+                inside = not inflate.eof
+                if inside:
+                    break
+                members += 1
+                chunk = inflate.unused_data
+                inflate = zlib.decompressobj(31)
+                if not chunk.strip(b"\0"):
+                    chunk = b""
+    if inside or not members:
+        raise Damaged("the gzip data ends in the middle")
+
+
+def _check_zip(path: Path, check: Callable[[], None]) -> None:
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                with archive.open(member) as stream:
+                    while stream.read(READ):
+                        check()
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise Damaged(f"broken zip archive: {error}") from error

@@ -1,0 +1,296 @@
+"""An HTTP server that can break the protocol: raw asyncio, in a thread, told what to do per file.
+
+A `Plan` says what a path answers. Requests are recorded, so that a test can count them, sum the
+bytes that went out, and see where the token went.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+RANGE = re.compile(r"bytes=(\d+)-(\d*)$")
+
+
+@dataclass
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+    sent: int = 0
+
+    @property
+    def range(self) -> tuple[int, int | None] | None:
+        found = RANGE.match(self.headers.get("range", ""))
+        if not found:
+            return None
+        return int(found[1]), int(found[2]) + 1 if found[2] else None
+
+    @property
+    def token(self) -> str | None:
+        return self.headers.get("authorization", "").removeprefix("Bearer ") or None
+
+
+Handler = Callable[["Exchange"], Awaitable[None]]
+
+
+@dataclass
+class File:
+    """A good file, with what may be wrong about its serving."""
+
+    content: bytes
+    etag: str | None = '"v1"'
+    modified: str | None = None
+    ranges: bool = True
+    honours_if_range: bool = True
+    handlers: list[Handler] = field(default_factory=list)  # used up one a request, then normal
+    always: Handler | None = None
+    content_type: str = "application/octet-stream"
+    rate: float = 0.0
+    needs_token: bool = False
+
+    @property
+    def md5(self) -> str:
+        return hashlib.md5(self.content, usedforsecurity=False).hexdigest()
+
+
+class Exchange:
+    """One request under way."""
+
+    def __init__(
+        self, server: FaultServer, request: Request, file: File, writer: asyncio.StreamWriter
+    ) -> None:
+        self.server = server
+        self.request = request
+        self.file = file
+        self.writer = writer
+        self.close_after = False
+
+    async def head(self, status: int, headers: dict[str, Any], reason: str = "X") -> None:
+        lines = [f"HTTP/1.1 {status} {reason}", *(f"{k}: {v}" for k, v in headers.items())]
+        self.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+        await self.writer.drain()
+
+    async def body(self, content: bytes | memoryview, step: int = 65536) -> None:
+        view = memoryview(content)
+        while len(view):
+            piece = view[:step]
+            self.writer.write(bytes(piece))
+            await self.writer.drain()
+            self.request.sent += len(piece)
+            view = view[len(piece) :]
+            if self.file.rate:
+                await asyncio.sleep(len(piece) / self.file.rate)
+
+    def slice(self) -> tuple[int, int]:
+        size = len(self.file.content)
+        wanted = self.request.range
+        if wanted is None or not self.file.ranges:
+            return 0, size
+        return wanted[0], min(size, wanted[1] if wanted[1] is not None else size)
+
+    def good_head(self) -> tuple[int, dict[str, Any]]:
+        size = len(self.file.content)
+        headers: dict[str, Any] = {"Content-Type": self.file.content_type}
+        if self.file.etag:
+            headers["ETag"] = self.file.etag
+        if self.file.modified:
+            headers["Last-Modified"] = self.file.modified
+        start, end = self.slice()
+        wanted = self.request.range
+        if_range = self.request.headers.get("if-range")
+        stale = (
+            if_range is not None
+            and self.file.honours_if_range
+            and if_range not in (self.file.etag, self.file.modified)
+        )
+        if wanted is None or not self.file.ranges or stale:
+            headers["Content-Length"] = size
+            return 200, headers
+        if start >= size:
+            headers["Content-Range"] = f"bytes */{size}"
+            headers["Content-Length"] = 0
+            return 416, headers
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+        headers["Content-Length"] = end - start
+        return 206, headers
+
+    async def serve(self) -> None:
+        status, headers = self.good_head()
+        await self.head(status, headers)
+        if status == 206:
+            start, end = self.slice()
+            await self.body(memoryview(self.file.content)[start:end])
+        elif status == 200:
+            await self.body(self.file.content)
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        self.close_after = True
+        self.writer.transport.abort()
+
+    def finish(self) -> None:
+        """Close the connection in good order, whatever was promised."""
+        self.close_after = True
+
+
+class FaultServer:
+    """`with FaultServer() as server: server.files["/downloads/1/x"] = File(b"…")`."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, File] = {}
+        self.requests: list[Request] = []
+        self.good_tokens: set[str] | None = None
+        self._ready = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+        self.port = 0
+        self.down = False
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def of(self, path: str) -> list[Request]:
+        return [one for one in self.requests if one.path == path]
+
+    def sent(self, path: str) -> int:
+        return sum(one.sent for one in self.of(path))
+
+    def __enter__(self) -> FaultServer:
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._ready.wait(5)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        def end() -> None:
+            for writer in list(self._writers):
+                writer.transport.abort()
+            self._loop.stop()
+
+        self._loop.call_soon_threadsafe(end)
+        self._thread.join(5)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+
+        async def begin() -> None:
+            self._server = await asyncio.start_server(self._client, "127.0.0.1", 0)
+            self.port = self._server.sockets[0].getsockname()[1]
+            self._ready.set()
+
+        self._loop.run_until_complete(begin())
+        self._loop.run_forever()
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        try:
+            if self.down:
+                writer.transport.abort()
+                return
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                lines = head.decode("latin-1").split("\r\n")
+                method, path, _ = lines[0].split(" ", 2)
+                headers = {}
+                for line in lines[1:]:
+                    if ":" in line:
+                        name, _, value = line.partition(":")
+                        headers[name.strip().lower()] = value.strip()
+                request = Request(method, path, headers)
+                self.requests.append(request)
+                if not await self._answer(request, writer):
+                    return
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+        file = self.files.get(request.path)
+        exchange = Exchange(self, request, file or File(b""), writer)
+        if file is None:
+            await exchange.head(404, {"Content-Length": 0})
+            return True
+        if file.needs_token and request.token not in (self.good_tokens or set()):
+            body = (
+                b'{"error": "Invalid or expired token", "code": "UNAUTHENTICATED", "status": 401}'
+            )
+            await exchange.head(
+                401, {"Content-Type": "application/json", "Content-Length": len(body)}
+            )
+            writer.write(body)
+            return True
+        handler = file.handlers.pop(0) if file.handlers else file.always
+        if handler is not None:
+            await handler(exchange)
+        else:
+            await exchange.serve()
+        if exchange.close_after:
+            if not writer.transport.is_closing():
+                await writer.drain()
+            return False
+        return True
+
+
+# What can be wrong with one answer
+
+
+def cut_after(count: int, *, reset: bool = False) -> Handler:
+    """Send so many bytes of the body, then close (FIN), or reset (RST)."""
+
+    async def handle(exchange: Exchange) -> None:
+        status, headers = exchange.good_head()
+        await exchange.head(status, headers)
+        start, end = exchange.slice() if status == 206 else (0, len(exchange.file.content))
+        await exchange.body(memoryview(exchange.file.content)[start : min(end, start + count)])
+        if reset:
+            exchange.abort()
+        else:
+            exchange.finish()
+
+    return handle
+
+
+def answer(status: int, body: bytes = b"", **headers: Any) -> Handler:
+    """A fixed answer; header names with _ for -."""
+
+    async def handle(exchange: Exchange) -> None:
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        fields.setdefault("Content-Length", len(body))
+        await exchange.head(status, fields)
+        await exchange.body(body)
+
+    return handle
+
+
+def stall(after: int, seconds: float) -> Handler:
+    """Send so many bytes, then nothing for a while."""
+
+    async def handle(exchange: Exchange) -> None:
+        status, headers = exchange.good_head()
+        await exchange.head(status, headers)
+        start, end = exchange.slice() if status == 206 else (0, len(exchange.file.content))
+        await exchange.body(memoryview(exchange.file.content)[start : min(end, start + after)])
+        await asyncio.sleep(seconds)
+        exchange.finish()
+
+    return handle
+
+
+def refuse_connection() -> Handler:
+    """Reset before any answer."""
+
+    async def handle(exchange: Exchange) -> None:
+        exchange.abort()
+
+    return handle

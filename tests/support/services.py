@@ -1,0 +1,104 @@
+"""A service for engine tests: a bare client of a `FaultServer`, without Flow behind it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+
+from flowtui.config import Settings
+from flowtui.engine.engine import Engine
+from flowtui.engine.protocol import Batch, TransferRow
+from flowtui.engine.service import Service
+from flowtui.flow.remote_file import RemoteFile
+from support.fault_server import FaultServer
+
+
+class FakeClient:
+    """What the engine asks of a FlowClient."""
+
+    def __init__(self, server: str, token: str | None = None) -> None:
+        self.server = server
+        self.token = token
+        self.refreshed: Callable[[], str | None] = lambda: None
+        self.refreshes = 0
+        self.fresh_urls: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def absolute(self, url: str) -> str:
+        return url if "://" in url else f"{self.server}/{url.lstrip('/')}"
+
+    def is_own(self, url: str) -> bool:
+        ours, theirs = httpx.URL(self.server), httpx.URL(url)
+        return (ours.scheme, ours.host, ours.port) == (theirs.scheme, theirs.host, theirs.port)
+
+    def headers_for(self, url: str) -> dict[str, str]:
+        if self.token and self.is_own(url):
+            return {"Authorization": f"Bearer {self.token}"}
+        return {}
+
+    def refresh(self, used: str | None) -> bool:
+        with self._lock:
+            if self.token != used:
+                return self.token is not None
+            self.refreshes += 1
+            self.token = self.refreshed()
+            return self.token is not None
+
+    def data(self, id_: str) -> Any:
+        return SimpleNamespace(download_url=self.fresh_urls.get(id_))
+
+    def use(self, credential: Any) -> None:
+        self.token = credential.token if credential else None
+
+    def close(self) -> None:
+        return None
+
+
+def make_service(
+    client: FakeClient | None = None, read_timeout: float = 5.0
+) -> Callable[[str], Service]:
+    def make(server: str) -> Service:
+        http = httpx.Client(
+            timeout=httpx.Timeout(read_timeout, connect=2.0),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+        )
+        return Service(cast(Any, client or FakeClient(server)), http)
+
+    return make
+
+
+def engine(
+    client: FakeClient | None = None, settings: Settings | None = None, **more: Any
+) -> Engine:
+    read_timeout = more.pop("read_timeout", 5.0)
+    made = Engine(settings or Settings(), make_service=make_service(client, read_timeout), **more)
+    made.start()
+    return made
+
+
+def remote(server: FaultServer, id_: str, name: str, **more: Any) -> RemoteFile:
+    """The file that `server` has at /downloads/<id>/<name>."""
+    path = f"/downloads/{id_}/{name}"
+    file = server.files.get(path)
+    fields: dict[str, Any] = {
+        "key": f"data/{id_}",
+        "filename": name,
+        "url": path,
+        "folder": ("data",),
+        "size": len(file.content) if file else None,
+        "md5": file.md5 if file else None,
+        "data_id": id_,
+    }
+    return RemoteFile(**{**fields, **more})
+
+
+def batch(server: FaultServer, root: Any, *files: RemoteFile, **more: Any) -> Batch:
+    return Batch(server.url, str(root), "test", tuple(files), **more)
+
+
+def rows(made: Engine) -> list[TransferRow]:
+    return list(made.status(rows=True).transfers)
