@@ -8,6 +8,7 @@ and the pages of proxies. One reader fits all.
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -19,6 +20,7 @@ from flowtui.flow.errors import (
     FlowError,
     Gone,
     NotFound,
+    NotOffered,
     NotSignedIn,
     RateLimited,
     Refused,
@@ -29,6 +31,11 @@ from flowtui.flow.errors import (
 MAX_WORDS = 300
 """Characters of a server's message that are shown."""
 
+WRONG_ADDRESS = "check the server's address (Flow's own API is https://app.flow.bio/api)"
+
+# A server may repeat what it was sent; what looks like a token is never shown.
+_TOKEN_LIKE = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*){0,2}|(?i:bearer)\s+[\w.~+/=-]{8,}")
+
 
 def json_of(response: httpx.Response) -> Any:
     """The JSON of a good answer. Raises UnexpectedAnswer, or what an error answer means."""
@@ -36,16 +43,21 @@ def json_of(response: httpx.Response) -> Any:
         raise error_of(response)
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         if looks_like_page(response):
-            raise UnexpectedAnswer(
-                f"{_host(response)} answered with a web page, not as Flow's API does; check the "
-                "server's address (Flow's own API is https://app.flow.bio/api)",
-                status=response.status_code,
-            ) from None
+            raise page_instead(response) from None
         raise UnexpectedAnswer(
-            f"{_host(response)} answered something that is no JSON", status=response.status_code
+            f"{_host(response)} answered something that is no JSON; {WRONG_ADDRESS}",
+            status=response.status_code,
         ) from None
+
+
+def page_instead(response: httpx.Response) -> UnexpectedAnswer:
+    """The error that a web page means where an answer of the API was expected."""
+    return UnexpectedAnswer(
+        f"{_host(response)} answered with a web page, not as Flow's API does; {WRONG_ADDRESS}",
+        status=response.status_code,
+    )
 
 
 def looks_like_page(response: httpx.Response) -> bool:
@@ -56,13 +68,18 @@ def looks_like_page(response: httpx.Response) -> bool:
     )
 
 
-def error_of(response: httpx.Response) -> FlowError:
-    """The error that an answer with a bad status means."""
+def error_of(response: httpx.Response, *, secret: str | None = None) -> FlowError:
+    """The error that an answer with a bad status means.
+
+    What the server says goes into the message, without the tokens of the request and `secret`.
+    """
     status = response.status_code
-    said, code = words_of(response)
+    said, code = words_of(response, secret=secret)
     extra = f": {said}" if said else ""
     if status == 401:
-        return NotSignedIn(f"not signed in, or the session has ended{extra}", status=401, code=code)
+        return NotSignedIn(
+            f"not signed in, or the session has ended{extra}; sign in again", status=401, code=code
+        )
     if status == 403:
         return Refused(f"not allowed{extra}; ask the owner for access", status=403, code=code)
     if status == 404:
@@ -78,46 +95,78 @@ def error_of(response: httpx.Response) -> FlowError:
             code=code,
             retry_after=wait,
         )
+    if status in (405, 501):
+        return NotOffered(f"this server does not offer that ({status}{extra})", status=status)
     if status >= 500 or status == 408:
         return ServiceUnavailable(
             f"{_host(response)} has trouble ({status}{extra}); try again later",
             status=status,
             code=code,
         )
+    if response.is_redirect:
+        return UnexpectedAnswer(
+            f"{_host(response)} sends elsewhere ({status}), as Flow's API does not; {WRONG_ADDRESS}",
+            status=status,
+        )
     return UnexpectedAnswer(
-        f"{_host(response)} answered {status} {response.reason_phrase}{extra}".rstrip(),
+        f"{_host(response)} answered {status} {printable(response.reason_phrase)}{extra}".rstrip(),
         status=status,
         code=code,
     )
 
 
-def words_of(response: httpx.Response) -> tuple[str, str | None]:
+def words_of(response: httpx.Response, *, secret: str | None = None) -> tuple[str, str | None]:
     """What an error answer says, and its code; both may be missing."""
+    said, code = _raw_words(response)
+    for hidden in (secret, *_secrets_of(response)):
+        if hidden:
+            said = said.replace(hidden, "…")
+    return _short(_TOKEN_LIKE.sub("…", said)), _code(code)
+
+
+def _raw_words(response: httpx.Response) -> tuple[str, object]:
     try:
         body = response.json()
-    except ValueError:
-        if looks_like_page(response):
-            return "", None
-        return _short(response.text), None
+    except (ValueError, RecursionError):
+        return ("" if looks_like_page(response) else response.text), None
     if not isinstance(body, dict):
-        return _short(json.dumps(body)) if body else "", None
+        return _as_text(body), None
     code = body.get("code")
     if "detail" in body or "title" in body:  # problem+json
-        return _short(body.get("detail") or body.get("title")), _code(code)
+        return _as_text(body.get("detail") or body.get("title")), code
     error = body.get("error", body)
     if isinstance(error, dict):
         code = code or error.get("code")
         if "message" in error:
-            return _short(error["message"]), _code(code)
+            return _as_text(error["message"]), code
         parts = [
-            f"{name}: {', '.join(map(str, what)) if isinstance(what, list) else what}"
+            f"{name}: {', '.join(map(_as_text, what)) if isinstance(what, list) else _as_text(what)}"
             for name, what in error.items()
         ]
-        return _short("; ".join(parts)), _code(code)
-    return _short(error), _code(code)
+        return "; ".join(parts), code
+    return _as_text(error), code
 
 
-def network_error(error: httpx.TransportError, url: str) -> ServiceUnavailable:
+def _as_text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value) if value not in (None, [], {}) else ""
+
+
+def _secrets_of(response: httpx.Response) -> list[str]:
+    """The tokens that the request carried."""
+    try:
+        headers = response.request.headers
+    except RuntimeError:  # an answer that belongs to no request, as tests make them
+        return []
+    cookies = headers.get("cookie", "").split("; ")
+    return [
+        headers.get("authorization", "").removeprefix("Bearer "),
+        *(cookie.partition("=")[2] for cookie in cookies),
+    ]
+
+
+def network_error(error: httpx.RequestError, url: str) -> ServiceUnavailable:
     """What a failure below HTTP means."""
     host = printable(httpx.URL(url).host)
     if isinstance(error, httpx.ConnectTimeout):
@@ -132,6 +181,8 @@ def network_error(error: httpx.TransportError, url: str) -> ServiceUnavailable:
                 "name its CA file as ca_file in the settings"
             )
         return ServiceUnavailable(f"cannot connect to {host} ({words}); check address and network")
+    if isinstance(error, httpx.DecodingError):
+        return ServiceUnavailable(f"the answer of {host} came damaged; try again")
     return ServiceUnavailable(f"the connection to {host} was lost; try again")
 
 
@@ -144,7 +195,8 @@ def retry_after(response: httpx.Response) -> float | None:
         when = parsedate_to_datetime(text)
     except (ValueError, TypeError):
         return None
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    when = when.replace(tzinfo=when.tzinfo or UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())
 
 
 def _host(response: httpx.Response) -> str:
@@ -155,6 +207,6 @@ def _code(value: object) -> str | None:
     return printable(value)[:60] if isinstance(value, str) and value else None
 
 
-def _short(value: object) -> str:
-    text = printable(str(value)).strip() if value not in (None, "") else ""
+def _short(said: str) -> str:
+    text = printable(said).strip()
     return text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 1] + "…"

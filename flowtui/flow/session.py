@@ -11,9 +11,10 @@ from typing import Any
 import httpx
 import tenacity
 
-from flowtui.flow.answers import error_of, json_of, network_error, retry_after
+from flowtui.flow.answers import error_of, json_of, network_error
+from flowtui.flow.clean import printable
 from flowtui.flow.credentials import Credential, CredentialStore, KeepError
-from flowtui.flow.errors import FlowError, NotSignedIn, RateLimited, ServiceUnavailable
+from flowtui.flow.errors import FlowError, RateLimited, ServiceUnavailable
 
 REFRESH_COOKIE = "flow_refresh_token"
 
@@ -45,6 +46,10 @@ class Session:
         self._http = http
         self._sleep = sleep
         self._refreshing = threading.Lock()
+        # Shared by those who waited for the same attempt: how many there were, how the last ended.
+        self._attempts = 0
+        self._trouble: FlowError | None = None
+        self._spent: set[str] = set()
 
     @property
     def credential(self) -> Credential | None:
@@ -72,7 +77,7 @@ class Session:
     def headers_for(self, url: str) -> dict[str, str]:
         """`Authorization` for the server's own origin, nothing for any other."""
         credential = self._credential
-        if credential is None or not self.is_own(url):
+        if credential is None or not is_usable(credential.token) or not self.is_own(url):
             return {}
         return {"Authorization": f"Bearer {credential.token}"}
 
@@ -103,59 +108,85 @@ class Session:
         However many threads call, one request is sent; the others wait for what comes of it.
         First it is looked whether the store has a newer token: another process may have got one.
         False means that a sign-in is needed. Raises ServiceUnavailable where the server does not
-        answer.
+        answer, UnexpectedAnswer where something else answers in its place.
         """
+        seen = self._attempts
         with self._refreshing:
             current = self._credential
-            if current is not None and current.token != used_token:
-                return True
             if current is None:
                 return False
-            if self._newer_in_store(current):
+            if current.token != used_token:
                 return True
-            return self._refresh(current)
+            if self._attempts != seen:  # one failed while this thread waited
+                if self._trouble is not None:
+                    raise self._trouble
+                return False
+            self._spent.add(current.token)
+            try:
+                renewed = (
+                    self._newer_in_store(current, elsewhere=False)
+                    or self._refresh(current)
+                    or self._newer_in_store(current, elsewhere=True)
+                )
+            except FlowError as error:
+                self._attempts, self._trouble = self._attempts + 1, error
+                raise
+            self._attempts, self._trouble = self._attempts + 1, None
+            return renewed
 
-    def _newer_in_store(self, current: Credential) -> bool:
+    def _newer_in_store(self, current: Credential, *, elsewhere: bool) -> bool:
+        """Take a token that another process has stored for this user, if it was not tried yet.
+
+        With `elsewhere`, also one that is kept in another place than the current one.
+        """
         if self._store is None:
             return False
         try:
             stored = self._store.find(self.server, current.username)
         except KeepError:
             return False  # then there is nothing newer to be had
-        if stored is None or stored.token == current.token:
+        if stored is None or stored.token in self._spent or stored.username != current.username:
             return False
-        if stored.source is not current.source or stored.username != current.username:
+        if stored.source is not current.source and not (elsewhere and current.username):
             return False
-        self._credential = stored
-        return True
+        return self._replace(current, stored)
 
     def _refresh(self, current: Credential) -> bool:
         if current.refresh_token is None:
             return False
         # The live service wants the cookie, the documented one the old token: both are sent.
         headers = {
-            "Authorization": f"Bearer {current.token}",
+            **self.headers_for("/token"),
             "Cookie": f"{REFRESH_COOKIE}={current.refresh_token}",
         }
         try:
             response = self._http.get(self.absolute("/token"), headers=headers)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise network_error(error, self.server) from error
         finally:
             self._http.cookies.clear()
-        if response.status_code >= 500 or response.status_code == 429:
-            raise error_of(response)
+        if response.status_code in (400, 401, 403, 404, 405):
+            return False
+        json_of(response)
         token, refresh = tokens_of(response)
-        if not response.is_success or token is None or token == current.token:
+        if token is None or token == current.token:
             return False
         renewed = replace(current, token=token, refresh_token=refresh or current.refresh_token)
-        self._credential = renewed
+        if not self._replace(current, renewed):
+            return self._credential is not None
         if self._store is not None:
             try:
                 self._store.update(self.server, current, renewed)
             except KeepError:
                 # The session goes on with the new token; only the next process must refresh again.
                 return True
+        return True
+
+    def _replace(self, current: Credential, new: Credential) -> bool:
+        """Put `new` in force, unless somebody signed in or out meanwhile."""
+        if self._credential is not current:
+            return False
+        self._credential = new
         return True
 
     def _send(
@@ -174,10 +205,10 @@ class Session:
                 response = self._http.request(
                     method, url, params=params, json=body, headers=headers
                 )
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 raise network_error(error, url) from error
             except (httpx.InvalidURL, ValueError) as error:
-                raise FlowError(f"no usable address: {self.server}") from error
+                raise FlowError(f"no usable address: {printable(self.server)}") from error
             finally:
                 self._http.cookies.clear()
             if response.status_code != 401 or last:
@@ -195,13 +226,22 @@ def tokens_of(response: httpx.Response) -> tuple[str | None, str | None]:
     """Access and refresh token of an answer to a sign-in or refresh, in either dialect."""
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     body = body if isinstance(body, dict) else {}
     names = ("token", "access_token", "accessToken")
-    token = next((body[n] for n in names if isinstance(body.get(n), str) and body[n]), None)
-    refresh = response.cookies.get(REFRESH_COOKIE) or body.get("refresh_token")
-    return token, refresh if isinstance(refresh, str) and refresh else None
+    token = next((body[name] for name in names if is_usable(body.get(name))), None)
+    refreshes = (response.cookies.get(REFRESH_COOKIE), body.get("refresh_token"))
+    return token, next((one for one in refreshes if is_usable(one)), None)
+
+
+def is_usable(token: object) -> bool:
+    """Whether this can be sent as a token: visible ASCII, with nothing that ends a header."""
+    return (
+        isinstance(token, str)
+        and bool(token)
+        and all("!" <= character <= "~" and character not in '",;' for character in token)
+    )
 
 
 def _port(url: httpx.URL) -> int | None:
@@ -211,7 +251,7 @@ def _port(url: httpx.URL) -> int | None:
 def _may_pass(error: BaseException) -> bool:
     if isinstance(error, RateLimited) and error.retry_after is not None:
         return error.retry_after <= LONGEST_WAIT
-    return isinstance(error, ServiceUnavailable) and not isinstance(error, NotSignedIn)
+    return isinstance(error, ServiceUnavailable)
 
 
 _backoff = tenacity.wait_exponential_jitter(initial=0.5, max=8.0, jitter=0.5)
@@ -222,6 +262,3 @@ def _wait(state: tenacity.RetryCallState) -> float:
     if isinstance(error, RateLimited) and error.retry_after is not None:
         return error.retry_after
     return _backoff(state)
-
-
-__all__ = ["REFRESH_COOKIE", "Session", "retry_after", "tokens_of"]

@@ -24,7 +24,8 @@ class LeftOut:
     why: str
 
 
-Skip = Callable[[Ref], bool]
+Skip = Callable[[str], bool]
+"""Whether the thing of this key (`sample/34`, `data/789`, …) and all below it is not wanted."""
 
 
 class Walk:
@@ -32,14 +33,14 @@ class Walk:
 
     Attributes:
         left_out: told of what is passed over.
-        skip: whether something (and all below it) is not wanted.
+        skip: see `Skip`.
     """
 
     def __init__(
         self,
         client: FlowClient,
         left_out: Callable[[LeftOut], None] = lambda what: None,
-        skip: Skip = lambda ref: False,
+        skip: Skip = lambda key: False,
     ) -> None:
         self._client = client
         self._left_out = left_out
@@ -78,7 +79,7 @@ class Walk:
 
     def _samples(self, project_id: str, name: str) -> Iterator[RemoteFile]:
         for sample in self._client.project_samples(project_id):
-            if not self._skip(Ref(Kind.SAMPLE, sample.id)):
+            if not self._skip(f"sample/{sample.id}"):
                 yield from self._guarded(
                     sample.name, self._sample(sample, (name, sample.name or sample.id))
                 )
@@ -90,7 +91,7 @@ class Walk:
             # The documented dialect has no such list, and the files of the samples are the project.
             return
         for row in rows:
-            if self._skip(Ref(Kind.EXECUTION, row.id)):
+            if self._skip(f"execution/{row.id}"):
                 continue
             folder = (name, "executions", row.id)
             yield from self._guarded(row.label, self._execution_of(row.id, folder))
@@ -151,7 +152,7 @@ class Walk:
             self._left_out(
                 LeftOut(data.filename, "it is a folder, which Flow gives in archives only")
             )
-        elif not (data.id and self._skip(Ref(Kind.DATA, data.id))):
+        elif not self._skip(file.key):
             yield file
 
 
@@ -167,7 +168,7 @@ def walk(
     A project is the files of all its samples, then the outputs of its executions that are not
     among them. Raises FlowError.
     """
-    made = Walk(client, left_out or (lambda what: None), skip or (lambda ref: False))
+    made = Walk(client, left_out or (lambda what: None), skip or (lambda key: False))
     return made.files(ref)
 
 

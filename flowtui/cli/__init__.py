@@ -1,0 +1,1 @@
+"""The commands: what `flowtui` does when it is given words."""

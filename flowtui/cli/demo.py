@@ -1,0 +1,165 @@
+"""`flowtui demo`: the app on an embedded Flow with sample data, apart from all that is the user's.
+
+The demo has folders of its own, no keyring and none of the user's tokens, in this process and in
+the engine that it starts.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flowtui.cli.exits import CommandError, Exit
+from flowtui.cli.output import Output, on_terminal
+
+if TYPE_CHECKING:
+    from flowtui.config import Folders, Settings
+    from flowtui.demo.serve import Spawned
+
+USER = PASSWORD = "demo"  # noqa: S105 - the demo's own, printed for everybody to see
+
+
+@click.command(short_help="Try the app on an embedded Flow with sample data.")
+@click.option("--serve-only", is_flag=True, help="Only run the server, until ctrl-c.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="The server's port; default: any that is free.",
+)
+@click.option(
+    "--home",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="Keep the demo's settings, queue and downloads here; default: a fresh temporary folder.",
+)
+def demo(serve_only: bool, port: int, home: str | None) -> int:
+    """Open the app on an embedded Flow with sample data, signed in as demo.
+
+    Nothing of yours is touched: not your settings, tokens, keyring or downloads.
+    """
+    out = Output()
+    if serve_only:
+        if home is not None:
+            raise click.UsageError("--home is for the app; --serve-only keeps nothing")
+        return _serve(port, out)
+    if not on_terminal():
+        raise CommandError(
+            "the app needs a terminal; `flowtui demo --serve-only` runs the server alone",
+            exit=Exit.USAGE,
+            code="USAGE",
+        )
+    base = Path(home).absolute() if home else Path(tempfile.mkdtemp(prefix="flowtui-demo-"))
+    base.mkdir(parents=True, exist_ok=True)
+    separate_environment(base)
+    with _spawn(port) as server:
+        return _open_app(server.base_url, base, out)
+
+
+def separate_environment(base: Path) -> None:
+    """Make this process, and what it starts, use `base` and nothing that is the user's.
+
+    To be called before anything looks at the keyring or at the tokens.
+    """
+    for name in list(os.environ):
+        if name.startswith("FLOW_"):
+            del os.environ[name]
+    os.environ["FLOWTUI_HOME"] = str(base)
+    os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+    # Named and absent: otherwise the user's own ~/.config/flow/api-token would be looked at.
+    os.environ["FLOW_TOKEN_FILE"] = str(base / "no-token")
+
+
+def _serve(port: int, out: Output) -> int:
+    """Run the server in this process until SIGINT or SIGTERM."""
+    _require_installed()
+    from flowtui.demo.serve import DemoDidNotStart, run
+
+    def ready(url: str) -> None:
+        out.line(url)
+        out.line(f"user {USER}, password {PASSWORD}")
+        out.say(f"try: flowtui login --server {url}")
+        out.say("ctrl-c ends it")
+
+    try:
+        run(port, ready=ready)
+    except DemoDidNotStart as error:
+        raise CommandError(f"the demo server does not start: {error}", code="DEMO") from error
+    return Exit.OK
+
+
+def _spawn(port: int) -> Spawned:
+    """The server in a process of its own, which ends with this one."""
+    _require_installed()
+    from flowtui.demo.serve import DemoDidNotStart, spawn
+
+    try:
+        return spawn(port=port)
+    except DemoDidNotStart as error:
+        raise CommandError(f"the demo server does not start: {error}", code="DEMO") from error
+
+
+def _require_installed() -> None:
+    """Raise CommandError, saying how to install them, where the demo's packages are missing."""
+    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise CommandError(
+            f"the demo needs {' and '.join(missing)}; to install: pip install 'flowtui[demo]'",
+            code="NOT_INSTALLED",
+        )
+
+
+def _open_app(url: str, base: Path, out: Output) -> int:
+    from flowtui.config import folders
+
+    where = folders()
+    settings = _sign_in(url, where, base)
+    from flowtui.tui import start
+
+    try:
+        return start(settings, where, to=settings.download_dir)
+    finally:
+        _stop_engine(where)
+        out.say(f"The demo's files are in {settings.download_dir}; all of it: {base}")
+
+
+def _sign_in(url: str, where: Folders, base: Path) -> Settings:
+    """Sign in as the demo's user, keep the token in the demo's own folder; the demo's settings."""
+    from flowtui.config import load_settings, save_settings
+    from flowtui.flow.client import FlowClient
+    from flowtui.flow.credentials import CredentialStore, Source
+
+    store = CredentialStore(where.config)
+    client = FlowClient(url, store=store)
+    try:
+        client.sign_in(USER, PASSWORD)
+        credential = client.credential
+        assert credential is not None
+        store.keep(client.server, credential, Source.FILE)
+    finally:
+        client.close()
+    save_settings(
+        {
+            "server": url,
+            "usernames": {client.server: USER},
+            "download_dir": str(base / "downloads"),
+        },
+        where,
+    )
+    return load_settings(where)
+
+
+def _stop_engine(where: Folders) -> None:
+    from flowtui.engine.client import EngineClient, EngineGone, EngineNotRunning
+
+    try:
+        with EngineClient.connect(where, start=False) as engine:
+            engine.stop()
+    except (EngineNotRunning, EngineGone):
+        return

@@ -1,0 +1,165 @@
+"""The command `flowtui`: its options, its subcommands (loaded when asked for), its errors."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from flowtui import __version__
+from flowtui.cli.exits import CommandError, Exit, Interrupted, as_command_error
+from flowtui.cli.options import SHELL_ERRORS, server_option, to_option
+from flowtui.cli.output import Output, on_terminal
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "add": ("queue:add", "Put files into the background queue."),
+    "cancel": ("queue:cancel", "Cancel transfers and remove their unfinished files."),
+    "demo": ("demo:demo", "Try the app on an embedded Flow with sample data."),
+    "engine": ("engine:engine", "The background engine: run, stop, status."),
+    "get": ("get:get", "Download, in the foreground, until all is here."),
+    "login": ("account:login", "Sign in to Flow and keep the token."),
+    "logout": ("account:logout", "Forget the kept token."),
+    "ls": ("ls:ls", "List what is on Flow."),
+    "pause": ("queue:pause", "Pause transfers."),
+    "resume": ("queue:resume", "Go on with paused transfers."),
+    "retry": ("queue:retry", "Try failed transfers again."),
+    "status": ("queue:status", "Show the background queue."),
+    "whoami": ("account:whoami", "Show who is signed in."),
+}
+"""Subcommand → where it lives in this package, and its line in the help."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported only when they are used, so that help is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the help."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name][0].split(":")
+        command = getattr(import_module(f"flowtui.cli.{module}"), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in the help, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in sorted(COMMANDS.items())])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; ctrl-c is an error of ours, which click would greet with an empty line."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted from None
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> NoReturn:
+        """Run, and leave with an exit status; every error is one line, never a traceback."""
+        words = list(sys.argv[1:] if args is None else args)
+        out = Output(as_json="--json" in words)
+        extra["standalone_mode"] = False
+        try:
+            result = super().main(words, *more, **extra)
+            sys.stdout.flush()
+            status = int(result) if isinstance(result, int) else Exit.OK
+        except SHELL_ERRORS as error:
+            status = _shell_error(error, out)
+        except Exception as error:  # noqa: BLE001 - the last place; what is unknown is reported
+            status = _failed(error, out)
+        sys.exit(int(status))
+
+
+def _shell_error(error: BaseException, out: Output) -> int:
+    """What is no fault of the command itself: a stop, a closed pipe, wrong usage."""
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output has gone; what is still buffered has no reader either.
+        _drop_stdout()
+        return Exit.SOME_FAILED
+    if isinstance(error, click.ClickException):
+        message = error.format_message()
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            message = f"{message} (see `{error.ctx.command_path} --help`)"
+        out.error(CommandError(message, exit=Exit.USAGE, code="USAGE"))
+        return Exit.USAGE
+    out.error(CommandError("interrupted", exit=Exit.INTERRUPTED, code="INTERRUPTED"))
+    return Exit.INTERRUPTED
+
+
+def _failed(error: Exception, out: Output) -> int:
+    known = as_command_error(error)
+    if known is None:
+        known = _crashed(error)
+    out.error(known)
+    return known.exit
+
+
+def _crashed(error: Exception) -> CommandError:
+    """Words for an error that nobody expected, after its report has been written."""
+    from flowtui.config import folders
+    from flowtui.crash_report import scrub, write_report
+
+    what = scrub(f"{type(error).__name__}: {error}")
+    try:
+        kept = f"a report is in {write_report(error, folders())}"
+    except OSError as trouble:
+        kept = f"no report could be written ({trouble.strerror})"
+    return CommandError(f"this should not have happened: {what}; {kept}", code="CRASH")
+
+
+def _drop_stdout() -> None:
+    import os
+
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@server_option
+@to_option
+@click.version_option(__version__, message="flowtui %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, server: str | None, to: str | None) -> int:
+    """Browse and download what is on Flow (flow.bio).
+
+    Without a command, flowtui opens the app. REF names what to get: project/12, sample/34,
+    data/789, execution/456, execution/456/results/x.tsv, or a web link of the same server.
+
+    \b
+    Exit status: 0 all there and verified, 1 some files failed, 2 usage, 3 not signed in or
+    refused, 4 nothing found, 5 no room on disk, 130 interrupted (run the command again).
+    """
+    if ctx.invoked_subcommand is not None:
+        return Exit.OK
+    return _open_app(server, to)
+
+
+def _open_app(server: str | None, to: str | None) -> int:
+    from dataclasses import replace
+
+    from flowtui.config import check_server, folders, load_settings
+
+    if not on_terminal():
+        raise CommandError(
+            "the app needs a terminal; for scripts there is `flowtui get` (see flowtui --help)",
+            exit=Exit.USAGE,
+            code="USAGE",
+        )
+    where = folders()
+    settings = load_settings(where)
+    if server:
+        settings = replace(settings, server=check_server(server))
+    from flowtui.tui import start
+
+    return start(settings, where, to=to)

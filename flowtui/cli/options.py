@@ -1,0 +1,113 @@
+"""Options that several commands share, and what the shell around a command may raise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from flowtui.cli.exits import Interrupted
+from flowtui.config import ConfigError, check_server, parse_rate
+
+SHELL_ERRORS = (
+    BrokenPipeError,
+    click.ClickException,
+    click.exceptions.Abort,
+    KeyboardInterrupt,
+    Interrupted,
+)
+"""Raised by the surroundings of a command: a stop, a closed pipe, wrong usage."""
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _server(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A checked address; what stands before the subcommand counts where it has none itself."""
+    if value is None:
+        given = ctx.parent.params.get("server") if ctx.parent is not None else None
+        return given if isinstance(given, str) else None
+    try:
+        return check_server(value)
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _to(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is None and ctx.parent is not None:
+        given = ctx.parent.params.get("to")
+        return given if isinstance(given, str) else None
+    return value
+
+
+def _rate(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    try:
+        return parse_rate(value)
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def server_option(command: _F) -> _F:
+    """`--server URL`."""
+    return click.option(
+        "--server",
+        metavar="URL",
+        callback=_server,
+        help="The Flow service; default: the settings', FLOW_API_URL, https://api.flow.bio.",
+    )(command)
+
+
+def to_option(command: _F) -> _F:
+    """`--to DIR`."""
+    return click.option(
+        "--to",
+        metavar="DIR",
+        callback=_to,
+        help="Target folder; default: download_dir of the settings, else ./downloads.",
+    )(command)
+
+
+def json_option(command: _F) -> _F:
+    """`--json`, as `as_json`."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="One JSON object a line on stdout."
+    )(command)
+
+
+def rate_option(command: _F) -> _F:
+    """`--limit-rate RATE`, in bytes a second."""
+    return click.option(
+        "--limit-rate",
+        metavar="RATE",
+        callback=_rate,
+        help="Bytes a second of all together, such as 20M or 500k; 0 for no limit.",
+    )(command)
+
+
+def filter_options(command: _F) -> _F:
+    """`--include GLOB` and `--exclude GLOB`, each any number of times."""
+    command = click.option(
+        "--exclude",
+        metavar="GLOB",
+        multiple=True,
+        help="Leave out files of such names; may be repeated.",
+    )(command)
+    return click.option(
+        "--include",
+        metavar="GLOB",
+        multiple=True,
+        help="Only files of such names ('*.bam', 'results/*'); may be repeated.",
+    )(command)
+
+
+def bulk_option(command: _F) -> _F:
+    """`--bulk auto|always|never`."""
+    return click.option(
+        "--bulk",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        show_default=True,
+        help="Ask Flow for one archive: auto does above bulk_above files (settings; 100).",
+    )(command)

@@ -1,0 +1,92 @@
+"""What commands say: words for people on stderr, results and JSON lines on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from flowtui.cli.exits import CommandError
+
+
+class Output:
+    """Where a command's words go.
+
+    Attributes:
+        as_json: one JSON object a line on stdout, nothing else there.
+    """
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+
+    def say(self, text: str) -> None:
+        """A line for people, on stderr."""
+        _write(sys.stderr, text)
+
+    def line(self, text: str) -> None:
+        """A line of the result, on stdout."""
+        _write(sys.stdout, text)
+
+    def event(self, name: str, /, **fields: Any) -> None:
+        """A JSON object on stdout, if that is asked for."""
+        if self.as_json:
+            self.record({"event": name, **fields})
+
+    def record(self, fields: dict[str, Any]) -> None:
+        """A JSON object on stdout as one line, all but ASCII escaped."""
+        _write(sys.stdout, json.dumps(fields, ensure_ascii=True))
+
+    def error(self, error: CommandError) -> None:
+        """One line that says what happened, and the same as an object where JSON is asked for."""
+        self.event("error", code=error.code, message=error.message, status=int(error.exit))
+        self.say(f"flowtui: {one_line(error.message)}")
+
+
+def _write(stream: Any, text: str) -> None:
+    """Write a line; what the terminal's encoding lacks is shown escaped, never an error."""
+    try:
+        stream.write(text + "\n")
+    except UnicodeEncodeError:
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    stream.flush()
+
+
+def on_terminal() -> bool:
+    """Whether someone sits in front of us: keys come in and what is drawn is seen."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def one_line(text: str) -> str:
+    """`text` as one line fit for a terminal."""
+    from flowtui.flow.clean import printable
+
+    return printable(" ".join(text.split()))
+
+
+def size_text(size: int | None) -> str:
+    """A number of bytes for people; `?` where nobody knows."""
+    if size is None:
+        return "?"
+    import humanize
+
+    return humanize.naturalsize(size, format="%.1f").replace("Bytes", "B").replace("Byte", "B")
+
+
+def seconds_text(seconds: float | None) -> str:
+    """A time for people: `42s`, `3m 07s`, `2h 15m`; nothing where nobody knows."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d {whole % 86400 // 3600:02d}h"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`1 file`, `12 files`, `12,345 files`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

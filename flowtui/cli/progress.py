@@ -1,0 +1,238 @@
+"""Progress for people, on stderr: bars redrawn in place on a terminal, sparse lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from flowtui.cli.columns import fit, pad, width
+from flowtui.cli.output import counted, one_line, seconds_text, size_text
+from flowtui.engine.protocol import BulkRow, TransferRow
+from flowtui.engine.states import BulkState, TransferState
+
+if TYPE_CHECKING:
+    from flowtui.cli.follow import Follow, View
+
+REDRAW_EVERY = 0.2
+"""Seconds between two drawings of the bars."""
+
+LINE_EVERY = 10.0
+"""Seconds between two lines on what is no terminal."""
+
+MOST_FILES = 8
+"""Active files that get a bar of their own."""
+
+
+def view_for(stream: TextIO, total_files: int) -> View:
+    """What shows the progress on `stream`: bars if it is a terminal that can redraw."""
+    if stream.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        return Bars(stream, total_files)
+    return Lines(stream, total_files)
+
+
+def outcome_line(row: TransferRow) -> str:
+    """What became of a transfer, as one line; empty while nothing has."""
+    name = one_line(row.path)
+    if row.state == TransferState.DONE:
+        words = f"done     {name}  {size_text(row.size or row.done)}"
+        if row.resumed_at:
+            words += f", resumed at {size_text(row.resumed_at)}"
+        return words + (f", verified by {row.verified_by}" if row.verified_by else "")
+    if row.state == TransferState.SKIPPED:
+        return f"skipped  {name}  already here" + (
+            f", verified by {row.verified_by}" if row.verified_by else ""
+        )
+    if row.state == TransferState.FAILED:
+        return f"failed   {name}: {one_line(row.reason) or row.code}"
+    if row.state == TransferState.WAITING:
+        return f"waiting  {name}: {one_line(row.reason) or row.code}"
+    if row.state == TransferState.CANCELLED:
+        return f"cancelled  {name}"
+    return ""
+
+
+def bulk_line(job: BulkRow) -> str:
+    """Where a bulk job stands, as one line."""
+    words = f"archive  {one_line(job.name)}: {job.state}"
+    if job.progress is not None and job.state == BulkState.PROCESSING:
+        words += f" {job.progress:.0f} %"
+    return words + (f" ({one_line(job.reason)})" if job.reason else "")
+
+
+def overall_words(state: Follow, total_files: int) -> str:
+    """The whole in words: bytes, rate, time left, files."""
+    summary = state.summary
+    ended = state.count(TransferState.DONE, TransferState.SKIPPED)
+    parts = [f"{size_text(summary.done)} of {_total(state)}"]
+    if summary.rate:
+        parts.append(f"{size_text(int(summary.rate))}/s")
+    if summary.eta is not None and summary.rate:
+        parts.append(f"{seconds_text(summary.eta)} left")
+    parts.append(f"{ended:,} of {counted(max(total_files, len(state.rows)), 'file')}")
+    if failed := state.count(TransferState.FAILED):
+        parts.append(f"{failed:,} failed")
+    if waiting := state.count(TransferState.WAITING):
+        parts.append(f"{waiting:,} waiting")
+    return ", ".join(parts)
+
+
+def _total(state: Follow) -> str:
+    more = "at least " if state.summary.unknown_sizes else ""
+    return more + size_text(state.summary.total)
+
+
+def bar(done: int, total: int | None, cells: int, *, plain: bool) -> str:
+    """A bar of `cells`, or blanks where nobody knows the total."""
+    full, empty = ("#", "-") if plain else ("█", "░")
+    if not total:
+        return empty * cells
+    filled = min(cells, max(0, done * cells // total))
+    return full * filled + empty * (cells - filled)
+
+
+def render(state: Follow, total_files: int, columns: int, lines: int, *, plain: bool) -> list[str]:
+    """The bars as lines that fit into `columns` and are at most `lines` many."""
+    room = columns - 1  # the last cell stays free: some terminals wrap when it is written
+    more = "..." if plain else "…"
+    summary = state.summary
+    share = _percent(summary.done, summary.total)
+    drawn = [_with_bar(overall_words(state, total_files), share, summary.done, summary.total, room,
+                       plain=plain)]  # fmt: skip
+    running = sorted(state.running.values(), key=lambda row: row.id)
+    shown = running[: max(0, min(MOST_FILES, lines - 3))]
+    for row in shown:
+        words = f"  {one_line(row.path)}"
+        tail = f" {size_text(int(row.rate))}/s" if row.rate else ""
+        if row.state == TransferState.VERIFYING:
+            tail = " verifying"
+        numbers = f"{_percent(row.done, row.size)}{pad(tail, 12)}"
+        cells = min(20, max(0, room - 60))
+        meter = f" {bar(row.done, row.size, cells, plain=plain)}" if cells >= 5 else ""
+        left = room - width(meter) - width(numbers) - 1
+        drawn.append(pad(fit(words, left, more=more), left) + meter + " " + numbers.rstrip())
+    if len(running) > len(shown):
+        drawn.append(f"  and {len(running) - len(shown)} more")
+    for job in state.bulk_jobs.values():
+        if job.state in (BulkState.PENDING, BulkState.PROCESSING) and len(drawn) < lines - 1:
+            drawn.append("  " + bulk_line(job))
+    return [fit(line, room, more=more) for line in drawn]
+
+
+def _with_bar(words: str, share: str, done: int, total: int, room: int, *, plain: bool) -> str:
+    cells = min(30, room - width(words) - width(share) - 2)
+    if cells < 5:
+        return f"{share} {words}"
+    return f"{bar(done, total, cells, plain=plain)} {share} {words}"
+
+
+def _percent(done: int, total: int | None) -> str:
+    """Whole percents, right-aligned; 100 % only when all is there."""
+    if not total:
+        return "    "
+    return f"{min(100, done * 100 // total):3d}%"
+
+
+class Bars:
+    """Bars on a terminal, redrawn where they stand; what failed stays above them."""
+
+    def __init__(self, stream: TextIO, total_files: int) -> None:
+        self._stream = stream
+        self._files = total_files
+        self._plain = "utf" not in (stream.encoding or "").lower()
+        self._height = 0
+        self._drawn_at = -REDRAW_EVERY
+        self._above: list[str] = []
+
+    def transfer(self, row: TransferRow) -> None:
+        """Keep a line for what went wrong or waits; the rest is in the bars."""
+        if row.state in (TransferState.FAILED, TransferState.CANCELLED) or (
+            row.state == TransferState.WAITING and row.code in ("NO_SPACE", "UNAUTHENTICATED")
+        ):
+            self._above.append(outcome_line(row))
+
+    def bulk(self, row: BulkRow) -> None:
+        """Keep a line for an archive that came to an end or will not come."""
+        if row.state not in (BulkState.PENDING, BulkState.PROCESSING):
+            self._above.append(bulk_line(row))
+
+    def update(self, follow: Follow) -> None:
+        """Draw, unless that was just done."""
+        now = time.monotonic()
+        if now - self._drawn_at >= REDRAW_EVERY:
+            self._drawn_at = now
+            self._draw(follow)
+
+    def close(self) -> None:
+        """Take the bars away, so that what comes next stands on a clean line."""
+        self._write(self._erase() + "".join(f"{line}\n" for line in self._above))
+        self._height = 0
+        self._above.clear()
+
+    def _draw(self, follow: Follow) -> None:
+        columns, rows = _terminal_size(self._stream)
+        lines = render(follow, self._files, columns, rows, plain=self._plain)
+        # A terminal made narrower may have wrapped the old lines; then a few stay in the scroll.
+        text = self._erase() + "".join(f"{line}\n" for line in (*self._above, *lines))
+        self._above.clear()
+        self._height = len(lines)
+        self._write(text)
+
+    def _erase(self) -> str:
+        return f"\x1b[{self._height}A\r\x1b[J" if self._height else ""
+
+    def _write(self, text: str) -> None:
+        if self._plain:
+            text = text.encode("ascii", "backslashreplace").decode()
+        self._stream.write(text)
+        self._stream.flush()
+
+
+class Lines:
+    """A line for each file that has come to an end, and one for the whole now and then."""
+
+    def __init__(self, stream: TextIO, total_files: int) -> None:
+        self._stream = stream
+        self._files = total_files
+        self._said_at = time.monotonic()
+
+    def transfer(self, row: TransferRow) -> None:
+        """Say what became of it."""
+        line = outcome_line(row)
+        if line:
+            self._say(line)
+
+    def bulk(self, row: BulkRow) -> None:
+        """Say where the archive stands."""
+        self._say(bulk_line(row))
+
+    def update(self, follow: Follow) -> None:
+        """Say where the whole stands, every LINE_EVERY seconds."""
+        now = time.monotonic()
+        if now - self._said_at >= LINE_EVERY:
+            self._said_at = now
+            self._say(overall_words(follow, self._files))
+
+    def close(self) -> None:
+        """There is nothing to take away."""
+
+    def _say(self, text: str) -> None:
+        encoding = self._stream.encoding or "ascii"
+        safe = text.encode(encoding, "backslashreplace").decode(encoding)
+        self._stream.write(safe + "\n")
+        self._stream.flush()
+
+
+def _terminal_size(stream: TextIO) -> tuple[int, int]:
+    """Columns and rows of the terminal behind `stream`; 80 by 24 where it does not say."""
+    try:
+        size = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        return 80, 24
+    return size.columns or 80, size.lines or 24
+
+
+def stderr_view(total_files: int) -> View:
+    """The view for this process."""
+    return view_for(sys.stderr, total_files)

@@ -1,0 +1,249 @@
+"""The background queue from the command line: add, status, pause, resume, retry, cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import click
+
+from flowtui.cli.exits import CommandError, Exit
+from flowtui.cli.options import (
+    bulk_option,
+    filter_options,
+    json_option,
+    server_option,
+    to_option,
+)
+from flowtui.cli.output import Output, one_line, seconds_text, size_text
+
+if TYPE_CHECKING:
+    from flowtui.engine.client import EngineClient
+    from flowtui.engine.protocol import Status, Summary, TransferRow
+
+SHOWN = 200
+"""Transfers that `status` lists; `--json` lists all."""
+
+
+@click.command(short_help="Put files into the background queue.")
+@click.argument("refs", metavar="REF...", nargs=-1, required=True)
+@to_option
+@server_option
+@filter_options
+@bulk_option
+@json_option
+def add(
+    refs: tuple[str, ...],
+    to: str | None,
+    server: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    bulk: str,
+    as_json: bool,
+) -> int:
+    """Put the files of REF... into the background queue and leave.
+
+    The background engine goes on when this terminal is closed.
+    """
+    from flowtui.cli.get import make_batch
+    from flowtui.cli.handover import hand_over
+    from flowtui.cli.selection import Filters, Selection, require_files, select
+    from flowtui.cli.session import open_session
+
+    out = Output(as_json=as_json)
+    found = Selection()
+    with closing(open_session(server, out)) as session:
+        select(session.client, refs, Filters(include, exclude), out, found)
+        require_files(found)
+        hand_over(session, make_batch(session, found, to, bulk), {}, out)
+    return Exit.SOME_FAILED if found.errors else Exit.OK
+
+
+@click.command(short_help="Show the background queue.")
+@json_option
+def status(as_json: bool) -> int:
+    """Show what the background engine has in its queue.
+
+    The ids in the first column are what pause, resume, retry and cancel take; those that begin
+    with b are archives that Flow prepares.
+    """
+    from flowtui.engine.client import EngineClient, EngineNotRunning
+
+    out = Output(as_json=as_json)
+    try:
+        with closing(EngineClient.connect(start=False)) as engine:
+            now = engine.status(rows=True)
+    except EngineNotRunning:
+        out.event("status", running=False)
+        if not as_json:
+            out.line("The engine is not running; nothing is being downloaded.")
+            out.line("`flowtui resume --all` starts it and goes on with what its queue has.")
+        return Exit.OK
+    _show_json(now, out) if as_json else _show(now, out)
+    return Exit.OK
+
+
+def _show_json(now: Status, out: Output) -> None:
+    from flowtui.cli.follow import bulk_fields, transfer_fields
+
+    out.event("status", running=True, **now.summary.to_json())
+    for job in now.bulk_jobs:
+        out.event("bulk", **bulk_fields(job))
+    for row in now.transfers:
+        out.event("transfer", **transfer_fields(row))
+
+
+def _show(now: Status, out: Output) -> None:
+    from flowtui.cli.columns import table
+    from flowtui.cli.progress import bulk_line
+    from flowtui.engine.states import BULK_ENDED, RUNNING, TransferState
+
+    out.line(_summary_line(now.summary))
+    for job in now.bulk_jobs:
+        if job.state not in BULK_ENDED or job.state == "failed":
+            out.line(f"b{job.id}  {bulk_line(job)}")
+    over = (TransferState.DONE, TransferState.SKIPPED, TransferState.CANCELLED)
+    rows = [row for row in now.transfers if row.state not in over]
+    rows.sort(key=lambda row: (row.state not in RUNNING, row.id))
+    if rows:
+        heads = ("ID", "STATE", "HERE", "SIZE", "RATE", "FILE")
+        for line in table(heads, [_cells(row) for row in rows[:SHOWN]], right=(0, 2, 3, 4)):
+            out.line(line)
+    if len(rows) > SHOWN:
+        out.line(f"and {len(rows) - SHOWN:,} more (--json lists all)")
+
+
+def _cells(row: TransferRow) -> tuple[str, ...]:
+    why = f": {one_line(row.reason)}" if row.reason else ""
+    rate = f"{size_text(int(row.rate))}/s" if row.rate else ""
+    return (
+        str(row.id),
+        row.state,
+        size_text(row.done),
+        size_text(row.size),
+        rate,
+        one_line(row.path) + why,
+    )
+
+
+def _summary_line(summary: Summary) -> str:
+    if not summary.counts:
+        return "The queue is empty."
+    states = ", ".join(f"{number:,} {state}" for state, number in summary.counts.items() if number)
+    words = f"{states}; {size_text(summary.done)} of {size_text(summary.total)} here"
+    if summary.rate:
+        words += f", {size_text(int(summary.rate))}/s"
+        if summary.eta is not None:
+            words += f", {seconds_text(summary.eta)} left"
+    if summary.needs_sign_in:
+        words += f"; sign in at {', '.join(summary.needs_sign_in)}: flowtui login"
+    return one_line(words)
+
+
+@click.command(short_help="Pause transfers.")
+@click.argument("ids", metavar="[ID...]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All transfers.")
+def pause(ids: tuple[str, ...], everything: bool) -> int:
+    """Pause transfers; what is here of them stays."""
+    return _act("paused", ids, everything, lambda engine, some: engine.pause(some), start=False)
+
+
+@click.command(short_help="Go on with paused transfers.")
+@click.argument("ids", metavar="[ID...]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All transfers.")
+def resume(ids: tuple[str, ...], everything: bool) -> int:
+    """Go on with paused transfers, starting the engine where it does not run."""
+    return _act("resumed", ids, everything, lambda engine, some: engine.resume(some), start=True)
+
+
+@click.command(short_help="Try failed transfers again.")
+@click.argument("ids", metavar="[ID...]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All that failed.")
+def retry(ids: tuple[str, ...], everything: bool) -> int:
+    """Try failed transfers again, from where they stopped."""
+    return _act(
+        "to be tried again",
+        ids,
+        everything,
+        lambda engine, some: engine.retry(some),
+        start=True,
+        bulk="retry",
+    )
+
+
+@click.command(short_help="Cancel transfers and remove their unfinished files.")
+@click.argument("ids", metavar="[ID...]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All transfers.")
+def cancel(ids: tuple[str, ...], everything: bool) -> int:
+    """Cancel transfers; their unfinished files go, finished ones stay."""
+    return _act(
+        "cancelled",
+        ids,
+        everything,
+        lambda engine, some: engine.cancel(some),
+        start=True,
+        bulk="cancel",
+    )
+
+
+_Step = Callable[["EngineClient", "list[int] | None"], int]
+
+
+def _act(
+    done: str,
+    ids: tuple[str, ...],
+    everything: bool,
+    step: _Step,
+    *,
+    start: bool,
+    bulk: str | None = None,
+) -> int:
+    """Do `step` for these ids (or all), and `bulk` for the bulk jobs among them."""
+    if bool(ids) == everything:
+        raise click.UsageError("give the IDs that `flowtui status` shows, or --all")
+    transfers, jobs = _parsed(ids, bulk is not None)
+    from flowtui.engine.client import EngineClient
+
+    with closing(EngineClient.connect(start=start)) as engine:
+        now = engine.status(rows=True)
+        if everything and bulk is not None:
+            jobs = [job.id for job in now.bulk_jobs if _takes(job.state, bulk)]
+        _check_known(transfers, jobs, now)
+        number = step(engine, None if everything else transfers) if everything or transfers else 0
+        if jobs and bulk is not None:
+            number += engine.bulk(jobs, bulk)
+    Output().line(f"{number:,} {done}")
+    return Exit.OK
+
+
+def _takes(state: str, action: str) -> bool:
+    """Whether a bulk job in that state is meant by `action --all`."""
+    from flowtui.engine.states import BULK_ENDED, BulkState
+
+    if action == "retry":
+        return state in (BulkState.FAILED, BulkState.EXPIRED)
+    return state not in BULK_ENDED
+
+
+def _parsed(ids: tuple[str, ...], with_jobs: bool) -> tuple[list[int], list[int]]:
+    """Ids as of transfers and, written `b7`, of bulk jobs."""
+    transfers: list[int] = []
+    jobs: list[int] = []
+    for text in ids:
+        number = text.removeprefix("b")
+        if not number.isdecimal() or (number != text and not with_jobs):
+            raise click.UsageError(f"{text!r} is no ID; `flowtui status` shows them")
+        (jobs if number != text else transfers).append(int(number))
+    return transfers, jobs
+
+
+def _check_known(transfers: list[int], jobs: list[int], now: Status) -> None:
+    unknown = [str(id) for id in set(transfers) - {row.id for row in now.transfers}]
+    unknown += [f"b{id}" for id in set(jobs) - {job.id for job in now.bulk_jobs}]
+    if unknown:
+        raise CommandError(
+            f"not in the queue: {', '.join(sorted(unknown))}; `flowtui status` shows what is",
+            exit=Exit.NOTHING_FOUND,
+            code="NOT_FOUND",
+        )

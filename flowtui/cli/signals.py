@@ -1,0 +1,54 @@
+"""SIGINT, SIGTERM and SIGHUP while a download runs: a clean stop first, an immediate one second."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType, TracebackType
+from typing import Any
+
+from flowtui.cli.exits import Exit, Interrupted
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopSignals:
+    """While entered, the first signal sets `fired`, or raises Interrupted; the second ends it all.
+
+    A signal that was ignored when we began stays so: that is how `nohup` works.
+
+    Attributes:
+        fired: a signal has come.
+        raising: raise Interrupted from wherever the program is. While the engine works this is
+            off, and who waits for the engine looks at `fired`.
+    """
+
+    def __init__(self, *, raising: bool = True) -> None:
+        self.fired = False
+        self.raising = raising
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> StopSignals:
+        for number in _SIGNALS:
+            before = signal.getsignal(number)
+            if before is not signal.SIG_IGN:
+                self._before[number] = before
+                signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.fired:
+            # What is safely on disk is in the journals already; nothing more is needed.
+            os._exit(Exit.INTERRUPTED)
+        self.fired = True
+        if self.raising:
+            raise Interrupted

@@ -1,0 +1,182 @@
+"""The demo's Flow as an ASGI application: which route answers what, in each dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from flowtui.demo import files
+from flowtui.demo.accounts import Accounts
+from flowtui.demo.browse import Browse
+from flowtui.demo.bulk import BulkJobs
+from flowtui.demo.projects import build
+from flowtui.demo.records import Dialect
+from flowtui.demo.service import Refusal, Service, not_found
+from flowtui.demo.signing_in import SigningIn
+
+DAY_SECONDS = 86_400.0
+
+_SHELL = """<!DOCTYPE html>
+<html><head><title>Flow</title></head><body><div id="root"></div></body></html>
+"""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that was answered. `path` is as it came, percent-encoded, without its query."""
+
+    method: str
+    path: str
+    query: str
+    range: str | None
+    has_authorization: bool
+    status: int
+
+
+class App:
+    """The ASGI application.
+
+    Attributes:
+        service: its state, of which `rate` and `accounts` may be used while it runs.
+    """
+
+    def __init__(
+        self, service: Service, routed: ASGIApp, record: Callable[[Asked], None] | None
+    ) -> None:
+        self.service = service
+        self._routed = routed
+        self._record = record
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Route by the path as it came: only so does an encoded slash stay part of a name."""
+        if scope["type"] != "http":
+            return
+        raw = scope["raw_path"].decode("ascii", "replace")
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._record:
+                self._record(_asked(scope, raw, message["status"]))
+            await send(message)
+
+        await self._routed({**scope, "path": raw}, receive, noted)
+
+
+def _asked(scope: Scope, path: str, status: int) -> Asked:
+    headers = dict(scope["headers"])
+    wanted = headers.get(b"range")
+    return Asked(
+        method=scope["method"],
+        path=path,
+        query=scope["query_string"].decode("latin-1"),
+        range=wanted.decode("latin-1") if wanted is not None else None,
+        has_authorization=b"authorization" in headers,
+        status=status,
+    )
+
+
+def create_app(
+    dialect: Dialect = "both",
+    *,
+    rate: float = 0,
+    token_seconds: float = 300,
+    job_seconds: float = 1.0,
+    expires_seconds: float = DAY_SECONDS,
+    record: Callable[[Asked], None] | None = None,
+) -> App:
+    """A server of its own state.
+
+    Args:
+        dialect: "guide" for the documented one, "live" for the live service's, "both" for the
+            union of their fields and routes.
+        rate: bytes per second for each download; 0 for as fast as it goes.
+        token_seconds: how long an access token lasts.
+        job_seconds: how long a bulk job takes at least.
+        expires_seconds: how long its archive is kept.
+        record: called with each request when it is answered, on the server's thread.
+    """
+    catalogue = build()
+    service = Service(catalogue, Accounts(catalogue.users, token_seconds), dialect, rate)
+    jobs = BulkJobs(service, job_seconds, expires_seconds)
+
+    def refused(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException):
+            error = Refusal(error.status_code, "HTTP_ERROR", error.detail)
+        if not isinstance(error, Refusal):
+            raise error
+        return service.refused(request, error)
+
+    routed = Starlette(
+        routes=_routes(service, jobs),
+        exception_handlers={Refusal: refused, HTTPException: refused},
+    )
+    routed.router.redirect_slashes = False  # flowbio follows no redirects
+    return App(service, routed, record)
+
+
+def _routes(service: Service, jobs: BulkJobs) -> list[BaseRoute]:
+    signing_in, browse = SigningIn(service), Browse(service)
+
+    def download(request: Request) -> Response:
+        id, name = request.path_params["id"], unquote(request.path_params["name"])
+        if jobs.knows(id):
+            return jobs.fetch(request, name)
+        return files.one_file(service, request, id, name)
+
+    def output(request: Request) -> Response:
+        return files.one_output(service, request)
+
+    lists: list[tuple[str, Any]] = [
+        ("/projects/owned", browse.owned),
+        ("/projects/search", browse.search_projects),
+        ("/projects/shared", browse.shared),
+        ("/projects/public", browse.public),
+        ("/projects/{id}/samples", browse.project_samples),
+        ("/projects/{id}/executions", browse.project_executions),
+        ("/samples/search", browse.search_samples),
+        ("/samples/types", browse.sample_types),
+        ("/samples/metadata", browse.metadata),
+        ("/samples/metadata/{id}/options", browse.metadata_options),
+        ("/samples/{id}/data", browse.sample_data),
+        ("/samples/{id}/executions", browse.sample_executions),
+        ("/executions/search", browse.search_executions),
+        ("/data/search", browse.search_data),
+        ("/organisms", browse.organisms),
+    ]
+    documented: list[tuple[str, Any]] = [
+        ("/projects", browse.projects),
+        ("/executions/{id}/{path:path}", output),
+    ]
+    everywhere: list[tuple[str, Any]] = [
+        ("/token", signing_in.token),
+        ("/me", browse.me),
+        ("/projects/{id}", browse.project),
+        ("/samples/{id}", browse.sample),
+        ("/executions/{id}", browse.execution),
+        ("/data/{id}", browse.data),
+        ("/downloads/{id}", jobs.poll),
+        ("/downloads/{id}/{name:path}", download),
+    ]
+    gets = [] if service.dialect == "guide" else lists
+    gets = gets + ([] if service.dialect == "live" else documented) + everywhere
+    return [
+        Route("/api/login", signing_in.login, methods=["POST"]),
+        Route("/api/downloads", jobs.create, methods=["POST"]),
+        *(Route(f"/api{path}", handler, methods=["GET"]) for path, handler in gets),
+        Route("/{path:path}", _outside, methods=["GET"]),
+    ]
+
+
+async def _outside(request: Request) -> Response:
+    """What no route knows: below `/api` nothing is there, elsewhere the web app's shell is."""
+    if request.url.path.startswith("/api/"):
+        raise not_found()
+    return HTMLResponse(_SHELL)

@@ -1,0 +1,233 @@
+"""The routes for looking around: projects, samples, executions, data, and what describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from flowtui.demo.catalogue import Execution, File, Project, Sample, User
+from flowtui.demo.paging import in_order, matching, paged
+from flowtui.demo.sample_data import METADATA, ORGANISMS, SAMPLE_TYPES
+from flowtui.demo.service import Service, not_found
+
+Found = TypeVar("Found", Sample, Execution, File)
+
+
+class Browse:
+    """The handlers. They run in threads (an md5 may have to be computed), and only read."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._all = service.catalogue
+        self._word = service.wording
+
+    def me(self, request: Request) -> Response:
+        """`/me`."""
+        return JSONResponse(self._word.user(self._service.signed_in(request)))
+
+    def owned(self, request: Request) -> Response:
+        """`/projects/owned`."""
+        user = self._service.signed_in(request)
+        return self._projects(request, lambda one: one.owner == user)
+
+    def shared(self, request: Request) -> Response:
+        """`/projects/shared`."""
+        user = self._service.signed_in(request)
+        return self._projects(request, lambda one: user.username in one.shared_with)
+
+    def public(self, request: Request) -> Response:
+        """`/projects/public`."""
+        return self._projects(request, lambda one: one.public)
+
+    def projects(self, request: Request) -> Response:
+        """`/projects`: all that are visible; a bare list in the documented dialect."""
+        user = self._service.user(request)
+        name = user.username if user else None
+        if self._service.dialect != "guide":
+            return self._projects(request, lambda one: one.visible_to(name))
+        seen = [one for one in self._all.projects.values() if one.visible_to(name)]
+        return JSONResponse([self._word.project(one) for one in seen])
+
+    def search_projects(self, request: Request) -> Response:
+        """`/projects/search`."""
+        name = self._searcher(request)
+        return self._projects(request, lambda one: one.visible_to(name))
+
+    def _projects(self, request: Request, wanted: Callable[[Project], bool]) -> Response:
+        rows = [one for one in self._all.projects.values() if wanted(one)]
+        rows = matching(
+            request,
+            rows,
+            name=lambda one: one.name,
+            description=lambda one: one.description,
+            owner=lambda one: one.owner.name,
+        )
+        rows = in_order(request, rows, lambda one: one.created, lambda one: one.name)
+        return paged(request, "projects", rows, self._word.project)
+
+    def project(self, request: Request) -> Response:
+        """`/projects/<id>`."""
+        return JSONResponse(self._word.project(self._project(request), detail=True))
+
+    def project_samples(self, request: Request) -> Response:
+        """`/projects/<id>/samples`."""
+        rows = self._project(request).samples
+        rows = matching(request, rows, filter=lambda one: one.name)
+        return paged(request, "samples", rows, lambda one: self._word.sample(one, in_project=True))
+
+    def project_executions(self, request: Request) -> Response:
+        """`/projects/<id>/executions`."""
+        rows = self._project(request).executions
+        rows = matching(request, rows, filter=lambda one: f"{one.identifier} {one.pipeline}")
+        return paged(request, "executions", rows, self._word.execution)
+
+    def search_samples(self, request: Request) -> Response:
+        """`/samples/search`."""
+        rows = self._searched(request, self._all.samples.values())
+        rows = matching(
+            request,
+            rows,
+            name=lambda one: one.name,
+            project=lambda one: one.project.name,
+            owner=lambda one: one.project.owner.name,
+            organism=lambda one: one.organism,
+            sample_types=lambda one: one.sample_type,
+        )
+        rows = in_order(request, rows, lambda one: one.created, lambda one: one.name)
+        return paged(request, "samples", rows, self._word.sample)
+
+    def sample(self, request: Request) -> Response:
+        """`/samples/<id>`."""
+        return JSONResponse(self._word.sample(self._sample(request), detail=True))
+
+    def sample_data(self, request: Request) -> Response:
+        """`/samples/<id>/data`: what was uploaded, and what executions made of it."""
+        rows = matching(request, self._sample(request).files, filter=lambda one: one.filename)
+        return paged(request, "data", rows, lambda one: self._word.data(one, iso=True))
+
+    def sample_executions(self, request: Request) -> Response:
+        """`/samples/<id>/executions`: those that made something of it included."""
+        sample = self._sample(request)
+        made = [file.execution for file in sample.files if file.execution]
+        rows = list(dict.fromkeys([*sample.executions, *made]))
+        return paged(request, "executions", rows, lambda one: self._word.execution(one, iso=True))
+
+    def search_executions(self, request: Request) -> Response:
+        """`/executions/search`."""
+        rows = self._searched(request, self._all.executions.values())
+        rows = matching(
+            request,
+            rows,
+            name=lambda one: one.identifier,
+            pipeline=lambda one: one.pipeline,
+            status=lambda one: one.status,
+            owner=lambda one: one.project.owner.name,
+        )
+        rows = in_order(request, rows, lambda one: one.created, lambda one: one.identifier)
+        return paged(request, "executions", rows, self._word.execution)
+
+    def execution(self, request: Request) -> Response:
+        """`/executions/<id>`."""
+        found = self._all.executions.get(request.path_params["id"])
+        self._check(request, found)
+        if found is None:
+            raise not_found("Execution not found")
+        return JSONResponse(self._word.execution(found, detail=True))
+
+    def search_data(self, request: Request) -> Response:
+        """`/data/search`."""
+        rows = self._searched(request, self._all.files.values())
+        rows = matching(
+            request,
+            rows,
+            filename=lambda one: one.filename,
+            owner=lambda one: one.project.owner.name,
+            pipeline=lambda one: one.execution.pipeline if one.execution else "",
+        )
+        rows = in_order(request, rows, lambda one: one.created, lambda one: one.filename)
+        return paged(request, "data", rows, self._word.data)
+
+    def data(self, request: Request) -> Response:
+        """`/data/<id>`; a file that is gone has no record either."""
+        found = self._all.files.get(request.path_params["id"])
+        self._check(request, found)
+        if found is None or found.refused == 404:
+            raise not_found("Data file not found")
+        return JSONResponse(self._word.data(found, detail=True))
+
+    def organisms(self, request: Request) -> Response:
+        """`/organisms`."""
+        return JSONResponse(
+            [{"id": id, "name": name, "latin_name": latin, "latest_fileset": None}
+             for id, (name, latin) in ORGANISMS.items()]
+        )  # fmt: skip
+
+    def sample_types(self, request: Request) -> Response:
+        """`/samples/types`."""
+        return JSONResponse(
+            [{"identifier": id, "name": name, "description": description}
+             for id, (name, description) in SAMPLE_TYPES.items()]
+        )  # fmt: skip
+
+    def metadata(self, request: Request) -> Response:
+        """`/samples/metadata`: the attributes that a sample may have."""
+        return JSONResponse([
+            {
+                "identifier": id,
+                "name": name,
+                "description": f"{name} of the sample",
+                "required": False,
+                "has_options": bool(options),
+                "allow_user_terms": False,
+                "sample_type_links": [],
+            }
+            for id, (name, options) in METADATA.items()
+        ])  # fmt: skip
+
+    def metadata_options(self, request: Request) -> Response:
+        """`/samples/metadata/<id>/options`."""
+        if request.path_params["id"] not in METADATA:
+            raise not_found()
+        options = METADATA[request.path_params["id"]][1]
+        rows: list[dict[str, Any]] = [
+            {"id": str(number), "value": value, "validated": True}
+            for number, value in enumerate(options, 1)
+        ]
+        return JSONResponse({"count": len(rows), "total_count": len(rows), "options": rows})
+
+    def _searcher(self, request: Request) -> str | None:
+        """Whose search it is. The live service takes a bad token for nobody's, and answers."""
+        user = self._service.user(request, bad_is_nobody=self._service.dialect == "live")
+        return user.username if user else None
+
+    def _searched(self, request: Request, rows: Iterable[Found]) -> list[Found]:
+        name = self._searcher(request)
+        own = request.query_params.get("owned", "").lower() == "true"
+        return [
+            one
+            for one in rows
+            if one.project.visible_to(name) and (not own or one.project.owner.username == name)
+        ]
+
+    def _project(self, request: Request) -> Project:
+        found = self._all.projects.get(request.path_params["id"])
+        user = self._service.user(request)
+        if found is None:
+            raise not_found("Project not found")
+        self._service.require(found, user)
+        return found
+
+    def _sample(self, request: Request) -> Sample:
+        found = self._all.samples.get(request.path_params["id"])
+        self._check(request, found)
+        if found is None:
+            raise not_found("Sample not found")
+        return found
+
+    def _check(self, request: Request, found: Sample | Execution | File | None) -> None:
+        user: User | None = self._service.user(request)
+        if found is not None:
+            self._service.require(found.project, user)

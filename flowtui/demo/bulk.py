@@ -1,0 +1,176 @@
+"""Bulk downloads: a job prepares an archive of many files."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from flowtui.demo.archives import TooLarge, tar_gz_of, zip_of
+from flowtui.demo.catalogue import File, User
+from flowtui.demo.files import SourceResponse
+from flowtui.demo.service import Refusal, Service, forbidden, not_found
+from flowtui.demo.source import Source
+
+_PENDING_SHARE = 0.25
+
+
+class Job:
+    """One archive in the making: pending, processing, completed (or failed), expired."""
+
+    def __init__(self, id: str, name: str, owner: User, files: Sequence[File]) -> None:
+        self.id = id
+        self.name = name
+        self.owner = owner
+        self.files = files
+        self.began = time.monotonic()
+        self.created = int(time.time())
+        self.source: Source | None = None
+        self.error: str | None = None
+        self.prepared = 0.0  # time.monotonic() when `source` or `error` was set
+
+    async def prepare(self, *, tar: bool) -> None:
+        """Lay out the archive, off the event loop: it takes one pass over all bytes."""
+        try:
+            self.source = await asyncio.to_thread(tar_gz_of if tar else zip_of, self.files)
+        except TooLarge as error:
+            self.error = str(error)
+        self.prepared = time.monotonic()
+
+
+class BulkJobs:
+    """The jobs of one server. A job takes at least `job_seconds`; archives go after a time."""
+
+    def __init__(self, service: Service, job_seconds: float, expires_seconds: float) -> None:
+        self._service = service
+        self._job_seconds = job_seconds
+        self._expires_seconds = expires_seconds
+        self._jobs: dict[str, Job] = {}
+        self._numbers = count(1001)
+        self._preparing: set[asyncio.Task[None]] = set()
+
+    async def create(self, request: Request) -> Response:
+        """`POST /downloads {"data_ids": […], "name": …}`."""
+        user = self._service.signed_in(request)
+        ids, name = await _asked(request)
+        files = [self._file(id, user) for id in dict.fromkeys(ids)]
+        live = self._service.dialect == "live"
+        id = str(next(self._numbers)) if self._service.dialect == "guide" else str(uuid.uuid4())
+        job = Job(id, f"{id}.tar.gz" if live else name, user, files)
+        self._jobs[id] = job
+        task = asyncio.create_task(job.prepare(tar=live))
+        self._preparing.add(task)
+        task.add_done_callback(self._preparing.discard)
+        return JSONResponse(self._worded(job), 201)
+
+    def knows(self, id: str) -> bool:
+        """Whether there is a job of this id."""
+        return id in self._jobs
+
+    def poll(self, request: Request) -> Response:
+        """`GET /downloads/<job>`: its state; on the live service the archive, once finished."""
+        job = self._job(request)
+        if self._service.dialect == "live" and self._status(job) in {"completed", "expired"}:
+            return self._archive(request, job)
+        return JSONResponse(self._worded(job))
+
+    def fetch(self, request: Request, name: str) -> Response:
+        """`GET /downloads/<job>/<name>`: the archive."""
+        job = self._job(request)
+        if name != job.name:
+            raise not_found("Download not found")
+        return self._archive(request, job)
+
+    def _archive(self, request: Request, job: Job) -> Response:
+        status = self._status(job)
+        if status == "expired":
+            raise Refusal(410, "EXPIRED", "Download link has expired")
+        if job.source is None or status != "completed":
+            raise not_found("Download not ready")
+        kind = "application/gzip" if self._service.dialect == "live" else "application/zip"
+        return SourceResponse(
+            request, job.source, job.name, f'"{job.id}"', kind, self._service, job.created
+        )
+
+    def _job(self, request: Request) -> Job:
+        user = self._service.signed_in(request)
+        job = self._jobs.get(request.path_params["id"])
+        if job is None or job.owner != user:
+            raise not_found("Download not found")
+        return job
+
+    def _file(self, id: str, user: User) -> File:
+        file = self._service.catalogue.files.get(id)
+        if file is None or file.refused in {404, 410}:
+            raise not_found(f"Data file not found: {id}")
+        self._service.require(file.project, user)
+        if file.refused is not None:
+            raise forbidden("You do not have permission to download this file")
+        return file
+
+    def _status(self, job: Job) -> str:
+        now = time.monotonic()
+        if now < job.began + self._job_seconds * _PENDING_SHARE:
+            return "pending"
+        ready = max(job.began + self._job_seconds, job.prepared)
+        if not job.prepared or now < ready:
+            return "processing"
+        if job.error:
+            return "failed"
+        return "completed" if now < ready + self._expires_seconds else "expired"
+
+    def _worded(self, job: Job) -> dict[str, Any]:
+        status = self._status(job)
+        elapsed = time.monotonic() - job.began
+        ended = status not in {"pending", "processing"}
+        started = None if status == "pending" else job.created
+        finished = job.created + int(self._job_seconds) if ended else None
+        if self._service.dialect == "live":
+            return {
+                "id": job.id,
+                "created": job.created,
+                "started": started,
+                "finished": finished,
+                "by_execution": False,
+                "data": [file.id for file in job.files],
+                "user": job.owner.id,
+            }
+        share = elapsed / self._job_seconds if self._job_seconds else 1.0
+        expires = job.created + int(self._job_seconds + self._expires_seconds)
+        fields: dict[str, Any] = {
+            "id": self._service.wording.id(job.id) if job.id.isdecimal() else job.id,
+            "name": job.name,
+            "status": status,
+            "progress": 100 if ended else min(99, int(100 * share)),
+            "download_url": f"/downloads/{job.id}/{job.name}" if status == "completed" else None,
+            "error": job.error,
+            "created": self._service.wording.time(job.created),
+            "expires_at": datetime.fromtimestamp(expires, UTC).isoformat(),
+        }
+        if self._service.dialect == "both":
+            size = job.source.size if job.source and status == "completed" else None
+            fields |= {"started": started, "finished": finished, "size": size}
+        return fields
+
+
+async def _asked(request: Request) -> tuple[list[str], str]:
+    """The ids and the archive's name of a request's body. Raises Refusal (400)."""
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise Refusal(400, "BAD_REQUEST", "The body is not JSON") from error
+    ids = (body.get("data_ids") or body.get("data")) if isinstance(body, dict) else None
+    if not isinstance(ids, list) or not ids:
+        raise Refusal(400, "BAD_REQUEST", "data_ids must be a list of ids")
+    if any(isinstance(id, bool) or not isinstance(id, str | int) for id in ids):
+        raise Refusal(400, "BAD_REQUEST", "data_ids must be a list of ids")
+    stem = str(body.get("name") or "flow_download").removesuffix(".zip")
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in stem)
+    return [str(id) for id in ids], f"{safe.strip('.') or 'flow_download'}.zip"

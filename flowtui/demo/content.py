@@ -1,0 +1,206 @@
+"""The bytes of the demo's files: FASTQ, BAM, VCF, tables and reports, made on the fly.
+
+All is a pure function of the arguments, so a file is the same in every run. What is large
+(reads, alignments) repeats one block, which both gzip and BGZF allow; the last records carry the
+file's own label, so that no two files are equal.
+"""
+
+from __future__ import annotations
+
+import gzip
+import random
+import struct
+import zlib
+from collections.abc import Sequence
+from functools import lru_cache
+from html import escape
+
+from flowtui.demo.source import Content
+
+READ_LENGTH = 100
+SMALL_READS = 300
+LARGE_READS = 3000
+
+_BASES = bytes(b"ACGT"[i % 4] for i in range(256))
+_QUALITIES = bytes(b"FFFFFFFFFFFF:FF,"[i % 16] for i in range(256))
+_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+_CHROMOSOMES = (("chr1", 248956422), ("chr2", 242193529), ("chr17", 83257441), ("chrX", 156040895))
+
+
+def fastq(mate: int, blocks: int, label: str, *, small: bool = False) -> Content:
+    """Gzipped reads of one mate (1 or 2) of a pair: `blocks` members and a last one of its own.
+
+    A block is some 20 KB if `small`, else some 200 KB.
+    """
+    count = SMALL_READS if small else LARGE_READS
+    return Content(block=_fastq_block(mate, count), repeats=blocks, tail=_own_reads(mate, label))
+
+
+def _records(mate: int, names: Sequence[str], seed: str) -> bytes:
+    rng = random.Random(f"{seed}/{mate}")
+    bases = rng.randbytes(len(names) * READ_LENGTH).translate(_BASES)
+    scores = rng.randbytes(len(names) * READ_LENGTH).translate(_QUALITIES)
+    lines: list[bytes] = []
+    for index, name in enumerate(names):
+        span = slice(index * READ_LENGTH, (index + 1) * READ_LENGTH)
+        lines += [f"@{name} {mate}:N:0:ATCACG".encode(), bases[span], b"+", scores[span]]
+    return b"\n".join(lines) + b"\n"
+
+
+@lru_cache(maxsize=8)
+def _fastq_block(mate: int, count: int) -> bytes:
+    names = [f"A00428:217:HGTLLDRXY:1:{2101 + i // 500}:{1000 + i}:1016" for i in range(count)]
+    return gzip.compress(_records(mate, names, f"reads {count}"), compresslevel=1, mtime=0)
+
+
+def _own_reads(mate: int, label: str) -> bytes:
+    names = [f"{label}:{number}" for number in range(2)]
+    return gzip.compress(_records(mate, names, label), compresslevel=1, mtime=0)
+
+
+def bam(blocks: int, label: str) -> Content:
+    """A BAM with `blocks` times some 100 KB of alignments, closed by the BGZF end marker."""
+    own = _bgzf(_alignment(f"{label}:0", 10_000, random.Random(label)))
+    return Content(_bam_head(), _bam_block(), blocks, own + _BGZF_END)
+
+
+def _bgzf(data: bytes) -> bytes:
+    """One BGZF block (a gzip member that knows its own length) of at most 64 KB of data."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, -15)
+    packed = packer.compress(data) + packer.flush()
+    header = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0BC\x02\0"
+    size = len(header) + 2 + len(packed) + 8
+    return (
+        header
+        + struct.pack("<H", size - 1)
+        + packed
+        + struct.pack("<II", zlib.crc32(data), len(data))
+    )
+
+
+@lru_cache(maxsize=1)
+def _bam_head() -> bytes:
+    text = "@HD\tVN:1.6\tSO:unsorted\n"
+    text += "".join(f"@SQ\tSN:{name}\tLN:{length}\n" for name, length in _CHROMOSOMES)
+    text += "@PG\tID:STAR\tPN:STAR\tVN:2.7.10a\n"
+    head = b"BAM\1" + struct.pack("<i", len(text)) + text.encode()
+    head += struct.pack("<i", len(_CHROMOSOMES))
+    for name, length in _CHROMOSOMES:
+        raw = name.encode() + b"\0"
+        head += struct.pack("<i", len(raw)) + raw + struct.pack("<i", length)
+    return _bgzf(head)
+
+
+@lru_cache(maxsize=1)
+def _bam_block() -> bytes:
+    rng = random.Random("alignments")
+    blocks = []
+    for part in range(5):
+        rows = [
+            _alignment(f"A00428:217:HGTLLDRXY:1:{part}:{i}", rng.randrange(1, 80_000_000), rng)
+            for i in range(250)
+        ]
+        blocks.append(_bgzf(b"".join(rows)))
+    return b"".join(blocks)
+
+
+def _alignment(name: str, position: int, rng: random.Random) -> bytes:
+    """One BAM record: a read that matches over its whole length (SAM specification, 4.2)."""
+    raw = name.encode()[:250] + b"\0"
+    sequence = rng.randbytes(READ_LENGTH // 2).translate(_PACKED_BASES)
+    body = struct.pack(
+        "<iiBBHHHiiii",
+        rng.randrange(len(_CHROMOSOMES)), position, len(raw), 255,
+        _bin(position, position + READ_LENGTH), 1, 0, READ_LENGTH, -1, -1, 0,
+    )  # fmt: skip
+    body += raw + struct.pack("<I", READ_LENGTH << 4) + sequence + b"\x25" * READ_LENGTH
+    return struct.pack("<i", len(body)) + body
+
+
+_PACKED_BASES = bytes((1, 2, 4, 8)[i % 4] << 4 | (1, 2, 4, 8)[i // 4 % 4] for i in range(256))
+
+
+def _bin(begin: int, end: int) -> int:
+    """The bin of the binning index that holds an alignment (SAM specification, 5.3)."""
+    end -= 1
+    for shift, offset in ((14, 4681), (17, 585), (20, 73), (23, 9), (26, 1)):
+        if begin >> shift == end >> shift:
+            return offset + (begin >> shift)
+    return 0
+
+
+def bam_index() -> Content:
+    """A BAI that indexes nothing of the demo's chromosomes."""
+    return Content(b"BAI\1" + struct.pack("<i", len(_CHROMOSOMES)) + b"\0" * 8 * len(_CHROMOSOMES))
+
+
+def vcf_gz(sample: str, label: str) -> Content:
+    """Variants of one sample, BGZF-compressed, some 100 KB."""
+    head = "##fileformat=VCFv4.2\n##source=flow-demo\n" + f"##file={label}\n"
+    head += "".join(f"##contig=<ID={name},length={length}>\n" for name, length in _CHROMOSOMES)
+    head += '##INFO=<ID=DP,Number=1,Type=Integer,Description="Depth">\n'
+    head += '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n'
+    head += f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{sample}\n"
+    return Content(_bgzf(head.encode()), _variants(), 1, _BGZF_END)
+
+
+@lru_cache(maxsize=1)
+def _variants() -> bytes:
+    rng = random.Random("variants")
+    packed = []
+    for name, length in _CHROMOSOMES:
+        rows = []
+        for position in sorted(rng.sample(range(1, length), 1500)):
+            ref, alt = rng.sample("ACGT", 2)
+            rows.append(
+                f"{name}\t{position}\t.\t{ref}\t{alt}\t{rng.randrange(30, 900)}\tPASS\t"
+                f"DP={rng.randrange(8, 90)}\tGT\t{rng.choice(('0/1', '1/1'))}\n"
+            )
+        packed += [_bgzf("".join(rows[i : i + 1000]).encode()) for i in range(0, len(rows), 1000)]
+    return b"".join(packed)
+
+
+def gene_table(samples: Sequence[str], *, whole_numbers: bool, label: str) -> Content:
+    """Genes by samples as TSV: counts (`whole_numbers`) or transcripts per million."""
+    head = "\t".join(("gene_id", "gene_name", *samples)) + "\n"
+    last = "\t".join(("ENSG99999999999", label, *("0" for _ in samples))) + "\n"
+    return Content(head.encode(), _gene_rows(len(samples), whole_numbers), 1, last.encode())
+
+
+@lru_cache(maxsize=16)
+def _gene_rows(columns: int, whole_numbers: bool) -> bytes:
+    rng = random.Random(f"genes {columns} {whole_numbers}")
+    rows = []
+    for gene in range(8000):
+        level = 10 ** (rng.random() * 4) - 1
+        values = (level * (0.8 + 0.4 * rng.random()) for _ in range(columns))
+        cells = (f"{v:.0f}" if whole_numbers else f"{v:.4f}" for v in values)
+        rows.append("\t".join((f"ENSG{gene * 37 + 11:011}", f"GENE{gene}", *cells)))
+    return ("\n".join(rows) + "\n").encode()
+
+
+def report(title: str, sections: int, label: str) -> Content:
+    """An HTML report; each section is some 6 KB."""
+    head = (
+        f"<!DOCTYPE html>\n<html><head><meta charset='utf-8'><title>{escape(title)}</title></head>"
+        f"<body><h1>{escape(title)}</h1>\n"
+    )
+    return Content(
+        head.encode(), _section(), sections, f"<p>{escape(label)}</p></body></html>\n".encode()
+    )
+
+
+@lru_cache(maxsize=1)
+def _section() -> bytes:
+    rng = random.Random("report")
+    rows = "".join(
+        f"<tr><td>sample_{i:02}</td><td>{rng.uniform(60, 99):.1f}%</td>"
+        f"<td>{rng.uniform(35, 60):.0f}%</td><td>{rng.uniform(5, 50):.1f} M</td></tr>\n"
+        for i in range(90)
+    )
+    return f"<h2>General statistics</h2><table>\n{rows}</table>\n".encode()
+
+
+def text(lines: str) -> Content:
+    """Plain text as it is given."""
+    return Content(lines.encode("utf-8"))

@@ -1,0 +1,71 @@
+"""Lists: filtered, sorted and cut into pages as the live service does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from flowtui.demo.service import Refusal
+
+DEFAULT_COUNT = 10
+MOST = 100
+
+Row = TypeVar("Row")
+
+
+def paged(
+    request: Request,
+    key: str,
+    rows: Sequence[Row],
+    word: Callable[[Row], dict[str, Any]],
+) -> Response:
+    """One page of rows as `{"count": total, "page": n, key: […]}`; past the end it is empty.
+
+    Only the rows of the page are worded. Raises Refusal (400) for a page of more than 100.
+    """
+    page = _number(request, "page", 1)
+    size = _number(request, "count", DEFAULT_COUNT)
+    if size > MOST:
+        raise Refusal(400, "BAD_REQUEST", f"Cannot request more than {MOST} items")
+    first = (page - 1) * size
+    body = {
+        "count": len(rows),
+        "page": page,
+        key: [word(row) for row in rows[first : first + size]],
+    }
+    return JSONResponse(body)
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    given = request.query_params.get(name)
+    if given is None:
+        return default
+    if not given.isdecimal() or int(given) < 1:
+        raise Refusal(400, "BAD_REQUEST", f"{name} must be a whole number from 1")
+    return int(given)
+
+
+def matching(request: Request, rows: Sequence[Row], **filters: Callable[[Row], str]) -> list[Row]:
+    """The rows whose text has what the query asks for, whatever the case of letters.
+
+    Each filter is the name of a query parameter and the text of a row that it is looked for in.
+    """
+    kept = list(rows)
+    for name, text in filters.items():
+        asked = request.query_params.get(name, "").casefold()
+        if asked:
+            kept = [row for row in kept if asked in text(row).casefold()]
+    return kept
+
+
+def in_order(
+    request: Request, rows: Sequence[Row], created: Callable[[Row], int], name: Callable[[Row], str]
+) -> list[Row]:
+    """The rows as `sort` says: `created`, `name` or `filename`, `-` before it for descending."""
+    sort = request.query_params.get("sort", "-created")
+    if sort.lstrip("-") in {"name", "filename"}:
+        return sorted(rows, key=name, reverse=sort.startswith("-"))
+    return sorted(rows, key=created, reverse=sort.startswith("-"))

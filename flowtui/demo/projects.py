@@ -1,0 +1,172 @@
+"""The demo's projects, one function each; `build()` puts them together."""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+
+from flowtui.demo import content
+from flowtui.demo.catalogue import Catalogue
+from flowtui.demo.sample_data import COLLEAGUE, ODD_NAMES, STRANGER, Builder
+from flowtui.demo.source import Content
+
+
+@lru_cache(maxsize=1)
+def build() -> Catalogue:
+    """All that is on the demo's Flow. It is only read, so that all servers share it."""
+    builder = Builder()
+    for fill in _PROJECTS:
+        fill(builder)
+    return builder.all
+
+
+def _cortex(b: Builder) -> None:
+    """The guide's examples: project 12 with sample 34, data 789 to 791, execution 456."""
+    project = b.project(
+        "Human cortex RNA-seq", "Bulk RNA-seq of post-mortem cortex, control and treated.", id="12"
+    )
+    sample = b.sample(
+        project, "cortex_ctrl_1", "rna_seq", "Hs", id="34", cell_type="Neuron", condition="control"
+    )
+    for number, id, mate in ((1, "789", 1), (1, "790", 2), (2, "791", 1)):
+        make = partial(content.fastq, mate, 14 + number, f"{id}/{mate}")
+        b.upload(sample, f"cortex_ctrl_1_L00{number}_R{mate}.fastq.gz", make, id=id)
+    for name, condition in (("cortex_ctrl_2", "control"), ("cortex_drug_1", "treated"),
+                            ("cortex_drug_2", "treated")):  # fmt: skip
+        more = b.sample(project, name, "rna_seq", "Hs", cell_type="Neuron", condition=condition)
+        b.pair(more, 8 + len(project.samples))
+    done = b.execution(project, "nf-core/rnaseq", "3.14.0", id="456")
+    b.summaries(done)
+    for sample in project.samples:
+        b.alignment(done, sample, 20 + len(sample.name))
+    failed = b.execution(project, "nf-core/rnaseq", "3.12.0", "ERROR")
+    b.output(failed, "pipeline_report.html", "PIPELINE_INFO",
+             partial(content.report, "Pipeline Report (failed)", 9, failed.id))  # fmt: skip
+    b.execution(project, "Differential expression", "1.2", "RUNNING")
+    b.execution(project, "Differential expression", "1.2", "")
+
+
+def _atac(b: Builder) -> None:
+    """More than 150 files."""
+    project = b.project(
+        "Mouse brain ATAC-seq time course", "Nine time points in five replicates, paired end."
+    )
+    done = b.execution(project, "nf-core/atacseq", "2.1.2")
+    for hour in (0, 1, 2, 4, 8, 12, 24, 48, 72):
+        for replicate in range(1, 6):
+            name = f"atac_{hour:02}h_rep{replicate}"
+            sample = b.sample(project, name, "atac_seq", "Mm", condition=f"{hour} h")
+            b.pair(sample, 3 + (hour * 7 + replicate * 5) % 19, small=hour in {0, 1})
+            b.alignment(done, sample, 2 + (hour + replicate) % 30)
+    b.output(done, "multiqc_report.html", "MULTIQC",
+             partial(content.report, "MultiQC Report", 220, done.id))  # fmt: skip
+
+
+def _genomes(b: Builder) -> None:
+    """The large files: some 50 to 400 MB."""
+    project = b.project("Whole genomes, trio 7", "30x genomes of a family of three; large files.")
+    done = b.execution(project, "nf-core/sarek", "3.4.0")
+    members = (("mother", 300, 3800), ("father", 500, 4200), ("child", 1500, 2600))
+    for name, reads, alignments in members:
+        sample = b.sample(project, f"trio7_{name}", "wgs", "Hs", comments="PCR-free library")
+        b.pair(sample, reads, lane=1)
+        b.pair(sample, reads + 150, lane=2)
+        b.alignment(done, sample, alignments)
+        b.output(done, f"results/variants/{sample.name}.vcf.gz", "HAPLOTYPECALLER",
+                 partial(content.vcf_gz, sample.name, sample.id), sample=sample)  # fmt: skip
+
+
+def _screen(b: Builder) -> None:
+    """2,000 samples; few distinct contents, so that md5 is cheap."""
+    project = b.project("Perturbation screen, 2,000 guides", "One sample for each guide RNA.")
+    for number in range(2000):
+        name = f"guide_{number:04}"
+        sample = b.sample(project, name, "rna_seq", "Hs", cell_type="K562")
+        make = partial(_screen_reads, number % 8)
+        b.upload(sample, f"{name}_R1.fastq.gz", make)
+
+
+@lru_cache(maxsize=8)
+def _screen_reads(variant: int) -> Content:
+    return content.fastq(1, 2 + variant, f"screen/{variant}", small=True)
+
+
+def _shared(b: Builder) -> None:
+    project = b.project(
+        "SARS-CoV-2 surveillance", "Weekly samples of three sites, shared by Rosa Okafor.",
+        owner=COLLEAGUE, shared=True,
+    )  # fmt: skip
+    for week in range(1, 13):
+        sample = b.sample(project, f"week_{week:02}", "wgs", "Cov", comments="waste water")
+        b.pair(sample, 4 + week, small=True)
+        done = b.execution(project, "nf-core/viralrecon", "2.6.0", sample=sample)
+        b.output(done, f"variants/{sample.name}.vcf.gz", "IVAR_VARIANTS",
+                 partial(content.vcf_gz, sample.name, sample.id))  # fmt: skip
+        b.output(done, "multiqc_report.html", "MULTIQC",
+                 partial(content.report, f"MultiQC Report {sample.name}", 40, done.id))  # fmt: skip
+
+
+def _public(b: Builder) -> None:
+    project = b.project("K562 eCLIP atlas", "Open data: anybody may read it, signed in or not.",
+                        owner=STRANGER, public=True)  # fmt: skip
+    for protein in ("PTBP1", "TARDBP", "HNRNPC", "U2AF2", "SRSF1"):
+        sample = b.sample(project, f"{protein}_rep1", "clip", "Hs", cell_type="K562")
+        b.pair(sample, 6, small=True)
+        done = b.execution(project, "CLIP-Seq", "1.7", sample=sample)
+        peaks = "".join(f"chr1\t{i * 997}\t{i * 997 + 40}\tpeak_{i}\t{i % 900}\t+\n"
+                        for i in range(1, 2500))  # fmt: skip
+        b.output(done, f"peaks/{protein}.bed", "CLIPPY", partial(content.text, peaks))
+
+
+def _not_shared(b: Builder) -> None:
+    """Nobody but its owner sees this one."""
+    project = b.project("Patient cohort (restricted)", "Not for you.", owner=STRANGER)
+    b.pair(b.sample(project, "patient_001", "wgs", "Hs"), 3, small=True)
+
+
+def _refusals(b: Builder) -> None:
+    project = b.project("Files with trouble", "One is forbidden, one is gone, one has expired.")
+    sample = b.sample(project, "trouble_1", "rna_seq", "Hs", condition="control")
+    b.pair(sample, 4, small=True)
+    for name, status in (("forbidden", 403), ("gone", 404), ("expired", 410)):
+        make = partial(content.fastq, 1, 5, name, small=True)
+        b.upload(sample, f"{name}.fastq.gz", make, refused=status)
+    b.upload(sample, "empty.txt", partial(content.text, ""))
+
+
+def _odd_names(b: Builder) -> None:
+    project = b.project("Odd names", "Names that no program should trust.")
+    for number, name in enumerate(ODD_NAMES):
+        sample = b.sample(project, name, "rna_seq", "Sc", comments=name)
+        b.upload(sample, name, partial(content.text, f"the file of odd name {number}\n" * 900))
+
+
+def _empty(b: Builder) -> None:
+    b.project("Grant 2027 pilot", "Nothing here yet.")
+
+
+def _small_ones(b: Builder) -> None:
+    """Enough projects for a second page of ten."""
+    topics = (
+        "Yeast heat shock",
+        "Spike-in calibration",
+        "HEK293 knock-downs",
+        "Ribo-seq pilot",
+        "Organoid day 30",
+        "Organoid day 60",
+        "Fibroblast ageing",
+        "Teaching 2025",
+    )
+    for number, topic in enumerate(topics):
+        project = b.project(topic, public=number == 7)
+        kind, organism = ("rna_seq", "Sc" if number == 0 else "Hs")
+        for replicate in (1, 2, 3):
+            name = f"{topic.split()[0].lower()}_{replicate}"
+            b.pair(b.sample(project, name, kind, organism), 3 + number + replicate, small=True)
+        if number % 2 == 0:
+            b.summaries(b.execution(project, "nf-core/rnaseq", "3.14.0"))
+
+
+_PROJECTS = (
+    _cortex, _atac, _genomes, _screen, _shared, _public, _not_shared, _refusals, _odd_names,
+    _empty, _small_ones,
+)  # fmt: skip

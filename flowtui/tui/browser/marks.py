@@ -1,0 +1,84 @@
+"""What is marked for download.
+
+A mark on a node holds for all below it, also for what is not loaded yet; a node below it can be
+taken out again. So a mark is a decision at a key, and the nearest decision upwards holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from flowtui.tui.browser.nodes import Kind, Node
+
+
+@dataclass
+class Marks:
+    """The decisions: key → marked (True) or taken out (False), and the node it was made at."""
+
+    decisions: dict[str, bool] = field(default_factory=dict)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    _partly: set[str] = field(default_factory=set)
+
+    def is_marked(self, node: Node) -> bool:
+        """Whether the node would be downloaded."""
+        for one in node.ancestors():
+            decision = self.decisions.get(one.key)
+            if decision is not None:
+                return decision
+        return False
+
+    def is_partly(self, node: Node) -> bool:
+        """Whether decisions were made below it."""
+        return node.key in self._partly
+
+    def toggle(self, node: Node) -> None:
+        """Mark the node with all below it, or take it out with all below it."""
+        wanted = not self.is_marked(node)
+        # Decisions below it are overruled by the new one.
+        for key, other in list(self.nodes.items()):
+            if other is not node and any(one.key == node.key for one in other.ancestors()):
+                del self.decisions[key], self.nodes[key]
+        self.decisions.pop(node.key, None)
+        self.nodes.pop(node.key, None)
+        if self.is_marked(node) != wanted:
+            self.decisions[node.key] = wanted
+            self.nodes[node.key] = node
+        self._partly = {
+            above.key
+            for one in self.nodes.values()
+            for above in one.ancestors()
+            if above is not one
+        }
+
+    def clear(self) -> None:
+        """Take all marks away."""
+        self.decisions.clear()
+        self.nodes.clear()
+        self._partly.clear()
+
+    def __bool__(self) -> bool:
+        return any(self.decisions.values())
+
+    def __len__(self) -> int:
+        return sum(self.decisions.values())
+
+    def chosen(self) -> Iterator[Node]:
+        """The nodes at which a mark was set, in order."""
+        for key, marked in self.decisions.items():
+            if marked:
+                yield self.nodes[key]
+
+    @property
+    def taken_out(self) -> frozenset[str]:
+        """The keys that were taken out again."""
+        return frozenset(key for key, marked in self.decisions.items() if not marked)
+
+    def known_size(self) -> tuple[int, bool]:
+        """Bytes marked as far as known, and whether that is all of it."""
+        size, whole = 0, True
+        for node in self.chosen():
+            known = getattr(node.record, "size", None) if node.kind is Kind.DATA else None
+            size += known or 0
+            whole &= known is not None
+        return size, whole and not self.taken_out

@@ -1,0 +1,162 @@
+"""The tree of what is on Flow, as far as it was looked at. Plain data, without any widget.
+
+A node's children are loaded when it is opened, page by page as they are looked at: a child that
+was not loaded yet is None in its parent's list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What a node stands for."""
+
+    ROOT = "root"
+    SCOPE = "scope"
+    PROJECT = "project"
+    SAMPLES = "samples"
+    EXECUTIONS = "executions"
+    SAMPLE = "sample"
+    EXECUTION = "execution"
+    DATA = "data"
+
+
+class Load(Enum):
+    """How far the children of a node are known."""
+
+    NEW = "new"
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """A thing on Flow, or a group of things.
+
+    Attributes:
+        key: names it on the server (`sample/34`), or the group below its parent's key.
+        name: as on Flow: untrusted text.
+        record: the `flow.models` record behind it, or None for a group.
+        children: loaded ones, and None for each that is known to be there but not loaded.
+        pages: where further children come from (`flow.pages.Pages`).
+        pending: numbers of the pages that are on their way.
+        error: why loading failed, in words.
+    """
+
+    kind: Kind
+    key: str
+    name: str
+    parent: Node | None = None
+    record: Any = None
+    expanded: bool = False
+    load: Load = Load.NEW
+    error: str = ""
+    children: list[Node | None] = field(default_factory=list)
+    pages: Any = None
+    page_size: int = 100
+    pending: set[int] = field(default_factory=set)
+
+    @property
+    def can_open(self) -> bool:
+        """Whether there can be anything below it."""
+        return self.kind is not Kind.DATA
+
+    @property
+    def can_mark(self) -> bool:
+        """Whether it can be marked for download."""
+        return self.kind in (
+            Kind.PROJECT, Kind.SAMPLE, Kind.EXECUTION, Kind.DATA, Kind.SAMPLES, Kind.EXECUTIONS
+        )  # fmt: skip
+
+    def ancestors(self) -> Iterator[Node]:
+        """Itself, its parent, and so on up."""
+        node: Node | None = self
+        while node is not None:
+            yield node
+            node = node.parent
+
+    def reset(self) -> None:
+        """Forget what is below, to load it anew."""
+        self.load, self.error = Load.NEW, ""
+        self.children, self.pages = [], None
+        self.pending.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the tree.
+
+    Attributes:
+        node: what it shows; None for a child that is not loaded, or for a notice.
+        parent, index: which child it is.
+        notice: words in place of children: loading, empty, or why it failed.
+    """
+
+    node: Node | None
+    parent: Node | None
+    index: int
+    depth: int
+    notice: str = ""
+
+
+def visible_rows(root: Node, wanted: str = "") -> list[Row]:
+    """The lines of the tree from top to bottom.
+
+    With `wanted` (casefolded) only what has it in its name, and what leads there; of what is
+    loaded, opened or not.
+    """
+    rows: list[Row] = []
+    for index, child in enumerate(root.children):
+        if child is not None:
+            _walk(child, root, index, 0, wanted, rows)
+    return rows
+
+
+def _walk(node: Node, parent: Node, index: int, depth: int, wanted: str, rows: list[Row]) -> bool:
+    """Append the node's lines; whether it or anything below it is wanted."""
+    start = len(rows)
+    rows.append(Row(node, parent, index, depth))
+    hit = not wanted or (
+        node.kind not in (Kind.SCOPE, Kind.SAMPLES, Kind.EXECUTIONS)
+        and wanted in node.name.casefold()
+    )
+    if node.expanded or wanted:
+        below = False
+        unloaded = 0
+        for number, child in enumerate(node.children):
+            if child is not None:
+                below |= _walk(child, node, number, depth + 1, wanted, rows)
+            elif not wanted:
+                rows.append(Row(None, node, number, depth + 1))
+            else:
+                unloaded += 1
+        if unloaded and node.expanded:
+            rows.append(Row(None, node, -1, depth + 1, f"{unloaded:,} more are not loaded yet"))
+            below = True
+        hit |= below
+        if not wanted and not node.children:
+            notice = _notice(node)
+            if notice:
+                rows.append(Row(None, node, -1, depth + 1, notice))
+    if wanted and not hit and node.kind is not Kind.SCOPE:
+        del rows[start:]
+    return hit
+
+
+def _notice(node: Node) -> str:
+    if node.load is Load.LOADING or node.load is Load.NEW:
+        return "loading …"
+    if node.load is Load.FAILED:
+        return f"{node.error} — press r to try again"
+    return {
+        Kind.SCOPE: "no projects",
+        Kind.SAMPLES: "no samples",
+        Kind.EXECUTIONS: "no executions",
+        Kind.SAMPLE: "no data files",
+        Kind.EXECUTION: "no outputs",
+    }.get(node.kind, "nothing here")

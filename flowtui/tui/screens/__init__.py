@@ -1,0 +1,1 @@
+"""Dialogs: what to download and where, signing in, help, leaving."""

@@ -1,0 +1,84 @@
+"""From what is marked in the tree to the files that it stands for. Runs in threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flowtui.tui.browser.nodes import Kind, Node
+
+if TYPE_CHECKING:
+    from flowtui.flow.client import FlowClient
+    from flowtui.flow.remote_file import RemoteFile
+    from flowtui.flow.walk import LeftOut
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What someone wants.
+
+    Attributes:
+        nodes: marked ones, or the one under the cursor.
+        taken_out: keys below them that are not wanted.
+    """
+
+    nodes: tuple[Node, ...]
+    taken_out: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """What a person would call it; holds the server's words, untrusted."""
+        if len(self.nodes) == 1:
+            node = self.nodes[0]
+            if node.kind in (Kind.SAMPLES, Kind.EXECUTIONS) and node.parent is not None:
+                return f"{node.parent.name} {node.name}"
+            return node.name
+        return f"{len(self.nodes)} items"
+
+
+def files_of(
+    client: FlowClient, selection: Selection, left_out: Callable[[LeftOut], None]
+) -> Iterator[RemoteFile]:
+    """The files, each once, fetched as they are asked for. Raises FlowError."""
+    from flowtui.flow.refs import Kind as RefKind
+    from flowtui.flow.refs import Ref
+    from flowtui.flow.walk import Walk, remote_file
+
+    out = selection.taken_out
+    walk = Walk(client, left_out, lambda key: key in out)
+    for node in selection.nodes:
+        id_ = node.key.partition("/")[2]
+        owner = id_.partition("/")[0]
+        if node.kind is Kind.PROJECT:
+            if f"{node.key}/samples" not in out:
+                yield from walk.samples(id_)
+            if f"{node.key}/executions" not in out:
+                yield from walk.executions(id_)
+        elif node.kind is Kind.SAMPLES:
+            yield from walk.samples(owner)
+        elif node.kind is Kind.EXECUTIONS:
+            if node.parent is not None and node.parent.kind is Kind.SAMPLE:
+                for row in client.sample_executions(owner):
+                    if f"execution/{row.id}" not in out:
+                        yield from walk.files(Ref(RefKind.EXECUTION, row.id))
+            else:
+                yield from walk.executions(owner)
+        elif node.kind is Kind.SAMPLE:
+            yield from walk.files(Ref(RefKind.SAMPLE, id_))
+        elif node.kind is Kind.EXECUTION:
+            yield from walk.files(Ref(RefKind.EXECUTION, id_))
+        else:
+            yield remote_file(node.record, _folder_of(node))
+
+
+def _folder_of(node: Node) -> tuple[str, ...]:
+    """Where one file goes: beside its sample's or execution's other files."""
+    above = node.parent
+    if above is not None and above.kind is Kind.SAMPLE:
+        return ("samples", above.name)
+    if above is not None and above.kind is Kind.EXECUTION:
+        process = node.record.process_name
+        inside = (process,) if process and "/" not in node.record.filename else ()
+        return ("executions", above.key.partition("/")[2], *inside)
+    return ("data",)

@@ -1,0 +1,250 @@
+"""Following a batch: the end, what is told on the way, exit statuses, hopeless waits."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flowtui.cli import follow
+from flowtui.cli.exits import Exit
+from flowtui.cli.follow import Follow, Follower
+from flowtui.cli.output import Output
+from flowtui.engine.protocol import Added, Batch, BulkRow, Changes, Status, Summary, TransferRow
+from flowtui.flow.remote_file import RemoteFile
+
+ROOT = "/data/down"
+
+
+def row(number: int, state: str, **more: object) -> TransferRow:
+    fields: dict[str, object] = {
+        "id": number, "batch_id": 1, "key": f"data/{number}", "filename": f"f{number}",
+        "root": ROOT, "path": f"data/f{number}", "state": state, "size": 10, **more,
+    }  # fmt: skip
+    return TransferRow(**fields)  # type: ignore[arg-type]
+
+
+def job(state: str, **more: object) -> BulkRow:
+    fields: dict[str, object] = {"id": 1, "batch_id": 1, "name": "p", "root": ROOT, "state": state}
+    return BulkRow(**(fields | more))  # type: ignore[arg-type]
+
+
+def changes(*rows: TransferRow, jobs: tuple[BulkRow, ...] = (), **summary: object) -> Changes:
+    return Changes(Summary(**summary), tuple(rows), jobs)  # type: ignore[arg-type]
+
+
+class FakeEngine:
+    """Plays a list of events, then is idle."""
+
+    def __init__(self, *script: Changes, ids: tuple[int, ...] = (1,), bulk: int | None = None):
+        self.script = list(script)
+        self.ids = ids
+        self.bulk = bulk
+        self.listener: Callable[[Changes], object] | None = None
+        self.rows: dict[int, TransferRow] = {}
+        self.jobs: dict[int, BulkRow] = {}
+        self.summary = Summary()
+
+    def subscribe(self, callback: Callable[[Changes], object]) -> Callable[[], None]:
+        self.listener = callback
+        callback(Changes(Summary(), reset=True))
+
+        def end() -> None:
+            self.listener = None
+
+        return end
+
+    def add(self, batch: Batch) -> Added:
+        for event in self.script:
+            self.summary = event.summary
+            self.rows |= {one.id: one for one in event.transfers}
+            self.jobs |= {one.id: one for one in event.bulk_jobs}
+            assert self.listener is not None
+            self.listener(event)
+        return Added(1, self.ids, len(self.ids), 0, self.bulk)
+
+    def is_idle(self) -> bool:
+        return True
+
+    def status(self, rows: bool = False) -> Status:
+        return Status(self.summary, tuple(self.rows.values()), tuple(self.jobs.values()))
+
+
+class SilentView:
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def update(self, state: Follow) -> None: ...
+    def transfer(self, row: TransferRow) -> None: ...
+    def bulk(self, row: BulkRow) -> None: ...
+    def close(self) -> None:
+        self.closed += 1
+
+
+BATCH = Batch("https://x", ROOT, "n", (RemoteFile("data/1", "f1", "/downloads/1/f1"),))
+
+
+def run(engine: FakeEngine, interrupted: Callable[[], bool] = lambda: False) -> Follow:
+    view = SilentView()
+    state = Follower(engine, Output(as_json=True), view, interrupted).run(BATCH)
+    assert view.closed == 1
+    assert engine.listener is None
+    return state
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_every_change_of_state_is_told_once_with_its_particulars(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    engine = FakeEngine(
+        changes(row(1, "queued")),
+        changes(row(1, "active", done=1)),
+        changes(row(1, "active", done=5)),
+        changes(row(1, "done", done=10, verified_by="md5", resumed_at=4, md5="0" * 32)),
+    )
+    state = run(engine)
+    events = told(capsys)
+    states = [one["state"] for one in events if one["event"] == "transfer"]
+    assert states == ["queued", "active", "done"]
+    last = [one for one in events if one["event"] == "transfer"][-1]
+    assert last["path"] == str(Path(ROOT) / "data/f1")
+    assert (last["verified_by"], last["resumed_at"]) == ("md5", 4)
+    assert state.exit() is Exit.OK
+    assert (state.bytes_here(), state.fetched()) == (10, 6)
+    assert sum(one["event"] == "added" for one in events) == 1
+
+
+def test_it_stays_until_every_file_that_was_added_is_known_to_have_ended(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """An engine that has not begun yet looks idle."""
+    engine = FakeEngine(changes(row(1, "done")), ids=(1, 2))
+    looks = 0
+
+    def late() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            assert engine.listener is not None
+            engine.rows[2] = row(2, "done")
+            engine.listener(changes(row(2, "done")))
+        return False
+
+    assert run(engine, late).count("done") == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ((row(1, "done"), row(2, "skipped")), Exit.OK),
+        ((row(1, "done"), row(2, "failed", code="FORBIDDEN")), Exit.SOME_FAILED),
+        ((row(1, "failed", code="FORBIDDEN"),), Exit.NOT_ALLOWED),
+        ((row(1, "failed", code="NOT_FOUND"), row(2, "failed", code="NOT_FOUND")),
+         Exit.NOTHING_FOUND),
+        ((row(1, "failed", code="NOT_FOUND"), row(2, "failed", code="FORBIDDEN")),
+         Exit.SOME_FAILED),
+        ((row(1, "failed", code="MD5"),), Exit.SOME_FAILED),
+        ((row(1, "cancelled"),), Exit.SOME_FAILED),
+        ((row(1, "failed", code="NO_SPACE"),), Exit.NO_ROOM),
+    ],
+)  # fmt: skip
+def test_exit_statuses(rows: tuple[TransferRow, ...], expected: Exit) -> None:
+    state = Follow()
+    for one in rows:
+        state.put(one)
+    assert state.exit() is expected
+
+
+def test_a_refused_archive_is_no_loss_when_its_files_came_one_by_one() -> None:
+    state = Follow(bulk_jobs={1: job("failed", code="NOT_OFFERED")})
+    assert state.exit() is Exit.SOME_FAILED
+    state.put(row(1, "done"))
+    assert state.exit() is Exit.OK
+
+
+def test_a_failed_archive_is_a_failure() -> None:
+    state = Follow(bulk_jobs={1: job("failed", code="FAILED", transfer_id=1)})
+    state.put(row(1, "failed", code="FAILED"))
+    assert state.exit() is Exit.SOME_FAILED
+
+
+def test_a_bulk_job_is_waited_for_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    engine = FakeEngine(
+        changes(jobs=(job("pending"),)),
+        changes(jobs=(job("processing", progress=40.0),)),
+        changes(row(7, "active", bulk_id=1), jobs=(job("fetching", transfer_id=7),)),
+        changes(row(7, "done", bulk_id=1), jobs=(job("done", transfer_id=7),)),
+        ids=(),
+        bulk=1,
+    )
+    assert run(engine).exit() is Exit.OK
+    states = [one["state"] for one in told(capsys) if one["event"] == "bulk"]
+    assert states == ["pending", "processing", "fetching", "done"]
+
+
+WAITS = row(1, "waiting", code="NO_SPACE", reason="needs 12.4 GB more in /data")
+
+
+@pytest.mark.parametrize(
+    ("event", "code", "status"),
+    [
+        (changes(WAITS), "NO_SPACE", Exit.NO_ROOM),
+        (changes(row(1, "waiting", code="UNAUTHENTICATED"), row(2, "queued"),
+                 needs_sign_in=("https://x",)), "UNAUTHENTICATED", Exit.NOT_ALLOWED),
+        (changes(jobs=(job("pending", code="UNAUTHENTICATED"),), needs_sign_in=("https://x",)),
+         "UNAUTHENTICATED", Exit.NOT_ALLOWED),
+    ],
+)  # fmt: skip
+def test_a_job_gives_up_when_nothing_else_can_move(
+    event: Changes, code: str, status: Exit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "STUCK_AFTER", 0.0)
+    state = run(FakeEngine(event, ids=(1, 2)))
+    assert state.stuck == code
+    assert state.exit() is status
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        changes(WAITS, row(2, "active")),
+        changes(WAITS, row(2, "queued")),
+        changes(WAITS, row(2, "waiting", code="RATE_LIMITED")),
+        changes(WAITS, jobs=(job("processing"),)),
+        changes(row(1, "active"), needs_sign_in=("https://x",)),
+        changes(row(1, "done")),
+    ],
+)
+def test_it_does_not_give_up_while_something_can_move(event: Changes) -> None:
+    state = Follow(summary=event.summary, bulk_jobs={one.id: one for one in event.bulk_jobs})
+    for one in event.transfers:
+        state.put(one)
+    assert state.hopeless() == ""
+
+
+def test_the_words_of_a_wait_can_be_had() -> None:
+    state = Follow()
+    state.put(WAITS)
+    assert state.why_waiting("NO_SPACE") == "needs 12.4 GB more in /data"
+    assert state.why_waiting("UNAUTHENTICATED") == ""
+
+
+def test_an_interruption_ends_it_as_it_stands() -> None:
+    state = run(FakeEngine(changes(row(1, "active", done=3))), lambda: True)
+    assert state.exit() is Exit.INTERRUPTED
+    assert state.running[1].done == 3
+
+
+def test_counts_follow_the_latest_of_each_row() -> None:
+    state = Follow()
+    one = row(1, "queued")
+    for step in ("queued", "active", "verifying", "done"):
+        state.put(replace(one, state=step))
+    state.put(row(2, "queued"))
+    state.forget(2)
+    assert {key: n for key, n in state.counts.items() if n} == {"done": 1}
+    assert state.running == {}

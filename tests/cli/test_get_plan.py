@@ -1,0 +1,145 @@
+"""get before anything is fetched: what is found, refused, filtered, planned; servers found."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from flowtui.cli.exits import Exit
+from flowtui.cli.main import cli
+from flowtui.config import load_settings, save_settings
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(cli, ["get", *args])
+
+
+def events(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def contents(flow: Any, signed_in: object) -> None:
+    names = ("a.bam", "b.bam", "../../b.bam", "c.txt")
+    rows = [
+        {"id": str(n), "filename": name, "size": 1000 * n} for n, name in enumerate(names, start=1)
+    ]
+    gone = {"id": "8", "filename": "old.bam", "size": 1, "is_removed": True}
+    flow.answers |= {
+        "/samples/34": (200, {"id": "34", "name": "liver"}),
+        "/samples/34/data": (200, {"count": 5, "data": [*rows, gone]}),
+        "/data/1": (200, rows[0]),
+        "/data/66": (403, {"error": "You do not have permission", "code": "FORBIDDEN"}),
+    }
+
+
+def test_a_dry_run_says_where_all_would_go_and_writes_nothing(tmp_path: Path) -> None:
+    result = run("sample/34", "--to", str(tmp_path / "out"), "--dry-run", "--json")
+    assert result.exit_code == 0, result.output
+    said = events(result)
+    folder = tmp_path / "out" / "samples" / "liver"
+    assert [one["path"] for one in said if one["event"] == "file"] == [
+        str(folder / name) for name in ("a.bam", "b.bam", "b~2.bam", "c.txt")
+    ]
+    assert not (tmp_path / "out").exists()
+    assert said[-1]["event"] == "summary"
+    assert (said[-1]["files"], said[-1]["left_out"], said[-1]["status"]) == (4, 1, 0)
+    (left_out,) = (one for one in said if one["event"] == "left_out")
+    assert left_out["name"] == "old.bam"
+
+
+def test_a_dry_run_for_people_is_a_table(tmp_path: Path) -> None:
+    result = run("data/1", "--to", str(tmp_path), "--dry-run")
+    assert result.stdout.splitlines()[1] == "data/1  1.0 kB  data/a.bam"
+    assert "nothing was fetched" in result.stderr
+
+
+def test_filters_choose(tmp_path: Path) -> None:
+    result = run("sample/34", "--to", str(tmp_path), "--dry-run", "--json",
+                 "--include", "*.bam", "--exclude", "a*")  # fmt: skip
+    assert [one["key"] for one in events(result) if one["event"] == "file"] == ["data/2", "data/3"]
+    assert events(result)[-1]["excluded"] == 2
+
+
+def test_a_file_named_twice_goes_where_it_was_named_first(tmp_path: Path) -> None:
+    result = run("data/1", "sample/34", "data/1", "--to", str(tmp_path), "--dry-run", "--json")
+    keys = {one["key"]: one["path"] for one in events(result) if one["event"] == "file"}
+    assert len(keys) == 4
+    assert keys["data/1"] == str(tmp_path / "data" / "a.bam")
+
+
+@pytest.mark.parametrize(
+    ("refs", "status"),
+    [
+        (["data/99"], Exit.NOTHING_FOUND),
+        (["data/66"], Exit.NOT_ALLOWED),
+        (["data/99", "data/66"], Exit.NOT_ALLOWED),
+        (["data/1", "data/99"], Exit.SOME_FAILED),
+        (["sample/34", "--include", "*.vcf"], Exit.NOTHING_FOUND),
+        (["what/1"], Exit.USAGE),
+        (["https://elsewhere.org/samples/34/"], Exit.USAGE),
+    ],
+)
+def test_statuses_of_what_is_not_there(refs: list[str], status: Exit, tmp_path: Path) -> None:
+    result = run(*refs, "--to", str(tmp_path), "--dry-run", "--json")
+    assert result.exit_code == status, result.output
+    assert events(result)[-1]["event"] == "summary"
+    assert "Traceback" not in result.output
+
+
+def test_a_refused_token_is_status_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOW_ACCESS_TOKEN", "expired")
+    result = run("sample/34", "--dry-run", "--json")
+    assert result.exit_code == Exit.NOT_ALLOWED
+    assert events(result)[-1]["status"] == 3
+
+
+@pytest.mark.parametrize(
+    ("bulk", "above", "expected"),
+    [("auto", 100, "one by one"), ("auto", 3, "archive"), ("always", 100, "archive"),
+     ("never", 1, "one by one")],
+)  # fmt: skip
+def test_when_an_archive_is_asked_for(bulk: str, above: int, expected: str, tmp_path: Path) -> None:
+    save_settings({"bulk_above": above})
+    result = run("sample/34", "--to", str(tmp_path), "--dry-run", "--bulk", bulk)
+    assert expected in result.stderr
+
+
+def test_the_other_server_is_found_remembered_and_said(
+    flow: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("FLOW_API_URL")
+    plain = flow.answer
+
+    def two_hosts(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "api.flow.bio":
+            return httpx.Response(503, text="<html>down</html>")
+        request.url = request.url.copy_with(path=request.url.path.removeprefix("/api"))
+        response: httpx.Response = plain(request)
+        return response
+
+    flow.answer = two_hosts
+    result = run("data/1", "--to", str(tmp_path), "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "https://app.flow.bio/api" in result.stderr
+    assert load_settings().found_server == "https://app.flow.bio/api"
+    # The probe shows nobody's token to a server that may be another one.
+    assert [sent for _, _, sent in flow.asked][0] is None
+
+
+def test_a_named_server_is_never_swapped(flow: Any, tmp_path: Path) -> None:
+    flow.answer = lambda request: httpx.Response(503, text="down", headers={"Retry-After": "0"})
+    result = run("data/1", "--to", str(tmp_path), "--dry-run")
+    assert result.exit_code == Exit.SOME_FAILED
+    assert load_settings().found_server is None
+
+
+def test_nobody_answers(flow: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("FLOW_API_URL")
+    flow.answer = lambda request: httpx.Response(200, text="<html>shell</html>")
+    result = run("data/1", "--to", str(tmp_path), "--dry-run")
+    assert result.exit_code == Exit.SOME_FAILED
+    assert "--server" in result.stderr

@@ -1,0 +1,103 @@
+"""ls: tables for people, JSON lines for programs."""
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flowtui.cli.exits import Exit
+from flowtui.cli.main import cli
+
+pytestmark = pytest.mark.usefixtures("signed_in")
+
+EVIL = "a\x1b]0;x\x07b\u202e\n"
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(cli, ["ls", *args])
+
+
+@pytest.fixture(autouse=True)
+def contents(flow: Any) -> None:
+    project = {"id": "12", "name": "Cortex", "created": 1_700_000_000, "sample_count": 1234}
+    flow.answers |= {
+        "/projects/owned": (200, {"count": 1, "page": 1, "projects": [project]}),
+        "/projects/shared": (200, {"count": 0, "page": 1, "projects": []}),
+        "/projects/12/samples": (200, {"count": 1, "samples": [{"id": "34", "name": EVIL}]}),
+        "/projects/12/executions": (200, {"count": 1, "executions": [
+            {"id": "456", "identifier": "small_meucci", "pipeline_name": "rnaseq",
+             "pipeline_version": "3.14", "status": "OK"}]}),
+        "/samples/34/data": (200, {"count": 2, "data": [
+            {"id": "9007199254740993", "filename": "reads.fastq.gz", "size": 1234567},
+            {"id": "5", "filename": "肝臓.bam", "size": None}]}),
+        "/executions/456": (200, {"id": "456", "outputs": [
+            {"filename": "multiqc_report.html", "size": 10},
+            {"filename": "results/counts/all.tsv", "size": 20}]}),
+        "/data/5": (200, {"id": "5", "filename": "肝臓.bam", "size": 7}),
+    }  # fmt: skip
+
+
+def test_projects_are_listed() -> None:
+    result = run()
+    assert result.exit_code == 0, result.output
+    head, line = result.stdout.splitlines()
+    assert head.split() == ["REF", "SAMPLES", "EXECUTIONS", "SIZE", "CREATED", "OWNER", "NAME"]
+    assert line.startswith("project/12    1,234")
+    assert "2023-11-14" in line
+    assert head.index("NAME") == line.index("Cortex")
+
+
+def test_a_project_has_samples_and_executions_and_no_escape_gets_through() -> None:
+    result = run("project/12")
+    assert result.exit_code == 0, result.output
+    assert "sample/34" in result.stdout
+    assert "execution/456" in result.stdout
+    assert "rnaseq 3.14" in result.stdout
+    assert not {"\x1b", "\x07", "\u202e"} & set(result.output)
+
+
+def test_ids_stay_whole_and_sizes_are_for_people() -> None:
+    result = run("sample/34")
+    assert "data/9007199254740993" in result.stdout
+    assert "1.2 MB" in result.stdout
+    assert "肝臓.bam" in result.stdout
+
+
+def test_json_is_raw_and_ascii() -> None:
+    result = run("project/12", "--json")
+    assert result.stdout.isascii()
+    sample, execution = (json.loads(line) for line in result.stdout.splitlines())
+    assert (sample["kind"], sample["id"], sample["name"]) == ("sample", "34", EVIL)
+    assert (execution["kind"], execution["status"]) == ("execution", "OK")
+
+
+def test_outputs_that_have_no_id_are_named_so_that_get_takes_them() -> None:
+    lines = [json.loads(line) for line in run("execution/456", "--json").stdout.splitlines()]
+    assert [one["ref"] for one in lines] == [
+        "execution/456/multiqc_report.html",
+        "execution/456/results/counts/all.tsv",
+    ]
+    below = run("execution/456/results")
+    assert "all.tsv" in below.stdout
+    assert "multiqc" not in below.stdout
+
+
+def test_one_file() -> None:
+    assert json.loads(run("data/5", "--json").stdout)["size"] == 7
+
+
+def test_nothing_there_is_no_error_but_absence_is() -> None:
+    empty = run("--shared")
+    assert (empty.exit_code, empty.stdout) == (0, "")
+    assert "0 projects" in empty.stderr
+    assert run("project/99").exit_code == Exit.NOTHING_FOUND
+    assert run("nonsense/1").exit_code == Exit.USAGE
+    assert run("project/12", "--public").exit_code == Exit.USAGE
+
+
+def test_without_a_sign_in_it_is_status_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOW_ACCESS_TOKEN", "expired")
+    result = run("--json")
+    assert result.exit_code == Exit.NOT_ALLOWED
+    assert json.loads(result.stdout)["code"] == "UNAUTHENTICATED"

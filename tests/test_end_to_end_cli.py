@@ -1,0 +1,352 @@
+"""The command line as a process against a demo server over a real socket, in all dialects."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from flowtui.demo.catalogue import Catalogue, File, Project
+from flowtui.demo.serve import DemoServer
+
+DIALECTS = ("guide", "live", "both")
+COUNTS = "results/counts/all.gene_counts.tsv"
+
+
+@pytest.fixture(params=DIALECTS)
+def server(request: pytest.FixtureRequest) -> Iterator[DemoServer]:
+    with DemoServer(request.param, job_seconds=0.2, token_seconds=3600) as running:
+        yield running
+
+
+@pytest.fixture
+def both() -> Iterator[DemoServer]:
+    with DemoServer("both", job_seconds=0.2, token_seconds=3600) as running:
+        yield running
+
+
+class Shell:
+    """Runs flowtui as a job script would: no keyring, no settings, a token in the environment."""
+
+    def __init__(self, home: Path, url: str) -> None:
+        self.to = home / "down"
+        token = httpx.post(f"{url}/login", json={"username": "demo", "password": "demo"}).json()
+        kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
+        self.environment = {
+            **kept,
+            "HOME": str(home),
+            "FLOWTUI_HOME": str(home / "home"),
+            "FLOW_API_URL": url,
+            "FLOW_ACCESS_TOKEN": str(token.get("token") or token.get("access_token")),
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+        }
+
+    def command(self, *args: str) -> list[str]:
+        return [sys.executable, "-m", "flowtui", *args]
+
+    def run(self, *args: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            self.command(*args), env=self.environment, capture_output=True, text=True, timeout=120
+        )
+        if status is not None:
+            assert done.returncode == status, (args, done.stdout[-3000:], done.stderr[-3000:])
+        assert "Traceback" not in done.stderr
+        return done
+
+    def get(self, *args: str, status: int | None = 0) -> list[dict[str, Any]]:
+        """`get --json` into the target folder; its events."""
+        done = self.run("get", "--json", "--to", str(self.to), *args, status=status)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def shell(server: DemoServer, tmp_path: Path) -> Shell:
+    return Shell(tmp_path, server.base_url)
+
+
+@pytest.fixture
+def both_shell(both: DemoServer, tmp_path: Path) -> Shell:
+    return Shell(tmp_path, both.base_url)
+
+
+def ended(events: list[dict[str, Any]], state: str = "done") -> dict[str, dict[str, Any]]:
+    """Key → the event of each transfer that came to `state`."""
+    found = [one for one in events if one["event"] == "transfer" and one["state"] == state]
+    assert len({one["key"] for one in found}) == len(found)
+    return {one["key"]: one for one in found}
+
+
+def file_of(catalogue: Catalogue, key: str) -> File:
+    """The demo's file that a key names."""
+    kind, id_, *path = key.split("/", 2)
+    if kind == "data":
+        return catalogue.files[id_]
+    return next(one for one in catalogue.executions[id_].outputs if one.path == path[0])
+
+
+def check_files(server: DemoServer, events: list[dict[str, Any]], below: Path) -> set[Path]:
+    """Every file that is done has the right bytes and lies below `below`; their paths from it."""
+    catalogue = server.service.catalogue
+    paths = set()
+    for key, event in ended(events).items():
+        path = Path(event["path"])
+        digest = hashlib.md5(path.read_bytes()).hexdigest()
+        assert digest == file_of(catalogue, key).content.md5, key
+        assert event["verified_by"], key
+        paths.add(path.relative_to(below))
+    return paths
+
+
+def uploads(project: Project) -> set[tuple[str, str]]:
+    return {(sample.name, one.filename) for sample in project.samples for one in sample.files
+            if one.execution is None}  # fmt: skip
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return [one for one in folder.rglob("*") if ".part" in one.name or ".journal" in one.name]
+
+
+def test_one_file(server: DemoServer, shell: Shell) -> None:
+    events = shell.get("data/789")
+    name = server.service.catalogue.files["789"].filename
+    assert check_files(server, events, shell.to / "data") == {Path(name)}
+    summary = events[-1]
+    assert (summary["event"], summary["status"], summary["done"]) == ("summary", 0, 1)
+    assert summary["bytes"] == summary["fetched"] == (shell.to / "data" / name).stat().st_size
+    assert leftovers(shell.to) == []
+
+
+def test_a_sample(server: DemoServer, shell: Shell) -> None:
+    paths = check_files(server, shell.get("sample/34"), shell.to / "samples" / "cortex_ctrl_1")
+    wanted = {
+        Path(one.filename)
+        for one in server.service.catalogue.samples["34"].files
+        if one.execution is None
+    }
+    assert wanted <= paths
+
+
+def test_an_execution_with_all_its_outputs(server: DemoServer, shell: Shell) -> None:
+    events = shell.get("execution/456")
+    paths = check_files(server, events, shell.to / "executions" / "456")
+    outputs = server.service.catalogue.executions["456"].outputs
+    assert len(paths) == len(outputs)
+    if server.service.dialect != "live":
+        assert Path(COUNTS) in paths
+
+
+def test_one_output(server: DemoServer, shell: Shell) -> None:
+    # Without paths in its records the live dialect names an output by its process.
+    live = server.service.dialect == "live"
+    name = "MERGE_COUNTS/all.gene_counts.tsv" if live else COUNTS
+    events = shell.get(f"execution/456/{name}")
+    (path,) = check_files(server, events, shell.to / "executions" / "456")
+    assert path.name == "all.gene_counts.tsv"
+
+
+def test_a_project_and_a_second_run_that_fetches_nothing(server: DemoServer, shell: Shell) -> None:
+    events = shell.get("project/12", "--bulk", "never")
+    project = server.service.catalogue.projects["12"]
+    paths = check_files(server, events, shell.to / project.name)
+    assert {(sample, name) for sample, name in uploads(project)} <= {
+        (one.parts[0], one.name) for one in paths
+    }
+    before = len(server.requests)
+    again = shell.get("project/12", "--bulk", "never")
+    assert set(ended(again, "skipped")) == set(ended(events))
+    assert (again[-1]["skipped"], again[-1]["fetched"]) == (len(ended(events)), 0)
+    fetched = [one for one in server.requests[before:]
+               if "/downloads/" in one.path and one.method == "GET"]  # fmt: skip
+    assert fetched == []
+    log = [json.loads(line) for line in (shell.to / "downloads.log").read_text().splitlines()]
+    assert {"action", "file_id", "filename", "size", "timestamp"} <= set(log[0])
+
+
+def test_several_at_once(both: DemoServer, both_shell: Shell) -> None:
+    events = both_shell.get(
+        "data/789", "sample/34", "execution/456", f"execution/456/{COUNTS}",
+        f"{both.base_url.removesuffix('/api')}/samples/34/",
+    )  # fmt: skip
+    paths = check_files(both, events, both_shell.to)
+    assert {one.parts[0] for one in paths} == {"data", "samples", "executions"}
+    assert len(ended(events)) == events[-1]["files"]
+
+
+@pytest.mark.parametrize(
+    ("args", "status"),
+    [
+        (["data/1", "--jobs", "x"], 2),
+        (["thing/1"], 2),
+        (["data/404404"], 4),
+        (["sample/34", "--include", "*.nothing"], 4),
+    ],
+)
+def test_exit_statuses(both_shell: Shell, args: list[str], status: int) -> None:
+    events = both_shell.get(*args, status=status)
+    assert any(one["event"] == "error" and one["status"] == status for one in events)
+
+
+def test_a_token_that_is_not_good_is_status_3(both_shell: Shell) -> None:
+    both_shell.environment["FLOW_ACCESS_TOKEN"] = "not-a-good-one"
+    events = both_shell.get("sample/34", status=3)
+    assert events[-1]["status"] == 3
+    del both_shell.environment["FLOW_ACCESS_TOKEN"]
+    both_shell.get("sample/34", status=3)
+
+
+def test_a_session_that_ends_on_the_way_is_status_3(both: DemoServer, both_shell: Shell) -> None:
+    """Nobody is there to sign in again: the job gives up and says how to go on."""
+    both.service.rate = 400_000
+    command = both_shell.command("get", "sample/34", "--json", "--to", str(both_shell.to))
+    process = subprocess.Popen(
+        command, env=both_shell.environment, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line).get("state") == "active":
+            break
+    both.service.accounts.forget_all()
+    both.service.rate = 0
+    out, errors = process.communicate(timeout=60)
+    if process.returncode != 0:  # what was under way may have come to its end
+        assert process.returncode == 3, errors
+        assert "flowtui login" in errors
+        assert json.loads(out.splitlines()[-1])["status"] == 3
+
+
+def test_some_files_fail_and_the_rest_is_here(both: DemoServer, both_shell: Shell) -> None:
+    project = next(
+        one for one in both.service.catalogue.projects.values() if one.name == "Files with trouble"
+    )
+    events = both_shell.get(f"project/{project.id}", status=1)
+    failed = ended(events, "failed")
+    codes = {Path(one["path"]).name: one["code"] for one in failed.values()}
+    assert codes["forbidden.fastq.gz"] == "FORBIDDEN"
+    assert codes["gone.fastq.gz"] == "NOT_FOUND"
+    assert all(one["message"] for one in failed.values())
+    good = [one for one in project.files if one.refused is None]
+    assert len(check_files(both, events, both_shell.to)) == len(good)
+    assert (events[-1]["done"], events[-1]["failed"]) == (len(good), len(failed))
+    assert not any(Path(one["path"]).exists() for one in failed.values())
+
+
+def test_names_that_no_program_should_trust(both: DemoServer, both_shell: Shell) -> None:
+    project = next(
+        one for one in both.service.catalogue.projects.values() if one.name == "Odd names"
+    )
+    done = both_shell.run("get", f"project/{project.id}", "--to", str(both_shell.to))
+    files = [one for one in both_shell.to.rglob("*") if one.is_file()]
+    names = [one for one in files if one.name != "downloads.log"]
+    assert len(names) == len(project.files)
+    assert all(one.is_relative_to(both_shell.to / "Odd names") for one in names)
+    contents = {hashlib.md5(one.read_bytes()).hexdigest() for one in names}
+    assert contents == {one.content.md5 for one in project.files}
+    shown = both_shell.run("ls", f"project/{project.id}")
+    for text in (done.stdout, done.stderr, shown.stdout, shown.stderr):
+        assert not {"\x1b", "\x07", "\u202e", "\r"} & set(text)
+    raw = [json.loads(line) for line in
+           both_shell.run("ls", f"project/{project.id}", "--json").stdout.splitlines()]  # fmt: skip
+    assert {one["name"] for one in raw if one["kind"] == "sample"} == {
+        one.name for one in project.samples
+    }
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_is_130_and_the_next_one_resumes(
+    both: DemoServer, both_shell: Shell, number: signal.Signals
+) -> None:
+    both.service.rate = 1_000_000
+    target = both_shell.to / "data"
+    command = both_shell.command("get", "data/791", "--json", "--to", str(both_shell.to))
+    process = subprocess.Popen(
+        command, env=both_shell.environment, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(json.loads(line))
+        if lines[-1]["event"] == "progress" and lines[-1]["done"] > 500_000:
+            break
+    started = time.monotonic()
+    process.send_signal(number)
+    out, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert time.monotonic() - started < 15
+    assert "run the same command again" in errors
+    last = json.loads(out.splitlines()[-1])
+    assert (last["event"], last["status"], last["unfinished"]) == ("summary", 130, 1)
+    assert leftovers(target) != []
+    both.service.rate = 2_000_000
+    before = len(both.requests)
+    again = both_shell.get("data/791")
+    (event,) = ended(again).values()
+    assert event["resumed_at"] > 0
+    assert again[-1]["fetched"] == event["size"] - event["resumed_at"]
+    ranges = [one.range for one in both.requests[before:] if "/downloads/" in one.path]
+    assert ranges
+    assert not any(one is None or one.startswith("bytes=0-") for one in ranges)
+    check_files(both, again, target)
+    assert leftovers(target) == []
+
+
+def test_a_bulk_job_brings_one_archive(both: DemoServer, both_shell: Shell) -> None:
+    events = both_shell.get("sample/34", "--bulk", "always")
+    states = [one["state"] for one in events if one["event"] == "bulk"]
+    assert states[-1] == "done"
+    (archive,) = ended(events).values()
+    assert Path(archive["path"]).suffix == ".zip" or ".tar" in archive["path"]
+    assert Path(archive["path"]).stat().st_size > 0
+
+
+def test_whoami_login_and_logout_with_a_file(both: DemoServer, both_shell: Shell) -> None:
+    token = both_shell.environment.pop("FLOW_ACCESS_TOKEN")
+    both_shell.run("whoami", status=3)
+    done = subprocess.run(
+        both_shell.command("login", "--token-stdin"),
+        env=both_shell.environment,
+        input=f"{token}\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert token not in done.stdout + done.stderr
+    assert "demo" in both_shell.run("whoami").stdout
+    assert both_shell.get("data/790")[-1]["done"] == 1
+    both_shell.run("logout")
+    both_shell.run("whoami", status=3)
+
+
+def test_the_background_queue_from_add_to_stop(both: DemoServer, both_shell: Shell) -> None:
+    try:
+        added = both_shell.run("add", "sample/34", "--to", str(both_shell.to), "--json")
+        assert json.loads(added.stdout.splitlines()[-1])["event"] == "added"
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            lines = both_shell.run("status", "--json").stdout.splitlines()
+            rows = [json.loads(line) for line in lines]
+            states = {one["state"] for one in rows if one["event"] == "transfer"}
+            if states <= {"done"}:
+                break
+            time.sleep(0.2)
+        assert states == {"done"}
+        assert "runs" in both_shell.run("engine", "status").stdout
+        more = both_shell.run("get", "data/789", "--detach", "--to", str(both_shell.to))
+        assert "queued 1 file" in more.stderr
+        assert both_shell.run("pause", "--all").returncode == 0
+        assert both_shell.run("resume", "--all").returncode == 0
+    finally:
+        both_shell.run("engine", "stop")
+    both_shell.run("pause", "--all", status=1)
