@@ -15,9 +15,12 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from flowtui.cli.main import cli
 from flowtui.demo.catalogue import Catalogue, File, Project
 from flowtui.demo.serve import DemoServer
+from flowtui.engine.space import Room
 
 DIALECTS = ("guide", "live", "both")
 COUNTS = "results/counts/all.gene_counts.tsv"
@@ -350,3 +353,36 @@ def test_the_background_queue_from_add_to_stop(both: DemoServer, both_shell: She
     finally:
         both_shell.run("engine", "stop")
     both_shell.run("pause", "--all", status=1)
+
+
+def test_no_room_on_disk_is_status_5_with_numbers(
+    both: DemoServer, both_shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in both_shell.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("flowtui.engine.space.look", lambda folder: Room(device=1, free=1000))
+    to = str(both_shell.to)
+    result = CliRunner().invoke(cli, ["get", "sample/34", "data/789", "--to", to, "--json"])
+    assert result.exit_code == 5, result.output
+    assert "no room on disk: needs" in result.stderr
+    summary = json.loads(result.stdout.splitlines()[-1])
+    assert (summary["status"], summary["done"]) == (5, 0)
+    assert summary["unfinished"] == summary["files"]
+
+
+def test_a_stop_while_looking_for_files_is_130(both: DemoServer, both_shell: Shell) -> None:
+    screen = max(both.service.catalogue.projects.values(), key=lambda one: len(one.samples))
+    process = subprocess.Popen(
+        both_shell.command("get", f"project/{screen.id}", "--json", "--to", str(both_shell.to)),
+        env=both_shell.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    before = len(both.requests)
+    deadline = time.monotonic() + 30
+    while len(both.requests) < before + 10 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert json.loads(out.splitlines()[-1])["status"] == 130
+    assert not both_shell.to.exists()

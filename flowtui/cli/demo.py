@@ -7,6 +7,7 @@ the engine that it starts.
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,8 @@ from flowtui.cli.exits import CommandError, Exit
 from flowtui.cli.output import Output, on_terminal
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from flowtui.config import Folders, Settings
     from flowtui.demo.serve import Spawned
 
@@ -122,11 +125,24 @@ def _open_app(url: str, base: Path, out: Output) -> int:
     settings = _sign_in(url, where, base)
     from flowtui.tui import start
 
+    def end(number: int, frame: FrameType | None) -> None:
+        # A closed terminal or a kill ends the demo's engine, too. What is raised here would be
+        # lost in the app's event loop; so the signal is sent again, with its usual meaning.
+        signal.signal(number, signal.SIG_DFL)
+        _stop_engine(where)
+        os.kill(os.getpid(), number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGHUP, signal.SIGTERM)}
     try:
         return start(settings, where, to=settings.download_dir)
     finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
         _stop_engine(where)
-        out.say(f"The demo's files are in {settings.download_dir}; all of it: {base}")
+        out.say(
+            f"The demo's downloads are in {settings.download_dir};"
+            f" remove {base} to be rid of all of it."
+        )
 
 
 def _sign_in(url: str, where: Folders, base: Path) -> Settings:
@@ -162,4 +178,4 @@ def _stop_engine(where: Folders) -> None:
         with EngineClient.connect(where, start=False) as engine:
             engine.stop()
     except (EngineNotRunning, EngineGone):
-        return
+        return  # then there is none to stop

@@ -61,26 +61,27 @@ def bulk_line(job: BulkRow) -> str:
     return words + (f" ({one_line(job.reason)})" if job.reason else "")
 
 
-def overall_words(state: Follow, total_files: int) -> str:
-    """The whole in words: bytes, rate, time left, files."""
+def overall_words(state: Follow, total_files: int, cells: int | None = None) -> str:
+    """The whole in words: bytes, rate, time left, files; less of it where `cells` are few."""
     summary = state.summary
     ended = state.count(TransferState.DONE, TransferState.SKIPPED)
-    parts = [f"{size_text(summary.done)} of {_total(state)}"]
+    total = ("at least " if summary.unknown_sizes else "") + size_text(summary.total)
+    parts = [f"{size_text(summary.done)} of {total}"]
+    optional = []
     if summary.rate:
         parts.append(f"{size_text(int(summary.rate))}/s")
-    if summary.eta is not None and summary.rate:
-        parts.append(f"{seconds_text(summary.eta)} left")
+        optional.append(parts[-1])
+        if summary.eta is not None:
+            parts.append(f"{seconds_text(summary.eta)} left")
+            optional.insert(0, parts[-1])
     parts.append(f"{ended:,} of {counted(max(total_files, len(state.rows)), 'file')}")
     if failed := state.count(TransferState.FAILED):
         parts.append(f"{failed:,} failed")
     if waiting := state.count(TransferState.WAITING):
         parts.append(f"{waiting:,} waiting")
+    while cells is not None and optional and len(", ".join(parts)) > cells:
+        parts.remove(optional.pop())
     return ", ".join(parts)
-
-
-def _total(state: Follow) -> str:
-    more = "at least " if state.summary.unknown_sizes else ""
-    return more + size_text(state.summary.total)
 
 
 def bar(done: int, total: int | None, cells: int, *, plain: bool) -> str:
@@ -98,7 +99,8 @@ def render(state: Follow, total_files: int, columns: int, lines: int, *, plain: 
     more = "..." if plain else "…"
     summary = state.summary
     share = _percent(summary.done, summary.total)
-    drawn = [_with_bar(overall_words(state, total_files), share, summary.done, summary.total, room,
+    words = overall_words(state, total_files, room - width(share) - 1)
+    drawn = [_with_bar(words, share, summary.done, summary.total, room,
                        plain=plain)]  # fmt: skip
     running = sorted(state.running.values(), key=lambda row: row.id)
     shown = running[: max(0, min(MOST_FILES, lines - 3))]

@@ -86,7 +86,7 @@ def _asked(scope: Scope, path: str, status: int) -> Asked:
 def create_app(
     dialect: Dialect = "both",
     *,
-    rate: float = 0,
+    rate: float | None = None,
     token_seconds: float = 300,
     job_seconds: float = 1.0,
     expires_seconds: float = DAY_SECONDS,
@@ -97,7 +97,7 @@ def create_app(
     Args:
         dialect: "guide" for the documented one, "live" for the live service's, "both" for the
             union of their fields and routes.
-        rate: bytes per second for each download; 0 for as fast as it goes.
+        rate: bytes per second for each download; 0 or None for as fast as it goes.
         token_seconds: how long an access token lasts.
         job_seconds: how long a bulk job takes at least.
         expires_seconds: how long its archive is kept.

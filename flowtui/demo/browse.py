@@ -10,8 +10,9 @@ from starlette.responses import JSONResponse, Response
 
 from flowtui.demo.catalogue import Execution, File, Project, Sample, User
 from flowtui.demo.paging import in_order, matching, paged
+from flowtui.demo.records import Json
 from flowtui.demo.sample_data import METADATA, ORGANISMS, SAMPLE_TYPES
-from flowtui.demo.service import Service, not_found
+from flowtui.demo.service import Refusal, Service, not_found
 
 Found = TypeVar("Found", Sample, Execution, File)
 
@@ -130,12 +131,12 @@ class Browse:
         return paged(request, "executions", rows, self._word.execution)
 
     def execution(self, request: Request) -> Response:
-        """`/executions/<id>`."""
+        """`/executions/<id>`, of which `include` or `exclude` name the fields wanted or not."""
         found = self._all.executions.get(request.path_params["id"])
         self._check(request, found)
         if found is None:
             raise not_found("Execution not found")
-        return JSONResponse(self._word.execution(found, detail=True))
+        return JSONResponse(_chosen(request, self._word.execution(found, detail=True)))
 
     def search_data(self, request: Request) -> Response:
         """`/data/search`."""
@@ -231,3 +232,16 @@ class Browse:
         user: User | None = self._service.user(request)
         if found is not None:
             self._service.require(found.project, user)
+
+
+def _chosen(request: Request, fields: Json) -> Json:
+    """The fields that the query's `include`s or `exclude`s leave. Raises Refusal (400) for both."""
+    wanted = request.query_params.getlist("include")
+    unwanted = request.query_params.getlist("exclude")
+    if wanted and unwanted:
+        raise Refusal(400, "BAD_REQUEST", "Cannot use both include and exclude")
+    return {
+        name: value
+        for name, value in fields.items()
+        if name not in unwanted and (not wanted or name in wanted)
+    }

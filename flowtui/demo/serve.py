@@ -93,7 +93,7 @@ class DemoServer:
     def __init__(
         self,
         dialect: Dialect = "both",
-        rate: float = 0,
+        rate: float | None = None,
         token_seconds: float = 300,
         job_seconds: float = 1.0,
         expires_seconds: float = 86_400,
@@ -140,7 +140,7 @@ def run(
     *,
     ready: Callable[[str], None],
     dialect: Dialect = "both",
-    rate: float = DEMO_RATE,
+    rate: float | None = DEMO_RATE,
     token_seconds: float = 300,
     job_seconds: float = 5.0,
     expires_seconds: float = 86_400,
@@ -149,7 +149,8 @@ def run(
     """Serve in the foreground until SIGINT or SIGTERM.
 
     `ready` is called with the base URL once connections are taken. With `with_parent` the server
-    also ends when standard input does. `rate` 0 is as fast as it goes. Raises DemoDidNotStart.
+    also ends when standard input does. `rate` 0 or None is as fast as it goes.
+    Raises DemoDidNotStart.
     """
     from flowtui.demo.app import create_app
 
@@ -226,7 +227,7 @@ def spawn(
     *,
     port: int = 0,
     dialect: Dialect = "both",
-    rate: float = DEMO_RATE,
+    rate: float | None = DEMO_RATE,
     token_seconds: float = 300,
     job_seconds: float = 5.0,
     expires_seconds: float = 86_400,
@@ -238,7 +239,7 @@ def spawn(
     options = {
         "--port": port,
         "--dialect": dialect,
-        "--rate": rate,
+        "--rate": rate or 0,
         "--token-seconds": token_seconds,
         "--job-seconds": job_seconds,
         "--expires-seconds": expires_seconds,

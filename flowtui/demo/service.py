@@ -39,12 +39,13 @@ def unauthenticated(message: str = "Not authenticated") -> Refusal:
 
 @dataclass
 class Service:
-    """One server's state. `rate` (bytes per second per connection, 0 = off) may be changed."""
+    """One server's state. `rate` (bytes per second per connection, 0 or None = off) may be
+    changed."""
 
     catalogue: Catalogue
     accounts: Accounts
     dialect: Dialect
-    rate: float
+    rate: float | None
 
     @property
     def wording(self) -> Wording:

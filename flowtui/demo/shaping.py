@@ -10,10 +10,10 @@ SMALL_CHUNK = 64 * 1024
 
 
 class Pace:
-    """Lets bytes pass at `rate` bytes per second; 0 lets all pass."""
+    """Lets bytes pass at `rate` bytes per second; 0 and None let all pass."""
 
-    def __init__(self, rate: float) -> None:
-        self._rate = rate
+    def __init__(self, rate: float | None) -> None:
+        self._rate = rate or 0.0
         self._due = time.monotonic()
 
     @property

@@ -105,7 +105,7 @@ def error_of(response: httpx.Response, *, secret: str | None = None) -> FlowErro
         )
     if response.is_redirect:
         return UnexpectedAnswer(
-            f"{_host(response)} sends elsewhere ({status}), as Flow's API does not; {WRONG_ADDRESS}",
+            f"{_host(response)} sends elsewhere ({status}), not as Flow's API; {WRONG_ADDRESS}",
             status=status,
         )
     return UnexpectedAnswer(
@@ -139,18 +139,16 @@ def _raw_words(response: httpx.Response) -> tuple[str, object]:
         code = code or error.get("code")
         if "message" in error:
             return _as_text(error["message"]), code
-        parts = [
-            f"{name}: {', '.join(map(_as_text, what)) if isinstance(what, list) else _as_text(what)}"
-            for name, what in error.items()
-        ]
-        return "; ".join(parts), code
+        return "; ".join(f"{name}: {_as_text(what)}" for name, what in error.items()), code
     return _as_text(error), code
 
 
 def _as_text(value: object) -> str:
     if isinstance(value, str):
         return value
-    return json.dumps(value) if value not in (None, [], {}) else ""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    return json.dumps(value) if value not in (None, {}) else ""
 
 
 def _secrets_of(response: httpx.Response) -> list[str]:

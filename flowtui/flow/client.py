@@ -6,33 +6,21 @@ and where a server has none, what its details have inlined (documented) is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
-from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import ValidationError
 
-from flowtui.flow.answers import error_of, network_error
+from flowtui.flow import bulk_jobs
 from flowtui.flow.credentials import Credential, CredentialStore
-from flowtui.flow.errors import (
-    FlowError,
-    Gone,
-    NotFound,
-    NotOffered,
-    NotSignedIn,
-    Refused,
-    SingleSignOnOnly,
-    UnexpectedAnswer,
-    WrongPassword,
-)
+from flowtui.flow.errors import NotFound, NotSignedIn
 from flowtui.flow.http import make_client
-from flowtui.flow.models import BulkJob, Data, Execution, Project, Record, Sample, User
-from flowtui.flow.pages import PAGE_SIZE, Page, Pages, read_page, whole
-from flowtui.flow.session import Session, tokens_of
-
-R = TypeVar("R", bound=Record)
+from flowtui.flow.listing import Inlined, Listing, picked_where_missing, read_record
+from flowtui.flow.models import BulkJob, Data, Execution, Project, Sample, User
+from flowtui.flow.pages import Pages
+from flowtui.flow.session import Session, is_usable
 
 
 class Scope(StrEnum):
@@ -56,14 +44,14 @@ class FlowClient:
         http: httpx.Client | None = None,
         ca_file: str | None = None,
         connect_timeout: float = 10.0,
-        read_timeout: float = 60.0,
+        read_timeout: float = 30.0,
     ) -> None:
         self._http = http or make_client(
             ca_file=ca_file, connect_timeout=connect_timeout, read_timeout=read_timeout
         )
         self._session = Session(server, credential, store, self._http)
         self.server = self._session.server
-        self._inlines: set[str] = set()
+        self._listing = Listing(self._session)
         self._me: User | None = None
 
     # Signing in
@@ -83,53 +71,45 @@ class FlowClient:
 
         Raises WrongPassword, SingleSignOnOnly.
         """
-        url = self.absolute("/login")
+        token, refresh, user = self._session.log_in(username, password)
         try:
-            response = self._http.post(url, json={"username": username, "password": password})
-        except httpx.TransportError as error:
-            raise network_error(error, url) from error
-        finally:
-            self._http.cookies.clear()
-        if response.status_code in (400, 401, 403):
-            raise WrongPassword(
-                "user name and password do not fit; try again", status=response.status_code
-            )
-        if response.status_code == 501:
-            raise SingleSignOnOnly(
-                "this server signs in through another service; create an API key in Flow's "
-                "settings on the web, and paste it as a token",
-                status=501,
-            )
-        if not response.is_success:
-            raise error_of(response)
-        token, refresh = tokens_of(response)
-        if token is None:
-            raise UnexpectedAnswer(
-                f"{httpx.URL(url).host} did not answer the sign-in as Flow does; check the "
-                "server's address (Flow's own API is https://app.flow.bio/api)"
-            )
-        self.use(Credential(token, refresh, username))
-        return self.me()
+            return self._try_out(Credential(token, refresh, username))
+        except NotFound:
+            # A server without /me; it has just said itself that this is a good token.
+            self.use(Credential(token, refresh, username))
+            return user or User(id=username, username=username)
 
     def sign_in_with_token(self, token: str) -> User:
         """Sign in with a token or API key, checked by `GET /me`. Raises NotSignedIn."""
-        before = self.credential
-        self.use(Credential(token.strip()))
-        try:
-            user = self.me()
-        except FlowError:
-            self.use(before)
-            raise
-        self.use(Credential(token.strip(), username=user.username or None))
+        token = token.strip().removeprefix("Bearer ").strip()
+        if not is_usable(token):
+            raise NotSignedIn("that is no token: a token is one word of letters, digits and signs")
+        user = self._try_out(Credential(token))
+        found = self.credential
+        if found is not None and user.username:
+            self.use(replace(found, username=user.username))
         return user
 
     def me(self) -> User:
         """Who is signed in (`GET /me`): the one honest check of a token. Raises NotSignedIn."""
+        used = self.credential
         body = self._session.get("/me")
-        if not isinstance(body, dict) or not body.get("id"):
-            raise NotSignedIn("not signed in, or the session has ended", status=200)
-        self._me = self._read(User, body)
+        if _is_nobody(body) and used is not None and self.refresh(used.token):
+            body = self._session.get("/me")  # older servers answer a bad token so, not by 401
+        if _is_nobody(body):
+            raise NotSignedIn("not signed in, or the session has ended; sign in again", status=200)
+        self._me = read_record(User, body)
         return self._me
+
+    def _try_out(self, credential: Credential) -> User:
+        """Use a credential if `GET /me` takes it; else the one before stays in force."""
+        before = self.credential
+        self.use(credential)
+        try:
+            return self.me()
+        except BaseException:
+            self.use(before)
+            raise
 
     def refresh(self, used_token: str | None) -> bool:
         """See `Session.refresh`."""
@@ -157,133 +137,83 @@ class FlowClient:
         Where the server has no list of the shared or public ones, they are picked from
         `/projects/search`: mine by owner's name, the rest by `private`.
         """
-        paths = {
-            Scope.MINE: ("/projects/owned", "/projects/search", "/projects"),
-            Scope.SHARED: ("/projects/shared",),
-            Scope.PUBLIC: ("/projects/public",),
-            Scope.ALL: ("/projects/search", "/projects"),
-        }[scope]
-        picked = {Scope.SHARED: self._is_shared, Scope.PUBLIC: self._is_public}.get(scope)
-        first = self._list(paths, "projects", Project)
-        if picked is None:
-            return first
-        everything = self._list(("/projects/search", "/projects"), "projects", Project)
-        kept: list[Pages[Project]] = []
-
-        def fetch(number: int) -> Page[Project]:
-            if kept:
-                return kept[0].page(number)
-            try:
-                return first.page(number)
-            except NotFound:
-                kept.append(_picked(everything, picked))
-                return kept[0].page(number)
-
-        return Pages(fetch)
+        everything = self._listing.first_of(("/projects/search", "/projects"), "projects", Project)
+        if scope is Scope.ALL:
+            return everything
+        if scope is Scope.MINE:
+            paths = ("/projects/owned", "/projects/search", "/projects")
+            return self._listing.first_of(paths, "projects", Project)
+        listed = self._listing.first_of((f"/projects/{scope.value}",), "projects", Project)
+        wanted = self._is_shared if scope is Scope.SHARED else self._is_public
+        return picked_where_missing(listed, everything, wanted)
 
     def search_projects(self, text: str) -> Pages[Project]:
         """Visible projects with `text` in their name."""
-        return self._list(("/projects/search",), "projects", Project, name=text)
+        return self._listing.first_of(("/projects/search",), "projects", Project, name=text)
 
     def project(self, id_: str) -> Project:
         """One project; in the documented dialect with its samples."""
-        return self._read(Project, self._session.get(f"/projects/{_quoted(id_)}"))
+        return read_record(Project, self._session.get(f"/projects/{_quoted(id_)}"))
 
     def project_samples(self, id_: str) -> Pages[Sample]:
         """The samples of a project."""
-        return self._below(
-            f"/projects/{_quoted(id_)}/samples", "samples", Sample,
-            lambda: self.project(id_).samples,
-        )  # fmt: skip
+        path = f"/projects/{_quoted(id_)}/samples"
+        return self._listing.below(
+            path, "samples", Sample, lambda: Inlined(self.project(id_).samples)
+        )
 
     def project_executions(self, id_: str) -> Pages[Execution]:
         """The executions of a project; none where the server cannot list them."""
-        return self._below(
-            f"/projects/{_quoted(id_)}/executions", "executions", Execution,
-            lambda: () if self.project(id_).samples is not None else None,
-        )  # fmt: skip
+
+        def inlined() -> Inlined[Execution]:
+            return Inlined(() if self.project(id_).samples is not None else None)
+
+        path = f"/projects/{_quoted(id_)}/executions"
+        return self._listing.below(path, "executions", Execution, inlined)
 
     def sample(self, id_: str) -> Sample:
         """One sample."""
-        return self._read(Sample, self._session.get(f"/samples/{_quoted(id_)}"))
+        return self._sample(id_)[0]
 
     def sample_data(self, id_: str) -> Pages[Data]:
         """The files of a sample: inputs and, in the live dialect, what pipelines made of them."""
-        return self._below(
-            f"/samples/{_quoted(id_)}/data", "data", Data, lambda: self.sample(id_).data
-        )
+
+        def inlined() -> Inlined[Data]:
+            sample, telling = self._sample(id_)
+            return Inlined(sample.data, telling)
+
+        return self._listing.below(f"/samples/{_quoted(id_)}/data", "data", Data, inlined)
 
     def sample_executions(self, id_: str) -> Pages[Execution]:
         """The executions that used a sample; none where the server cannot list them."""
-        return self._below(
-            f"/samples/{_quoted(id_)}/executions", "executions", Execution,
-            lambda: () if self.sample(id_).data is not None else None,
-        )  # fmt: skip
+
+        def inlined() -> Inlined[Execution]:
+            telling = self._sample(id_)[1]
+            return Inlined(() if telling else None)
+
+        path = f"/samples/{_quoted(id_)}/executions"
+        return self._listing.below(path, "executions", Execution, inlined)
 
     def execution(self, id_: str) -> Execution:
         """One execution with its outputs."""
         leave_out = ["log", "stdout", "stderr"]
         body = self._session.get(f"/executions/{_quoted(id_)}", {"exclude": leave_out})
-        found = self._read(Execution, body)
+        found = read_record(Execution, body)
         return found if found.outputs is not None else found.model_copy(update={"outputs": ()})
 
     def data(self, id_: str) -> Data:
         """One file's record."""
-        return self._read(Data, self._session.get(f"/data/{_quoted(id_)}"))
+        return read_record(Data, self._session.get(f"/data/{_quoted(id_)}"))
 
     # Bulk jobs
 
     def create_bulk_job(self, data_ids: Sequence[str], name: str) -> BulkJob:
-        """Have Flow prepare an archive (`POST /downloads`, the guide's body).
-
-        Ids that are whole numbers small enough for any JSON reader go as numbers, as in the guide.
-        Raises NotOffered where the server has no such thing, or not for this kind of token.
-        """
-        ids = [_as_number(one) for one in data_ids]
-        try:
-            body = self._session.post("/downloads", {"data_ids": ids, "name": name})
-        except (NotFound, Refused) as error:
-            raise _not_offered(error) from error
-        except FlowError as error:
-            if error.status in (405, 501):
-                raise _not_offered(error) from error
-            raise
-        return self._read(BulkJob, body)
+        """See `bulk_jobs.create`. Raises NotOffered."""
+        return bulk_jobs.create(self._session, data_ids, name)
 
     def bulk_job(self, job_id: str) -> BulkJob:
-        """How far a bulk job is.
-
-        The guide names no path; `GET /downloads/<id>` answers JSON while the job is prepared, and
-        on the live service the archive itself afterwards: the Content-Type tells which. Raises
-        Gone once it has expired.
-        """
-        url = self.absolute(f"/downloads/{_quoted(job_id)}")
-        used = None
-        for last in (False, True):
-            headers = {**self.headers_for(url), "Accept": "application/json"}
-            used = headers.get("Authorization", "").removeprefix("Bearer ") or None
-            try:
-                with self._http.stream("GET", url, headers=headers) as response:
-                    kind = response.headers.get("content-type", "").lower()
-                    if response.is_success and "json" not in kind and "html" not in kind:
-                        return BulkJob(id=job_id, status="completed", progress=100.0)
-                    response.read()
-            except httpx.TransportError as error:
-                raise network_error(error, url) from error
-            finally:
-                self._http.cookies.clear()
-            if response.status_code == 401 and not last and used and self.refresh(used):
-                continue
-            break
-        if not response.is_success:
-            raise error_of(response)
-        try:
-            body = response.json()
-        except ValueError:
-            raise UnexpectedAnswer("the state of the bulk job cannot be read") from None
-        if isinstance(body, dict):
-            body = {"id": job_id, **{k: v for k, v in body.items() if v is not None}}
-        return self._read(BulkJob, body)
+        """See `bulk_jobs.state`. Raises Gone once it has expired."""
+        return bulk_jobs.state(self._session, self._http, job_id)
 
     def close(self) -> None:
         """Close all connections."""
@@ -291,70 +221,14 @@ class FlowClient:
 
     # Within
 
-    def _read(self, model: type[R], body: Any) -> R:
-        try:
-            return model.model_validate(body)
-        except ValidationError as error:
-            what = ", ".join(".".join(map(str, one["loc"])) for one in error.errors()[:3])
-            raise UnexpectedAnswer(
-                f"the server's {model.__name__.lower()} record cannot be read ({what})"
-            ) from None
+    def _sample(self, id_: str) -> tuple[Sample, bool]:
+        """A sample, and whether its files were inlined as the documented dialect does.
 
-    def _list(self, paths: tuple[str, ...], key: str, model: type[R], **params: str) -> Pages[R]:
-        """A paged list from the first of `paths` that the server has."""
-
-        def fetch(number: int) -> Page[R]:
-            for path in paths:
-                try:
-                    body = self._session.get(path, {"page": number, "count": PAGE_SIZE, **params})
-                    return read_page(body, key, model, number, PAGE_SIZE)
-                except NotFound:
-                    if path == paths[-1]:
-                        raise
-                except ValueError:
-                    raise UnexpectedAnswer(f"the server's list of {key} cannot be read") from None
-            raise AssertionError("paths are never empty")
-
-        return Pages(fetch)
-
-    def _below(
-        self,
-        path: str,
-        key: str,
-        model: type[R],
-        inlined: Callable[[], tuple[R, ...] | None],
-    ) -> Pages[R]:
-        """A list of what is below something: a sub-resource, else what its detail has inlined.
-
-        A 404 may also mean: not yours to see. That a server has no such sub-resources is
-        remembered only once a detail had the list inlined.
+        The live one has `filesets` instead, of inputs only, beside the list that it offers.
         """
-        kind = f"{path.split('/')[1]}/{key}"
-        listed = self._list((path,), key, model)
-        kept: list[Pages[R]] = []
-
-        def fetch(number: int) -> Page[R]:
-            if kept:
-                return kept[0].page(number)
-            if kind not in self._inlines:
-                try:
-                    return listed.page(number)
-                except NotFound as error:
-                    missing: FlowError = error
-                except FlowError as error:
-                    if error.status != 405:
-                        raise
-                    missing = error
-            else:
-                missing = NotFound("not found, or not visible to you", status=404)
-            items = inlined()
-            if items is None:
-                raise missing
-            self._inlines.add(kind)
-            kept.append(whole(items))
-            return kept[0].page(number)
-
-        return Pages(fetch)
+        body = self._session.get(f"/samples/{_quoted(id_)}")
+        telling = isinstance(body, dict) and isinstance(body.get("data"), list)
+        return read_record(Sample, body), telling
 
     def _owner(self) -> str | None:
         if self._me is None and self.credential is not None:
@@ -372,24 +246,9 @@ class FlowClient:
         return project.private is False
 
 
-def _picked(pages: Pages[R], wanted: Callable[[R], bool]) -> Pages[R]:
-    """Those of a list that are wanted, in one piece."""
-    return whole(tuple(item for item in pages if wanted(item)))
-
-
-def _as_number(id_: str) -> int | str:
-    """An id as the guide writes it, where that loses nothing (2^53 and a leading 0 would)."""
-    return int(id_) if id_.isdecimal() and len(id_) < 16 and str(int(id_)) == id_ else id_
+def _is_nobody(body: object) -> bool:
+    return not isinstance(body, dict) or not body.get("id")
 
 
 def _quoted(id_: str) -> str:
     return quote(id_, safe="")
-
-
-def _not_offered(error: FlowError) -> FlowError:
-    if isinstance(error, Gone):
-        return error
-    return NotOffered(
-        "this server prepares no archives for you; the files are to be had one by one",
-        status=error.status,
-    )

@@ -16,23 +16,19 @@ import os
 import stat
 import tempfile
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
-SERVICE = "flow-api"
-"""The guide's name of the keyring service."""
+from flowtui.flow import keyring_access
+from flowtui.flow.keyring_access import SERVICE, KeyringTrouble
 
 FLOW_HOSTS = frozenset({"api.flow.bio", "app.flow.bio"})
 
-KEYRING_SECONDS = 3.0
-"""How long a keyring may take; a locked one over SSH waits for a window that nobody sees."""
-
-T = TypeVar("T")
+ENVIRONMENT = ("FLOW_ACCESS_TOKEN", "FLOW_API_TOKEN")
+"""Variables that may hold a token: the guide's, then the official client's."""
 
 
 class Source(StrEnum):
@@ -97,8 +93,10 @@ class CredentialStore:
             if not name:
                 raise KeepError("a keyring entry needs a user name")
             self._to_keyring(server, name, kept)
+            self._drop_from_file(server)
         elif where is Source.FILE:
-            self._change_file(server, kept)
+            self._to_file(server, kept)
+            self._drop_from_keyring(server, name)
         elif where is not Source.MEMORY:
             raise KeepError(f"tokens are not kept in: {where.value}")
         return kept
@@ -106,41 +104,51 @@ class CredentialStore:
     def forget(self, server: str, username: str | None) -> list[str]:
         """Remove what was stored for this server; what was removed and what remains, in words."""
         said: list[str] = []
-        if username and self.keyring_works():
-            import keyring.errors
-
-            for key in (_key(server, username), f"{_key(server, username)}#refresh"):
-                try:
-                    _in_time(partial(keyring.delete_password, SERVICE, key))
-                    if not key.endswith("#refresh"):
-                        said.append(f"removed {key} from the keyring")
-                except (keyring.errors.KeyringError, TimeoutError):
-                    continue  # there was none
         with self._lock:
             stored = self._read_file()
-            if stored.pop(server, None) is not None:
+            entry = stored.pop(_place(server), None)
+            if entry is not None:
                 self._write_file(stored)
                 said.append(f"removed the token from {self._file}")
-        for name in ("FLOW_ACCESS_TOKEN", "FLOW_API_TOKEN"):
+        if username is None and isinstance(entry, dict):
+            username = entry.get("username")
+        if username and self.keyring_works():
+            key = _key(server, username)
+            try:
+                if any([keyring_access.remove(key), keyring_access.remove(f"{key}#refresh")]):
+                    said.append(f"removed {key} from the keyring")
+            except KeyringTrouble as error:
+                said.append(
+                    f"the keyring did not remove {key} ({error}); remove it there yourself "
+                    f"(service {SERVICE})"
+                )
+        for name in ENVIRONMENT:
             if os.environ.get(name):
                 said.append(f"{name} is still set in the environment; unset it to be signed out")
         remaining = _token_file()
-        if remaining.is_file():
+        if remaining is not None and remaining.is_file():
             said.append(f"{remaining} is still there; it is not flowtui's to remove")
         return said
 
     def update(self, server: str, old: Credential, new: Credential) -> None:
-        """After a refresh: write the new token where the old one is kept.
+        """After a refresh: write the new token where the old one is still kept.
 
-        Raises KeepError.
+        Where somebody signed out meanwhile nothing is written. Raises KeepError.
         """
-        if old.source in (Source.KEYRING, Source.FILE):
-            self.keep(server, replace(new, username=new.username or old.username), old.source)
+        new = replace(new, username=new.username or old.username)
+        if old.source is Source.FILE and self._from_file(server, new.username) is not None:
+            self._to_file(server, new)
+        elif (
+            old.source is Source.KEYRING
+            and new.username
+            and self._from_keyring(server, new.username) is not None
+        ):
+            self._to_keyring(server, new.username, new)
 
     def keyring_works(self) -> bool:
         """Whether there is a keyring that keeps passwords; found out once, in limited time."""
         if self._works is None:
-            self._works = _keyring_works()
+            self._works = keyring_access.works()
         return self._works
 
     def _detail(self, where: Source) -> str:
@@ -149,16 +157,13 @@ class CredentialStore:
     def _from_keyring(self, server: str, username: str | None) -> Credential | None:
         if not username or not self.keyring_works():
             return None
-        import keyring
-        import keyring.errors
-
         key = _key(server, username)
         try:
-            token = _in_time(lambda: keyring.get_password(SERVICE, key))
+            token = keyring_access.get(key)
             if not token:
                 return None
-            refresh = _in_time(lambda: keyring.get_password(SERVICE, f"{key}#refresh"))
-        except (keyring.errors.KeyringError, TimeoutError):
+            refresh = keyring_access.get(f"{key}#refresh")
+        except KeyringTrouble:
             # A keyring that fails now is as good as none; the next place is asked.
             self._works = False
             return None
@@ -167,24 +172,42 @@ class CredentialStore:
     def _to_keyring(self, server: str, username: str, credential: Credential) -> None:
         if not self.keyring_works():
             raise KeepError("no keyring works here; keep the token in a file, or in memory only")
-        import keyring
-        import keyring.errors
-
         key = _key(server, username)
         try:
-            _in_time(lambda: keyring.set_password(SERVICE, key, credential.token))
+            keyring_access.put(key, credential.token)
             if credential.refresh_token:
-                refresh = credential.refresh_token
-                _in_time(lambda: keyring.set_password(SERVICE, f"{key}#refresh", refresh))
-        except (keyring.errors.KeyringError, TimeoutError) as error:
+                keyring_access.put(f"{key}#refresh", credential.refresh_token)
+            else:
+                keyring_access.remove(f"{key}#refresh")  # an earlier sign-in's, not this one's
+        except KeyringTrouble as error:
             raise KeepError(
-                f"the keyring does not take the token ({type(error).__name__}); "
-                "keep it in a file, or in memory only"
+                f"the keyring does not take the token ({error}); keep it in a file, or in memory "
+                "only"
             ) from error
+
+    def _drop_from_keyring(self, server: str, username: str | None) -> None:
+        """A token in the keyring would be found before the one in the file."""
+        if not username or not self.keyring_works():
+            return
+        key = _key(server, username)
+        try:
+            keyring_access.remove(key)
+            keyring_access.remove(f"{key}#refresh")
+        except KeyringTrouble as error:
+            raise KeepError(
+                f"the keyring keeps an older token and does not let go of it ({error}); remove "
+                f"{key} there (service {SERVICE})"
+            ) from error
+
+    def _drop_from_file(self, server: str) -> None:
+        with self._lock:
+            stored = self._read_file()
+            if stored.pop(_place(server), None) is not None:
+                self._write_file(stored)
 
     def _from_file(self, server: str, username: str | None) -> Credential | None:
         with self._lock:
-            stored = self._read_file().get(server)
+            stored = self._read_file().get(_place(server))
         if not isinstance(stored, dict) or not isinstance(stored.get("token"), str):
             return None
         name = stored.get("username")
@@ -199,10 +222,10 @@ class CredentialStore:
             str(self._file),
         )
 
-    def _change_file(self, server: str, credential: Credential) -> None:
+    def _to_file(self, server: str, credential: Credential) -> None:
         with self._lock:
             stored = self._read_file()
-            stored[server] = {
+            stored[_place(server)] = {
                 "username": credential.username,
                 "token": credential.token,
                 "refresh_token": credential.refresh_token,
@@ -220,7 +243,9 @@ class CredentialStore:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            raise KeepError(f"cannot read {self._file}: {error}; move it away") from error
+            raise KeepError(
+                f"cannot read {self._file} ({type(error).__name__}); move it away"
+            ) from None
         return stored if isinstance(stored, dict) else {}
 
     def _write_file(self, stored: dict[str, Any]) -> None:
@@ -241,72 +266,47 @@ class CredentialStore:
             raise KeepError(f"cannot write {self._file}: {error.strerror}") from error
 
 
+def _place(server: str) -> str:
+    """A server's key in the file."""
+    return server.rstrip("/")
+
+
 def _key(server: str, username: str) -> str:
+    """The key in the keyring, never the same for two users or two servers.
+
+    A name with `@` at Flow's own hosts is told from `user@host` of other servers by `@flow.bio`.
+    """
     host = urlsplit(server).netloc.rpartition("@")[2].lower()
-    return username if host in FLOW_HOSTS else f"{username}@{host}"
+    if host in FLOW_HOSTS:
+        return f"{username}@flow.bio" if "@" in username else username
+    return f"{username}@{host}"
 
 
 def _from_environment() -> Credential | None:
-    for name in ("FLOW_ACCESS_TOKEN", "FLOW_API_TOKEN"):
+    for name in ENVIRONMENT:
         token = os.environ.get(name, "").strip()
         if token:
             return Credential(token, source=Source.ENVIRONMENT, detail=name)
     return None
 
 
-def _token_file() -> Path:
-    """The official client's token file."""
+def _token_file() -> Path | None:
+    """The official client's token file; None where there is no home to look in."""
     given = os.environ.get("FLOW_TOKEN_FILE")
-    return Path(given).expanduser() if given else Path.home() / ".config" / "flow" / "api-token"
+    try:
+        return Path(given or "~/.config/flow/api-token").expanduser()
+    except RuntimeError:  # a user without a home, as in containers
+        return None
 
 
 def _from_token_file() -> Credential | None:
     path = _token_file()
+    if path is None:
+        return None
     try:
         token = path.read_text(encoding="utf-8").strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise KeepError(f"cannot read the token file {path}: {error}") from error
+        raise KeepError(f"cannot read the token file {path}: {type(error).__name__}") from None
     return Credential(token, source=Source.TOKEN_FILE, detail=str(path)) if token else None
-
-
-def _keyring_works() -> bool:
-    try:
-        import keyring
-        import keyring.backends.fail
-        import keyring.backends.null
-
-        def probe() -> bool:
-            backend = keyring.get_keyring()
-            useless = (keyring.backends.fail.Keyring, keyring.backends.null.Keyring)
-            if isinstance(backend, useless) or backend.priority <= 0:
-                return False
-            keyring.get_password(SERVICE, "flowtui-probe")
-            return True
-
-        return _in_time(probe)
-    except Exception:  # noqa: BLE001
-        # Backends raise whatever their platform raises; each of it means: no keyring here.
-        return False
-
-
-def _in_time(ask: Callable[[], T]) -> T:
-    """What `ask` gives, if it gives it in KEYRING_SECONDS; else TimeoutError."""
-    result: list[T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            result.append(ask())
-        except BaseException as error:  # noqa: BLE001
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name="keyring", daemon=True)
-    thread.start()
-    thread.join(KEYRING_SECONDS)
-    if errors:
-        raise errors[0]
-    if not result:
-        raise TimeoutError("the keyring does not answer")
-    return result[0]

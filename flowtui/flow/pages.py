@@ -19,6 +19,9 @@ from flowtui.flow.models import Record
 PAGE_SIZE = 100
 """Items a page; the live service refuses more."""
 
+MAX_BARREN = 3
+"""Pages in a row without one readable record, after which a list is taken to be at its end."""
+
 R = TypeVar("R", bound=Record)
 
 
@@ -55,25 +58,30 @@ class Pages(Generic[R]):
     def __iter__(self) -> Iterator[R]:
         seen: set[object] = set()
         received = 0
+        barren = 0
         number = 1
         while True:
             page = self._fetch(number)
             received += page.received
             before = len(seen)
             for item in page.items:
-                key = getattr(item, "id", None) or id(item)
+                key = _identity(item)
                 if key not in seen:
                     seen.add(key)
                     yield item
-            nothing_new = len(seen) == before and bool(page.items)
-            if page.received == 0 or nothing_new:
+            if page.received == 0 or (page.items and len(seen) == before):
                 return
-            if page.total is None:
-                if page.received < page.size:
-                    return
-            elif received >= page.total:
+            # Rows that cannot be read have no ids to tell whether the list goes round in circles.
+            barren = 0 if page.items else barren + 1
+            if barren > MAX_BARREN or (page.total is not None and received >= page.total):
                 return
             number += 1
+
+
+def _identity(item: Record) -> object:
+    """What makes an item the same on two pages: its id; for an output without one, its path."""
+    id_ = getattr(item, "id", None)
+    return id_ if id_ is not None else item
 
 
 def whole(items: tuple[R, ...]) -> Pages[R]:
@@ -98,7 +106,10 @@ def read_page(body: Any, key: str, model: type[R], number: int, size: int) -> Pa
             total = count
     if not isinstance(rows, list):
         raise ValueError("no list in the answer")
-    if not isinstance(body, dict):
+    if isinstance(body, dict):
+        if number == 1 and total is not None and 0 < len(rows) < min(size, total):
+            size = len(rows)  # the server gives fewer a page than it was asked for
+    else:
         total = len(rows)
         size = max(size, len(rows), 1)
         if number > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from flowtui.flow.clean import printable
 from flowtui.flow.errors import BadReference
@@ -53,23 +53,27 @@ def parse_ref(text: str, server: str) -> Ref:
     path, link = given, "://" in given
     if link:
         path = _path_of_link(given, server)
-    parts = path.strip("/").split("/")
+    parts = [unquote(part) if link else part for part in path.strip("/").split("/")]
     kind = _WORDS.get(parts[0].lower())
-    if kind is None or len(parts) < 2 or not parts[1] or parts[1] in (".", ".."):
+    if kind is None or len(parts) < 2 or not all(map(_is_name, parts)):
         raise BadReference(f"{printable(given)!r} names nothing on Flow; {_HOW}")
-    id_ = unquote(parts[1]) if link else parts[1]
-    rest = "/".join(parts[2:])
+    id_, rest = parts[1], "/".join(parts[2:])
     if not rest:
         return Ref(kind, id_)
     if kind is not Kind.EXECUTION:
         raise BadReference(f"there is nothing below {kind.value}/{printable(id_)}; {_HOW}")
-    return Ref(kind, id_, unquote(rest) if link else rest)
+    return Ref(kind, id_, rest)
+
+
+def _is_name(part: str) -> bool:
+    """Whether this can be an id or a part of a path: no step up, nothing hidden."""
+    return part not in ("", ".", "..") and printable(part) == part
 
 
 def _path_of_link(link: str, server: str) -> str:
     try:
         given, ours = urlsplit(link), urlsplit(server)
-        same = _place(given.hostname) == _place(ours.hostname) and given.port == ours.port
+        same = _place(given.hostname) == _place(ours.hostname) and _port(given) == _port(ours)
     except ValueError:
         raise BadReference(f"{printable(link)!r} is no link; {_HOW}") from None
     if given.scheme not in ("http", "https") or not same:
@@ -86,3 +90,8 @@ def _path_of_link(link: str, server: str) -> str:
 def _place(host: str | None) -> str:
     """Flow's own service has two names."""
     return "flow.bio" if host in ("api.flow.bio", "app.flow.bio") else (host or "")
+
+
+def _port(url: SplitResult) -> int | None:
+    """The port, or None for the usual one, whichever of http and https was written."""
+    return None if url.port in (80, 443) else url.port

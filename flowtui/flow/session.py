@@ -10,11 +10,27 @@ from typing import Any
 
 import httpx
 import tenacity
+from pydantic import ValidationError
 
-from flowtui.flow.answers import error_of, json_of, network_error
+from flowtui.flow.answers import (
+    WRONG_ADDRESS,
+    error_of,
+    json_of,
+    looks_like_page,
+    network_error,
+    page_instead,
+)
 from flowtui.flow.clean import printable
 from flowtui.flow.credentials import Credential, CredentialStore, KeepError
-from flowtui.flow.errors import FlowError, RateLimited, ServiceUnavailable
+from flowtui.flow.errors import (
+    FlowError,
+    RateLimited,
+    ServiceUnavailable,
+    SingleSignOnOnly,
+    UnexpectedAnswer,
+    WrongPassword,
+)
+from flowtui.flow.models import User
 
 REFRESH_COOKIE = "flow_refresh_token"
 
@@ -101,6 +117,47 @@ class Session:
     def post(self, path: str, body: Any) -> Any:
         """The JSON of a POST, sent once. Raises FlowError."""
         return json_of(self._send("POST", path, body=body))
+
+    def log_in(self, username: str, password: str) -> tuple[str, str | None, User | None]:
+        """`POST /login`: access token, refresh token and who it is, none of it put in force.
+
+        Raises WrongPassword, SingleSignOnOnly, UnexpectedAnswer for another server than Flow's.
+        """
+        url = self.absolute("/login")
+        try:
+            response = self._http.post(url, json={"username": username, "password": password})
+        except httpx.RequestError as error:
+            raise network_error(error, url) from error
+        except (httpx.InvalidURL, ValueError) as error:
+            raise FlowError(f"no usable address: {printable(self.server)}") from error
+        finally:
+            self._http.cookies.clear()
+        status = response.status_code
+        if looks_like_page(response) and status < 500:
+            raise page_instead(response)
+        if status in (400, 401):
+            raise WrongPassword("user name and password do not fit; try again", status=status)
+        if status == 501:
+            raise SingleSignOnOnly(
+                "this server signs in through another service; create an API key in Settings on "
+                "the web, and paste it as a token",
+                status=status,
+            )
+        if status in (404, 405):
+            raise UnexpectedAnswer(f"no sign-in at {_host(url)}; {WRONG_ADDRESS}", status=status)
+        if not response.is_success:
+            raise error_of(response, secret=password)
+        token, refresh = tokens_of(response)
+        if token is None:
+            raise UnexpectedAnswer(
+                f"{_host(url)} did not answer the sign-in as Flow does; {WRONG_ADDRESS}",
+                status=status,
+            )
+        try:
+            user = User.model_validate(response.json().get("user"))
+        except ValidationError:
+            user = None
+        return token, refresh, user
 
     def refresh(self, used_token: str | None) -> bool:
         """See that another token than `used_token` is in force.
@@ -244,6 +301,10 @@ def is_usable(token: object) -> bool:
     )
 
 
+def _host(url: str) -> str:
+    return printable(httpx.URL(url).host)
+
+
 def _port(url: httpx.URL) -> int | None:
     return url.port or {"http": 80, "https": 443}.get(url.scheme)
 
@@ -254,7 +315,7 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, ServiceUnavailable)
 
 
-_backoff = tenacity.wait_exponential_jitter(initial=0.5, max=8.0, jitter=0.5)
+_backoff = tenacity.wait_exponential(multiplier=0.5, max=8.0) + tenacity.wait_random(0.0, 0.5)
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from flowtui.flow.errors import FlowError, NotFound, Refused
+from flowtui.flow.clean import printable
+from flowtui.flow.errors import NotFound, NotOffered, Refused
 from flowtui.flow.refs import Kind, Ref
 from flowtui.flow.remote_file import RemoteFile
 
@@ -81,20 +82,26 @@ class Walk:
         for sample in self._client.project_samples(project_id):
             if not self._skip(f"sample/{sample.id}"):
                 yield from self._guarded(
-                    sample.name, self._sample(sample, (name, sample.name or sample.id))
+                    sample.name or sample.id, self._sample(sample, (name, sample.name or sample.id))
                 )
 
     def _executions(self, project_id: str, name: str) -> Iterator[RemoteFile]:
+        yield from self.executions_of(self._client.project_executions(project_id), (name,))
+
+    def executions_of(
+        self, rows: Iterable[Execution], folder: tuple[str, ...]
+    ) -> Iterator[RemoteFile]:
+        """The outputs of listed executions, below `folder`."""
         try:
-            rows = list(self._client.project_executions(project_id))
+            listed = list(rows)
         except (NotFound, Refused):
-            # The documented dialect has no such list, and the files of the samples are the project.
+            # The documented dialect has no such list; there the data of the samples is all.
             return
-        for row in rows:
+        for row in listed:
             if self._skip(f"execution/{row.id}"):
                 continue
-            folder = (name, "executions", row.id)
-            yield from self._guarded(row.label, self._execution_of(row.id, folder))
+            inside = (*folder, "executions", row.id)
+            yield from self._guarded(row.label, self._execution_of(row.id, inside))
 
     def _execution_of(self, id_: str, folder: tuple[str, ...]) -> Iterator[RemoteFile]:
         yield from self._execution(self._client.execution(id_), folder)
@@ -113,36 +120,36 @@ class Walk:
 
     def _execution(self, execution: Execution, folder: tuple[str, ...]) -> Iterator[RemoteFile]:
         for data in execution.outputs or ():
-            inside = folder
-            if data.process_name and "/" not in data.filename:
-                # Several processes may each have an output of one name.
-                inside = (*folder, data.process_name)
-            yield from self._one(data, inside, execution.sample_name)
+            yield from self._one(data, _inside(folder, data), execution.sample_name)
 
     def _output(self, ref: Ref) -> Iterator[RemoteFile]:
         """One output by its path, also where the server cannot list the others."""
+        folder, path = ("executions", ref.id), ref.path or ""
         try:
             outputs = self._client.execution(ref.id).outputs or ()
-        except FlowError:
+        except (NotFound, NotOffered):
             outputs = ()
         for data in outputs:
-            path = f"{data.process_name}/{data.filename}" if data.process_name else ""
-            if ref.path in (data.filename, path):
-                yield from self._one(data, ("executions", ref.id))
+            if path in (data.filename, f"{data.process_name}/{data.filename}"):
+                yield from self._one(data, _inside(folder, data))
                 return
         if outputs:
-            raise NotFound(f"execution/{ref.id} has no output {ref.path}", status=404)
+            raise NotFound(f"{printable(str(ref))} is none of that execution's outputs", status=404)
         yield RemoteFile(
             key=str(ref),
-            filename=ref.path or "",
-            url=f"/executions/{quote(ref.id, safe='')}/{quote(ref.path or '', safe='/')}",
-            folder=("executions", ref.id),
+            filename=path,
+            url=f"/executions/{quote(ref.id, safe='')}/{quote(path, safe='/')}",
+            folder=folder,
         )
 
     def _one(
         self, data: Data, folder: tuple[str, ...], sample: str | None = None
     ) -> Iterator[RemoteFile]:
-        file = remote_file(data, folder, sample)
+        try:
+            file = remote_file(data, folder, sample)
+        except ValueError as error:
+            self._left_out(LeftOut(data.filename, str(error)))
+            return
         if file.key in self._seen:
             return
         self._seen.add(file.key)
@@ -175,16 +182,20 @@ def walk(
 def remote_file(data: Data, folder: tuple[str, ...], sample: str | None = None) -> RemoteFile:
     """A record as a file that can be had.
 
-    Raises ValueError for a record that says neither an id nor an execution.
+    Raises ValueError, with words, for a record that does not say where the file is.
     """
+    if not data.filename:
+        raise ValueError("Flow gives it no name")
     if data.id is not None:
         key = f"data/{data.id}"
         url = f"/downloads/{quote(data.id, safe='')}/{quote(data.filename, safe='')}"
     elif data.execution_id is not None:
+        if any(part in ("", ".", "..") for part in data.filename.split("/")):
+            raise ValueError("its path leads out of the execution")
         key = f"execution/{data.execution_id}/{data.filename}"
         url = f"/executions/{quote(data.execution_id, safe='')}/{quote(data.filename, safe='/')}"
     else:
-        raise ValueError("a file has an id, or an execution that it is in")
+        raise ValueError("Flow gives it no id")
     return RemoteFile(
         key=key,
         filename=data.filename,
@@ -195,6 +206,13 @@ def remote_file(data: Data, folder: tuple[str, ...], sample: str | None = None) 
         data_id=data.id,
         sample=sample or data.sample_name,
     )
+
+
+def _inside(folder: tuple[str, ...], data: Data) -> tuple[str, ...]:
+    """The folder of an output: several processes may each have one of the same name."""
+    if data.process_name and "/" not in data.filename:
+        return (*folder, data.process_name)
+    return folder
 
 
 def _has_sizes(rows: tuple[Data, ...]) -> bool:

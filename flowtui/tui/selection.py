@@ -59,13 +59,15 @@ def files_of(
             yield from walk.samples(owner)
         elif node.kind is Kind.EXECUTIONS:
             if node.parent is not None and node.parent.kind is Kind.SAMPLE:
-                for row in client.sample_executions(owner):
-                    if f"execution/{row.id}" not in out:
-                        yield from walk.files(Ref(RefKind.EXECUTION, row.id))
+                folder = ("samples", node.parent.name)
+                yield from walk.executions_of(client.sample_executions(owner), folder)
             else:
                 yield from walk.executions(owner)
         elif node.kind is Kind.SAMPLE:
             yield from walk.files(Ref(RefKind.SAMPLE, id_))
+            if f"{node.key}/executions" not in out:  # they are below it in the tree
+                listed = client.sample_executions(id_)
+                yield from walk.executions_of(listed, ("samples", node.name))
         elif node.kind is Kind.EXECUTION:
             yield from walk.files(Ref(RefKind.EXECUTION, id_))
         else:

@@ -59,6 +59,12 @@ def test_the_overall_line_says_what_matters() -> None:
     assert "3s left" in line
 
 
+def test_a_narrow_terminal_gets_fewer_words_not_cut_ones() -> None:
+    state = following(row(1, "active"), done=150, total=300, rate=50.0, eta=3.0)
+    line = render(state, 3, 40, 24, plain=True)[0]
+    assert line.endswith(" 50% 150 B of 300 B, 0 of 3 files")
+
+
 def test_one_hundred_percent_is_not_said_too_early() -> None:
     assert "99%" in render(following(done=9_999, total=10_000), 1, 80, 24, plain=True)[0]
 

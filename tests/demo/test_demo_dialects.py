@@ -53,6 +53,15 @@ def test_both_dialects_fields_are_in_the_same_objects(client: httpx.Client) -> N
     assert {row["id"] for row in rows.values()} == {row["id"] for row in made}
 
 
+def test_fields_of_an_execution_can_be_chosen(client: httpx.Client) -> None:
+    whole = get(client, "/executions/456")
+    without = get(client, "/executions/456", exclude=["log", "pipeline", "outputs"])
+    assert whole.keys() - without.keys() == {"pipeline", "outputs"}
+    assert get(client, "/executions/456", include=["id", "status"]) == {"id": "456", "status": "OK"}
+    answer = client.get("/executions/456", params={"include": "id", "exclude": "log"})
+    assert answer.status_code == 400
+
+
 def test_statuses_of_executions(client: httpx.Client) -> None:
     rows = get(client, "/projects/12/executions")["executions"]
     assert [row["status"] for row in rows] == ["OK", "ERROR", "RUNNING", ""]

@@ -7,11 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import httpx
 import pytest
 
+from flowtui.demo.projects import build
 from flowtui.demo.serve import DemoDidNotStart, DemoServer, spawn
 
 URL = "/downloads/789/cortex_ctrl_1_L001_R1.fastq.gz"
@@ -49,6 +52,14 @@ def test_a_slowed_download_is_whole(server: DemoServer, client: httpx.Client) ->
     finally:
         server.service.rate = 0
     assert slow.content == client.get(URL).content
+
+
+@pytest.mark.parametrize("rate", [None, 0])
+def test_no_rate_is_no_limit(
+    rate: float | None, sign_in: Callable[[DemoServer], httpx.Client]
+) -> None:
+    with DemoServer(rate=rate) as server, closing(sign_in(server)) as client:
+        assert len(client.get(URL).content) == build().files["789"].size
 
 
 def test_answers_do_not_wait_for_acknowledgements(

@@ -78,7 +78,7 @@ class Exchange:
 
     async def body(self, content: bytes | memoryview, step: int = 65536) -> None:
         view = memoryview(content)
-        while len(view):
+        while view:
             piece = view[:step]
             self.writer.write(bytes(piece))
             await self.writer.drain()

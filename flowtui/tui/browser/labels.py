@@ -39,17 +39,20 @@ def note_of(node: Node) -> str:
     return ""
 
 
-def fit(text: str, width: int) -> str:
-    """`text` in exactly `width` cells, cut in the middle so that its ending stays in sight."""
+def fit(text: str, width: int, tail: float = 0.33) -> str:
+    """`text` in exactly `width` cells, cut in the middle so that its ending stays in sight.
+
+    `tail` is the share of the width that goes to the ending.
+    """
     if width <= 0:
         return ""
     if cell_len(text) <= width:
         return set_cell_size(text, width)
     if width < 8:
         return set_cell_size(text, width - 1) + "…"
-    tail = min(12, width // 3)
-    end = text
-    while cell_len(end) > tail:
+    room = int(width * tail)
+    end = text[-room:]
+    while cell_len(end) > room:
         end = end[1:]
     head = set_cell_size(text, width - 1 - cell_len(end))
     return f"{head}…{end}"

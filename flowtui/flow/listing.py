@@ -1,0 +1,155 @@
+"""Lists of a server, wherever it has them: paged resources, or what a detail has inlined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from flowtui.flow.errors import FlowError, NotFound, NotOffered, UnexpectedAnswer
+from flowtui.flow.models import Record
+from flowtui.flow.pages import PAGE_SIZE, Page, Pages, read_page, whole
+from flowtui.flow.session import Session
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Inlined(Generic[R]):
+    """What a detail has of a list.
+
+    Attributes:
+        items: None where it has nothing of the kind.
+        telling: whether it shows that the server speaks the documented dialect, which inlines
+            lists instead of offering them.
+    """
+
+    items: tuple[R, ...] | None
+    telling: bool = True
+
+
+class Listing:
+    """Makes the lists of one server, and remembers which of them it does not offer."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._offered: set[str] = set()
+        self._inlines: set[str] = set()
+
+    def first_of(self, paths: tuple[str, ...], key: str, model: type[R], **params: str) -> Pages[R]:
+        """A paged list from the first of `paths` that the server has.
+
+        Which one that is stays the same for all pages. Raises NotFound or NotOffered, when pages
+        are fetched, where it has none of them.
+        """
+        chosen: list[str] = []
+
+        def fetch(number: int) -> Page[R]:
+            for path in tuple(chosen) or paths:
+                try:
+                    page = self._page(path, key, model, number, params)
+                except FlowError as error:
+                    if chosen and number > 1 and isinstance(error, NotFound):
+                        return Page((), number, None)  # some answer so past the end
+                    if path == paths[-1] or chosen or not _is_missing(error):
+                        raise
+                    continue
+                if not chosen:
+                    chosen.append(path)
+                return page
+            raise AssertionError("paths are never empty")
+
+        return Pages(fetch)
+
+    def below(
+        self, path: str, key: str, model: type[R], inlined: Callable[[], Inlined[R]]
+    ) -> Pages[R]:
+        """A list of what is below something: a sub-resource, else what its detail has inlined.
+
+        A 404 may also mean: not yours to see. So that a server has no such sub-resources is
+        remembered only once a detail had the list inlined, and never after it has given one.
+        """
+        kind = f"{path.split('/')[1]}/{key}"
+        listed = self.first_of((path,), key, model)
+        kept: list[Pages[R]] = []
+
+        def fetch(number: int) -> Page[R]:
+            if kept:
+                return kept[0].page(number)
+            missing: FlowError = NotFound("not found, or not visible to you", status=404)
+            if kind not in self._inlines:
+                try:
+                    page = listed.page(number)
+                except (NotFound, NotOffered) as error:
+                    if kind in self._offered:
+                        raise
+                    missing = error
+                else:
+                    self._offered.add(kind)
+                    return page
+            found = inlined()
+            if found.items is None:
+                raise missing
+            if found.telling:
+                self._inlines.add(kind)
+            kept.append(whole(found.items))
+            return kept[0].page(number)
+
+        return Pages(fetch)
+
+    def _page(
+        self, path: str, key: str, model: type[R], number: int, params: dict[str, str]
+    ) -> Page[R]:
+        body = self._session.get(path, {"page": number, "count": PAGE_SIZE, **params})
+        try:
+            return read_page(body, key, model, number, PAGE_SIZE)
+        except ValueError:
+            raise UnexpectedAnswer(f"the server's list of {key} cannot be read") from None
+
+
+def picked_where_missing(
+    listed: Pages[R], everything: Pages[R], wanted: Callable[[R], bool]
+) -> Pages[R]:
+    """`listed`, or where the server lacks that list, those of `everything` that are wanted.
+
+    These come in one piece; where the server lacks that one too, there are none.
+    """
+    kept: list[Pages[R]] = []
+
+    def fetch(number: int) -> Page[R]:
+        if not kept:
+            try:
+                return listed.page(number)
+            except FlowError as error:
+                if not _is_missing(error):
+                    raise
+            try:
+                kept.append(whole(tuple(item for item in everything if wanted(item))))
+            except (NotFound, NotOffered):
+                kept.append(whole(()))
+        return kept[0].page(number)
+
+    return Pages(fetch)
+
+
+def read_record(model: type[R], body: Any) -> R:
+    """One record. Raises UnexpectedAnswer, naming the fields that do not fit."""
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        what = ", ".join(
+            ".".join(map(str, one["loc"])) or "no record" for one in error.errors()[:3]
+        )
+        raise UnexpectedAnswer(
+            f"the server's {model.__name__.lower()} record cannot be read ({what})"
+        ) from None
+
+
+def _is_missing(error: FlowError) -> bool:
+    """Whether this says that the server has no such list.
+
+    One that takes `/projects/shared` for a project of that id may find the id malformed (400).
+    """
+    return isinstance(error, NotFound | NotOffered) or error.status == 400
