@@ -107,7 +107,7 @@ def bulk_option(command: _F) -> _F:
     return click.option(
         "--bulk",
         type=click.Choice(["auto", "always", "never"]),
-        default="auto",
+        default="never",
         show_default=True,
-        help="Ask Flow for one archive: auto does above bulk_above files (settings; 100).",
+        help="Ask Flow for one archive, kept as it is: auto does above bulk_above files (100).",
     )(command)

@@ -262,6 +262,7 @@ class Scheduler:
         if outcome.state is _S.WAITING:
             self._waiting(transfer, outcome, progress.done, now)
             return
+        transfer.resumed_at = progress.resumed_at
         self._ended(transfer, outcome, progress.done)
 
     def _waiting(self, transfer: Transfer, outcome: Outcome, done: int, now: float) -> None:

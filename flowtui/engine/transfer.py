@@ -123,6 +123,8 @@ def run(
             outcome = _fetch_and_verify(task, tools, part, progress, memory, stop)
         finally:
             closed()
+            if not progress.done and part.descriptor >= 0:
+                part.remove()  # nothing came: nothing to go on from
             part.close()
         return Outcome(**{**vars(outcome), "seconds": time.monotonic() - began})
     except Stopped:

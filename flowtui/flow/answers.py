@@ -81,7 +81,13 @@ def error_of(response: httpx.Response, *, secret: str | None = None) -> FlowErro
             f"not signed in, or the session has ended{extra}; sign in again", status=401, code=code
         )
     if status == 403:
-        return Refused(f"not allowed{extra}; ask the owner for access", status=403, code=code)
+        # The live service says so of API keys, which may do less than their owner.
+        todo = (
+            "sign in with user name and password, or use another API key"
+            if "token not author" in said.lower()
+            else "ask the owner for access"
+        )
+        return Refused(f"not allowed{extra}; {todo}", status=403, code=code)
     if status == 404:
         return NotFound(f"not found, or not visible to you{extra}", status=404, code=code)
     if status == 410:
@@ -171,6 +177,11 @@ def network_error(error: httpx.RequestError, url: str) -> ServiceUnavailable:
         return ServiceUnavailable(f"{host} cannot be reached in time; check the network")
     if isinstance(error, httpx.TimeoutException):
         return ServiceUnavailable(f"{host} does not answer in time; try again later")
+    if isinstance(error, httpx.ProxyError):
+        return ServiceUnavailable(
+            f"the proxy does not connect to {host} ({_short(str(error))}); check HTTPS_PROXY, "
+            "or except the host by NO_PROXY"
+        )
     if isinstance(error, httpx.ConnectError):
         words = _short(str(error))
         if "certificate" in words.lower():

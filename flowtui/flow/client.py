@@ -148,8 +148,16 @@ class FlowClient:
         return picked_where_missing(listed, everything, wanted)
 
     def search_projects(self, text: str) -> Pages[Project]:
-        """Visible projects with `text` in their name."""
-        return self._listing.first_of(("/projects/search",), "projects", Project, name=text)
+        """Visible projects with `text` in their name.
+
+        Where the server has no search, they are picked from its list of projects.
+        """
+        found = self._listing.first_of(("/projects/search",), "projects", Project, name=text)
+        everything = self._listing.first_of(("/projects", "/projects/owned"), "projects", Project)
+        wanted = text.casefold()
+        return picked_where_missing(
+            found, everything, lambda project: wanted in project.name.casefold()
+        )
 
     def project(self, id_: str) -> Project:
         """One project; in the documented dialect with its samples."""
@@ -157,10 +165,13 @@ class FlowClient:
 
     def project_samples(self, id_: str) -> Pages[Sample]:
         """The samples of a project."""
+
+        def inlined() -> Inlined[Sample]:
+            project = self.project(id_)
+            return Inlined(project.samples, unreadable=project.unreadable)
+
         path = f"/projects/{_quoted(id_)}/samples"
-        return self._listing.below(
-            path, "samples", Sample, lambda: Inlined(self.project(id_).samples)
-        )
+        return self._listing.below(path, "samples", Sample, inlined)
 
     def project_executions(self, id_: str) -> Pages[Execution]:
         """The executions of a project; none where the server cannot list them."""
@@ -180,7 +191,7 @@ class FlowClient:
 
         def inlined() -> Inlined[Data]:
             sample, telling = self._sample(id_)
-            return Inlined(sample.data, telling)
+            return Inlined(sample.data, telling, sample.unreadable)
 
         return self._listing.below(f"/samples/{_quoted(id_)}/data", "data", Data, inlined)
 

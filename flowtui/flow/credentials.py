@@ -11,11 +11,14 @@ tokens are kept under `user@host`, so that none is ever sent to a server it is n
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import stat
 import tempfile
 import threading
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +32,10 @@ FLOW_HOSTS = frozenset({"api.flow.bio", "app.flow.bio"})
 
 ENVIRONMENT = ("FLOW_ACCESS_TOKEN", "FLOW_API_TOKEN")
 """Variables that may hold a token: the guide's, then the official client's."""
+
+
+LOCK_SECONDS = 2.0
+"""How long another process may hold the file before it is written all the same."""
 
 
 class Source(StrEnum):
@@ -104,12 +111,16 @@ class CredentialStore:
     def forget(self, server: str, username: str | None) -> list[str]:
         """Remove what was stored for this server; what was removed and what remains, in words."""
         said: list[str] = []
-        with self._lock:
-            stored = self._read_file()
-            entry = stored.pop(_place(server), None)
-            if entry is not None:
-                self._write_file(stored)
-                said.append(f"removed the token from {self._file}")
+        entry = None
+        try:
+            with self._alone():
+                stored = self._read_file(lax=True)  # what goes may as well go from an open file
+                entry = stored.pop(_place(server), None)
+                if entry is not None:
+                    self._write_file(stored)
+                    said.append(f"removed the token from {self._file}")
+        except KeepError as error:  # the keyring is to be cleared all the same
+            said.append(f"{error}; a token may still be in it")
         if username is None and isinstance(entry, dict):
             username = entry.get("username")
         if username and self.keyring_works():
@@ -136,8 +147,11 @@ class CredentialStore:
         Where somebody signed out meanwhile nothing is written. Raises KeepError.
         """
         new = replace(new, username=new.username or old.username)
-        if old.source is Source.FILE and self._from_file(server, new.username) is not None:
-            self._to_file(server, new)
+        if old.source is Source.FILE:
+            with self._alone():  # no sign-out may come between the look and the writing
+                stored = self._read_file()
+                if _entry(stored, server, new.username) is not None:
+                    self._put(stored, server, new)
         elif (
             old.source is Source.KEYRING
             and new.username
@@ -200,22 +214,19 @@ class CredentialStore:
             ) from error
 
     def _drop_from_file(self, server: str) -> None:
-        with self._lock:
+        with self._alone():
             stored = self._read_file()
             if stored.pop(_place(server), None) is not None:
                 self._write_file(stored)
 
     def _from_file(self, server: str, username: str | None) -> Credential | None:
         with self._lock:
-            stored = self._read_file().get(_place(server))
-        if not isinstance(stored, dict) or not isinstance(stored.get("token"), str):
+            entry = _entry(self._read_file(), server, username)
+        if entry is None:
             return None
-        name = stored.get("username")
-        if username and name and name != username:
-            return None
-        refresh = stored.get("refresh_token")
+        name, refresh = entry.get("username"), entry.get("refresh_token")
         return Credential(
-            stored["token"],
+            entry["token"],
             refresh if isinstance(refresh, str) else None,
             name if isinstance(name, str) else None,
             Source.FILE,
@@ -223,21 +234,39 @@ class CredentialStore:
         )
 
     def _to_file(self, server: str, credential: Credential) -> None:
-        with self._lock:
-            stored = self._read_file()
-            stored[_place(server)] = {
-                "username": credential.username,
-                "token": credential.token,
-                "refresh_token": credential.refresh_token,
-            }
-            self._write_file(stored)
+        with self._alone():
+            self._put(self._read_file(), server, credential)
 
-    def _read_file(self) -> dict[str, Any]:
+    def _put(self, stored: dict[str, Any], server: str, credential: Credential) -> None:
+        stored[_place(server)] = {
+            "username": credential.username,
+            "token": credential.token,
+            "refresh_token": credential.refresh_token,
+        }
+        self._write_file(stored)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the file against other threads, and against the other processes of this user.
+
+        The engine and several clients read, change and write it; the lock is on the folder, since
+        the file itself is replaced. Where a file system has no locks, it goes without.
+        """
+        with self._lock, contextlib.ExitStack() as held:
+            folder = None
+            with contextlib.suppress(OSError):  # no folder yet: nobody else has it either
+                folder = os.open(self._file.parent, os.O_RDONLY | os.O_DIRECTORY)
+            if folder is not None:
+                held.callback(os.close, folder)
+                _lock(folder)
+            yield
+
+    def _read_file(self, *, lax: bool = False) -> dict[str, Any]:
         try:
             status = self._file.lstat()
             if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
                 raise KeepError(f"{self._file} is not a file of yours; move it away")
-            if stat.S_IMODE(status.st_mode) & 0o077:
+            if stat.S_IMODE(status.st_mode) & 0o077 and not lax:
                 raise KeepError(f"others may read {self._file}; run: chmod 600 {self._file}")
             stored = json.loads(self._file.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -264,6 +293,31 @@ class CredentialStore:
                 raise
         except OSError as error:
             raise KeepError(f"cannot write {self._file}: {error.strerror}") from error
+
+
+def _lock(descriptor: int) -> None:
+    """Take a lock that goes with the descriptor, if it can be had in LOCK_SECONDS."""
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return  # its holder was stopped in the midst; a sign-in must not hang for that
+            time.sleep(0.02)
+        except OSError:
+            return  # no locks on this file system
+        else:
+            return
+
+
+def _entry(stored: dict[str, Any], server: str, username: str | None) -> dict[str, Any] | None:
+    """What the file has for a server, if it is a token, and this user's."""
+    entry = stored.get(_place(server))
+    if not isinstance(entry, dict) or not isinstance(entry.get("token"), str):
+        return None
+    name = entry.get("username")
+    return None if username and name and name != username else entry
 
 
 def _place(server: str) -> str:

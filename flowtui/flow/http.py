@@ -8,12 +8,21 @@ from functools import cache
 import httpx
 
 from flowtui import __version__
+from flowtui.flow.errors import FlowError
 
 USER_AGENT = f"flowtui/{__version__}"
 
 
-class BadCertificateFile(Exception):
+class BadCertificateFile(FlowError):
     """The CA file of the settings cannot be used; the message says which and why."""
+
+    default_code = "BAD_CERTIFICATE_FILE"
+
+
+class BadProxy(FlowError):
+    """The proxy that the environment names cannot be used; the message says what to do."""
+
+    default_code = "BAD_PROXY"
 
 
 @cache
@@ -37,11 +46,20 @@ def make_client(
 ) -> httpx.Client:
     """A pool of connections; proxies come from the environment, redirects are not followed.
 
-    Times are seconds; `read_timeout` is how long no byte may come. Raises BadCertificateFile.
+    Times are seconds; `read_timeout` is how long no byte may come. Raises BadCertificateFile,
+    BadProxy.
     """
     timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=None)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30)
     headers = {"User-Agent": USER_AGENT}
     if transport is not None:
         return httpx.Client(timeout=timeout, headers=headers, transport=transport)
-    return httpx.Client(timeout=timeout, limits=limits, headers=headers, verify=_tls(ca_file))
+    tls = _tls(ca_file)
+    try:
+        return httpx.Client(timeout=timeout, limits=limits, headers=headers, verify=tls)
+    except (ValueError, ImportError, httpx.InvalidURL):
+        # Not chained: the address may hold the proxy's password.
+        raise BadProxy(
+            "the proxy named by HTTPS_PROXY, HTTP_PROXY or ALL_PROXY cannot be used; "
+            "it is written http://host:port"
+        ) from None

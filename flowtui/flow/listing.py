@@ -24,10 +24,12 @@ class Inlined(Generic[R]):
         items: None where it has nothing of the kind.
         telling: whether it shows that the server speaks the documented dialect, which inlines
             lists instead of offering them.
+        unreadable: how many more it has that could not be read.
     """
 
     items: tuple[R, ...] | None
     telling: bool = True
+    unreadable: int = 0
 
 
 class Listing:
@@ -94,7 +96,7 @@ class Listing:
                 raise missing
             if found.telling:
                 self._inlines.add(kind)
-            kept.append(whole(found.items))
+            kept.append(whole(found.items, found.unreadable))
             return kept[0].page(number)
 
         return Pages(fetch)

@@ -11,10 +11,18 @@ it there.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 
 def parse_id(value: object) -> str:
@@ -43,7 +51,7 @@ def parse_size(value: object) -> int | None:
     """A number of bytes, or None where the service gives none (or nonsense)."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, str) and value.isdecimal():
+    if isinstance(value, str) and value.isdecimal() and len(value) < 20:
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -91,6 +99,21 @@ class Record(BaseModel):
     """What all records share: unknown fields are passed over, and a record never changes."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+R = TypeVar("R", bound=Record)
+
+
+def _readable(model: type[R], rows: Iterable[Any]) -> tuple[list[R], int]:
+    """The inlined records that can be read, and how many cannot: one must not cost the others."""
+    found: list[R] = []
+    unreadable = 0
+    for row in rows:
+        try:
+            found.append(model.model_validate(row))
+        except ValidationError:
+            unreadable += 1
+    return found, unreadable
 
 
 def _named(fields: dict[str, Any], key: str) -> None:
@@ -205,6 +228,7 @@ class Sample(Record):
         metadata: attribute name → value, as text.
         data: the files inlined in the answer (`data`, else those of `filesets`), or None where
             the answer had none; `FlowClient.sample_data` gives them in either dialect.
+        unreadable: how many more were inlined that could not be read.
     """
 
     id: Id
@@ -218,6 +242,7 @@ class Sample(Record):
     private: bool | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
     data: tuple[Data, ...] | None = None
+    unreadable: int = 0
 
     @model_validator(mode="before")
     @classmethod
@@ -238,13 +263,10 @@ class Sample(Record):
                 for item in one["data"]
             ]
             fields["data"] = files or None
+        fields["unreadable"] = 0
         if isinstance(fields["data"], list):
             # A list may mix ids with records; only a record names a file.
-            fields["data"] = [
-                item
-                for item in fields["data"]
-                if isinstance(item, dict) and isinstance(item.get("filename"), str)
-            ]
+            fields["data"], fields["unreadable"] = _readable(Data, fields["data"])
         return fields
 
 
@@ -271,6 +293,7 @@ class Project(Record):
     Attributes:
         total_size: bytes of all its data, where the service says (the live one does not).
         samples: those inlined in the answer (documented dialect), else None.
+        unreadable: how many more samples were inlined that could not be read.
     """
 
     id: Id
@@ -283,6 +306,7 @@ class Project(Record):
     execution_count: Count = None
     total_size: Size = None
     samples: tuple[Sample, ...] | None = None
+    unreadable: int = 0
 
     @model_validator(mode="before")
     @classmethod
@@ -292,8 +316,9 @@ class Project(Record):
         fields = dict(fields)
         _owner(fields)
         _private(fields)
+        fields["unreadable"] = 0
         if isinstance(fields.get("samples"), list):
-            fields["samples"] = [item for item in fields["samples"] if isinstance(item, dict)]
+            fields["samples"], fields["unreadable"] = _readable(Sample, fields["samples"])
         else:
             fields["samples"] = None
         return fields
@@ -308,6 +333,7 @@ class Execution(Record):
         outputs: its files where the answer had them (a detail), else None (a row of a list).
             Both `outputs` of the documented dialect and `process_executions[].downstream_data`
             of the live one end up here, removed files left out.
+        unreadable: how many more files were in the answer that could not be read.
     """
 
     id: Id
@@ -325,6 +351,7 @@ class Execution(Record):
     project_name: Label = None
     owner_name: Label = None
     outputs: tuple[Data, ...] | None = None
+    unreadable: int = 0
 
     @model_validator(mode="before")
     @classmethod
@@ -346,7 +373,7 @@ class Execution(Record):
             if fields.get(key) in (None, ""):
                 fields[key] = None
         _owner(fields)
-        fields["outputs"] = _outputs(fields)
+        fields["outputs"], fields["unreadable"] = _outputs(fields)
         return fields
 
     @property
@@ -360,10 +387,14 @@ class Execution(Record):
         return self.status.upper() in {"", "-", "RUNNING", "PENDING", "QUEUED", "PROCESSING"}
 
 
-def _outputs(fields: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """The files of an execution's detail, each once, whichever dialect names them."""
+def _outputs(fields: dict[str, Any]) -> tuple[list[Data] | None, int]:
+    """The files of an execution's detail, each once, whichever dialect names them.
+
+    With how many could not be read.
+    """
     found: dict[str, dict[str, Any]] = {}
     known = False
+    nameless = 0
     processes = fields.get("process_executions")
     if isinstance(processes, list):
         known = True
@@ -376,6 +407,8 @@ def _outputs(fields: dict[str, Any]) -> list[dict[str, Any]] | None:
                 if isinstance(row, dict) and isinstance(row.get("filename"), str):
                     key = f"id {row['id']}" if row.get("id") else f"path {row['filename']}"
                     found[key] = {**row, "process_name": name, "execution_id": fields.get("id")}
+                else:
+                    nameless += 1
     listed = fields.get("outputs")
     if isinstance(listed, list):
         known = True
@@ -384,9 +417,13 @@ def _outputs(fields: dict[str, Any]) -> list[dict[str, Any]] | None:
                 key = f"id {row['id']}" if row.get("id") else f"path {row['filename']}"
                 # The documented list knows the path below the execution; it wins.
                 found[key] = {**found.get(key, {}), **row, "execution_id": fields.get("id")}
+            else:
+                nameless += 1
     if not known:
-        return None
-    return [row for row in found.values() if not (row.get("is_removed") or row.get("isRemoved"))]
+        return None, 0
+    kept = (row for row in found.values() if not (row.get("is_removed") or row.get("isRemoved")))
+    outputs, unreadable = _readable(Data, kept)
+    return outputs, unreadable + nameless
 
 
 class BulkJob(Record):

@@ -41,15 +41,24 @@ class Page(Generic[R]):
     size: int = PAGE_SIZE
     received: int = 0
 
+    @property
+    def unreadable(self) -> int:
+        """How many came that could not be read and were passed over."""
+        return max(0, self.received - len(self.items))
+
 
 class Pages(Generic[R]):
     """A list of records; `page(n)` fetches one page, iterating fetches all, one after the other.
 
     Both raise FlowError.
+
+    Attributes:
+        unreadable: records that the latest iteration passed over, because they could not be read.
     """
 
     def __init__(self, fetch: Callable[[int], Page[R]]) -> None:
         self._fetch = fetch
+        self.unreadable = 0
 
     def page(self, number: int) -> Page[R]:
         """Page `number`, from 1."""
@@ -57,12 +66,12 @@ class Pages(Generic[R]):
 
     def __iter__(self) -> Iterator[R]:
         seen: set[object] = set()
-        received = 0
         barren = 0
         number = 1
+        self.unreadable = 0
         while True:
             page = self._fetch(number)
-            received += page.received
+            self.unreadable += page.unreadable
             before = len(seen)
             for item in page.items:
                 key = _identity(item)
@@ -73,7 +82,9 @@ class Pages(Generic[R]):
                 return
             # Rows that cannot be read have no ids to tell whether the list goes round in circles.
             barren = 0 if page.items else barren + 1
-            if barren > MAX_BARREN or (page.total is not None and received >= page.total):
+            # Rows that came twice do not count: as many others may have moved to a later page.
+            counted = len(seen) + self.unreadable
+            if barren > MAX_BARREN or (page.total is not None and counted >= page.total):
                 return
             number += 1
 
@@ -84,9 +95,9 @@ def _identity(item: Record) -> object:
     return id_ if id_ is not None else item
 
 
-def whole(items: tuple[R, ...]) -> Pages[R]:
-    """A list that came in one piece."""
-    every = Page(items, 1, len(items), max(1, len(items)), len(items))
+def whole(items: tuple[R, ...], unreadable: int = 0) -> Pages[R]:
+    """A list that came in one piece, and how many of it could not be read."""
+    every = Page(items, 1, len(items), max(1, len(items)), len(items) + unreadable)
     empty: Page[R] = Page((), 2, len(items), max(1, len(items)), 0)
     return Pages(lambda number: every if number == 1 else empty)
 

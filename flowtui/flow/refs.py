@@ -80,11 +80,12 @@ def _path_of_link(link: str, server: str) -> str:
         raise BadReference(
             f"{printable(link)!r} is not on {printable(ours.netloc)}; name its server with --server"
         )
-    path = given.path
+    # A page of the web app is at the base without its `/api`, a record at the base itself.
     base = ours.path.rstrip("/")
-    if base and path.startswith(base + "/"):
-        path = path[len(base) :]
-    return path
+    for start in (base, base.removesuffix("/api")):
+        if start and given.path.startswith(start + "/"):
+            return given.path[len(start) :]
+    return given.path
 
 
 def _place(host: str | None) -> str:

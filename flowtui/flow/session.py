@@ -209,13 +209,12 @@ class Session:
         return self._replace(current, stored)
 
     def _refresh(self, current: Credential) -> bool:
-        if current.refresh_token is None:
-            return False
         # The live service wants the cookie, the documented one the old token: both are sent.
-        headers = {
-            **self.headers_for("/token"),
-            "Cookie": f"{REFRESH_COOKIE}={current.refresh_token}",
-        }
+        headers = self.headers_for("/token")
+        if is_usable(current.refresh_token):
+            headers["Cookie"] = f"{REFRESH_COOKIE}={current.refresh_token}"
+        if not headers:
+            return False
         try:
             response = self._http.get(self.absolute("/token"), headers=headers)
         except httpx.RequestError as error:
@@ -288,8 +287,25 @@ def tokens_of(response: httpx.Response) -> tuple[str | None, str | None]:
     body = body if isinstance(body, dict) else {}
     names = ("token", "access_token", "accessToken")
     token = next((body[name] for name in names if is_usable(body.get(name))), None)
-    refreshes = (response.cookies.get(REFRESH_COOKIE), body.get("refresh_token"))
-    return token, next((one for one in refreshes if is_usable(one)), None)
+    refresh = _refresh_cookie(response) or body.get("refresh_token")
+    return token, refresh if is_usable(refresh) else None
+
+
+def _refresh_cookie(response: httpx.Response) -> str | None:
+    """The refresh token that an answer sets.
+
+    Read from the headers themselves: a cookie jar drops those of another domain (a Flow behind a
+    proxy), and fails where one name is set for two paths (the old one removed, a new one given).
+    """
+    found = None
+    for line in response.headers.get_list("set-cookie"):
+        pair, *attributes = (part.strip() for part in line.split(";"))
+        name, _, value = pair.partition("=")
+        value = value.strip().strip('"')
+        removed = any(one.lower().replace(" ", "") == "max-age=0" for one in attributes)
+        if name.strip() == REFRESH_COOKIE and is_usable(value) and not removed:
+            found = value
+    return found
 
 
 def is_usable(token: object) -> bool:

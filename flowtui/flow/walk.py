@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from flowtui.flow.clean import printable
-from flowtui.flow.errors import NotFound, NotOffered, Refused
+from flowtui.flow.errors import Gone, NotFound, NotOffered, Refused
 from flowtui.flow.refs import Kind, Ref
 from flowtui.flow.remote_file import RemoteFile
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
     from flowtui.flow.models import Data, Execution, Sample
+    from flowtui.flow.pages import Pages
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Something that will not be downloaded, and why."""
+    """Something that will not be downloaded, and why.
+
+    Attributes:
+        denied: whether this account may not see it (403, 404), so that access is what is missing.
+    """
 
     name: str
     why: str
+    denied: bool = False
 
+
+_PASSED_OVER = (NotFound, Refused, NotOffered, Gone)
+"""What may be so of one part of something larger, which then goes on without it."""
 
 Skip = Callable[[str], bool]
 """Whether the thing of this key (`sample/34`, `data/789`, …) and all below it is not wanted."""
@@ -79,29 +88,34 @@ class Walk:
         yield from self._executions(ref.id, name)
 
     def _samples(self, project_id: str, name: str) -> Iterator[RemoteFile]:
-        for sample in self._client.project_samples(project_id):
+        samples = self._client.project_samples(project_id)
+        for sample in samples:
             if not self._skip(f"sample/{sample.id}"):
                 yield from self._guarded(
                     sample.name or sample.id, self._sample(sample, (name, sample.name or sample.id))
                 )
+        self._unreadable(name, samples.unreadable, "sample")
 
     def _executions(self, project_id: str, name: str) -> Iterator[RemoteFile]:
         yield from self.executions_of(self._client.project_executions(project_id), (name,))
 
     def executions_of(
-        self, rows: Iterable[Execution], folder: tuple[str, ...]
+        self, rows: Pages[Execution], folder: tuple[str, ...]
     ) -> Iterator[RemoteFile]:
         """The outputs of listed executions, below `folder`."""
         try:
             listed = list(rows)
-        except (NotFound, Refused):
-            # The documented dialect has no such list; there the data of the samples is all.
+        except _PASSED_OVER as error:
+            # Not the documented dialect's lack of such a list, which is an empty one here.
+            denied = isinstance(error, NotFound | Refused)
+            self._left_out(LeftOut(f"executions of {folder[-1]}", error.message, denied=denied))
             return
         for row in listed:
             if self._skip(f"execution/{row.id}"):
                 continue
             inside = (*folder, "executions", row.id)
             yield from self._guarded(row.label, self._execution_of(row.id, inside))
+        self._unreadable(folder[-1], rows.unreadable, "execution")
 
     def _execution_of(self, id_: str, folder: tuple[str, ...]) -> Iterator[RemoteFile]:
         yield from self._execution(self._client.execution(id_), folder)
@@ -110,17 +124,32 @@ class Walk:
         """One part of something larger: that it may not be seen is told, and the rest goes on."""
         try:
             yield from files
-        except (NotFound, Refused) as error:
-            self._left_out(LeftOut(name, error.message))
+        except _PASSED_OVER as error:
+            denied = isinstance(error, NotFound | Refused)
+            self._left_out(LeftOut(name, error.message, denied=denied))
+
+    def _unreadable(self, name: str, count: int, what: str) -> None:
+        """Say that something will be missing: a download that looks whole must be whole."""
+        if count:
+            records = f"{count} {what} record{'s' if count > 1 else ''}"
+            self._left_out(LeftOut(name, f"{records} of Flow cannot be read"))
 
     def _sample(self, sample: Sample, folder: tuple[str, ...]) -> Iterator[RemoteFile]:
-        rows = sample.data if sample.data is not None and _has_sizes(sample.data) else None
-        for data in rows if rows is not None else self._client.sample_data(sample.id):
+        name = sample.name or sample.id
+        if sample.data is not None and _has_sizes(sample.data):
+            for data in sample.data:
+                yield from self._one(data, folder, sample.name)
+            self._unreadable(name, sample.unreadable, "file")
+            return
+        listed = self._client.sample_data(sample.id)
+        for data in listed:
             yield from self._one(data, folder, sample.name)
+        self._unreadable(name, listed.unreadable, "file")
 
     def _execution(self, execution: Execution, folder: tuple[str, ...]) -> Iterator[RemoteFile]:
         for data in execution.outputs or ():
             yield from self._one(data, _inside(folder, data), execution.sample_name)
+        self._unreadable(execution.label, execution.unreadable, "output")
 
     def _output(self, ref: Ref) -> Iterator[RemoteFile]:
         """One output by its path, also where the server cannot list the others."""
@@ -133,6 +162,12 @@ class Walk:
             if path in (data.filename, f"{data.process_name}/{data.filename}"):
                 yield from self._one(data, _inside(folder, data))
                 return
+        # The live service has no paths: there the name has to do, if only one output has it.
+        name = path.rpartition("/")[2]
+        named = [data for data in outputs if data.filename == name]
+        if len(named) == 1:
+            yield from self._one(named[0], _inside(folder, named[0]))
+            return
         if outputs:
             raise NotFound(f"{printable(str(ref))} is none of that execution's outputs", status=404)
         yield RemoteFile(

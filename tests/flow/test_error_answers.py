@@ -20,6 +20,7 @@ from flowtui.flow.errors import (
     ServiceUnavailable,
     UnexpectedAnswer,
 )
+from flowtui.flow.http import BadProxy, make_client
 
 URL = "https://flow.example/api/x"
 HTML = "<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"
@@ -198,3 +199,33 @@ def test_posting_is_never_repeated(flow) -> None:
     with pytest.raises(ServiceUnavailable):
         flow.client().create_bulk_job(["1"], "x")
     assert flow.asked("/downloads") == 1
+
+
+def test_an_api_key_that_may_not_is_not_the_owners_to_change() -> None:
+    found = error_of(answer(403, json={"error": "Token not authorised for this endpoint"}))
+    assert type(found) is Refused
+    assert "another API key" in found.message
+    assert "owner" not in found.message
+
+
+def test_a_proxy_that_refuses_is_named() -> None:
+    found = network_error(httpx.ProxyError("407 Proxy Authentication Required"), URL)
+    assert "HTTPS_PROXY" in found.message
+    assert found.retryable
+
+
+def test_a_proxy_that_cannot_be_used_says_so_without_its_password(monkeypatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks9://me:pw-secret@proxy.example:1")
+    with pytest.raises(BadProxy, match="HTTPS_PROXY") as caught:
+        make_client()
+    assert "secret" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_a_ca_file_that_cannot_be_used_is_an_error_of_flow(tmp_path) -> None:
+    for content in (None, "no certificate"):
+        file = tmp_path / "ca.pem"
+        if content is not None:
+            file.write_text(content)
+        with pytest.raises(FlowError, match="ca.pem"):
+            make_client(ca_file=str(file))

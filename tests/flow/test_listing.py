@@ -259,3 +259,83 @@ def test_asking_for_a_bulk_job_refreshes_the_session(flow) -> None:
     client = flow.client(Credential("OLD", "R"))
     assert client.bulk_job("j").status == "pending"
     assert flow.asked("/token") == 1
+
+
+@given(
+    st.integers(0, 120),
+    st.integers(1, 30),
+    st.lists(st.integers(0, 29), max_size=8),
+    st.booleans(),
+)
+def test_what_was_there_comes_although_items_shift(count, size, inserted, stale) -> None:
+    """New ones come in at the top between two pages; `count` may be that of the beginning."""
+    every = [str(n) for n in range(count)]
+    listed = list(every)
+    fresh = itertools.count()
+
+    def fetch(number: int) -> Page[Project]:
+        if number > 1 and number - 2 < len(inserted):
+            # Fewer than a page, or else a page may bring nothing new, which ends a list.
+            new = min(inserted[number - 2], size - 1)
+            listed[:0] = [f"new{next(fresh)}" for _ in range(new)]
+        part = listed[(number - 1) * size : number * size]
+        total = count if stale else len(listed)
+        body = {"count": total, "projects": [{"id": one} for one in part]}
+        return read_page(body, "projects", Project, number, size)
+
+    ids = [one.id for one in Pages(fetch)]
+    assert len(ids) == len(set(ids))
+    assert set(every) <= set(ids) or stale
+    if sum(inserted[: len(every) // size + 1]) == 0:
+        assert ids == every
+
+
+def test_a_stale_count_does_not_lose_the_item_that_moved_on() -> None:
+    served = {1: ["0", "1"], 2: ["1", "2"], 3: ["3"]}
+
+    def fetch(number: int) -> Page[Project]:
+        body = {"count": 4, "projects": [{"id": one} for one in served.get(number, [])]}
+        return read_page(body, "projects", Project, number, 2)
+
+    assert [one.id for one in Pages(fetch)] == ["0", "1", "2", "3"]
+
+
+def test_rows_passed_over_are_counted(flow) -> None:
+    flow.answers["/projects/owned"] = {"count": 3, "projects": [{"id": 1}, {"name": "x"}, 7]}
+    pages = flow.client().projects()
+    assert pages.page(1).unreadable == 2
+    for _ in range(2):
+        assert [one.id for one in pages] == ["1"]
+        assert pages.unreadable == 2
+
+
+BAD = [{"id": True, "filename": "b"}, {"id": "", "filename": "b"}, {"filename": None}, {}, 7, None]
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_one_bad_record_does_not_cost_the_inlined_others(flow, bad: object) -> None:
+    good = {"id": 1, "filename": "a.gz"}
+    flow.answers["/samples/4"] = {"id": 4, "data": [good, bad], "unreadable": 99}
+    flow.answers["/executions/4"] = {"id": 4, "outputs": [good, bad]}
+    flow.answers["/executions/5"] = {"id": 5, "process_executions": [
+        {"process_name": "P", "downstream_data": [bad, good]}, bad,
+    ]}  # fmt: skip
+    flow.answers["/projects/4"] = {"id": 4, "samples": [bad, {"id": 9, "data": [good, bad]}]}
+    client = flow.client()
+    sample, project = client.sample("4"), client.project("4")
+    assert ([one.id for one in sample.data or ()], sample.unreadable) == (["1"], 1)
+    for id_ in ("4", "5"):
+        execution = client.execution(id_)
+        assert [one.id for one in execution.outputs or ()] == ["1"]
+        assert execution.unreadable == 1
+    assert [one.id for one in project.samples or ()][-1:] == ["9"]
+    pages = client.sample_data("4")
+    assert [one.id for one in pages] == ["1"]
+    assert pages.unreadable == 1
+
+
+def test_a_search_where_the_server_has_none(flow) -> None:
+    flow.answers["/projects"] = [{"id": 1, "name": "RNA liver"}, {"id": 2, "name": "ChIP"}]
+    assert [one.id for one in flow.client().search_projects("rna")] == ["1"]
+    del flow.answers["/projects"]
+    assert list(flow.client().search_projects("rna")) == []

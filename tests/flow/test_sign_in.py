@@ -166,11 +166,23 @@ def test_a_request_is_repeated_once_and_no_more(flow) -> None:
     assert flow.asked("/projects/1") == 2
 
 
-def test_an_api_key_is_not_refreshed(flow) -> None:
+def test_an_api_key_that_has_ended_needs_a_sign_in(flow) -> None:
     flow.token = "OTHER"
+    flow.answers["/token"] = httpx.Response(400, json={"error": "No refresh token supplied"})
     with pytest.raises(NotSignedIn, match="sign in again"):
         flow.client(Credential("KEY")).me()
-    assert flow.asked("/token") == 0
+    assert "cookie" not in next(r for r in flow.requests if r.url.path.endswith("/token")).headers
+
+
+def test_the_documented_dialect_renews_by_the_old_token(flow) -> None:
+    flow.token, flow.answers["/me"] = "NEW", ME
+
+    def renew(request: httpx.Request) -> httpx.Response:
+        assert request.headers["authorization"] == "Bearer OLD"
+        return httpx.Response(200, json={"access_token": "NEW"})
+
+    flow.answers["/token"] = renew
+    assert flow.client(Credential("OLD")).me().username == "alice"
 
 
 def test_a_refresh_answered_by_a_proxy_is_no_sign_out(flow) -> None:
@@ -264,3 +276,36 @@ def test_a_redirect_is_not_followed_with_the_token(flow) -> None:
 def test_tokens_are_in_no_repr() -> None:
     credential = Credential("tok-secret", "ref-secret", "alice")
     assert "secret" not in repr(credential) + str(credential)
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (["flow_refresh_token=R1; Path=/", "flow_refresh_token=R2; Path=/api"], "R2"),
+        (["flow_refresh_token=R1; Path=/", "flow_refresh_token=gone; Path=/api; Max-Age=0"], "R1"),
+        (["flow_refresh_token=; Path=/; Max-Age=0"], None),
+        (["flow_refresh_token=R1; Domain=elsewhere.example; Secure"], "R1"),
+        (['flow_refresh_token="R1"; expires=Wed, 21 Oct 2035 07:28:00 GMT'], "R1"),
+        (["other=X", "flow_refresh_tokens=X"], None),
+        (["flow_refresh_token"], None),
+    ],
+)
+def test_the_refresh_cookie_as_servers_set_it(flow, lines: list[str], found: str | None) -> None:
+    flow.answers["/me"] = ME
+    flow.answers["POST /login"] = lambda request: httpx.Response(
+        200, json={"token": "T1"}, headers=[("Set-Cookie", line) for line in lines]
+    )
+    client = flow.client()
+    client.sign_in("alice", "pw")
+    assert client.credential is not None
+    assert client.credential.refresh_token == found
+
+
+def test_a_refresh_may_bring_a_new_cookie(flow) -> None:
+    flow.token, flow.answers["/me"] = "NEW", ME
+    flow.answers["/token"] = lambda request: httpx.Response(
+        200, json={"token": "NEW"}, headers={"Set-Cookie": "flow_refresh_token=R2; Path=/"}
+    )
+    client = flow.client(Credential("OLD", "R1"))
+    client.me()
+    assert client.credential == Credential("NEW", "R2")

@@ -1,0 +1,107 @@
+"""References, text for terminals, and what the light modules import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowtui.flow.clean import printable
+from flowtui.flow.errors import BadReference
+from flowtui.flow.refs import Kind, Ref, parse_ref
+
+SERVER = "https://app.flow.bio/api"
+
+
+@pytest.mark.parametrize(
+    ("text", "ref"),
+    [
+        ("project/12", Ref(Kind.PROJECT, "12")),
+        (" Samples/34/ ", Ref(Kind.SAMPLE, "34")),
+        ("data/657562493133188868", Ref(Kind.DATA, "657562493133188868")),
+        ("execution/456/results/a b.tsv", Ref(Kind.EXECUTION, "456", "results/a b.tsv")),
+        ("https://app.flow.bio/samples/34/", Ref(Kind.SAMPLE, "34")),
+        ("https://api.flow.bio/samples/34?tab=1#x", Ref(Kind.SAMPLE, "34")),
+        ("https://app.flow.bio:443/api/data/7", Ref(Kind.DATA, "7")),
+        ("https://app.flow.bio/executions/4/a%20b.tsv", Ref(Kind.EXECUTION, "4", "a b.tsv")),
+    ],
+)
+def test_what_names_something(text: str, ref: Ref) -> None:
+    assert parse_ref(text, SERVER) == ref
+    assert parse_ref(str(ref), SERVER) == ref
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://flow.inst.edu/flow/samples/34/",
+        "https://flow.inst.edu/flow/api/samples/34",
+        "https://flow.inst.edu/samples/34",
+        "http://flow.inst.edu:80/flow/samples/34?tab=data",
+    ],
+)
+def test_links_of_a_flow_below_a_path(text: str) -> None:
+    ref = parse_ref(text, "https://flow.inst.edu/flow/api")
+    assert ref == Ref(Kind.SAMPLE, "34")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "/", "12", "sample", "sample/", "sample//x", "file/3", "sample/..", "sample/34/x",
+     "execution/4/../../me", "execution/4/a//b", "data/7\x1b[2J", "data/\u202e7",
+     "https://app.flow.bio/", "https://app.flow.bio/samples/%2e%2e",
+     "https://evil.example/samples/34", "https://app.flow.bio@evil.example/samples/3",
+     "https://app.flow.bio:8443/samples/3", "ftp://app.flow.bio/samples/3", "https://[/samples/3",
+     "https://app.flow.bio:99999/samples/3"],
+)  # fmt: skip
+def test_what_names_nothing_says_how_to(text: str) -> None:
+    with pytest.raises(BadReference) as caught:
+        parse_ref(text, SERVER)
+    assert caught.value.message.isprintable()
+    assert "sample/34" in caught.value.message or "--server" in caught.value.message
+
+
+@given(st.text())
+def test_any_text_is_a_reference_or_refused(text: str) -> None:
+    for given_text in (text, f"execution/{text}", f"https://app.flow.bio/samples/{text}"):
+        try:
+            ref = parse_ref(given_text, SERVER)
+        except BadReference as error:
+            assert error.message.isprintable()
+        else:
+            assert ref.id not in ("", ".", "..")
+            assert ".." not in (ref.path or "").split("/")
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_printable_text_cannot_steer_a_terminal(text: str) -> None:
+    shown = printable(text)
+    assert len(shown) == len(text)
+    assert not {unicodedata.category(c) for c in shown} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    shown.encode()
+    assert printable(shown) == shown
+
+
+@given(st.text(st.characters(categories=["L", "N", "P", "S"])))
+def test_plain_text_stays(text: str) -> None:
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize("module", ["refs", "remote_file", "clean"])
+def test_light_modules_stay_light(module: str) -> None:
+    code = (
+        f"import flowtui.flow.{module}, sys;"
+        "print(*{'httpx', 'pydantic', 'keyring', 'tenacity'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_the_client_asks_for_no_keyring_at_import() -> None:
+    code = "import flowtui.flow.client, sys; print('keyring' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,154 @@
+"""A Flow without a network: what the app's browser asks of a `FlowClient`, and a record of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from flowtui.flow.credentials import Credential
+from flowtui.flow.errors import NotFound, NotSignedIn, WrongPassword
+from flowtui.flow.models import Data, Execution, Project, Sample, User
+from flowtui.flow.pages import PAGE_SIZE, Page, Pages
+
+SERVER = "https://flow.test/api"
+
+
+def data(id_: str, filename: str | None = None, **more: Any) -> Data:
+    fields = {"id": id_, "filename": filename or f"file_{id_}.fastq.gz", "size": 1000, **more}
+    return Data.model_validate(fields)
+
+
+def sample(id_: str, name: str | None = None, **more: Any) -> Sample:
+    fields = {"id": id_, "name": name or f"sample_{id_}", "metadata": {"cell": "K562"}, **more}
+    return Sample.model_validate(fields)
+
+
+class FakeFlow:
+    """The client, and what it answers from.
+
+    Attributes:
+        asked: what was asked for, in order, as `samples 1 page 2`.
+        errors: asked-for thing → exceptions to raise, one each time.
+        hold: set it to let waiting answers go; None for no waiting.
+    """
+
+    server = SERVER
+
+    def __init__(self, credential: Credential | None = None) -> None:
+        self.credential = credential
+        self.mine: list[Project] = []
+        self.public: list[Project] = []
+        self.samples: dict[str, list[Sample]] = {}
+        self.files: dict[str, list[Data]] = {}
+        self.project_runs: dict[str, list[Execution]] = {}
+        self.sample_runs: dict[str, list[Execution]] = {}
+        self.details: dict[str, Any] = {}
+        self.asked: list[str] = []
+        self.errors: dict[str, list[Exception]] = {}
+        self.hold: threading.Event | None = None
+        self.passwords = {"demo": "right"}
+
+    def project_of(self, id_: str, name: str, samples: list[Sample], **more: Any) -> Project:
+        """Add a project of mine with these samples."""
+        made = Project.model_validate(
+            {"id": id_, "name": name, "sample_count": len(samples), **more}
+        )
+        self.mine.append(made)
+        self.samples[id_] = samples
+        return made
+
+    def _ask(self, what: str) -> None:
+        self.asked.append(what)
+        if self.hold is not None:
+            assert self.hold.wait(10), "an answer was held for too long"
+        if self.errors.get(what):
+            raise self.errors[what].pop(0)
+
+    def _pages(self, what: str, items: list[Any]) -> Pages[Any]:
+        def fetch(number: int) -> Page[Any]:
+            self._ask(f"{what} page {number}")
+            part = tuple(items[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
+            return Page(part, number, len(items), PAGE_SIZE, len(part))
+
+        return Pages(fetch)
+
+    # What the app calls
+
+    def use(self, credential: Credential | None) -> None:
+        self.credential = credential
+
+    def me(self) -> User:
+        self._ask("me")
+        if self.credential is None or self.credential.token == "ended":
+            raise NotSignedIn("not signed in, or the session has ended")
+        return User(id="1", username=self.credential.username or "demo")
+
+    def sign_in(self, username: str, password: str) -> User:
+        self._ask("sign in")
+        if self.passwords.get(username) != password:
+            raise WrongPassword("user name and password do not fit; try again")
+        self.credential = Credential("good", "again", username)
+        return self.me()
+
+    def sign_in_with_token(self, token: str) -> User:
+        self._ask("sign in with token")
+        self.credential = Credential(token, username="demo")
+        return self.me()
+
+    def projects(self, scope: Any) -> Pages[Project]:
+        listed = {"mine": self.mine, "public": self.public}.get(scope.value, [])
+        return self._pages(f"projects {scope.value}", listed)
+
+    def project(self, id_: str) -> Project:
+        self._ask(f"project {id_}")
+        return next(one for one in [*self.mine, *self.public] if one.id == id_)
+
+    def project_samples(self, id_: str) -> Pages[Sample]:
+        return self._pages(f"samples {id_}", self.samples.get(id_, []))
+
+    def project_executions(self, id_: str) -> Pages[Execution]:
+        return self._pages(f"executions {id_}", self.project_runs.get(id_, []))
+
+    def sample(self, id_: str) -> Sample:
+        self._ask(f"sample {id_}")
+        if f"sample/{id_}" in self.details:
+            return self.details[f"sample/{id_}"]
+        for samples in self.samples.values():
+            for one in samples:
+                if one.id == id_:
+                    return one
+        raise NotFound("not found", status=404)
+
+    def sample_data(self, id_: str) -> Pages[Data]:
+        return self._pages(f"data of {id_}", self.files.get(id_, []))
+
+    def sample_executions(self, id_: str) -> Pages[Execution]:
+        return self._pages(f"executions of sample {id_}", self.sample_runs.get(id_, []))
+
+    def execution(self, id_: str) -> Execution:
+        self._ask(f"execution {id_}")
+        found: Execution = self.details[f"execution/{id_}"]
+        return found
+
+    def data(self, id_: str) -> Data:
+        self._ask(f"data {id_}")
+        if f"data/{id_}" not in self.details:
+            raise NotFound("not found", status=404)
+        found: Data = self.details[f"data/{id_}"]
+        return found
+
+    def close(self) -> None:
+        return None
+
+
+def screen(samples: int, files: int = 2) -> FakeFlow:
+    """A signed-in Flow with one project of so many samples, each with so many files."""
+    flow = FakeFlow(Credential("good", username="demo"))
+    flow.project_of("1", "Screen", [sample(f"s{n}", f"guide_{n:04}") for n in range(samples)])
+    for n in range(samples):
+        flow.files[f"s{n}"] = [data(f"d{n}x{k}", f"guide_{n:04}_R{k}.gz") for k in range(files)]
+    return flow
+
+
+Making = Callable[[], FakeFlow]
