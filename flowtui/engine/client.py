@@ -59,6 +59,7 @@ class EngineClient:
         self._path = path
         self._lock = threading.Lock()
         self._last = 0
+        self._streams: set[socket.socket] = set()
         self._socket, self._lines = _open(path, timeout)
         try:
             hello = self._ask("hello", version=__version__, protocol=PROTOCOL)
@@ -159,8 +160,12 @@ class EngineClient:
         self._ask("stop", pause=pause)
 
     def events(self) -> Iterator[Changes]:
-        """What is there, then what changes, until the engine ends. Raises EngineGone."""
+        """What is there, then what changes, until the engine ends or we hang up.
+
+        Raises EngineGone.
+        """
         stream, lines = _open(self._path, None)
+        self._streams.add(stream)
         try:
             stream.sendall(encode({"id": 0, "do": "subscribe"}))
             while line := lines.readline(MAX_LINE):
@@ -171,13 +176,15 @@ class EngineClient:
         except (OSError, ProtocolError) as error:
             raise EngineGone(f"the background engine is gone: {error}") from error
         finally:
+            self._streams.discard(stream)
             lines.close()
             stream.close()
 
     def close(self) -> None:
-        """Hang up; the engine goes on."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        """Hang up, `events` too; the engine goes on."""
+        for one in (self._socket, *self._streams):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
         self._lines.close()
         self._socket.close()
 

@@ -91,7 +91,7 @@ def run(*args: str) -> Result:
 def test_status_shows_what_is_not_over_without_moving_the_terminal(engine: Engine) -> None:
     result = run("status")
     assert result.exit_code == 0
-    assert "1 active, 1 failed, 1 done; 1.2 kB of 2.0 kB here, 100 B/s, 8s left" in result.output
+    assert "1 active, 1 failed, 1 done; 1.2 kB of 2.0 kB here, 100 B/s, 8 s left" in result.output
     assert "b5  archive  proj: processing 40 %" in result.output
     assert "md5" in result.output
     assert "\x1b" not in result.output

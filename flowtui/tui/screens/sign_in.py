@@ -14,10 +14,12 @@ from textual.widgets import Button, Input, RadioButton, RadioSet, Static
 
 from flowtui.config import ConfigError, check_server
 from flowtui.flow.clean import printable
+from flowtui.tui.background import Background
 from flowtui.tui.services import Services
 
 if TYPE_CHECKING:
-    from flowtui.flow.credentials import Credential, Source
+    from flowtui.flow.client import FlowClient
+    from flowtui.flow.credentials import Credential
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,19 @@ class SignedIn:
     credential: Credential
 
 
+class Choice(RadioButton):
+    """A radio button whose dot is there only when it is chosen: colour alone does not tell."""
+
+    def __init__(self, label: str, *, value: bool = False, id: str) -> None:
+        super().__init__(label, value=value, id=id)
+        self.BUTTON_INNER = "●" if value else " "
+
+    def watch_value(self) -> None:
+        """Set the dot."""
+        self.BUTTON_INNER = "●" if self.value else " "
+        super().watch_value()
+
+
 class SignInScreen(ModalScreen[SignedIn | None]):
     """Asks for credentials, tries them, keeps the token; gives who signed in, or None."""
 
@@ -38,10 +53,11 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         Binding("up", "app.focus_previous", show=False),
     ]
 
-    def __init__(self, services: Services, reason: str = "") -> None:
+    def __init__(self, services: Services, background: Background, reason: str = "") -> None:
         """`reason`: why it is asked for, in words."""
         super().__init__()
         self._services = services
+        self._background = background
         self._reason = reason
         self._busy = False
 
@@ -62,9 +78,9 @@ class SignInScreen(ModalScreen[SignedIn | None]):
             yield Input(password=True, id="token", compact=True)
             yield Static("keep the token", classes="label")
             with RadioSet(id="keep", compact=True):
-                yield RadioButton("in the keyring", id="keep-keyring", value=True)
-                yield RadioButton("in a file that only I can read", id="keep-file")
-                yield RadioButton("in memory: sign in again next time", id="keep-memory")
+                yield Choice("in the keyring", id="keep-keyring", value=True)
+                yield Choice("in a file that only I can read", id="keep-file")
+                yield Choice("in memory: sign in again next time", id="keep-memory")
             yield Static(id="sign-in-trouble", markup=False)
             with Horizontal(id="dialog-buttons"):
                 yield Button("Sign in", id="go", variant="primary", compact=True)
@@ -74,17 +90,17 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         """Look whether a keyring works; start where something is missing."""
         first = "password" if self.query_one("#username", Input).value else "username"
         self.query_one(f"#{first}", Input).focus()
-        self.run_worker(self._look_for_keyring, thread=True, exit_on_error=False)
+        self._background.run(self._look_for_keyring, "look for a keyring")
 
     def _look_for_keyring(self) -> None:
         works = self._services.store().keyring_works()
-        self.app.call_from_thread(self._keyring_known, works)
+        self._background.tell(self._keyring_known, works)
 
     def _keyring_known(self, works: bool) -> None:
         if works or not self.is_mounted:
             return
         button = self.query_one("#keep-keyring", RadioButton)
-        button.label = "in the keyring (none works on this machine)"
+        button.label = "in the keyring (there is none that works here)"
         button.disabled = True
         if button.value:
             self.query_one("#keep-file", RadioButton).value = True
@@ -92,8 +108,11 @@ class SignInScreen(ModalScreen[SignedIn | None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter: on to the next empty field, then sign in."""
         event.stop()
-        if event.input.id in ("server", "username") and not self._value("token"):
-            self.app.action_focus_next()
+        empty = [name for name in ("server", "username", "password") if not self._value(name)]
+        if empty and not self._value("token"):
+            self.query_one(f"#{empty[0]}", Input).focus()
+        elif event.input.id in ("server", "username") and not self._value("token"):
+            self.query_one("#password", Input).focus()
         else:
             self._go()
 
@@ -125,48 +144,50 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         self._say("signing in …")
         keep = self.query_one("#keep", RadioSet).pressed_button
         where = (keep.id or "").removeprefix("keep-") if keep else "memory"
-        self.run_worker(
-            lambda: self._sign_in(server, username, password, token, where),
-            thread=True,
-            exit_on_error=False,
-            group="sign-in",
+        self._background.run(
+            lambda: self._sign_in(server, username, password, token, where), "sign in"
         )
 
     def _sign_in(self, server: str, username: str, password: str, token: str, keep: str) -> None:
         """Try it, in a thread."""
-        from flowtui.flow.credentials import KeepError, Source
+        from flowtui.flow.credentials import KeepError
         from flowtui.flow.errors import FlowError
 
         try:
-            client = self._services.choose_server(server)
+            client = self._services.client_of(server)
             user = client.sign_in_with_token(token) if token else client.sign_in(username, password)
-            credential = client.credential
-            assert credential is not None
-            where = Source(keep)
-            if where is Source.KEYRING and not credential.username:
-                where = Source.FILE
-            kept = self._keep(server, credential, where)
-            client.use(kept)
             name = user.username or username
-            self._services.remember_user(server, name)
+            kept = self._keep(client, keep)
+            self._services.take(client, name)
         except (FlowError, KeepError, ConfigError, OSError) as error:
-            self.app.call_from_thread(self._failed, str(getattr(error, "message", error)))
-            return
-        except Exception as error:  # noqa: BLE001
-            # Said on the form, which stays as it is.
-            self.app.call_from_thread(
-                self._failed, f"internal error: {type(error).__name__}: {error}"
-            )
-            return
-        self.app.call_from_thread(self.dismiss, SignedIn(server, name, kept))
+            self._background.tell(self._failed, str(getattr(error, "message", error)))
+        else:
+            self._background.tell(self._done, SignedIn(client.server, name, kept))
 
-    def _keep(self, server: str, credential: Credential, where: Source) -> Credential:
-        return self._services.store().keep(server, credential, where)
+    def _keep(self, client: FlowClient, where: str) -> Credential:
+        """Keep the token of this sign-in where it was wanted. Raises KeepError."""
+        from flowtui.flow.credentials import Source
+
+        credential = client.credential
+        assert credential is not None
+        source = Source(where)
+        if source is Source.KEYRING and not credential.username:
+            source = Source.FILE  # the keyring's key is a user name
+        kept = self._services.store().keep(client.server, credential, source)
+        client.use(kept)
+        return kept
+
+    def _done(self, signed_in: SignedIn) -> None:
+        if self.is_current:
+            self.dismiss(signed_in)
 
     def _failed(self, message: str) -> None:
         self._busy = False
+        if not self.is_mounted:
+            return
         self._say(message)
-        self.query_one("#password", Input).focus()
+        field = "token" if self._value("token") else "password"
+        self.query_one(f"#{field}", Input).focus()
 
     def _say(self, message: str) -> None:
         self.query_one("#sign-in-trouble", Static).update(Text(printable(message)))

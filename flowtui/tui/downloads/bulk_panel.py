@@ -1,0 +1,160 @@
+"""The panel of the bulk jobs: the archives that Flow was asked for."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Static
+
+from flowtui.engine.protocol import BulkRow
+from flowtui.engine.states import BULK_ENDED, BulkState
+from flowtui.flow.clean import printable
+from flowtui.tui.downloads import bulk_drawing
+from flowtui.tui.downloads.lines import LineList, Piece
+from flowtui.tui.downloads.model import Delta, QueueModel
+from flowtui.tui.screens.confirm import Confirm
+
+MOST_LINES = 6
+"""Jobs in sight; the others are scrolled to."""
+
+AGE_EVERY = 1.0
+"""Seconds between two looks at the clock, for ages and expiry."""
+
+_B = BulkState
+
+
+class BulkActionRequested(Message):
+    """`action` (cancel, retry or forget) is wanted for these jobs."""
+
+    def __init__(self, ids: tuple[int, ...], action: str) -> None:
+        super().__init__()
+        self.ids = ids
+        self.action = action
+
+
+class BulkList(LineList):
+    """Shows the jobs, one a line, the latest on top. Sends no messages."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._model = QueueModel()
+        self._ids: list[int] = []
+
+    @property
+    def count(self) -> int:
+        """How many jobs there are."""
+        return len(self._ids)
+
+    @property
+    def job(self) -> BulkRow | None:
+        """The job under the cursor."""
+        if not 0 <= self.cursor < len(self._ids):
+            return None
+        return self._model.bulk_jobs.get(self._ids[self.cursor])
+
+    def show(self, model: QueueModel) -> None:
+        """Draw the jobs anew; the cursor stays with its job."""
+        before = self.job
+        self._model = model
+        self._ids = sorted(model.bulk_jobs, reverse=True)
+        self.redraw()
+        if before is not None and before.id in model.bulk_jobs:
+            self.set_cursor(self._ids.index(before.id))
+
+    def pieces(self, line: int, width: int) -> list[Piece]:
+        """See `LineList.pieces`."""
+        job = self._model.bulk_jobs.get(self._ids[line])
+        if job is None:
+            return []
+        transfer = self._model.transfers.get(job.transfer_id or -1)
+        return bulk_drawing.pieces(job, transfer, width)
+
+
+class BulkPanel(Vertical):
+    """Shows the bulk jobs; hidden while there are none. Messages: `BulkActionRequested`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("x", "cancel", "Cancel job"),
+        Binding("r", "retry", "Create again"),
+        Binding("c", "forget", "Forget"),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._model = QueueModel()
+        self._wanted = True
+
+    def compose(self) -> ComposeResult:
+        """A title and the jobs."""
+        yield Static(" bulk jobs", id="bulk-title", markup=False)
+        yield BulkList(id="bulk-list")
+
+    def on_mount(self) -> None:
+        """Hidden at first; ages are kept true."""
+        self.display = False
+        self.set_interval(AGE_EVERY, self._age)
+
+    def show(self, model: QueueModel, delta: Delta) -> None:
+        """Draw what is new."""
+        self._model = model
+        if delta.bulk:
+            jobs = self.query_one(BulkList)
+            jobs.styles.height = max(1, min(MOST_LINES, len(model.bulk_jobs)))
+            jobs.show(model)
+            self._set_display()
+        elif self.display and delta.changed:
+            self.query_one(BulkList).refresh()
+
+    def toggle(self) -> None:
+        """Show it, or hide it."""
+        if not self._model.bulk_jobs:
+            self.app.notify("There are no bulk jobs.")
+            return
+        self._wanted = not self._wanted
+        self._set_display()
+
+    def _set_display(self) -> None:
+        self.display = self._wanted and bool(self._model.bulk_jobs)
+
+    def _age(self) -> None:
+        if self.display:
+            self.query_one(BulkList).refresh()
+
+    def action_cancel(self) -> None:
+        """Cancel the job under the cursor, after asking where bytes of it are here."""
+        job = self.query_one(BulkList).job
+        if job is None or job.state in BULK_ENDED:
+            return
+        asked = BulkActionRequested((job.id,), "cancel")
+        transfer = self._model.transfers.get(job.transfer_id or -1)
+        if transfer is None or not transfer.done:
+            self.post_message(asked)
+            return
+        text = f"Cancel {printable(job.name[:200])}? What is here of its archive will be deleted."
+        question = Confirm("Cancel bulk job", text, yes="Cancel it", no="Keep it")
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.post_message(asked)
+
+        self.app.push_screen(question, answered)
+
+    def action_retry(self) -> None:
+        """Ask for the archive again."""
+        job = self.query_one(BulkList).job
+        if job is not None and job.state in (_B.FAILED, _B.EXPIRED, _B.CANCELLED):
+            self.post_message(BulkActionRequested((job.id,), "retry"))
+
+    def action_forget(self) -> None:
+        """Take an ended job out of the list."""
+        job = self.query_one(BulkList).job
+        if job is None:
+            return
+        if job.state not in BULK_ENDED:
+            self.app.notify("It is still under way; x cancels it.")
+            return
+        self.post_message(BulkActionRequested((job.id,), "forget"))

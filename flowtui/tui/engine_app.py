@@ -1,0 +1,70 @@
+"""The part of the app that passes on what the queue's widgets ask for, and tells of the engine."""
+
+from __future__ import annotations
+
+from textual.app import App
+
+from flowtui.flow.clean import printable
+from flowtui.tui.downloads.bulk_panel import BulkActionRequested
+from flowtui.tui.downloads.link import EngineCallFailed, EngineLink, EngineLost, EngineUp
+from flowtui.tui.downloads.manager import (
+    CancelRequested,
+    ForgetRequested,
+    PauseRequested,
+    ResumeRequested,
+    RetryRequested,
+)
+from flowtui.tui.header import HeaderLine
+
+
+class EngineApp(App[None]):
+    """Routes messages to the engine.
+
+    Attributes:
+        link: the engine. `header`: where its state is told.
+    """
+
+    link: EngineLink
+    header: HeaderLine
+
+    def on_engine_up(self, message: EngineUp) -> None:
+        """The engine answers."""
+        self.header.engine = "engine: on"
+
+    def on_engine_lost(self, message: EngineLost) -> None:
+        """The engine does not answer; the link tries again by itself."""
+        self.header.engine = "engine: lost, trying again"
+        self.notify(message.reason, severity="warning", markup=False)
+
+    def on_engine_call_failed(self, message: EngineCallFailed) -> None:
+        """The engine would not do something."""
+        self.notify(
+            printable(message.message),
+            title=f"Could not {message.what}",
+            severity="error",
+            markup=False,
+        )
+
+    def on_pause_requested(self, message: PauseRequested) -> None:
+        """Pause transfers."""
+        self.link.call("pause", lambda engine: engine.pause(message.ids))
+
+    def on_resume_requested(self, message: ResumeRequested) -> None:
+        """Let transfers go on."""
+        self.link.call("resume", lambda engine: engine.resume(message.ids))
+
+    def on_cancel_requested(self, message: CancelRequested) -> None:
+        """Cancel transfers."""
+        self.link.call("cancel", lambda engine: engine.cancel(message.ids))
+
+    def on_retry_requested(self, message: RetryRequested) -> None:
+        """Try transfers again."""
+        self.link.call("try again", lambda engine: engine.retry(message.ids))
+
+    def on_forget_requested(self, message: ForgetRequested) -> None:
+        """Clear ended transfers."""
+        self.link.call("clear the list", lambda engine: engine.forget(message.ids))
+
+    def on_bulk_action_requested(self, message: BulkActionRequested) -> None:
+        """Cancel, retry or forget bulk jobs."""
+        self.link.call(message.action, lambda engine: engine.bulk(message.ids, message.action))
