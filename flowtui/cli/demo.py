@@ -113,7 +113,9 @@ def _require_installed() -> None:
     missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
     if missing:
         raise CommandError(
-            f"the demo needs {' and '.join(missing)}; to install: pip install 'flowtui[demo]'",
+            f"the demo needs {' and '.join(missing)}; "
+            f"install {'it' if len(missing) == 1 else 'them'} beside flowtui: "
+            f"pip install {' '.join(missing)}",
             code="NOT_INSTALLED",
         )
 
@@ -134,7 +136,7 @@ def _open_app(url: str, base: Path, out: Output) -> int:
 
     before = {number: signal.signal(number, end) for number in (signal.SIGHUP, signal.SIGTERM)}
     try:
-        return start(settings, where, to=settings.download_dir)
+        return start(settings, where, to=settings.download_dir, engine_stays=False)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -55,7 +55,7 @@ def server_option(command: _F) -> _F:
         "--server",
         metavar="URL",
         callback=_server,
-        help="The Flow service; default: the settings', FLOW_API_URL, https://api.flow.bio.",
+        help="The Flow service; default: FLOW_API_URL, the settings, https://api.flow.bio.",
     )(command)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from functools import cache
+from pathlib import Path
 
 import httpx
 
@@ -31,7 +32,7 @@ def _tls(ca_file: str | None) -> ssl.SSLContext:
     context = httpx.create_ssl_context()
     if ca_file:
         try:
-            context.load_verify_locations(cafile=ca_file)
+            context.load_verify_locations(cafile=Path(ca_file).expanduser())
         except (OSError, ssl.SSLError) as error:
             raise BadCertificateFile(f"cannot use the CA file {ca_file}: {error}") from error
     return context

@@ -74,11 +74,14 @@ class FlowApp(EngineApp):
         *,
         to: str | None = None,
         services: Services | None = None,
+        engine_stays: bool = True,
     ) -> None:
+        """`engine_stays`: whether the engine goes on when the app is left."""
         super().__init__()
         self.crash: BaseException | None = None
         self.services = services or Services(settings, folders)
         self._target: Path = settings.target(to)
+        self._engine_stays = engine_stays
         self._asking = self._declined = self._stopping = False
         self._who: tuple[str, str] | None = None
         self.link = self.services.link(self)
@@ -373,13 +376,17 @@ class FlowApp(EngineApp):
 
         def leave(how: Leave | None) -> None:
             if how is Leave.KEEP_GOING:
-                self._leave_now("The engine goes on with the downloads; flowtui shows them again.")
+                self._leave_now(
+                    "The engine goes on with the downloads; flowtui shows them again."
+                    if self._engine_stays
+                    else ""
+                )
             elif how is Leave.PAUSE_ALL:
                 self._stopping = True
                 self.notify("Pausing all, and stopping the engine …")
                 self._background.run(self._stop_engine, "stop the engine")
 
-        self.push_screen(QuitDialog(files, archives), leave)
+        self.push_screen(QuitDialog(files, archives, self._engine_stays), leave)
 
     def _stop_engine(self) -> None:
         self.link.stop_engine(pause=True)

@@ -48,7 +48,8 @@ def test_the_app_opens_signed_in_and_afterwards_it_is_said_where_the_files_are(
 ) -> None:
     seen: list[tuple[Settings, Folders, str | None]] = []
 
-    def start(settings: Settings, folders: Folders, *, to: str | None = None) -> int:
+    def start(settings: Settings, folders: Folders, *, to: str, engine_stays: bool) -> int:
+        assert not engine_stays
         seen.append((settings, folders, to))
         store = CredentialStore(folders.config)
         credential = store.find(settings.base_url, settings.usernames[settings.base_url])
@@ -84,7 +85,7 @@ def test_what_is_missing_is_said_with_the_way_to_install_it(
     result = CliRunner().invoke(cli, ["demo", "--serve-only"])
     assert result.exit_code == Exit.SOME_FAILED
     assert result.stderr == (
-        "flowtui: the demo needs uvicorn; to install: pip install 'flowtui[demo]'\n"
+        "flowtui: the demo needs uvicorn; install it beside flowtui: pip install uvicorn\n"
     )
 
 

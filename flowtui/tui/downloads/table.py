@@ -23,7 +23,8 @@ class TableHead(Widget):
 class TransferTable(LineList):
     """Shows the transfers. Messages: `Highlighted` when another one, or news of it, is there.
 
-    The cursor stays with its file until that ends; then it stays where it is.
+    The cursor stays with its file until that ends; then it stays where it is. Before anyone comes
+    here it stays on top.
     """
 
     class Highlighted(Message):
@@ -78,7 +79,8 @@ class TransferTable(LineList):
         now = self._model.transfers.get(before.id) if before is not None else None
         if before is None or now is None:
             return
-        if (now.state in ENDED) == (before.state in ENDED) and self.cursor > 0:
+        ended = (now.state in ENDED) != (before.state in ENDED)
+        if not ended and (self.has_focus or self.cursor > 0):
             line = self._model.line_of(now.id)
             if line is not None and line != self.cursor:
                 self.virtual_size = self.virtual_size.with_height(self.count)

@@ -37,7 +37,7 @@ class Confirm(ModalScreen[bool]):
             with Horizontal(id="dialog-buttons"):
                 yield Button(self._yes, id="yes", variant="primary", compact=True)
                 yield Button(self._no, id="no", compact=True)
-            yield Static("enter or y: yes   esc or n: no", classes="label")
+            yield Static("enter or y: yes   esc or n: no", id="dialog-hint", classes="label")
 
     def on_mount(self) -> None:
         """Enter says yes: the question was asked for by a key."""

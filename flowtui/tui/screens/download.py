@@ -106,7 +106,9 @@ class DownloadDialog(ModalScreen[Batch | None]):
         """Say how far it is; when all is counted, propose what to do with it."""
         count, ended = self._count, self._count.ended
         self.query_one("#dialog-what", Static).update(Text(self._what(), overflow="fold"))
-        self.query_one("#dialog-left-out", Static).update(Text(_left_out(count), style="dim"))
+        left_out = self.query_one("#dialog-left-out", Static)
+        left_out.update(Text(_left_out(count), style="dim"))
+        left_out.display = bool(count.left_out)
         self._say_space()
         if ended and self._timer is not None:
             self._timer.stop()

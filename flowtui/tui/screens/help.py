@@ -35,7 +35,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "Downloads": (
         ("p  P", "pause or resume; all of them"),
-        ("x", "cancel"),
+        ("x  X", "cancel; all that is not here yet"),
         ("r  R", "try again; all that failed"),
         ("c", "clear what has ended from the list"),
     ),

@@ -14,6 +14,13 @@ from textual.widgets import Button, Static
 from flowtui.engine.states import BULK_ENDED, PENDING_WORK
 from flowtui.tui.downloads.model import QueueModel
 
+GOES_ON = (
+    "The engine goes on in the background, also after you log out. "
+    "Run flowtui again to see where it is."
+)
+
+ENDS = "The demo's engine and server end with the app; a real one would go on in the background."
+
 
 class Leave(StrEnum):
     """How to leave."""
@@ -42,9 +49,13 @@ class QuitDialog(ModalScreen[Leave | None]):
         Binding("right", "app.focus_next", show=False),
     ]
 
-    def __init__(self, files: int, archives: int) -> None:
-        """How many files are still to come, and how many archives Flow is still asked for."""
+    def __init__(self, files: int, archives: int, engine_stays: bool = True) -> None:
+        """How many files are still to come, and how many archives Flow is still asked for.
+
+        `engine_stays`: whether the engine goes on without the app.
+        """
         super().__init__()
+        self._engine_stays = engine_stays
         self._files = files
         self._archives = archives
 
@@ -55,12 +66,12 @@ class QuitDialog(ModalScreen[Leave | None]):
         with Vertical(id="dialog"):
             yield Static("Leave flowtui", id="dialog-title")
             yield Static(
-                f"{coming} still to come. The engine goes on in the background, also after you "
-                "log out. Run flowtui again to see where it is.",
+                f"{coming} still to come. {GOES_ON if self._engine_stays else ENDS}",
                 markup=False,
             )
             with Horizontal(id="dialog-buttons"):
-                yield Button("Keep going", id=Leave.KEEP_GOING, variant="primary", compact=True)
+                going = "Keep going" if self._engine_stays else "Leave"
+                yield Button(going, id=Leave.KEEP_GOING, variant="primary", compact=True)
                 yield Button("Pause all, stop the engine", id=Leave.PAUSE_ALL, compact=True)
                 yield Button("Stay", id="stay", compact=True)
 
