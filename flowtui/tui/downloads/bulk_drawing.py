@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from rich.cells import cell_len
+
 from flowtui import quantities
 from flowtui.engine.protocol import BulkRow, TransferRow
 from flowtui.engine.states import BULK_ENDED, BulkState
@@ -44,7 +46,7 @@ def pieces(job: BulkRow, transfer: TransferRow | None, width: int) -> list[Piece
         line.append((bar(int(share or 0), 100 if share is not None else None, meter - 1), style))
         line.append((" ", "row"))
     line.append(((f"{int(share)}%" if share is not None and not over else "").rjust(5), "row"))
-    left = width - sum(len(text) for text, _ in line) - 2
+    left = width - sum(cell_len(text) for text, _ in line) - 2
     line.append(("  " + fit(note_of(job, transfer), left), "error" if style == "error" else "dim"))
     return line
 
