@@ -15,6 +15,7 @@ from textual.widgets import Button, Input, RadioButton, RadioSet, Static
 from flowtui.config import ConfigError, check_server
 from flowtui.flow.clean import printable
 from flowtui.tui.background import Background
+from flowtui.tui.screens.field import Field
 from flowtui.tui.services import Services
 
 if TYPE_CHECKING:
@@ -69,13 +70,13 @@ class SignInScreen(ModalScreen[SignedIn | None]):
             yield Static("Sign in to Flow", id="dialog-title")
             yield Static(Text(self._reason), id="sign-in-reason")
             yield Static("server", classes="label")
-            yield Input(settings.base_url, id="server", compact=True)
+            yield Field(settings.base_url, id="server", entered=self._entered)
             yield Static("user name", classes="label")
-            yield Input(user, id="username", compact=True)
+            yield Field(user, id="username", entered=self._entered)
             yield Static("password", classes="label")
-            yield Input(password=True, id="password", compact=True)
+            yield Field(password=True, id="password", entered=self._entered)
             yield Static("or paste a token or API key", classes="label")
-            yield Input(password=True, id="token", compact=True)
+            yield Field(password=True, id="token", entered=self._entered)
             yield Static("keep the token", classes="label")
             with RadioSet(id="keep", compact=True):
                 yield Choice("in the keyring", id="keep-keyring", value=True)
@@ -105,14 +106,13 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         if button.value:
             self.query_one("#keep-file", RadioButton).value = True
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter: on to the next empty field, then sign in."""
-        event.stop()
+    def _entered(self, field: str) -> None:
+        """Enter in a field: on to the next empty one, then sign in."""
         empty = [name for name in ("server", "username", "password") if not self._value(name)]
         if empty and not self._value("token"):
-            self.query_one(f"#{empty[0]}", Input).focus()
-        elif event.input.id in ("server", "username") and not self._value("token"):
-            self.query_one("#password", Input).focus()
+            self.set_focus(self.query_one(f"#{empty[0]}", Input))
+        elif field in ("server", "username") and not self._value("token"):
+            self.set_focus(self.query_one("#password", Input))
         else:
             self._go()
 
