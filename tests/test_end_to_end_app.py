@@ -133,7 +133,7 @@ def test_signing_in_by_hand_and_a_wrong_password(person: Person) -> None:
     app.until("Sign in to Flow")
     app.press("demo\rwrong\r")
     app.until("do not fit; try again")
-    app.press("\x15demo\r")  # ctrl+u clears the field
+    app.press("demo\r")
     app.until("Human cortex")
     assert "demo @" in app.text
     kept = person.folders.credentials_file

@@ -151,7 +151,7 @@ class SignInScreen(ModalScreen[SignedIn | None]):
     def _sign_in(self, server: str, username: str, password: str, token: str, keep: str) -> None:
         """Try it, in a thread."""
         from flowtui.flow.credentials import KeepError
-        from flowtui.flow.errors import FlowError
+        from flowtui.flow.errors import FlowError, NotSignedIn
 
         try:
             client = self._services.client_of(server)
@@ -160,7 +160,8 @@ class SignInScreen(ModalScreen[SignedIn | None]):
             kept = self._keep(client, keep)
             self._services.take(client, name)
         except (FlowError, KeepError, ConfigError, OSError) as error:
-            self._background.tell(self._failed, str(getattr(error, "message", error)))
+            wrong = isinstance(error, NotSignedIn)
+            self._background.tell(self._failed, str(getattr(error, "message", error)), wrong)
         else:
             self._background.tell(self._done, SignedIn(client.server, name, kept))
 
@@ -181,13 +182,16 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         if self.is_current:
             self.dismiss(signed_in)
 
-    def _failed(self, message: str) -> None:
+    def _failed(self, message: str, wrong: bool) -> None:
+        """Say why; what was typed in vain is taken away, since nobody sees it to mend it."""
         self._busy = False
         if not self.is_mounted:
             return
         self._say(message)
-        field = "token" if self._value("token") else "password"
-        self.query_one(f"#{field}", Input).focus()
+        field = self.query_one("#token" if self._value("token") else "#password", Input)
+        if wrong:
+            field.value = ""
+        self.set_focus(field)
 
     def _say(self, message: str) -> None:
         self.query_one("#sign-in-trouble", Static).update(Text(printable(message)))
