@@ -101,6 +101,7 @@ class Engine:
         self._last_id = 0
         self._last_batch = 0
         self._last_root = ""
+        self._told = True
         self._changed: set[int] = set()
         self._removed: set[int] = set()
         self._bulk_changed: set[int] = set()
@@ -266,6 +267,7 @@ class Engine:
         def begin() -> Callable[[], None]:
             quick: Listener = take
             one = self._publisher.add(quick, self._queue.transfers, self._bulk.jobs)
+            self._told = False  # a queue at rest has no news, but this one has heard nothing yet
             return lambda: self._mailbox.post(lambda: self._publisher.discard(one))
 
         return self._call(begin)
@@ -295,7 +297,6 @@ class Engine:
         """Take letters, let the scheduler act, save, tell; until the end."""
         last = 0.0
         timeout: float | None = 0.0
-        told = True
         while not self._ending:
             for letter in self._mailbox.take(timeout):
                 try:
@@ -312,14 +313,14 @@ class Engine:
             self._save()
             self._set_idle()
             moving = bool(self._scheduler.runs)
-            if now - last >= TICK and (moving or self._has_news or not told):
+            if now - last >= TICK and (moving or self._has_news or not self._told):
                 last = now
                 self._scheduler.sample(now)
-                told = self._tell()
+                self._told = self._tell()
             waits = [at - now] if at is not None else []
             if bulk_in is not None:
                 waits.append(bulk_in)
-            if moving or self._has_news or not told:
+            if moving or self._has_news or not self._told:
                 waits.append(last + TICK - now)
             timeout = max(0.0, min(waits)) if waits else None
         self._save()
