@@ -11,7 +11,7 @@ from flowtui.engine.protocol import BulkRow, TransferRow
 from flowtui.engine.states import BULK_ENDED, BulkState
 from flowtui.flow.clean import printable
 from flowtui.tui.browser.labels import LONGEST, fit
-from flowtui.tui.downloads.drawing import bar
+from flowtui.tui.downloads.drawing import bar, begin
 from flowtui.tui.downloads.lines import Piece
 
 _B = BulkState
@@ -47,7 +47,7 @@ def pieces(job: BulkRow, transfer: TransferRow | None, width: int) -> list[Piece
         line.append((" ", "row"))
     line.append(((f"{int(share)}%" if share is not None and not over else "").rjust(5), "row"))
     left = width - sum(cell_len(text) for text, _ in line) - 2
-    line.append(("  " + fit(note_of(job, transfer), left), "error" if style == "error" else "dim"))
+    line.append(("  " + begin(note_of(job, transfer), left), "error" if style == "error" else "dim"))
     return line
 
 

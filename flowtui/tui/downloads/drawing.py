@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 
 from flowtui import quantities
 from flowtui.engine.protocol import TransferRow
@@ -93,7 +93,7 @@ def pieces(row: TransferRow, width: int) -> list[Piece]:
     if at.left:
         left = quantities.duration(row.eta) if row.eta is not None and row.rate else ""
         line.append((left.rjust(at.left), "row"))
-    line.append((" " + fit(state_words(row), at.state - 1), style))
+    line.append((" " + begin(state_words(row), at.state - 1), style))
     return line
 
 
@@ -118,6 +118,13 @@ def full_words(row: TransferRow) -> str:
     if row.state in RUNNING and row.connections > 1:
         words += f"  ({row.connections} connections)"
     return words
+
+
+def begin(words: str, width: int) -> str:
+    """The beginning of a sentence, in `width` cells."""
+    if cell_len(words) <= width or width < 2:
+        return set_cell_size(words, width)
+    return set_cell_size(words, width - 1) + "…"
 
 
 def fit_path(path: str, width: int) -> str:
