@@ -82,6 +82,7 @@ async def test_without_a_keyring_the_file_is_proposed_and_it_is_said(tmp_path: P
     services(app).fake_store.works = False
     async with app.run_test(size=SIZE) as pilot:
         await asked(pilot)
+        await until(pilot, lambda: app.screen.query("#keep-keyring"))
         keyring = app.screen.query_one("#keep-keyring", RadioButton)
         await until(pilot, lambda: keyring.disabled)
         assert "there is none that works here" in str(keyring.label)

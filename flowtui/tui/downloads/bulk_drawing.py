@@ -47,7 +47,9 @@ def pieces(job: BulkRow, transfer: TransferRow | None, width: int) -> list[Piece
         line.append((" ", "row"))
     line.append(((f"{int(share)}%" if share is not None and not over else "").rjust(5), "row"))
     left = width - sum(cell_len(text) for text, _ in line) - 2
-    line.append(("  " + begin(note_of(job, transfer), left), "error" if style == "error" else "dim"))
+    line.append(
+        ("  " + begin(note_of(job, transfer), left), "error" if style == "error" else "dim")
+    )
     return line
 
 

@@ -87,11 +87,12 @@ class BulkPanel(Vertical):
         super().__init__(id=id)
         self._model = QueueModel()
         self._wanted = True
+        self._jobs = BulkList(id="bulk-list")
 
     def compose(self) -> ComposeResult:
         """A title and the jobs."""
         yield Static(" bulk jobs", id="bulk-title", markup=False)
-        yield BulkList(id="bulk-list")
+        yield self._jobs
 
     def on_mount(self) -> None:
         """Hidden at first; ages are kept true."""
@@ -102,12 +103,11 @@ class BulkPanel(Vertical):
         """Draw what is new."""
         self._model = model
         if delta.bulk:
-            jobs = self.query_one(BulkList)
-            jobs.styles.height = max(1, min(MOST_LINES, len(model.bulk_jobs)))
-            jobs.show(model)
+            self._jobs.styles.height = max(1, min(MOST_LINES, len(model.bulk_jobs)))
+            self._jobs.show(model)
             self._set_display()
         elif self.display and delta.changed:
-            self.query_one(BulkList).refresh()
+            self._jobs.refresh()
 
     def toggle(self) -> None:
         """Show it, or hide it."""
@@ -122,11 +122,11 @@ class BulkPanel(Vertical):
 
     def _age(self) -> None:
         if self.display:
-            self.query_one(BulkList).refresh()
+            self._jobs.refresh()
 
     def action_cancel(self) -> None:
         """Cancel the job under the cursor, after asking where bytes of it are here."""
-        job = self.query_one(BulkList).job
+        job = self._jobs.job
         if job is None or job.state in BULK_ENDED:
             return
         asked = BulkActionRequested((job.id,), "cancel")
@@ -145,13 +145,13 @@ class BulkPanel(Vertical):
 
     def action_retry(self) -> None:
         """Ask for the archive again."""
-        job = self.query_one(BulkList).job
+        job = self._jobs.job
         if job is not None and job.state in (_B.FAILED, _B.EXPIRED, _B.CANCELLED):
             self.post_message(BulkActionRequested((job.id,), "retry"))
 
     def action_forget(self) -> None:
         """Take an ended job out of the list."""
-        job = self.query_one(BulkList).job
+        job = self._jobs.job
         if job is None:
             return
         if job.state not in BULK_ENDED:

@@ -77,21 +77,25 @@ class DownloadManager(Vertical):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._model = QueueModel()
+        # At hand: news may come before they are mounted, and after.
+        self._table = TransferTable(id="table")
+        self._reason = Static(id="reason", markup=False)
+        self._totals = TotalsLine(id="totals")
 
     def compose(self) -> ComposeResult:
         """Head, table, reason, sums."""
         yield TableHead(id="table-head")
         yield Static(EMPTY, id="queue-empty", markup=False)
-        yield TransferTable(id="table")
-        yield Static(id="reason", markup=False)
-        yield TotalsLine(id="totals")
+        yield self._table
+        yield self._reason
+        yield self._totals
 
     def show(self, model: QueueModel, delta: Delta) -> None:
         """Draw what is new in the queue."""
         self._model = model
         self.set_class(not model.transfers, "-empty")
-        self.query_one(TransferTable).show(model, delta)
-        self.query_one(TotalsLine).show(model.summary)
+        self._table.show(model, delta)
+        self._totals.show(model.summary)
 
     def on_transfer_table_highlighted(self, message: TransferTable.Highlighted) -> None:
         """Tell all of the transfer under the cursor."""
@@ -100,11 +104,11 @@ class DownloadManager(Vertical):
         if row is not None:
             words.append(f" {drawing.full_words(row)}")
             words.append(f"  {printable(f'{row.root}/{row.path}')}", "dim")
-        self.query_one("#reason", Static).update(words)
+        self._reason.update(words)
 
     @property
     def _row(self) -> TransferRow | None:
-        return self.query_one(TransferTable).row
+        return self._table.row
 
     def action_pause(self) -> None:
         """Pause the transfer under the cursor, or let it go on."""

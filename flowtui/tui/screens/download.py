@@ -30,6 +30,8 @@ SAY_EVERY = 0.15
 SHOWN_LEFT_OUT = 3
 """Left-out things that are named; the others are counted."""
 
+WAYS = {"one-by-one": "One by one", "bulk": "As a bulk job", "cancel": "Cancel"}
+
 LookAtSpace = Callable[[str, Callable[[Space], None]], None]
 
 
@@ -67,21 +69,29 @@ class DownloadDialog(ModalScreen[Batch | None]):
         self._look_at_space = look_at_space
         self._space: tuple[Path, Space] | None = None
         self._timer: Timer | None = None
+        # At hand: what is counted and asked may be known before they are mounted, and after.
+        self._what_line = Static(id="dialog-what", markup=False)
+        self._left_out_lines = Static(id="dialog-left-out", markup=False)
+        self._folder_input = Input(str(target), id="dialog-target", compact=True)
+        self._space_line = Static(id="dialog-space", markup=False)
+        self._hint = Static(id="dialog-hint", classes="label", markup=False)
+        self._ways = {
+            name: Button(words, id=name, compact=True, disabled=name != "cancel")
+            for name, words in WAYS.items()
+        }
 
     def compose(self) -> ComposeResult:
         """Words, the folder, and the ways to go on."""
         with VerticalScroll(id="dialog", can_focus=False):
             yield Static("Download", id="dialog-title")
-            yield Static(id="dialog-what", markup=False)
-            yield Static(id="dialog-left-out", markup=False)
+            yield self._what_line
+            yield self._left_out_lines
             yield Static("to folder", classes="label")
-            yield Input(str(self._target), id="dialog-target", compact=True)
-            yield Static(id="dialog-space", markup=False)
+            yield self._folder_input
+            yield self._space_line
             with Horizontal(id="dialog-buttons"):
-                yield Button("One by one", id="one-by-one", compact=True, disabled=True)
-                yield Button("As a bulk job", id="bulk", compact=True, disabled=True)
-                yield Button("Cancel", id="cancel", compact=True)
-            yield Static(id="dialog-hint", classes="label", markup=False)
+                yield from self._ways.values()
+            yield self._hint
 
     def on_mount(self) -> None:
         """Begin to count."""
@@ -105,10 +115,9 @@ class DownloadDialog(ModalScreen[Batch | None]):
     def _say(self) -> None:
         """Say how far it is; when all is counted, propose what to do with it."""
         count, ended = self._count, self._count.ended
-        self.query_one("#dialog-what", Static).update(Text(self._what(), overflow="fold"))
-        left_out = self.query_one("#dialog-left-out", Static)
-        left_out.update(Text(_left_out(count), style="dim"))
-        left_out.display = bool(count.left_out)
+        self._what_line.update(Text(self._what(), overflow="fold"))
+        self._left_out_lines.update(Text(_left_out(count), style="dim"))
+        self._left_out_lines.display = bool(count.left_out)
         self._say_space()
         if ended and self._timer is not None:
             self._timer.stop()
@@ -133,15 +142,15 @@ class DownloadDialog(ModalScreen[Batch | None]):
         return f"{self._selection_name}\n{what}"
 
     def _propose(self) -> None:
-        hint = self.query_one("#dialog-hint", Static)
+        hint, ways = self._hint, self._ways
         if not self.proposed:
             hint.update("esc: back")
-            self.query_one("#cancel", Button).focus()
+            ways["cancel"].focus()
             return
         count = self._count
-        self.query_one("#one-by-one", Button).disabled = False
-        self.query_one("#bulk", Button).disabled = count.with_id == 0
-        button = self.query_one(f"#{self.proposed}", Button)
+        ways["one-by-one"].disabled = False
+        ways["bulk"].disabled = count.with_id == 0
+        button = ways[self.proposed]
         button.variant = "primary"
         if self.focused is None:
             button.focus()
@@ -151,7 +160,7 @@ class DownloadDialog(ModalScreen[Batch | None]):
         hint.update(f"enter: {str(button.label).lower()}   tab: the rest   esc: cancel{why}")
 
     def _say_space(self) -> None:
-        line = self.query_one("#dialog-space", Static)
+        line = self._space_line
         line.remove_class("warning")
         try:
             folder = self._folder()
@@ -181,13 +190,12 @@ class DownloadDialog(ModalScreen[Batch | None]):
 
         def known(space: Space) -> None:
             self._space = (folder, space)
-            if self.is_mounted:
-                self._say_space()
+            self._say_space()
 
         self._look_at_space(str(folder), known)
 
     def _folder(self) -> Path:
-        return folder_of(self.query_one("#dialog-target", Input).value or str(self._target))
+        return folder_of(self._folder_input.value or str(self._target))
 
     def on_input_blurred(self, event: Input.Blurred) -> None:
         """Another folder may be on another disk."""
@@ -199,7 +207,7 @@ class DownloadDialog(ModalScreen[Batch | None]):
         """Enter in the folder's line: on to the proposed way, where the room can be seen."""
         event.stop()
         if self.proposed:
-            self.query_one(f"#{self.proposed}", Button).focus()
+            self._ways[self.proposed].focus()
         else:
             self.set_focus(None)
 
@@ -220,7 +228,7 @@ class DownloadDialog(ModalScreen[Batch | None]):
         try:
             folder = self._folder()
         except FolderTrouble:
-            self.query_one("#dialog-target", Input).focus()
+            self._folder_input.focus()
             return
         self.dismiss(
             Batch(

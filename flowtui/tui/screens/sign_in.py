@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, RadioButton, RadioSet, Static
+from textual.widgets import Button, RadioButton, RadioSet, Static
 
 from flowtui.config import ConfigError, check_server
 from flowtui.flow.clean import printable
@@ -21,6 +21,20 @@ from flowtui.tui.services import Services
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
     from flowtui.flow.credentials import Credential
+
+
+LABELS = {
+    "server": "server",
+    "username": "user name",
+    "password": "password",
+    "token": "or paste a token or API key",
+}
+
+KEEPS = {
+    "keyring": "in the keyring",
+    "file": "in a file that only I can read",
+    "memory": "in memory: sign in again next time",
+}
 
 
 @dataclass(frozen=True)
@@ -61,36 +75,40 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         self._background = background
         self._reason = reason
         self._busy = False
+        settings = services.settings
+        user = settings.usernames.get(settings.base_url, "")
+        # At hand: a thread's answer may come before they are mounted, and after.
+        self._fields = {
+            "server": Field(settings.base_url, id="server", entered=self._entered),
+            "username": Field(user, id="username", entered=self._entered),
+            "password": Field(password=True, id="password", entered=self._entered),
+            "token": Field(password=True, id="token", entered=self._entered),
+        }
+        self._keeps = {
+            name: Choice(words, id=f"keep-{name}", value=name == "keyring")
+            for name, words in KEEPS.items()
+        }
+        self._keep_set = RadioSet(*self._keeps.values(), id="keep", compact=True)
+        self._trouble = Static(id="sign-in-trouble", markup=False)
 
     def compose(self) -> ComposeResult:
         """The form."""
-        settings = self._services.settings
-        user = settings.usernames.get(settings.base_url, "")
         with VerticalScroll(id="dialog", can_focus=False):
             yield Static("Sign in to Flow", id="dialog-title")
             yield Static(Text(self._reason), id="sign-in-reason")
-            yield Static("server", classes="label")
-            yield Field(settings.base_url, id="server", entered=self._entered)
-            yield Static("user name", classes="label")
-            yield Field(user, id="username", entered=self._entered)
-            yield Static("password", classes="label")
-            yield Field(password=True, id="password", entered=self._entered)
-            yield Static("or paste a token or API key", classes="label")
-            yield Field(password=True, id="token", entered=self._entered)
+            for name, words in LABELS.items():
+                yield Static(words, classes="label")
+                yield self._fields[name]
             yield Static("keep the token", classes="label")
-            with RadioSet(id="keep", compact=True):
-                yield Choice("in the keyring", id="keep-keyring", value=True)
-                yield Choice("in a file that only I can read", id="keep-file")
-                yield Choice("in memory: sign in again next time", id="keep-memory")
-            yield Static(id="sign-in-trouble", markup=False)
+            yield self._keep_set
+            yield self._trouble
             with Horizontal(id="dialog-buttons"):
                 yield Button("Sign in", id="go", variant="primary", compact=True)
                 yield Button("Without signing in", id="skip", compact=True)
 
     def on_mount(self) -> None:
         """Look whether a keyring works; start where something is missing."""
-        first = "password" if self.query_one("#username", Input).value else "username"
-        self.query_one(f"#{first}", Input).focus()
+        self.set_focus(self._fields["password" if self._value("username") else "username"])
         self._background.run(self._look_for_keyring, "look for a keyring")
 
     def _look_for_keyring(self) -> None:
@@ -98,21 +116,21 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         self._background.tell(self._keyring_known, works)
 
     def _keyring_known(self, works: bool) -> None:
-        if works or not self.is_mounted:
+        if works:
             return
-        button = self.query_one("#keep-keyring", RadioButton)
+        button = self._keeps["keyring"]
         button.label = "in the keyring (there is none that works here)"
         button.disabled = True
         if button.value:
-            self.query_one("#keep-file", RadioButton).value = True
+            self._keeps["file"].value = True
 
     def _entered(self, field: str) -> None:
         """Enter in a field: on to the next empty one, then sign in."""
         empty = [name for name in ("server", "username", "password") if not self._value(name)]
         if empty and not self._value("token"):
-            self.set_focus(self.query_one(f"#{empty[0]}", Input))
+            self.set_focus(self._fields[empty[0]])
         elif field in ("server", "username") and not self._value("token"):
-            self.set_focus(self.query_one("#password", Input))
+            self.set_focus(self._fields["password"])
         else:
             self._go()
 
@@ -125,7 +143,7 @@ class SignInScreen(ModalScreen[SignedIn | None]):
             self._go()
 
     def _value(self, name: str) -> str:
-        return self.query_one(f"#{name}", Input).value.strip()
+        return self._fields[name].value.strip()
 
     def _go(self) -> None:
         if self._busy:
@@ -136,13 +154,13 @@ class SignInScreen(ModalScreen[SignedIn | None]):
             self._say(str(error))
             return
         token, username = self._value("token"), self._value("username")
-        password = self.query_one("#password", Input).value
+        password = self._fields["password"].value
         if not token and not (username and password):
             self._say("type your user name and password, or paste a token")
             return
         self._busy = True
         self._say("signing in …")
-        keep = self.query_one("#keep", RadioSet).pressed_button
+        keep = self._keep_set.pressed_button
         where = (keep.id or "").removeprefix("keep-") if keep else "memory"
         self._background.run(
             lambda: self._sign_in(server, username, password, token, where), "sign in"
@@ -185,13 +203,13 @@ class SignInScreen(ModalScreen[SignedIn | None]):
     def _failed(self, message: str, wrong: bool) -> None:
         """Say why; what was typed in vain is taken away, since nobody sees it to mend it."""
         self._busy = False
-        if not self.is_mounted:
+        if not self.is_current:
             return
         self._say(message)
-        field = self.query_one("#token" if self._value("token") else "#password", Input)
+        field = self._fields["token" if self._value("token") else "password"]
         if wrong:
             field.value = ""
         self.set_focus(field)
 
     def _say(self, message: str) -> None:
-        self.query_one("#sign-in-trouble", Static).update(Text(printable(message)))
+        self._trouble.update(Text(printable(message)))
