@@ -28,13 +28,16 @@ def signed_out(folder: Path, samples: int = 2) -> FlowApp:
 
 
 async def asked(pilot: Pilot[Any]) -> None:
-    await until(pilot, lambda: isinstance(pilot.app.screen, SignInScreen), "asked to sign in")
+    app = pilot.app
+    await until(pilot, lambda: isinstance(app.screen, SignInScreen), "asked to sign in")
+    await until(pilot, lambda: app.screen.focused is not None, "a field to type in")
 
 
 async def type_in(pilot: Pilot[Any], **fields: str) -> None:
     for name, text in fields.items():
         pilot.app.screen.query_one(f"#{name}", Input).value = text
-    pilot.app.screen.query_one(f"#{next(iter(fields))}", Input).focus()
+    screen = pilot.app.screen
+    screen.set_focus(screen.query_one(f"#{next(iter(fields))}", Input))
     await pilot.press("enter")
 
 
