@@ -45,10 +45,10 @@ def test_no_state_follows_itself():
 
 
 def test_the_groups_fit_together():
-    assert UNFINISHED | ENDED == set(T)
+    assert set(T) == UNFINISHED | ENDED
     assert not UNFINISHED & ENDED
     assert RUNNING < PENDING_WORK < UNFINISHED
-    assert UNFINISHED - PENDING_WORK == {T.PAUSED}
+    assert {T.PAUSED} == UNFINISHED - PENDING_WORK
 
 
 @pytest.mark.parametrize("one", sorted(UNFINISHED))
