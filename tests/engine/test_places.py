@@ -120,6 +120,15 @@ def test_a_file_that_was_put_elsewhere_gets_a_path_here_too(tmp_path: Path):
     assert places.assign("data/1", ("data",), "a.gz") == "data/a.gz"
 
 
+def test_a_file_that_is_here_keeps_its_path_from_an_unfinished_one_of_that_name(tmp_path: Path):
+    record(tmp_path, {"data/1": "data/a"})
+    (tmp_path / "data").mkdir()
+    PartFile(tmp_path / "data" / "a", Identity("data/2")).close()
+    places = Places(tmp_path)
+    assert places.assign("data/2", ("data",), "a") == "data/a~2"
+    assert places.assign("data/1", ("data",), "a") == "data/a"
+
+
 @pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "data/../../x"])
 def test_a_path_in_an_edited_log_leads_nowhere(tmp_path: Path, path: str):
     record(tmp_path, {"data/1": path})

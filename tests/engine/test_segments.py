@@ -6,7 +6,7 @@ import random
 import threading
 from dataclasses import dataclass
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flowtui.engine.ranges import RangeSet
@@ -18,8 +18,11 @@ MOST = 6
 
 @dataclass
 class Connection:
+    """`position` is up to where it wrote; `held`: bytes that it claimed and has still to write."""
+
     segment: Segment
     position: int
+    held: int = 0
 
 
 class Simulation:
@@ -46,25 +49,37 @@ class Simulation:
         self.check()
         return True
 
-    def receive(self, number: int, length: int, *, lost: bool = False) -> None:
-        """Bytes come in, at most to the end of the file; `lost`: they never reach the disk."""
+    def receive(self, number: int, length: int, *, lost: bool = False, late: bool = False) -> None:
+        """Bytes come in, at most to the end of the file.
+
+        `lost`: they never reach the disk. `late`: they do so when the next ones come.
+        """
         one = self.live.get(number)
         if one is None:
             return
+        self.write(number)
+        if number not in self.live:
+            return
         length = min(length, max(0, self.size - one.position))
-        count = self.segments.claim(one.segment, length)
-        assert 0 <= count <= length
+        one.held = self.segments.claim(one.segment, length)
+        assert 0 <= one.held <= length
         if lost:
             self.drop(number)
-            return
-        start, end = one.position, one.position + count
+        elif not late:
+            self.write(number)
+        self.check()
+
+    def write(self, number: int) -> None:
+        """Put on disk what was claimed."""
+        one = self.live[number]
+        start, end = one.position, one.position + one.held
+        count, one.held = one.held, 0
         fresh = self.there.add(start, end)
         assert fresh == count, f"[{start}, {end}) was there in part already"
         assert self.segments.written(start, end) == count
         one.position = end
         if self.segments.is_at_end(one.segment):
             self.drop(number)
-        self.check()
 
     def drop(self, number: int) -> None:
         one = self.live.pop(number, None)
@@ -85,9 +100,10 @@ class Simulation:
         still = RangeSet()
         for one in self.live.values():
             end = self.size if one.segment.end is None else one.segment.end
-            if end > one.segment.claimed:
-                span = end - one.segment.claimed
-                assert still.add(one.segment.claimed, end) == span, "two segments overlap"
+            end = max(end, one.position + one.held)
+            if end > one.position:
+                span = end - one.position
+                assert still.add(one.position, end) == span, "two segments overlap"
                 assert end <= self.size
         for start, end in self.segments.done:
             for low, high in still:
@@ -113,7 +129,7 @@ class Simulation:
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["take", "receive", "receive", "lost", "drop", "learn", "connections"]),
+        st.sampled_from(["take", "receive", "late", "lost", "drop", "learn", "connections"]),
         st.integers(0, MOST - 1),
         st.integers(0, 8 * MB),
     ),
@@ -124,7 +140,13 @@ here = st.lists(st.tuples(st.integers(0, 64 * MB), st.integers(0, 64 * MB)), max
 
 
 @given(sizes, here, st.booleans(), steps)
-@settings(deadline=None)
+@example(  # shortened while bytes are on their way to the disk
+    64 * MB, [], True, [("take", 0, 0), ("late", 0, MB), ("connections", 3, 0), ("take", 1, 0)]
+)
+@example(  # its tail taken by another meanwhile
+    64 * MB, [], True, [("take", 0, 0), ("late", 0, MB), ("take", 1, 0), ("receive", 0, 64 * MB)]
+)
+@settings(deadline=None, max_examples=200)
 def test_every_byte_comes_once_whatever_the_connections_do(size, done, knows_size, actions):
     simulation = Simulation(size, done, knows_size=knows_size)
     for action, number, amount in actions:
@@ -133,6 +155,8 @@ def test_every_byte_comes_once_whatever_the_connections_do(size, done, knows_siz
                 simulation.take(number)
             case "receive":
                 simulation.receive(number, amount)
+            case "late":
+                simulation.receive(number, amount, late=True)
             case "lost":
                 simulation.receive(number, amount, lost=True)
             case "drop":
