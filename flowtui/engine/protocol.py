@@ -7,9 +7,10 @@ One JSON object a line, UTF-8, over a Unix socket, both ways.
                       {"id": 7, "ok": false, "error": {"code": "…", "message": "…"}}
     engine → client   {"event": "changes", …}            after `subscribe`
 
-The first request is `hello`. After `subscribe` come the events: `transfers` (the whole queue, in
-pieces of at most SNAPSHOT_PIECE rows, `last` true on the final piece, with `reset` true on the
-first), then `changes` at most ten times a second, with only the rows that changed.
+The first request is `hello`. After `subscribe` come the events: the whole queue in pieces of at
+most SNAPSHOT_PIECE rows (`reset` true on the first, `last` true on the final one), then, at most
+ten times a second, only the rows that changed. An event that begins the snapshot, or that more
+pieces follow, is called `transfers`, all others `changes`; their fields are those of `Changes`.
 
 Requests (`do`), their fields → the result:
 

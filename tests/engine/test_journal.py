@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -69,15 +70,18 @@ def test_another_boot_believes_what_was_flushed_only(tmp_path: Path, identity: I
         assert journal.read(tmp_path / "j") == (identity, flushed)
 
 
-@given(identities, notes.filter(bool))
-@settings(parent=fixture_ok, max_examples=20)
+@given(
+    identities,
+    st.lists(st.tuples(st.sampled_from(["written", "flushed"]), spans), min_size=1, max_size=5),
+)
+@settings(parent=fixture_ok, max_examples=8)
 def test_cut_anywhere_it_says_a_part_of_what_was_noted(tmp_path: Path, identity, noted):
     """And all of what stood in whole lines before the cut."""
     file = tmp_path / "j"
     write(file, identity, noted)
     whole = file.read_bytes()
-    for cut in range(len(whole)):
-        file.write_bytes(whole[:cut])
+    for cut in reversed(range(len(whole))):
+        os.truncate(file, cut)
         found = journal.read(file)
         lines = whole[:cut].count(b"\n")
         if lines == 0 and cut < whole.index(b"\n"):

@@ -138,6 +138,7 @@ def test_a_gzip_file_that_was_cut_is_damaged(tmp_path: Path, members: list[bytes
         b"\x1f\x8b",
         bgzf_block(b"x" * 1000) + EOF_BLOCK[:-1],
     ],
+    ids=["crc", "length", "page", "page after zeros", "rubbish", "magic", "cut"],
 )
 def test_damaged_gzip_files_are_told(tmp_path: Path, content: bytes):
     (tmp_path / "f").write_bytes(content)
@@ -211,6 +212,7 @@ def damaged(change: Callable[[bytearray], None]) -> bytes:
         damaged(lambda whole: whole.__setitem__(slice(0, 4), b"PK\x03\x03")),
         b"PK\x03\x04 and nothing more",
     ],
+    ids=["cut", "cut early", "byte", "magic", "nothing"],
 )
 def test_damaged_zip_archives_are_told(tmp_path: Path, content: bytes):
     (tmp_path / "f").write_bytes(content)
