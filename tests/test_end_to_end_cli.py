@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from click.testing import CliRunner
 
 from flowtui.cli.main import cli
-from flowtui.demo.catalogue import Catalogue, File, Project
+from flowtui.demo.catalogue import Project
 from flowtui.demo.serve import DemoServer
 from flowtui.engine.space import Room
+from support.shell import Shell, file_of
 
 DIALECTS = ("guide", "live", "both")
 COUNTS = "results/counts/all.gene_counts.tsv"
@@ -38,40 +36,6 @@ def both() -> Iterator[DemoServer]:
         yield running
 
 
-class Shell:
-    """Runs flowtui as a job script would: no keyring, no settings, a token in the environment."""
-
-    def __init__(self, home: Path, url: str) -> None:
-        self.to = home / "down"
-        token = httpx.post(f"{url}/login", json={"username": "demo", "password": "demo"}).json()
-        kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
-        self.environment = {
-            **kept,
-            "HOME": str(home),
-            "FLOWTUI_HOME": str(home / "home"),
-            "FLOW_API_URL": url,
-            "FLOW_ACCESS_TOKEN": str(token.get("token") or token.get("access_token")),
-            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-        }
-
-    def command(self, *args: str) -> list[str]:
-        return [sys.executable, "-m", "flowtui", *args]
-
-    def run(self, *args: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            self.command(*args), env=self.environment, capture_output=True, text=True, timeout=120
-        )
-        if status is not None:
-            assert done.returncode == status, (args, done.stdout[-3000:], done.stderr[-3000:])
-        assert "Traceback" not in done.stderr
-        return done
-
-    def get(self, *args: str, status: int | None = 0) -> list[dict[str, Any]]:
-        """`get --json` into the target folder; its events."""
-        done = self.run("get", "--json", "--to", str(self.to), *args, status=status)
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 @pytest.fixture
 def shell(server: DemoServer, tmp_path: Path) -> Shell:
     return Shell(tmp_path, server.base_url)
@@ -87,14 +51,6 @@ def ended(events: list[dict[str, Any]], state: str = "done") -> dict[str, dict[s
     found = [one for one in events if one["event"] == "transfer" and one["state"] == state]
     assert len({one["key"] for one in found}) == len(found)
     return {one["key"]: one for one in found}
-
-
-def file_of(catalogue: Catalogue, key: str) -> File:
-    """The demo's file that a key names."""
-    kind, id_, *path = key.split("/", 2)
-    if kind == "data":
-        return catalogue.files[id_]
-    return next(one for one in catalogue.executions[id_].outputs if one.path == path[0])
 
 
 def check_files(server: DemoServer, events: list[dict[str, Any]], below: Path) -> set[Path]:

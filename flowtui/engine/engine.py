@@ -17,8 +17,10 @@ from flowtui.config import Folders, Settings
 from flowtui.engine import log
 from flowtui.engine.bulk import BulkTracker
 from flowtui.engine.bulk_job import BulkJobRecord
+from flowtui.engine.intake import Intake
 from flowtui.engine.limits import RateLimit
 from flowtui.engine.mailbox import Mailbox, MailboxClosed
+from flowtui.engine.news import News
 from flowtui.engine.protocol import (
     Added,
     Batch,
@@ -28,8 +30,7 @@ from flowtui.engine.protocol import (
     Status,
     Summary,
 )
-from flowtui.engine.publisher import Listener, Publisher
-from flowtui.engine.queue import Queue, Transfer
+from flowtui.engine.queue import Queue
 from flowtui.engine.scheduler import Scheduler
 from flowtui.engine.service import Service, Services
 from flowtui.engine.space import SpaceWatch, look
@@ -41,6 +42,9 @@ from flowtui.flow.remote_file import RemoteFile
 
 TICK = 0.1
 """Seconds between two events while something moves."""
+
+AFTER_MISTAKE = 1.0
+"""Seconds of rest after a turn that failed, so that a lasting mistake does not burn a core."""
 
 _S = TransferState
 
@@ -90,25 +94,19 @@ class Engine:
             self._workers,
             self._services,
             self._mailbox.post,
-            fetch=self._fetch_archive,
-            one_by_one=lambda batch: void(self._queue_files(self._next_batch(), batch)),
+            fetch=self._add_archive,
+            one_by_one=self._add_one_by_one,
             needs_sign_in=self._scheduler.needs_sign_in.add,
         )
         self._scheduler.on_ended = self._bulk.transfer_ended
-        self._publisher = Publisher()
+        self._intake = Intake(self._queue, self._scheduler, self._bulk)
+        self._news = News(self._queue, self._bulk, self._store)
         self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
         self._ending = False
-        self._last_id = 0
-        self._last_batch = 0
-        self._last_root = ""
-        self._told = True
-        self._changed: set[int] = set()
-        self._removed: set[int] = set()
-        self._bulk_changed: set[int] = set()
-        self._bulk_removed: set[int] = set()
+        self._told_at = 0.0
         self._idle = threading.Event()
         self.trouble = ""
-        self._restore()
+        self._intake.restore(self._store.transfers(), list(self._store.bulk_jobs()))
 
     def start(self) -> None:
         """Begin to work."""
@@ -138,7 +136,7 @@ class Engine:
         if not Path(batch.root).is_absolute():
             raise RequestRefused("BAD_REQUEST", f"the target folder {batch.root} is not absolute")
         try:
-            return self._call(lambda: self._add(batch))
+            return self._call(lambda: self._intake.add(batch))
         except OSError as error:
             raise RequestRefused(
                 "NOT_READABLE", f"cannot read {batch.root}: {error.strerror}; choose another folder"
@@ -237,7 +235,7 @@ class Engine:
                 value = changes.get(name)
                 if value is None:
                     continue
-                if not lowest <= value <= highest:
+                if type(value) is not int or not lowest <= value <= highest:
                     raise RequestRefused(
                         "BAD_REQUEST", f"{name} should be from {lowest} to {highest}"
                     )
@@ -261,16 +259,8 @@ class Engine:
         taken the event, and gets it again, with what is new by then.
         """
 
-        def take(changes: Changes) -> bool:
-            return listener(changes) is not False
-
-        def begin() -> Callable[[], None]:
-            quick: Listener = take
-            one = self._publisher.add(quick, self._queue.transfers, self._bulk.jobs)
-            self._told = False  # a queue at rest has no news, but this one has heard nothing yet
-            return lambda: self._mailbox.post(lambda: self._publisher.discard(one))
-
-        return self._call(begin)
+        unsubscribe = self._call(lambda: self._news.subscribe(listener))
+        return lambda: self._mailbox.post(unsubscribe)
 
     def is_idle(self) -> bool:
         """Whether nothing is left that the engine would do by itself."""
@@ -295,72 +285,54 @@ class Engine:
 
     def _live(self) -> None:
         """Take letters, let the scheduler act, save, tell; until the end."""
-        last = 0.0
         timeout: float | None = 0.0
         while not self._ending:
             for letter in self._mailbox.take(timeout):
                 try:
                     letter()
                 except Exception as error:  # noqa: BLE001
-                    # One letter's mistake must not end the queue of all others.
-                    _LOG.exception("a letter to the engine failed")
-                    self.trouble = f"internal error: {type(error).__name__}: {error}"
+                    self._mistake("a letter to the engine failed", error)
             if self._ending:
                 break
-            now = time.monotonic()
-            at = self._scheduler.turn(now)
-            bulk_in = self._bulk.turn()
-            self._save()
-            self._set_idle()
-            moving = bool(self._scheduler.runs)
-            if now - last >= TICK and (moving or self._has_news or not self._told):
-                last = now
-                self._scheduler.sample(now)
-                self._told = self._tell()
-            waits = [at - now] if at is not None else []
-            if bulk_in is not None:
-                waits.append(bulk_in)
-            if moving or self._has_news or not self._told:
-                waits.append(last + TICK - now)
-            timeout = max(0.0, min(waits)) if waits else None
+            try:
+                timeout = self._turn(time.monotonic())
+            except Exception as error:  # noqa: BLE001
+                self._mistake("a turn of the engine failed", error)
+                timeout = AFTER_MISTAKE
         self._save()
-        self._tell()
+        self._news.tell(self._summary)
 
-    @property
-    def _has_news(self) -> bool:
-        return bool(
-            self._changed
-            or self._removed
-            or self._bulk_changed
-            or self._bulk_removed
-            or self._queue.changed
-            or self._bulk.changed
-        )
+    def _mistake(self, what: str, error: Exception) -> None:
+        """One letter's or turn's mistake must not end the queue of all others."""
+        _LOG.error(what, exc_info=error)
+        self.trouble = f"internal error: {type(error).__name__}: {error}"
+
+    def _turn(self, now: float) -> float | None:
+        """Do what is due; seconds until something is, or None."""
+        at = self._scheduler.turn(now)
+        bulk_in = self._bulk.turn()
+        self._save()
+        self._set_idle()
+        moving = bool(self._scheduler.runs)
+        if now - self._told_at >= TICK and (moving or self._news.is_waiting):
+            self._told_at = now
+            self._scheduler.sample(now)
+            self._news.tell(self._summary)
+        waits = [at - now] if at is not None else []
+        if bulk_in is not None:
+            waits.append(bulk_in)
+        if moving or self._news.is_waiting:
+            waits.append(self._told_at + TICK - now)
+        return max(0.0, min(waits)) if waits else None
 
     def _save(self) -> None:
-        """Store what changed, and write the log; one transaction for all of a turn."""
-        queue, bulk = self._queue, self._bulk
-        if queue.unsaved or queue.removed or bulk.changed or bulk.removed:
-            try:
-                self._store.save(
-                    [queue.transfers[one] for one in queue.unsaved],
-                    queue.removed,
-                    [bulk.jobs[one] for one in bulk.changed if one in bulk.jobs],
-                    bulk.removed,
-                )
-                queue.unsaved.clear()
+        """Store what changed, and write the log."""
+        try:
+            if self._news.save():
                 self.trouble = ""
-            except StoreError as error:
-                # The files themselves are safe; the queue is saved with the next change.
-                self.trouble = str(error)
-        self._changed |= queue.changed
-        self._removed |= queue.removed
-        self._bulk_changed |= bulk.changed
-        self._bulk_removed |= bulk.removed
-        queue.changed.clear()
-        queue.removed.clear()
-        bulk.changed.clear()
-        bulk.removed.clear()
+        except StoreError as error:
+            # The files themselves are safe; the queue is saved with the next change.
+            self.trouble = str(error)
         for root, entries in self._scheduler.take_log().items():
             self._workers.do(lambda root=root, entries=entries: self._write_log(root, entries))  # type: ignore[misc]
 
@@ -377,116 +349,23 @@ class Engine:
         else:
             self._idle.set()
 
-    def _tell(self) -> bool:
-        """Publish; whether everybody has heard everything."""
-        transfers, jobs = self._queue.transfers, self._bulk.jobs
-        self._changed |= self._queue.changed
-        self._queue.changed.clear()
-        left = self._publisher.publish(
-            changed=self._changed,
-            removed=self._removed,
-            bulk=self._bulk_changed,
-            removed_bulk=self._bulk_removed,
-            summary=self._summary,
-            row=lambda i: transfers[i].row() if i in transfers else None,
-            bulk_row=lambda i: jobs[i].row() if i in jobs else None,
-        )
-        for one in (self._changed, self._removed, self._bulk_changed, self._bulk_removed):
-            one.clear()
-        return not left
-
     def _summary(self) -> Summary:
-        room = self._space.room(self._last_root) if self._last_root else None
+        root = self._intake.last_root
+        room = self._space.room(root) if root else None
         return self._queue.summary(
             self._scheduler.rate if self._scheduler.runs else 0.0,
-            root=self._last_root,
+            root=root,
             free=room.free if room else None,
             needs_sign_in=tuple(sorted(self._scheduler.needs_sign_in)),
             limit_rate=self._limit.rate,
             jobs=self._scheduler.jobs,
         )
 
-    def _restore(self) -> None:
-        for transfer in self._store.transfers():
-            self._queue.add(transfer)
-            self._last_id = max(self._last_id, transfer.id)
-            self._last_batch = max(self._last_batch, transfer.batch_id)
-            self._last_root = transfer.root
-            if transfer.state is _S.QUEUED:
-                self._scheduler.enqueue(transfer)
-        jobs: list[BulkJobRecord] = list(self._store.bulk_jobs())
-        self._bulk.restore(jobs)
-        self._last_batch = max([self._last_batch, *(one.batch_id for one in jobs)])
+    def _add_archive(self, job: BulkJobRecord, archive: RemoteFile) -> int:
+        return self._intake.add_archive(job, archive)
 
-    def _next_batch(self) -> int:
-        self._last_batch += 1
-        return self._last_batch
-
-    def _add(self, batch: Batch) -> Added:
-        batch_id = self._next_batch()
-        if batch.bulk:
-            with_id = tuple(one for one in batch.files if one.data_id is not None)
-            without = tuple(one for one in batch.files if one.data_id is None)
-            job_id = max([0, *self._bulk.jobs]) + 1
-            whole = Batch(batch.server, batch.root, batch.name, with_id, bulk=True)
-            if with_id:
-                self._last_root = batch.root
-                self._bulk.create(job_id, batch_id, whole)
-            if not without:
-                return Added(batch_id, (), 0, 0, job_id)
-            # What has no data id cannot be in an archive.
-            rest = self._queue_files(batch_id, Batch(batch.server, batch.root, batch.name, without))
-            return Added(batch_id, rest.ids, rest.added, rest.known, job_id if with_id else None)
-        return self._queue_files(batch_id, batch)
-
-    def _queue_files(self, batch_id: int, batch: Batch, bulk_id: int | None = None) -> Added:
-        places = self._scheduler.places(batch.root)
-        ids: list[int] = []
-        added = known = 0
-        self._last_root = batch.root
-        # In the order of their keys, two files of one name get the same names in every run.
-        assigned = {
-            one.key: places.assign(one.key, one.folder, one.filename)
-            for one in sorted(batch.files, key=lambda one: one.key)
-        }
-        for one in batch.files:
-            there = self._queue.find(batch.root, one.key)
-            if there is not None and there.state in UNFINISHED:
-                known += 1
-            else:
-                if there is not None:
-                    self._queue.remove(there)
-                there = self._new_transfer(batch_id, batch, one, assigned[one.key], bulk_id)
-                self._queue.add(there)
-                self._scheduler.enqueue(there)
-                added += 1
-            ids.append(there.id)
-        return Added(batch_id, tuple(dict.fromkeys(ids)), added, known)
-
-    def _new_transfer(
-        self, batch_id: int, batch: Batch, one: RemoteFile, path: str, bulk_id: int | None
-    ) -> Transfer:
-        self._last_id += 1
-        return Transfer(
-            id=self._last_id,
-            batch_id=batch_id,
-            key=one.key,
-            filename=one.filename,
-            folder=one.folder,
-            url=one.url,
-            root=batch.root,
-            path=path,
-            server=batch.server,
-            expected=one.size,
-            md5=one.md5,
-            data_id=one.data_id,
-            sample=one.sample,
-            bulk_id=bulk_id,
-        )
-
-    def _fetch_archive(self, job: BulkJobRecord, archive: RemoteFile) -> int:
-        batch = Batch(job.server, job.root, job.name, (archive,))
-        return self._queue_files(job.batch_id, batch, bulk_id=job.id).ids[0]
+    def _add_one_by_one(self, batch: Batch) -> None:
+        self._intake.add_one_by_one(batch)
 
     def _let_go(
         self, ids: Sequence[int] | None, states: Iterable[TransferState], to: TransferState
@@ -519,7 +398,3 @@ class Engine:
         self._scheduler.sample(time.monotonic())
         self._ending = True
         self._mailbox.close()
-
-
-def void(_: object) -> None:
-    """Let a result go."""

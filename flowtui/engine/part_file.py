@@ -55,6 +55,7 @@ class PartFile:
         self._lock = threading.Lock()
         self.descriptor = _open_locked(self.path)
         self._dirty = RangeSet()
+        self._flushing = RangeSet()
         try:
             found = journal.read(journal_path(target))
             size_on_disk = os.fstat(self.descriptor).st_size
@@ -99,18 +100,24 @@ class PartFile:
         with self._lock:
             if self.descriptor < 0:
                 return
-            dirty, self._dirty = self._dirty, RangeSet()
+            dirty = self._flushing = self._dirty
+            self._dirty = RangeSet()
             descriptor = os.dup(self.descriptor)
         try:
             os.fdatasync(descriptor)
         except OSError:
             with self._lock:
-                for start, end in dirty:
-                    self._dirty.add(start, end)
+                if self._flushing is dirty:
+                    self._flushing = RangeSet()
+                    for start, end in dirty:
+                        self._dirty.add(start, end)
             raise
         finally:
             os.close(descriptor)
         with self._lock:
+            if self._flushing is not dirty:
+                return  # all bytes were forgotten meanwhile: there is nothing to say of them
+            self._flushing = RangeSet()
             if self.descriptor >= 0 and len(dirty):
                 for start, end in dirty:
                     self._flushed.add(start, end)
@@ -127,7 +134,7 @@ class PartFile:
         """Forget all bytes: what comes now is another file. Raises OSError."""
         with self._lock:
             self.identity = identity
-            self._flushed, self._dirty = RangeSet(), RangeSet()
+            self._flushed, self._dirty, self._flushing = RangeSet(), RangeSet(), RangeSet()
             self._journal.begin(identity, RangeSet(), RangeSet())
             os.ftruncate(self.descriptor, 0)
 
@@ -165,7 +172,8 @@ class PartFile:
 
     def _begin(self, written: RangeSet) -> None:
         self._dirty = written.copy()
-        self._journal.begin(self.identity, self._flushed, written)
+        both = RangeSet([*written, *self._flushing])
+        self._journal.begin(self.identity, self._flushed, both)
 
 
 def flush_folder(folder: Path) -> None:

@@ -54,10 +54,17 @@ class Places:
         `after` passes over the first so many names, because a foreign file stands there.
         """
         parts = safe_path(folder, filename)
+        if same_name(parts[0]) == log.LOG_NAME:
+            parts = (parts[0] + "_", *parts[1:])  # our own log stands there
         parent = PurePosixPath(*parts[:-1])
         self._read_journals(parent)
         known = self._paths.get(key)
-        if known is not None and not after and self._is_numbering_of(known, parent, parts[-1]):
+        if (
+            known is not None
+            and not after
+            and self._owners.get(same_name(known)) == key
+            and self._is_numbering_of(known, parent, parts[-1])
+        ):
             return known
         number = after + 1
         while True:

@@ -7,9 +7,10 @@ One JSON object a line, UTF-8, over a Unix socket, both ways.
                       {"id": 7, "ok": false, "error": {"code": "…", "message": "…"}}
     engine → client   {"event": "changes", …}            after `subscribe`
 
-The first request is `hello`. After `subscribe` come the events: `transfers` (the whole queue, in
-pieces of at most SNAPSHOT_PIECE rows, `last` true on the final piece, with `reset` true on the
-first), then `changes` at most ten times a second, with only the rows that changed.
+The first request is `hello`. After `subscribe` come the events: the whole queue in pieces of at
+most SNAPSHOT_PIECE rows (`reset` true on the first, `last` true on the final one), then, at most
+ten times a second, only the rows that changed. An event that begins the snapshot, or that more
+pieces follow, is called `transfers`, all others `changes`; their fields are those of `Changes`.
 
 Requests (`do`), their fields → the result:
 
@@ -84,12 +85,38 @@ class Batch(Message):
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
-        """See `Message.from_json`."""
-        files = tuple(
-            RemoteFile(**{**one, "folder": tuple(one.get("folder", ()))})
-            for one in fields.get("files", ())
-        )
-        return super().from_json({**fields, "files": files})
+        """See `Message.from_json`. Raises TypeError, ValueError for values of another kind too.
+
+        So what is queued can be stored and fetched, whoever asked for it.
+        """
+        if not isinstance(fields["files"], list):
+            raise TypeError("files should be a list")
+        files = tuple(_remote_file(one) for one in fields["files"])
+        batch = super().from_json({**fields, "files": files})
+        for name in ("server", "root", "name"):
+            if not isinstance(getattr(batch, name), str):
+                raise TypeError(f"{name} should be text")
+        return batch
+
+
+def _remote_file(fields: dict[str, Any]) -> RemoteFile:
+    """A file of a batch. Raises TypeError, ValueError."""
+    if not isinstance(fields, dict):
+        raise TypeError("a file should be an object")
+    known = {one.name for one in dataclasses.fields(RemoteFile)}
+    file = RemoteFile(**{name: value for name, value in fields.items() if name in known})
+    folder = file.folder
+    if not isinstance(folder, list | tuple) or not all(isinstance(one, str) for one in folder):
+        raise TypeError("folder should be a list of names")
+    if not all(isinstance(one, str) for one in (file.key, file.filename, file.url)):
+        raise TypeError("key, filename and url should be text")
+    if not all(
+        one is None or isinstance(one, str) for one in (file.md5, file.data_id, file.sample)
+    ):
+        raise TypeError("md5, data_id and sample should be text or null")
+    if file.size is not None and (type(file.size) is not int or not 0 <= file.size < 1 << 63):
+        raise ValueError("size should be a number of bytes or null")
+    return dataclasses.replace(file, folder=tuple(folder))
 
 
 @dataclass(frozen=True)
@@ -255,7 +282,7 @@ def decode(line: bytes) -> dict[str, Any]:
     """The message of a line. Raises ProtocolError."""
     try:
         message = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProtocolError(f"not a JSON line: {line[:80]!r}") from error
     if not isinstance(message, dict):
         raise ProtocolError("a message is a JSON object")
@@ -277,6 +304,11 @@ class Added(Message):
     added: int
     known: int
     bulk_id: int | None = None
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """See `Message.from_json`."""
+        return super().from_json({**fields, "ids": tuple(fields["ids"])})
 
 
 @dataclass(frozen=True)

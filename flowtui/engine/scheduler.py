@@ -90,12 +90,14 @@ class Scheduler:
         """Pause or cancel a transfer, now; a worker that holds it follows as soon as it can."""
         self._wait_until.pop(transfer.id, None)
         held = self.runs.get(transfer.id)
+        done = transfer.done
         if held is not None:
-            transfer.done = held.progress.done if state is _S.PAUSED else transfer.done
+            if state is _S.PAUSED:
+                done = held.progress.done
             held.stop.set()
-        self._queue.change(transfer, state, reason="", code="")
+        self._queue.change(transfer, state, reason="", code="", done=done)
         if state is _S.CANCELLED and held is None:
-            self._sweep(transfer)
+            self._cancelled(transfer)
 
     def places(self, root: str) -> Places:
         """Whose the paths below `root` are. Raises OSError."""
@@ -241,12 +243,14 @@ class Scheduler:
             del self.runs[id_]
         transfer = self._queue.transfers.get(id_)
         if transfer is None:
+            # Cancelled and forgotten while its worker let go of it.
+            self._sweep(run.task.target)
             return
         progress = run.progress
         ended = outcome.state in (_S.DONE, _S.SKIPPED)
         if not ended and transfer.state in (_S.PAUSED, _S.CANCELLED):
             if transfer.state is _S.CANCELLED:
-                self._sweep(transfer)
+                self._cancelled(transfer)
             else:
                 self._queue.change(transfer, done=progress.done)
             return
@@ -257,7 +261,7 @@ class Scheduler:
             self._queue.change(transfer, _S.ACTIVE)
         if outcome.state is _S.PAUSED:
             # Stopped by the end of the engine: it stays as it is, and goes on in the next one.
-            transfer.done = progress.done
+            self._queue.change(transfer, done=progress.done)
             return
         if outcome.state is _S.WAITING:
             self._waiting(transfer, outcome, progress.done, now)
@@ -339,13 +343,15 @@ class Scheduler:
         taken, self._log = self._log, defaultdict(list)
         return taken
 
-    def _sweep(self, transfer: Transfer) -> None:
-        """Take away what a cancelled transfer left."""
-        from flowtui.engine.part_file import remove_leftovers
-
-        target = Path(transfer.root) / transfer.path
+    def _cancelled(self, transfer: Transfer) -> None:
+        """A cancelled transfer is in nobody's hands: what it left goes."""
         self._memories.pop(transfer.id, None)
-        transfer.done = 0
+        self._queue.change(transfer, done=0)
+        self._sweep(Path(transfer.root) / transfer.path)
+
+    def _sweep(self, target: Path) -> None:
+        """Take away what is left of an unfinished file."""
+        from flowtui.engine.part_file import remove_leftovers
 
         def sweep() -> None:
             try:

@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ from flowtui.engine.protocol import (
     decode,
     encode,
 )
+
+ACCEPT_AGAIN = 0.5
+"""Seconds until clients are taken again after one could not be."""
 
 _LOG = logging.getLogger("flowtui.engine")
 
@@ -67,6 +71,8 @@ class Server:
         self._closed = True
         with contextlib.suppress(FileNotFoundError):
             self._path.unlink()
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._socket.close()
         with self._lock:
             clients = list(self._clients)
@@ -81,8 +87,10 @@ class Server:
             except OSError:
                 if self._closed:
                     return
+                # Too many open files, say: that passes, and the others must stay reachable.
                 _LOG.exception("cannot accept a client")
-                return
+                time.sleep(ACCEPT_AGAIN)
+                continue
             if not _is_mine(client):
                 _LOG.warning("refused a client of another user")
                 client.close()
@@ -103,8 +111,7 @@ class Server:
                         talk.send(_refusal(None, "BAD_REQUEST", str(error)))
                         return
                     if request.get("do") == "subscribe" and unsubscribe is None:
-                        talk.send({"id": request.get("id"), "ok": True, "result": {}})
-                        unsubscribe = self._engine.subscribe(talk.offer)
+                        unsubscribe = self._subscribe(request, talk)
                         continue
                     talk.send(self._answer(request))
                     if request.get("do") == "stop":
@@ -120,6 +127,24 @@ class Server:
             with self._lock:
                 self._clients.discard(client)
             client.close()
+
+    def _subscribe(self, request: dict[str, Any], talk: _Talk) -> Callable[[], None] | None:
+        """Answer a `subscribe`, then have the events follow; how to end them, or None if refused.
+
+        Raises OSError.
+        """
+        try:
+            unsubscribe = self._engine.subscribe(talk.offer)
+        except RequestRefused as error:
+            talk.send(_refusal(request.get("id"), error.code, error.message))
+            return None
+        try:
+            talk.send({"id": request.get("id"), "ok": True, "result": {}})
+        except OSError:
+            unsubscribe()
+            raise
+        talk.begin()
+        return unsubscribe
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         id_ = request.get("id")
@@ -147,9 +172,9 @@ class Server:
             return engine.add(Batch.from_json(request["batch"])).to_json()
         if do in ("pause", "resume", "cancel", "retry", "forget"):
             ids = request.get("ids")
-            return {"count": getattr(engine, do)(None if ids is None else [int(i) for i in ids])}
+            return {"count": getattr(engine, do)(None if ids is None else _numbers(ids))}
         if do == "bulk":
-            return {"count": engine.bulk([int(i) for i in request["bulk_ids"]], request["action"])}
+            return {"count": engine.bulk(_numbers(request["bulk_ids"]), str(request["action"]))}
         if do == "status":
             return engine.status(bool(request.get("rows"))).to_json()
         if do == "space":
@@ -179,7 +204,6 @@ class _Talk:
         self._news = threading.Condition()
         self._event: Changes | None = None
         self._closed = False
-        self._writer: threading.Thread | None = None
 
     def send(self, message: dict[str, Any]) -> None:
         """Send a message whole. Raises OSError."""
@@ -194,11 +218,12 @@ class _Talk:
             if self._event is not None:
                 return False
             self._event = changes
-            if self._writer is None:
-                self._writer = threading.Thread(target=self._write, name="events", daemon=True)
-                self._writer.start()
             self._news.notify()
             return True
+
+    def begin(self) -> None:
+        """Send the events that were taken and those to come."""
+        threading.Thread(target=self._write, name="events", daemon=True).start()
 
     def close(self) -> None:
         """Take no more events."""
@@ -226,6 +251,13 @@ class _Talk:
 
 def _refusal(id_: Any, code: str, message: str) -> dict[str, Any]:
     return {"id": id_, "ok": False, "error": {"code": code, "message": message}}
+
+
+def _numbers(ids: Any) -> list[int]:
+    """The ids of a request. Raises TypeError for anything else."""
+    if not isinstance(ids, list) or not all(type(one) is int for one in ids):
+        raise TypeError("ids should be a list of whole numbers")
+    return ids
 
 
 def _is_mine(client: socket.socket) -> bool:

@@ -41,15 +41,24 @@ class Store:
             self._db = sqlite3.connect(
                 str(file) if file else ":memory:", isolation_level=None, check_same_thread=False
             )
-            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version > SCHEMA:
-                raise StoreError(f"{file} was written by a newer flowtui")
-            self._create()
         except sqlite3.Error as error:
             raise StoreError(f"{file}: {error}") from error
+        try:
+            self._open()
+        except BaseException as error:
+            self._db.close()
+            if isinstance(error, sqlite3.Error):
+                raise StoreError(f"{file}: {error}") from error
+            raise
+
+    def _open(self) -> None:
+        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA:
+            raise StoreError(f"{self.file} was written by a newer flowtui")
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._create()
 
     def _create(self) -> None:
         columns = ", ".join(name for name in _COLUMNS if name != "id")
@@ -89,7 +98,7 @@ class Store:
                 "DELETE FROM bulk_jobs WHERE id = ?", ((one,) for one in removed_bulk)
             )
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError) as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise StoreError(f"cannot save the queue in {self.file}: {error}") from error
@@ -98,12 +107,12 @@ class Store:
         """All transfers in order; what a worker held when the last engine ended is queued again."""
         rows = self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM transfers ORDER BY id")
         for row in rows:
-            values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
+            values = _fields(_COLUMNS, row)
             values["folder"] = tuple(json.loads(values["folder"]))
             state = TransferState(values["state"])
             if state in RUNNING or state is TransferState.WAITING:
                 state = TransferState.QUEUED
-                values["reason"] = ""
+                values |= {"reason": "", "code": "", "retryable": False}
             values["state"] = state
             values["retryable"] = bool(values["retryable"])
             yield Transfer(**values)
@@ -112,7 +121,7 @@ class Store:
         """All bulk jobs in order."""
         rows = self._db.execute(f"SELECT {', '.join(_BULK_COLUMNS)} FROM bulk_jobs ORDER BY id")
         for row in rows:
-            values: dict[str, Any] = dict(zip(_BULK_COLUMNS, row, strict=True))
+            values = _fields(_BULK_COLUMNS, row)
             values["data_ids"] = tuple(json.loads(values["data_ids"]))
             values["state"] = BulkState(values["state"])
             yield BulkJobRecord(**values)
@@ -143,4 +152,18 @@ def _plain(value: object) -> object:
         return json.dumps(value)
     if isinstance(value, TransferState | BulkState):
         return value.value
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            # A lone surrogate, as JSON can carry it: kept as bytes, which `_fields` reads.
+            return value.encode("utf-8", "surrogatepass")
     return value
+
+
+def _fields(columns: list[str], row: tuple[Any, ...]) -> dict[str, Any]:
+    """Columns by name, with what `_plain` made bytes of as text again."""
+    return {
+        name: value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
+        for name, value in zip(columns, row, strict=True)
+    }

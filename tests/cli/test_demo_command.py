@@ -10,6 +10,8 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import httpx
+import keyring
+import keyring.core
 import pytest
 from click.testing import CliRunner
 
@@ -24,8 +26,9 @@ from flowtui.flow.credentials import CredentialStore, Source
 
 @pytest.fixture
 def own_environment() -> Iterator[None]:
-    before = dict(os.environ)
+    before, ring = dict(os.environ), keyring.get_keyring()
     yield
+    keyring.set_keyring(ring)
     os.environ.clear()
     os.environ.update(before)
 
@@ -35,6 +38,7 @@ def test_the_demo_drops_all_that_is_the_users(tmp_path: Path) -> None:
     os.environ |= {"FLOW_ACCESS_TOKEN": "mine", "FLOW_API_TOKEN": "mine", "FLOW_API_URL": "https://x",
                    "FLOW_TOKEN_FILE": "/mine", "FLOWTUI_HOME": "/mine"}  # fmt: skip
     demo.separate_environment(tmp_path)
+    keyring.core.init_backend()  # as in a new process: other tests here have looked at it before
     left = {key: value for key, value in os.environ.items() if key.startswith("FLOW")}
     assert left == {"FLOWTUI_HOME": str(tmp_path), "FLOW_TOKEN_FILE": str(tmp_path / "no-token")}
     store = CredentialStore(tmp_path / "config")
