@@ -37,6 +37,7 @@ from flowtui.engine.states import ENDED, PENDING_WORK, UNFINISHED, TransferState
 from flowtui.engine.store import Store, StoreError
 from flowtui.engine.transfer import Outcome
 from flowtui.engine.workers import Run, Workers
+from flowtui.flow.models import parse_md5
 from flowtui.flow.remote_file import RemoteFile
 
 TICK = 0.1
@@ -477,7 +478,7 @@ class Engine:
             path=path,
             server=batch.server,
             expected=one.size,
-            md5=one.md5,
+            md5=parse_md5(one.md5),
             data_id=one.data_id,
             sample=one.sample,
             bulk_id=bulk_id,

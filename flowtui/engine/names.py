@@ -14,6 +14,7 @@ MAX_BYTES = 220
 
 PART = ".part"
 JOURNAL = ".part.journal"
+LOCK = ".part.lock"
 
 _BAD_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -30,7 +31,7 @@ def safe_name(name: str) -> str:
     ).strip()
     if not text.strip("._ "):
         text = "_" * max(1, len(text)) if len(text) < 8 else "_"
-    if text.casefold().endswith((PART, JOURNAL)):
+    if text.casefold().endswith((PART, JOURNAL, LOCK)):
         text += "_"
     return _shortened(text, name)
 

@@ -177,7 +177,7 @@ class Scheduler:
             connections=self.connections or 1,
             check_containers=self._check_containers,
         )
-        tools = Tools(service.http, service.client, self._services.limit)
+        tools = Tools(service.http, service.client, self._services.limit, self._services.notes)
         memory = self._memories.setdefault(id_, Memory())
         held = Run(task=task, tools=tools, memory=memory, looked=now)
         self.runs[id_] = held
