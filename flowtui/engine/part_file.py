@@ -72,6 +72,7 @@ class PartFile:
 
     Attributes:
         done: the ranges that were on disk when it was opened.
+        failure: what kept written bytes from the disk; nothing can be believed to follow it.
         identity: what the journal knows of the remote file.
     """
 
@@ -87,6 +88,7 @@ class PartFile:
         self.target = target
         self.path = part_path(target)
         self.notes = notes or NoteBudget()
+        self.failure: OSError | None = None
         self._lock = threading.Lock()
         self.descriptor, self._unlock = _open_locked(self.path)
         self._dirty, self._flushed = RangeSet(), RangeSet()
@@ -116,6 +118,8 @@ class PartFile:
 
     def write(self, offset: int, content: bytes | memoryview) -> None:
         """Put bytes at their place. Raises OSError."""
+        if self.failure is not None:
+            raise self.failure
         view = memoryview(content)
         while view:
             count = os.pwrite(self.descriptor, view, offset)
@@ -130,6 +134,8 @@ class PartFile:
         if end <= start:
             return
         with self._lock:
+            if self.failure is not None:
+                return
             assert self._journal is not None
             self._journal.written(start, end)
             self._dirty.add(start, end)
@@ -137,7 +143,11 @@ class PartFile:
                 self._begin(self._dirty)
 
     def flush(self) -> None:
-        """Put what was noted so far on the disk, and then say so in the journal. Raises OSError."""
+        """Put what was noted so far on the disk, and then say so in the journal.
+
+        Raises OSError; the kernel may have dropped any of the bytes then and will not say so a
+        second time, so none that were not flushed before are believed any more.
+        """
         with self._lock:
             if self.descriptor < 0:
                 return
@@ -145,10 +155,11 @@ class PartFile:
             descriptor = os.dup(self.descriptor)
         try:
             os.fdatasync(descriptor)
-        except OSError:
+        except OSError as error:
             with self._lock:
-                for start, end in dirty:
-                    self._dirty.add(start, end)
+                self.failure = error
+                if self._journal is not None:
+                    self._begin(RangeSet())
             raise
         finally:
             os.close(descriptor)
@@ -183,6 +194,8 @@ class PartFile:
         there. Raises OSError; Busy where another process has taken the name.
         """
         with self._lock:
+            if self.failure is not None:
+                raise self.failure
             os.ftruncate(self.descriptor, size)
             if not _is_named(self.descriptor, self.path):
                 self._bring_back(size)

@@ -66,6 +66,10 @@ class Lab:
         self.file = self.server.files[self.path] = File(data, **how)
         return self.file
 
+    def from_start(self, index: int) -> bool:
+        """Whether that request asked for the first byte."""
+        return self.requests[index].range is None or self.requests[index].range[0] == 0
+
     def start(self, **more: Any) -> Engine:
         """An engine with the file queued; `more` are fields of its `RemoteFile`."""
         self.stop()
@@ -98,7 +102,8 @@ class Lab:
     def stop(self) -> TransferRow:
         """Stop the engine; how the transfer stood."""
         if self.engine is not None:
-            self.row = self.now()
+            found = rows(self.engine)
+            self.row = found[0] if found else None
             self.engine.stop()
             self.engine = None
         return self.row  # type: ignore[return-value]
