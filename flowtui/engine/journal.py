@@ -148,14 +148,18 @@ def load(file: Path) -> Record | None:
 
 
 class Journal:
-    """The open journal of one part file; one writer."""
+    """The open journal of one part file; one writer.
+
+    Attributes:
+        descriptor: of the open file; another one after `begin`.
+    """
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self._descriptor = os.open(
+        self.descriptor = os.open(
             file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644
         )
-        self._length = os.fstat(self._descriptor).st_size
+        self._length = os.fstat(self.descriptor).st_size
         self._torn = self._length > 0
 
     def begin(
@@ -189,8 +193,8 @@ class Journal:
             os.close(descriptor)
             fresh.unlink(missing_ok=True)
             raise
-        os.close(self._descriptor)
-        self._descriptor = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        os.close(self.descriptor)
+        self.descriptor = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         os.close(descriptor)
         self._length = len(text)
         self._torn = False
@@ -210,15 +214,15 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
 
     def _append(self, line: bytes) -> None:
         if self._torn:
             line = b"\n" + line  # a full disk cut the last line off: it spoils itself alone
         self._torn = True
-        _write_all(self._descriptor, line)
+        _write_all(self.descriptor, line)
         self._torn = False
         self._length += len(line)
 

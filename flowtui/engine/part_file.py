@@ -91,7 +91,11 @@ class PartFile:
         self.failure: OSError | None = None
         self._lock = threading.Lock()
         self.descriptor, self._unlock = _open_locked(self.path)
-        self._dirty, self._flushed = RangeSet(), RangeSet()
+        # Written and not flushed; being flushed just now; flushed. A reset makes them all void,
+        # also for a flush that is under way.
+        self._dirty, self._flushing, self._flushed = RangeSet(), RangeSet(), RangeSet()
+        self._resets = 0
+        self._entered = False  # whether the disk knows the names of part file and journal
         self._journal: Journal | None = None
         try:
             found = journal.load(journal_path(target))
@@ -106,7 +110,8 @@ class PartFile:
                 if size_on_disk:
                     os.ftruncate(self.descriptor, 0)
             self._journal = Journal(journal_path(target))
-            self._begin(self.done)
+            self._dirty = self.done.copy()
+            self._begin()
         except BaseException:
             self._let_go()
             raise
@@ -140,7 +145,7 @@ class PartFile:
             self._journal.written(start, end)
             self._dirty.add(start, end)
             if self._journal.is_long:
-                self._begin(self._dirty)
+                self._begin()
 
     def flush(self) -> None:
         """Put what was noted so far on the disk, and then say so in the journal.
@@ -152,35 +157,48 @@ class PartFile:
             if self.descriptor < 0:
                 return
             dirty, self._dirty = self._dirty, RangeSet()
+            self._flushing, resets = dirty, self._resets
             descriptor = os.dup(self.descriptor)
         try:
             os.fdatasync(descriptor)
         except OSError as error:
             with self._lock:
                 self.failure = error
+                self._dirty, self._flushing = RangeSet(), RangeSet()
                 if self._journal is not None:
-                    self._begin(RangeSet())
+                    self._begin()
             raise
         finally:
             os.close(descriptor)
         with self._lock:
-            if self._journal is not None and len(dirty):
-                for start, end in dirty:
-                    self._flushed.add(start, end)
-                self._journal.flushed(dirty)
+            if self._journal is None or self._resets != resets or not len(dirty):
+                return
+            self._flushing = RangeSet()
+            for start, end in dirty:
+                self._flushed.add(start, end)
+            self._journal.flushed(dirty)
+            entered, self._entered = self._entered, True
+            descriptor = os.dup(self._journal.descriptor)
+        try:
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+        if not entered:
+            flush_folder(self.path.parent)
 
     def identify(self, identity: Identity) -> None:
         """Keep what became known of the remote file (size, ETag, …). Raises OSError."""
         with self._lock:
             if identity != self.identity:
                 self.identity = identity
-                self._begin(self._dirty)
+                self._begin()
 
     def reset(self, identity: Identity) -> None:
         """Forget all bytes: what comes now is another file. Raises OSError."""
         with self._lock:
             self.identity = identity
-            self._flushed, self._dirty = RangeSet(), RangeSet()
+            self._resets += 1
+            self._dirty, self._flushing, self._flushed = RangeSet(), RangeSet(), RangeSet()
             assert self._journal is not None
             # The old journal would call the new bytes flushed ones, should it come back.
             self._journal.begin(identity, RangeSet(), RangeSet(), durable=True)
@@ -236,9 +254,12 @@ class PartFile:
             os.close(self.descriptor)
             self.descriptor = -1
 
-    def _begin(self, written: RangeSet) -> None:
+    def _begin(self) -> None:
         assert self._journal is not None
-        self._dirty = written.copy()
+        written = self._dirty.copy()
+        for start, end in self._flushing:
+            written.add(start, end)
+        self._entered = False
         self._journal.begin(self.identity, self._flushed, written)
 
     def _bring_back(self, size: int) -> None:
