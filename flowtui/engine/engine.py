@@ -17,6 +17,7 @@ from flowtui.config import Folders, Settings
 from flowtui.engine import log
 from flowtui.engine.bulk import BulkTracker
 from flowtui.engine.bulk_job import BulkJobRecord
+from flowtui.engine.keeping import Keeping
 from flowtui.engine.limits import RateLimit
 from flowtui.engine.mailbox import Mailbox, MailboxClosed
 from flowtui.engine.protocol import (
@@ -34,7 +35,6 @@ from flowtui.engine.scheduler import Scheduler
 from flowtui.engine.service import Service, Services
 from flowtui.engine.space import SpaceWatch, look
 from flowtui.engine.states import ENDED, PENDING_WORK, UNFINISHED, TransferState
-from flowtui.engine.store import Store, StoreError
 from flowtui.engine.transfer import Outcome
 from flowtui.engine.workers import Run, Workers
 from flowtui.flow.models import parse_md5
@@ -71,9 +71,9 @@ class Engine:
 
             make_service = service_maker(settings, folders)
         self.started = time.time()
-        self._store = Store(database)
+        self._keeping = Keeping(database)
         self._mailbox = Mailbox()
-        self._limit = RateLimit(self._store.fact("limit_rate", settings.limit_rate))
+        self._limit = RateLimit(self._keeping.fact("limit_rate", settings.limit_rate))
         self._services = Services(make_service, self._limit)
         self._queue = Queue()
         self._workers = Workers(self._worker_finished)
@@ -83,8 +83,8 @@ class Engine:
             self._workers,
             self._services,
             self._space,
-            jobs=self._store.fact("jobs", settings.jobs),
-            connections=self._store.fact("connections", settings.connections),
+            jobs=self._keeping.fact("jobs", settings.jobs),
+            connections=self._keeping.fact("connections", settings.connections),
             check_containers=settings.check_containers,
         )
         self._bulk = BulkTracker(
@@ -107,8 +107,12 @@ class Engine:
         self._bulk_changed: set[int] = set()
         self._bulk_removed: set[int] = set()
         self._idle = threading.Event()
-        self.trouble = ""
         self._restore()
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the engine itself, in words, or empty."""
+        return self._keeping.trouble
 
     def start(self) -> None:
         """Begin to work."""
@@ -116,6 +120,7 @@ class Engine:
 
     def stop(self, timeout: float = 2.0, *, pause: bool = False) -> None:
         """End; unfinished files stay resumable. With `pause`, all is paused first."""
+        deadline = time.monotonic() + timeout
         if self._thread.is_alive():
             try:
                 if pause:
@@ -124,10 +129,10 @@ class Engine:
             except MailboxClosed:
                 pass  # somebody else stopped it meanwhile
             self._thread.join(timeout)
-        self._workers.close(timeout)
+        self._workers.close(max(0.0, deadline - time.monotonic()))
         self._space.close()
         self._services.close()
-        self._store.close()
+        self._keeping.close()
 
     # Commands
 
@@ -137,8 +142,14 @@ class Engine:
             raise RequestRefused("EMPTY", "there is nothing to download in this selection")
         if not Path(batch.root).is_absolute():
             raise RequestRefused("BAD_REQUEST", f"the target folder {batch.root} is not absolute")
+
+        def add() -> Added:
+            added = self._add(batch)
+            self._keeping.added(added.batch_id, batch)
+            return added
+
         try:
-            return self._call(lambda: self._add(batch))
+            return self._call(add)
         except OSError as error:
             raise RequestRefused(
                 "NOT_READABLE", f"cannot read {batch.root}: {error.strerror}; choose another folder"
@@ -166,6 +177,7 @@ class Engine:
 
         def forget() -> int:
             gone = [one for one in self._queue.pick(ids) if one.state in ENDED]
+            self._keeping.dropped(gone)
             for one in gone:
                 self._queue.remove(one)
             return len(gone)
@@ -245,7 +257,7 @@ class Engine:
                     self._limit.rate = value
                 else:
                     setattr(self._scheduler, name, value)
-                self._store.remember(name, value)
+                self._keeping.remember(name, value)
             return {
                 "jobs": self._scheduler.jobs,
                 "connections": self._scheduler.connections,
@@ -304,7 +316,9 @@ class Engine:
                 except Exception as error:  # noqa: BLE001
                     # One letter's mistake must not end the queue of all others.
                     _LOG.exception("a letter to the engine failed")
-                    self.trouble = f"internal error: {type(error).__name__}: {error}"
+                    self._keeping.note_trouble(
+                        "letter", f"internal error: {type(error).__name__}: {error}"
+                    )
             if self._ending:
                 break
             now = time.monotonic()
@@ -340,19 +354,7 @@ class Engine:
     def _save(self) -> None:
         """Store what changed, and write the log; one transaction for all of a turn."""
         queue, bulk = self._queue, self._bulk
-        if queue.unsaved or queue.removed or bulk.changed or bulk.removed:
-            try:
-                self._store.save(
-                    [queue.transfers[one] for one in queue.unsaved],
-                    queue.removed,
-                    [bulk.jobs[one] for one in bulk.changed if one in bulk.jobs],
-                    bulk.removed,
-                )
-                queue.unsaved.clear()
-                self.trouble = ""
-            except StoreError as error:
-                # The files themselves are safe; the queue is saved with the next change.
-                self.trouble = str(error)
+        self._keeping.save(queue, bulk)
         self._changed |= queue.changed
         self._removed |= queue.removed
         self._bulk_changed |= bulk.changed
@@ -367,8 +369,10 @@ class Engine:
     def _write_log(self, root: str, entries: list[log.Entry]) -> None:
         try:
             log.append(Path(root), entries)
+            words = ""
         except OSError as error:
-            self.trouble = f"cannot write {Path(root) / log.LOG_NAME}: {error.strerror}"
+            words = f"cannot write {Path(root) / log.LOG_NAME}: {error.strerror}"
+        self._keeping.note_trouble("log", words)
 
     def _set_idle(self) -> None:
         pending = any(self._queue.counts[state] for state in PENDING_WORK)
@@ -404,19 +408,21 @@ class Engine:
             needs_sign_in=tuple(sorted(self._scheduler.needs_sign_in)),
             limit_rate=self._limit.rate,
             jobs=self._scheduler.jobs,
+            trouble=self.trouble,
         )
 
     def _restore(self) -> None:
-        for transfer in self._store.transfers():
+        for transfer in self._keeping.transfers():
             self._queue.add(transfer)
             self._last_id = max(self._last_id, transfer.id)
             self._last_batch = max(self._last_batch, transfer.batch_id)
             self._last_root = transfer.root
             if transfer.state is _S.QUEUED:
                 self._scheduler.enqueue(transfer)
-        jobs: list[BulkJobRecord] = list(self._store.bulk_jobs())
+        jobs: list[BulkJobRecord] = self._keeping.bulk_jobs()
         self._bulk.restore(jobs)
         self._last_batch = max([self._last_batch, *(one.batch_id for one in jobs)])
+        self._keeping.rebuild(self._queue, self._bulk, self._add)
 
     def _next_batch(self) -> int:
         self._last_batch += 1
@@ -491,12 +497,12 @@ class Engine:
     def _let_go(
         self, ids: Sequence[int] | None, states: Iterable[TransferState], to: TransferState
     ) -> int:
-        count = 0
-        for one in self._queue.pick(ids):
-            if one.state in states:
-                self._scheduler.let_go(one, to)
-                count += 1
-        return count
+        chosen = [one for one in self._queue.pick(ids) if one.state in states]
+        if to is _S.CANCELLED:
+            self._keeping.dropped(chosen)
+        for one in chosen:
+            self._scheduler.let_go(one, to)
+        return len(chosen)
 
     def _requeue(self, ids: Sequence[int] | None, states: Iterable[TransferState]) -> int:
         count = 0
