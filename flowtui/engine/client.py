@@ -74,6 +74,9 @@ class EngineClient:
         self._socket, self._lines = _open(path, min(timeout, HELLO_TIMEOUT))
         try:
             hello = self._ask("hello", version=__version__, protocol=PROTOCOL)
+        except RequestRefused as error:
+            self.close()
+            raise EngineGone(f"the background engine refuses: {error.message}") from error
         except BaseException:
             self.close()
             raise

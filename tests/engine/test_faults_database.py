@@ -37,7 +37,9 @@ class Desk:
 
     def files(self, count: int) -> list:
         for n in range(count):
-            self.lab.server.files[f"/downloads/{n}/f{n}"] = File(content(60_000 if n else 600_000, n))
+            self.lab.server.files[f"/downloads/{n}/f{n}"] = File(
+                content(60_000 if n else 600_000, n)
+            )
         return [remote(self.lab.server, str(n), f"f{n}") for n in range(count)]
 
     def queue(self, count: int) -> None:
