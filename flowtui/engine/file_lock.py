@@ -43,6 +43,25 @@ def lock(descriptor: int, path: Path) -> Callable[[], None]:
     return lambda: None
 
 
+def has_record_locks(file: Path) -> bool:
+    """Whether the file system of `file` knows the locks that SQLite uses. Raises OSError.
+
+    Not to be asked while this process has the file open: closing it lets go of all of them.
+    """
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, 1)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
 def _lock_beside(file: Path) -> Callable[[], None]:
     mine = json.dumps({"boot": this_boot(), "pid": os.getpid(), "started": _start_of(os.getpid())})
     for _ in range(3):

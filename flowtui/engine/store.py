@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from flowtui.engine.bulk_job import BulkJobRecord
+from flowtui.engine.file_lock import has_record_locks
 from flowtui.engine.queue import Transfer
 from flowtui.engine.states import RUNNING, BulkState, TransferState
 
@@ -53,9 +54,10 @@ class Store:
     def __init__(self, file: Path | None) -> None:
         self.file = file
         try:
-            self._db = sqlite3.connect(
-                str(file) if file else ":memory:", isolation_level=None, check_same_thread=False
-            )
+            self._db = _connect(file)
+        except sqlite3.Error as error:
+            raise StoreError(f"{file}: {error}") from error
+        try:
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
@@ -151,6 +153,22 @@ class Store:
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
+
+
+def _connect(file: Path | None) -> sqlite3.Connection:
+    """Open the database, without its own locks where the file system knows none.
+
+    The lock of the one engine has to do there. Raises sqlite3.Error, StoreError.
+    """
+    name = str(file) if file else ":memory:"
+    try:
+        bare = file is not None and not has_record_locks(file)
+    except OSError as error:
+        raise StoreError(f"{file}: {error.strerror}") from error
+    if bare:
+        assert file is not None
+        name = f"{file.absolute().as_uri()}?vfs=unix-none"
+    return sqlite3.connect(name, isolation_level=None, check_same_thread=False, uri=bare)
 
 
 def transfer_of(values: dict[str, Any]) -> Transfer:

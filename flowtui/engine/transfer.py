@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from flowtui.engine import verify
+from flowtui.engine import proof, verify
 from flowtui.engine.download import Download, Memory, Progress
 from flowtui.engine.failures import (
     Busy,
@@ -255,8 +255,9 @@ def _fetch_and_verify(
         md5 = download.run()
         progress.phase = "verifying"
         size = download.segments.size or 0
+        progress.reason = proof.checking(task)
         try:
-            verified_by = _verified_by(task, part, size, md5, stop)
+            verified_by = proof.verified_by(task, part, size, md5, stop)
             break
         except GiveUp as trouble:
             if second or trouble.code not in ("MD5", "DAMAGED"):
@@ -295,43 +296,6 @@ def _fetch_and_verify(
     )
 
 
-def _verified_by(task: Task, part: PartFile, size: int, md5: str, stop: StopSignal) -> str:
-    """What proves the bytes right. Raises GiveUp where something proves them wrong."""
-    if task.md5 is not None:
-        if md5 == task.md5:
-            return "md5"
-        raise GiveUp(
-            f"the md5 is wrong: {md5} came, {task.md5} is right; tell the owner of the file",
-            code="MD5",
-            retryable=True,
-        )
-    if task.size is not None and size != task.size:
-        raise GiveUp(
-            f"the size is wrong: {size:,} bytes came, {task.size:,} are right by Flow's record",
-            code="SIZE",
-            retryable=True,
-        )
-    if size == 0 and task.size is None:
-        raise GiveUp(
-            "the file came empty, and Flow does not say that it is", code="EMPTY", retryable=True
-        )
-    if task.size is None and _looks_like_page(task.filename, part.read(0, 64)):
-        raise GiveUp(
-            "a web page came instead of the file; the session may have ended",
-            code="NOT_A_FILE",
-            retryable=True,
-        )
-    known = "size" if task.size is not None else "length"
-    kind = verify.container_kind(task.filename) if task.check_containers else None
-    if kind is None:
-        return known
-    try:
-        checked = verify.check_container(part.path, kind, stop.check)
-    except verify.Damaged as error:
-        raise GiveUp(str(error), code="DAMAGED", retryable=True) from error
-    return f"{known} and {checked}" if checked else known
-
-
 def _final_name(task: Task, part: PartFile) -> Path:
     """The target, for an archive with the ending that its content asks for."""
     if not task.archive:
@@ -348,13 +312,6 @@ def _sweep(target: Path) -> None:
     if journal_path(target).exists():
         with contextlib.suppress(OSError):  # it does no harm where it is
             remove_leftovers(target)
-
-
-def _looks_like_page(filename: str, start: bytes) -> bool:
-    """Whether bytes of which nothing is known begin as a web page, which was not asked for."""
-    if filename.lower().endswith((".html", ".htm", ".xhtml", ".xml", ".svg")):
-        return False
-    return start.lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
 def _require_room(task: Task, part: PartFile, progress: Progress) -> None:

@@ -249,3 +249,33 @@ def test_the_record_tells_batches_as_they_were_added(desk: Desk):
     (line,) = record.read_text().splitlines()
     said = json.loads(line)
     assert [one["key"] for one in said["batch"]["files"]] == ["data/0", "data/1"]
+
+
+def test_a_state_folder_without_locks_still_keeps_the_queue(desk: Desk, monkeypatch):
+    """$HOME on a share without a lock daemon."""
+    import errno
+
+    asked = []
+
+    def refuse(descriptor: int, *_: object) -> None:
+        asked.append(descriptor)
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.lockf", refuse)
+    desk.queue(3)
+    made = desk.engine()
+    assert made.status().summary.trouble == ""
+    desk.expect_all_after_resume(made, 3)
+    made.stop()
+    assert len(asked) == 2
+
+
+def test_a_state_folder_that_may_not_be_written_is_said(desk: Desk, monkeypatch):
+    import errno
+
+    def refuse(descriptor: int, *_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("fcntl.lockf", refuse)
+    with pytest.raises(StoreError, match="Read-only file system"):
+        desk.engine()
