@@ -170,6 +170,8 @@ def _say_end(state: Follow, batch: Batch, status: Exit, out: Output) -> None:
         words += f" ({skipped:,} were already)"
     words += f", {size_text(state.fetched())} fetched in {seconds_text(state.seconds)}"
     out.say(f"{words}, in {one_line(batch.root)}")
+    if state.summary.trouble:
+        out.say(f"flowtui: {one_line(state.summary.trouble)}")
     if status is Exit.INTERRUPTED:
         out.error(CommandError(f"interrupted; {AGAIN}", exit=status, code="INTERRUPTED"))
     elif state.stuck == "NO_SPACE":

@@ -20,6 +20,7 @@ def hand_over(session: Session, batch: Batch, changes: dict[str, int], out: Outp
     `changes` (jobs, connections, limit_rate) apply to all that the engine does from now on.
     """
     from flowtui.engine.client import EngineClient
+    from flowtui.engine.lingering import logout_warning
 
     with closing(EngineClient.connect(session.folders)) as engine:
         share_sign_in(session, engine)
@@ -45,6 +46,8 @@ def hand_over(session: Session, batch: Batch, changes: dict[str, int], out: Outp
     if added.known:
         words += f" ({added.known:,} were in the queue already)"
     out.say(f"{words}, to {one_line(batch.root)}; `flowtui status` shows how it goes")
+    if warning := logout_warning():
+        out.say(f"note: {warning}")
     return Exit.OK
 
 

@@ -100,6 +100,8 @@ def _show(now: Status, out: Output) -> None:
     from flowtui.engine.states import BULK_ENDED, RUNNING, TransferState
 
     out.line(_summary_line(now.summary))
+    if now.summary.trouble:
+        out.line(f"Trouble: {one_line(now.summary.trouble)}")
     for job in now.bulk_jobs:
         if job.state not in BULK_ENDED or job.state == "failed":
             out.line(f"b{job.id}  {bulk_line(job)}")

@@ -33,6 +33,14 @@ REPLY_TIMEOUT = 60.0
 """Seconds after which an engine that does not answer counts as gone."""
 
 
+HELLO_TIMEOUT = 5.0
+"""Seconds after which an engine that does not even say hello counts as suspended."""
+
+START_AGAIN = 3.0
+"""Seconds after which an engine that was started and does not answer is started once more: the
+one that it was to replace may have kept it from its place."""
+
+
 class EngineTrouble(Exception):
     """The engine cannot be had; the message says why and what to do."""
 
@@ -43,6 +51,10 @@ class EngineNotRunning(EngineTrouble):
 
 class EngineGone(EngineTrouble):
     """The engine ended while we were talking."""
+
+
+class EngineSilent(EngineGone):
+    """The engine is there and does not answer."""
 
 
 class EngineClient:
@@ -60,15 +72,24 @@ class EngineClient:
         self._lock = threading.Lock()
         self._last = 0
         self._streams: set[socket.socket] = set()
-        self._socket, self._lines = _open(path, timeout)
+        self._socket, self._lines = _open(path, min(timeout, HELLO_TIMEOUT))
         try:
             hello = self._ask("hello", version=__version__, protocol=PROTOCOL)
+        except RequestRefused as error:
+            self.close()
+            raise EngineGone(f"the background engine refuses: {error.message}") from error
         except BaseException:
             self.close()
             raise
         self.version = str(hello.get("version"))
         self.protocol = hello.get("protocol")
         self.pid = int(hello.get("pid", 0))
+        self._socket.settimeout(timeout)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the engine is of this very version."""
+        return (self.version, self.protocol) == (__version__, PROTOCOL)
 
     @classmethod
     def connect(
@@ -87,23 +108,29 @@ class EngineClient:
 
         where = where or folders()
         deadline = time.monotonic() + timeout
-        started = False
+        start_at = 0.0
         while True:
             try:
                 client = cls(where.socket)
-            except EngineNotRunning:
+            except EngineSilent as error:
+                raise EngineTrouble(
+                    f"the background engine{_pid_words(where)} does not answer; it may be "
+                    "suspended (kill -CONT wakes it) or its disk may hang"
+                ) from error
+            except (EngineNotRunning, EngineGone) as error:
                 if not start:
-                    raise
+                    raise EngineNotRunning("no background engine is running") from error
             else:
-                if (client.version, client.protocol) == (__version__, PROTOCOL) or not start:
+                if client.is_ours or not start:
                     return client
-                client.stop()
+                with contextlib.suppress(EngineGone, RequestRefused):  # it may be ending already
+                    client.stop()
                 client.close()
-            if not started:
-                start_detached(where)
-                started = True
             if time.monotonic() > deadline:
                 raise EngineTrouble(f"the background engine does not start; see {where.engine_log}")
+            if time.monotonic() >= start_at:
+                start_detached(where)
+                start_at = time.monotonic() + START_AGAIN
             time.sleep(0.03)
 
     def add(self, batch: Batch) -> Added:
@@ -203,6 +230,8 @@ class EngineClient:
             try:
                 self._socket.sendall(encode({"id": self._last, "do": do, **fields}))
                 line = self._lines.readline(MAX_LINE)
+            except TimeoutError as error:
+                raise EngineSilent("the background engine does not answer in time") from error
             except (OSError, ValueError) as error:
                 raise EngineGone(f"the background engine does not answer: {error}") from error
         if not line:
@@ -216,6 +245,14 @@ class EngineClient:
             return result if isinstance(result, dict) else {}
         said = answer.get("error") or {}
         raise RequestRefused(str(said.get("code", "ERROR")), str(said.get("message", "refused")))
+
+
+def _pid_words(where: Folders) -> str:
+    """` (pid 123)` of the engine that holds the lock, or nothing where that is not known."""
+    try:
+        return f" (pid {int(where.engine_lock.read_text(encoding='ascii'))})"
+    except (OSError, ValueError):
+        return ""
 
 
 def _open(path: Path, timeout: float | None) -> tuple[socket.socket, BinaryIO]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from dataclasses import dataclass, field
 
 from flowtui.engine.failures import (
@@ -21,13 +22,16 @@ from flowtui.engine.failures import (
 )
 from flowtui.engine.journal import Identity
 from flowtui.engine.limits import RateLimit
-from flowtui.engine.part_file import NOTE_EVERY, PartFile
+from flowtui.engine.part_file import PartFile
 from flowtui.engine.segments import Segment, Segments
 from flowtui.engine.source import Body, Source, StopSignal
 from flowtui.engine.verify import Hasher
 
 TRIES = 3
 """How often a request is repeated without a byte of progress in between (the guide's number)."""
+
+OUTAGE = 900.0
+"""Seconds for which a server that is away as a whole, or asks to wait, is waited for."""
 
 LONG_WAIT = 10.0
 """Seconds; a longer wait gives the worker to another file meanwhile."""
@@ -68,11 +72,33 @@ class Memory:
 
     Attributes:
         hasher: how far the part file was hashed; None after a change of its bytes.
-        failures: tries since the last progress.
+        failures: tries since the last progress; `failing_since`: when the first of them was.
+        counted_until: until then further failures belong to the one counted last: many
+            connections meet one trouble at once.
+        stamp: the part file as it was left, see `PartFile.stamp`.
+        starved: the last run found no room on the disk.
     """
 
     hasher: Hasher = field(default_factory=Hasher)
     failures: int = 0
+    failing_since: float = 0.0
+    counted_until: float = 0.0
+    stamp: object = None
+    starved: bool = False
+
+    def failed(self, now: float, fruitless: bool) -> tuple[int, bool]:
+        """Count a try; how many in a row were fruitless, and whether an outage may be waited for.
+
+        One that brought bytes begins the count anew.
+        """
+        if not fruitless:
+            self.failures = 0
+        if self.failures == 0:
+            self.failing_since = now
+            self.counted_until = 0.0
+        if fruitless and now >= self.counted_until:
+            self.failures += 1
+        return self.failures, now - self.failing_since < OUTAGE
 
 
 class Download:
@@ -133,7 +159,10 @@ class Download:
                         code=trouble.code,
                         retryable=True,
                     ) from trouble
+                if trouble.code == "NO_RANGE":
+                    self._connections = 1
                 self._reset()
+                self._progress.reason = f"{trouble.message}; begun again"
             except OSError as error:
                 raise disk_trouble(error, self._part.target) from error
 
@@ -257,28 +286,28 @@ class Download:
             self._fetch(segment)
             self._memory.failures = 0
         except TryAgain as trouble:
-            if segment.claimed > segment.start:
-                self._memory.failures = 0
-            self._memory.failures += 1
-            self._wait(trouble)
-        except FreshLink:
+            self._wait(trouble, fruitless=segment.claimed <= segment.start)
+        except FreshLink as trouble:
             with self._renew_lock:
-                self._source.renew()
+                self._source.renew(trouble.url)
 
-    def _wait(self, trouble: TryAgain) -> None:
+    def _wait(self, trouble: TryAgain, *, fruitless: bool) -> None:
         """Wait as long as the trouble asks for, or raise it where that is not for us to do."""
-        failures = self._memory.failures
-        if (failures >= TRIES and trouble.retry_after is None) or failures >= 2 * TRIES:
+        memory = self._memory
+        failures, patient = memory.failed(time.monotonic(), fruitless)
+        patient = patient and (trouble.outage or trouble.asked is not None)
+        if failures >= TRIES and not patient:
             raise GiveUp(
                 f"{trouble.message} (tried {failures} times)", code=trouble.code, retryable=True
             ) from trouble
-        delay = backoff(failures) if trouble.retry_after is None else trouble.retry_after
+        delay = backoff(max(1, failures)) if trouble.retry_after is None else trouble.retry_after
+        if failures > TRIES:
+            delay = max(delay, backoff(failures))
         delay = min(delay, LONGEST_WAIT)
-        if delay > LONG_WAIT:
-            raise TryAgain(
-                trouble.message, code=trouble.code, retry_after=delay, crowded=trouble.crowded
-            )
-        self._progress.reason = f"{trouble.message}; trying again in {max(1, round(delay))} s"
+        if delay > LONG_WAIT or failures >= TRIES:
+            raise trouble.postponed(delay)
+        memory.counted_until = time.monotonic() + 0.7 * delay
+        self._progress.reason = trouble.waiting(delay)
         if self._stop.event.wait(delay):
             raise Stopped
         self._progress.reason = ""
@@ -288,6 +317,7 @@ class Download:
         known = self._part.identity
         body = self._source.open(segment.start, segment.end, known, probe=self._connections > 1)
         position = noted = segment.start
+        self._part.notes.join()
         try:
             self._learn(body, known)
             for chunk in body.chunks:
@@ -302,7 +332,7 @@ class Download:
                     self._progress.done += self.segments.written(position, position + count)
                     self._progress.fetched += count
                     position += count
-                    if position - noted >= NOTE_EVERY:
+                    if position - noted >= self._part.notes.every:
                         self._part.note(noted, position)
                         noted = position
                         self._tell()
@@ -315,6 +345,7 @@ class Download:
             if segment.end is None:
                 self._learn_size(position)
         finally:
+            self._part.notes.leave()
             body.close()
             if self._part.descriptor >= 0:
                 self._part.note(noted, position)

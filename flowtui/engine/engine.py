@@ -18,6 +18,7 @@ from flowtui.engine import log
 from flowtui.engine.bulk import BulkTracker
 from flowtui.engine.bulk_job import BulkJobRecord
 from flowtui.engine.intake import Intake
+from flowtui.engine.keeping import Keeping
 from flowtui.engine.limits import RateLimit
 from flowtui.engine.mailbox import Mailbox, MailboxClosed
 from flowtui.engine.news import News
@@ -35,7 +36,6 @@ from flowtui.engine.scheduler import Scheduler
 from flowtui.engine.service import Service, Services
 from flowtui.engine.space import SpaceWatch, look
 from flowtui.engine.states import ENDED, PENDING_WORK, UNFINISHED, TransferState
-from flowtui.engine.store import Store, StoreError
 from flowtui.engine.transfer import Outcome
 from flowtui.engine.workers import Run, Workers
 from flowtui.flow.remote_file import RemoteFile
@@ -74,9 +74,9 @@ class Engine:
 
             make_service = service_maker(settings, folders)
         self.started = time.time()
-        self._store = Store(database)
+        self._keeping = Keeping(database)
         self._mailbox = Mailbox()
-        self._limit = RateLimit(self._store.fact("limit_rate", settings.limit_rate))
+        self._limit = RateLimit(self._keeping.fact("limit_rate", settings.limit_rate))
         self._services = Services(make_service, self._limit)
         self._queue = Queue()
         self._workers = Workers(self._worker_finished)
@@ -86,8 +86,8 @@ class Engine:
             self._workers,
             self._services,
             self._space,
-            jobs=self._store.fact("jobs", settings.jobs),
-            connections=self._store.fact("connections", settings.connections),
+            jobs=self._keeping.fact("jobs", settings.jobs),
+            connections=self._keeping.fact("connections", settings.connections),
             check_containers=settings.check_containers,
         )
         self._bulk = BulkTracker(
@@ -100,13 +100,18 @@ class Engine:
         )
         self._scheduler.on_ended = self._bulk.transfer_ended
         self._intake = Intake(self._queue, self._scheduler, self._bulk)
-        self._news = News(self._queue, self._bulk, self._store)
+        self._news = News(self._queue, self._bulk)
         self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
         self._ending = False
         self._told_at = 0.0
         self._idle = threading.Event()
-        self.trouble = ""
-        self._intake.restore(self._store.transfers(), list(self._store.bulk_jobs()))
+        self._intake.restore(self._keeping.transfers(), self._keeping.bulk_jobs())
+        self._keeping.rebuild(self._queue, self._bulk, self._intake.add)
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the engine itself, in words, or empty."""
+        return self._keeping.trouble
 
     def start(self) -> None:
         """Begin to work."""
@@ -114,6 +119,7 @@ class Engine:
 
     def stop(self, timeout: float = 2.0, *, pause: bool = False) -> None:
         """End; unfinished files stay resumable. With `pause`, all is paused first."""
+        deadline = time.monotonic() + timeout
         if self._thread.is_alive():
             try:
                 if pause:
@@ -122,10 +128,10 @@ class Engine:
             except MailboxClosed:
                 pass  # somebody else stopped it meanwhile
             self._thread.join(timeout)
-        self._workers.close(timeout)
+        self._workers.close(max(0.0, deadline - time.monotonic()))
         self._space.close()
         self._services.close()
-        self._store.close()
+        self._keeping.close()
 
     # Commands
 
@@ -135,8 +141,14 @@ class Engine:
             raise RequestRefused("EMPTY", "there is nothing to download in this selection")
         if not Path(batch.root).is_absolute():
             raise RequestRefused("BAD_REQUEST", f"the target folder {batch.root} is not absolute")
+
+        def add() -> Added:
+            added = self._intake.add(batch)
+            self._keeping.added(added.batch_id, batch)
+            return added
+
         try:
-            return self._call(lambda: self._intake.add(batch))
+            return self._call(add)
         except OSError as error:
             raise RequestRefused(
                 "NOT_READABLE", f"cannot read {batch.root}: {error.strerror}; choose another folder"
@@ -164,6 +176,7 @@ class Engine:
 
         def forget() -> int:
             gone = [one for one in self._queue.pick(ids) if one.state in ENDED]
+            self._keeping.dropped(gone)
             for one in gone:
                 self._queue.remove(one)
             return len(gone)
@@ -243,7 +256,7 @@ class Engine:
                     self._limit.rate = value
                 else:
                     setattr(self._scheduler, name, value)
-                self._store.remember(name, value)
+                self._keeping.remember(name, value)
             return {
                 "jobs": self._scheduler.jobs,
                 "connections": self._scheduler.connections,
@@ -305,7 +318,8 @@ class Engine:
     def _mistake(self, what: str, error: Exception) -> None:
         """One letter's or turn's mistake must not end the queue of all others."""
         _LOG.error(what, exc_info=error)
-        self.trouble = f"internal error: {type(error).__name__}: {error}"
+        words = f"internal error: {type(error).__name__}: {error}"
+        self._keeping.note_trouble("mistake", words)
 
     def _turn(self, now: float) -> float | None:
         """Do what is due; seconds until something is, or None."""
@@ -326,21 +340,19 @@ class Engine:
         return max(0.0, min(waits)) if waits else None
 
     def _save(self) -> None:
-        """Store what changed, and write the log."""
-        try:
-            if self._news.save():
-                self.trouble = ""
-        except StoreError as error:
-            # The files themselves are safe; the queue is saved with the next change.
-            self.trouble = str(error)
+        """Store what changed, and write the log; one transaction for all of a turn."""
+        self._keeping.save(self._queue, self._bulk)
+        self._news.collect()
         for root, entries in self._scheduler.take_log().items():
             self._workers.do(lambda root=root, entries=entries: self._write_log(root, entries))  # type: ignore[misc]
 
     def _write_log(self, root: str, entries: list[log.Entry]) -> None:
         try:
             log.append(Path(root), entries)
+            words = ""
         except OSError as error:
-            self.trouble = f"cannot write {Path(root) / log.LOG_NAME}: {error.strerror}"
+            words = f"cannot write {Path(root) / log.LOG_NAME}: {error.strerror}"
+        self._keeping.note_trouble("log", words)
 
     def _set_idle(self) -> None:
         pending = any(self._queue.counts[state] for state in PENDING_WORK)
@@ -359,6 +371,7 @@ class Engine:
             needs_sign_in=tuple(sorted(self._scheduler.needs_sign_in)),
             limit_rate=self._limit.rate,
             jobs=self._scheduler.jobs,
+            trouble=self.trouble,
         )
 
     def _add_archive(self, job: BulkJobRecord, archive: RemoteFile) -> int:
@@ -370,12 +383,12 @@ class Engine:
     def _let_go(
         self, ids: Sequence[int] | None, states: Iterable[TransferState], to: TransferState
     ) -> int:
-        count = 0
-        for one in self._queue.pick(ids):
-            if one.state in states:
-                self._scheduler.let_go(one, to)
-                count += 1
-        return count
+        chosen = [one for one in self._queue.pick(ids) if one.state in states]
+        if to is _S.CANCELLED:
+            self._keeping.dropped(chosen)
+        for one in chosen:
+            self._scheduler.let_go(one, to)
+        return len(chosen)
 
     def _requeue(self, ids: Sequence[int] | None, states: Iterable[TransferState]) -> int:
         count = 0

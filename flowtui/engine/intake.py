@@ -14,6 +14,7 @@ from flowtui.engine.protocol import Added, Batch
 from flowtui.engine.queue import Queue, Transfer
 from flowtui.engine.scheduler import Scheduler
 from flowtui.engine.states import UNFINISHED, TransferState
+from flowtui.flow.fields import parse_md5
 from flowtui.flow.remote_file import RemoteFile
 
 
@@ -118,7 +119,7 @@ class Intake:
             path=path,
             server=batch.server,
             expected=one.size,
-            md5=one.md5,
+            md5=parse_md5(one.md5),
             data_id=one.data_id,
             sample=one.sample,
             bulk_id=bulk_id,

@@ -6,6 +6,7 @@ also what a later run reads to know which file a path was given to.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -69,8 +70,10 @@ def append(root: Path, entries: list[Entry]) -> None:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(root / LOG_NAME, flags, 0o644)
     try:
-        # Appending is not one step on a network file system; the lock makes it one.
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Appending is not one step on a network file system; the lock makes it one, where there
+        # are locks. Where there are none, two programs' lines may rarely mix, and are passed over.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
             lines.insert(0, "\n")  # the last line was cut off by a crash or a full disk

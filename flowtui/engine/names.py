@@ -14,8 +14,9 @@ MAX_BYTES = 220
 
 PART = ".part"
 JOURNAL = ".part.journal"
+LOCK = ".part.lock"
 
-_OURS = (PART, JOURNAL, JOURNAL + "~")
+_OURS = (PART, JOURNAL, JOURNAL + "~", LOCK)
 """Endings that no file of the server may have: the last is a journal that is being renewed."""
 
 _BAD_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

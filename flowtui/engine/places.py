@@ -91,7 +91,9 @@ class Places:
         self._listed.add(parent)
         try:
             names = [entry.name for entry in os.scandir(self.root / parent)]
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError:
+            # Not there yet, or one that its transfers will find unusable and say so, each for
+            # itself: no reason to refuse the others.
             return
         for name in names:
             if name.endswith(JOURNAL):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import logging.handlers
 import os
@@ -11,11 +10,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from flowtui.config import Folders, folders, load_settings, private_folder
 from flowtui.engine.client import EngineClient, EngineNotRunning, EngineTrouble
+from flowtui.engine.file_lock import Held, lock
+from flowtui.engine.lingering import scope_command
 
 IDLE_SECONDS = 300.0
 """With no client and nothing to do for so long, the engine ends by itself."""
@@ -50,6 +52,8 @@ def engine_status(where: Folders | None = None) -> EngineStatus | None:
 def start_detached(where: Folders | None = None) -> None:
     """Start the engine in a session of its own, without terminal. It may take a moment to answer.
 
+    Where a logout ends all processes of the user, it gets a scope of its own if there can be one.
+
     Raises EngineTrouble where not even its log can be written.
     """
     where = where or folders()
@@ -65,7 +69,7 @@ def start_detached(where: Folders | None = None) -> None:
             environment[name] = str(Path(environment[name]).expanduser().absolute())
     try:
         subprocess.Popen(
-            [sys.executable, "-m", "flowtui", "engine", "run"],
+            [*scope_command(), sys.executable, "-m", "flowtui", "engine", "run"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -90,8 +94,8 @@ def run_background_engine(where: Folders | None = None, idle_seconds: float = ID
     where = where or folders()
     private_folder(where.state)
     _log_to(where.engine_log)
-    lock = _lock(where.engine_lock)
-    if lock is None:
+    unlock = _lock(where)
+    if unlock is None:
         _LOG.info("another engine is running")
         return 0
     ended = threading.Event()
@@ -110,6 +114,7 @@ def run_background_engine(where: Folders | None = None, idle_seconds: float = ID
         engine = Engine(load_settings(where), database=where.database, folders=where)
     except StoreError as error:
         _LOG.error("cannot open the queue: %s", error)
+        unlock()
         return 1
     server = Server(engine, where.socket, stop)
     engine.start()
@@ -122,37 +127,49 @@ def run_background_engine(where: Folders | None = None, idle_seconds: float = ID
             _LOG.info("nothing to do and nobody there: the engine ends")
             break
     server.close()
-    engine.stop(STOP_SECONDS, pause=pause_first)
-    os.close(lock)
+    engine.stop(0.75 * STOP_SECONDS, pause=pause_first)
+    unlock()
     _LOG.info("engine %d has ended", os.getpid())
     return 0
 
 
-def _lock(path: Path) -> int | None:
-    """The lock of the one engine, or None where another one holds it.
+def _lock(where: Folders) -> Callable[[], None] | None:
+    """Be the one engine; what is returned lets go of that. None where another one is.
 
-    It goes with the process: a crash leaves no stale lock behind.
+    The lock goes with the process: a crash leaves no stale lock behind.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(where.engine_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + 3 * STOP_SECONDS
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            unlock = lock(descriptor, where.engine_lock)
+            break
+        except Held:
             # It may be one that is just ending, replaced by us.
-            try:
-                with EngineClient.connect(start=False):
-                    os.close(descriptor)
-                    return None
-            except EngineTrouble:
-                if time.monotonic() > deadline:
-                    os.close(descriptor)
-                    return None
-                time.sleep(0.05)
-        else:
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, f"{os.getpid()}\n".encode())
-            return descriptor
+            if _answers_as_we_do(where) or time.monotonic() > deadline:
+                os.close(descriptor)
+                return None
+            time.sleep(0.05)
+        except BaseException:
+            os.close(descriptor)
+            raise
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+
+    def let_go() -> None:
+        unlock()
+        os.close(descriptor)
+
+    return let_go
+
+
+def _answers_as_we_do(where: Folders) -> bool:
+    """Whether an engine of this version answers; another version's is about to end."""
+    try:
+        with EngineClient.connect(where, start=False) as client:
+            return client.is_ours
+    except EngineTrouble:
+        return False
 
 
 def _log_to(path: Path) -> None:

@@ -201,6 +201,7 @@ class Summary(Message):
         free: bytes free on the file system of `root`, the latest batch's target; None if unknown.
         needs_sign_in: servers for which transfers wait for a sign-in.
         limit_rate: bytes a second at most, 0 for no limit. `jobs`: files at a time.
+        trouble: what is wrong with the engine itself (its disk, its database), or empty.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -214,6 +215,7 @@ class Summary(Message):
     needs_sign_in: tuple[str, ...] = ()
     limit_rate: int = 0
     jobs: int = 4
+    trouble: str = ""
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:

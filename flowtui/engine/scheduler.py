@@ -6,7 +6,7 @@ The engine's thread alone uses it; time comes in as an argument.
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,6 +70,7 @@ class Scheduler:
         self._wait_until: dict[int, float] = {}
         self._memories: dict[int, Memory] = {}
         self._admitted: set[int] = set()
+        self._sign_ins: Counter[str] = Counter()
         self._space_checks: dict[int, float] = {}
         self._places: dict[str, Places] = {}
         self._log: dict[str, list[log.Entry]] = defaultdict(list)
@@ -112,6 +113,7 @@ class Scheduler:
     def signed_in(self, server: str) -> int:
         """Let the transfers that waited for this server's sign-in go on; how many."""
         self.needs_sign_in.discard(server)
+        self._sign_ins[server] += 1
         count = 0
         for one in self._queue.in_state(_S.WAITING):
             if one.server == server and one.id not in self._wait_until:
@@ -179,9 +181,10 @@ class Scheduler:
             connections=self.connections or 1,
             check_containers=self._check_containers,
         )
-        tools = Tools(service.http, service.client, self._services.limit)
+        tools = Tools(service.http, service.client, self._services.limit, self._services.notes)
         memory = self._memories.setdefault(id_, Memory())
-        held = Run(task=task, tools=tools, memory=memory, looked=now)
+        sign_ins = self._sign_ins[transfer.server]
+        held = Run(task=task, tools=tools, memory=memory, looked=now, sign_ins=sign_ins)
         self.runs[id_] = held
         self._queue.change(transfer, _S.ACTIVE, reason="", code="", retryable=False)
         self._workers.start(held)
@@ -265,6 +268,10 @@ class Scheduler:
             return
         if outcome.state is _S.WAITING:
             self._waiting(transfer, outcome, progress.done, now)
+            if outcome.needs == "sign-in" and run.sign_ins != self._sign_ins[transfer.server]:
+                # It was refused with the token of before; meanwhile somebody has signed in.
+                self.needs_sign_in.discard(transfer.server)
+                self.requeue(transfer)
             return
         transfer.resumed_at = progress.resumed_at
         self._ended(transfer, outcome, progress.done)

@@ -58,6 +58,7 @@ class Server:
         self._lock = threading.Lock()
         self._clients: set[socket.socket] = set()
         self._closed = False
+        self._ending = False
         threading.Thread(target=self._accept, name="socket", daemon=True).start()
 
     @property
@@ -113,10 +114,12 @@ class Server:
                     if request.get("do") == "subscribe" and unsubscribe is None:
                         unsubscribe = self._subscribe(request, talk)
                         continue
-                    talk.send(self._answer(request))
                     if request.get("do") == "stop":
+                        self._ending = True  # who comes from now on is for the next engine
+                        talk.send(self._answer(request))
                         self._stop(bool(request.get("pause")))
                         return
+                    talk.send(self._answer(request))
         except OSError:
             return  # the client went away, which it may do at any time
         finally:
@@ -162,6 +165,8 @@ class Server:
     def _do(self, request: dict[str, Any]) -> Any:
         engine, do = self._engine, request.get("do")
         if do == "hello":
+            if self._ending:
+                raise RequestRefused("ENDING", "this engine is about to end")
             return {
                 "version": __version__,
                 "protocol": PROTOCOL,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from flowtui.engine.limits import RateLimit
+from flowtui.engine.part_file import NoteBudget
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -26,13 +27,14 @@ class Services:
     """Makes a service's client when it is first needed.
 
     Attributes:
-        limit: the one rate limit of all.
+        limit: the one rate limit of all. `notes`: how often their journals are told.
     """
 
     def __init__(self, make: Callable[[str], Service], limit: RateLimit) -> None:
         self._make = make
         self._made: dict[str, Service] = {}
         self.limit = limit
+        self.notes = NoteBudget()
 
     def get(self, server: str) -> Service:
         """The service with this base URL."""

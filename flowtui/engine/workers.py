@@ -23,6 +23,7 @@ class Run:
     Attributes:
         stop: set it to have the worker let go; it then still takes a moment.
         rate: bytes a second, smoothed; `fetched` and `looked`: when it was last measured.
+        sign_ins: how many sign-ins at its server there had been when it began.
     """
 
     task: Task
@@ -33,6 +34,7 @@ class Run:
     rate: float = 0.0
     fetched: int = 0
     looked: float = 0.0
+    sign_ins: int = 0
 
 
 class Workers:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from flowtui.engine.limits import RateLimit
+from flowtui.engine.part_file import NoteBudget
 from flowtui.engine.queue import Queue, Transfer
 from flowtui.engine.scheduler import Scheduler
 from flowtui.engine.space import Room
@@ -59,7 +60,9 @@ class Bench:
         self.space = Space()
         self.now = 0.0
         services = SimpleNamespace(
-            get=lambda server: SimpleNamespace(http=None, client=None), limit=RateLimit()
+            get=lambda server: SimpleNamespace(http=None, client=None),
+            limit=RateLimit(),
+            notes=NoteBudget(),
         )
         self.scheduler = Scheduler(
             self.queue,

@@ -360,9 +360,8 @@ def test_stop_is_answered_and_passed_on(door: Door):
     with door.client() as client:
         client.stop(pause=True)
     wait_for(lambda: door.stops == [True])
-    with door.client() as client:
-        client.stop()
-    wait_for(lambda: door.stops == [True, False])
+    with pytest.raises(EngineGone, match="about to end"):
+        door.client()
 
 
 def test_listeners_hear_that_the_engine_has_ended(door: Door):
