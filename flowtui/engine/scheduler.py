@@ -69,6 +69,7 @@ class Scheduler:
         self._waits: list[tuple[float, int]] = []
         self._wait_until: dict[int, float] = {}
         self._memories: dict[int, Memory] = {}
+        self._old_session: set[int] = set()
         self._admitted: set[int] = set()
         self._space_checks: dict[int, float] = {}
         self._places: dict[str, Places] = {}
@@ -112,6 +113,8 @@ class Scheduler:
     def signed_in(self, server: str) -> int:
         """Let the transfers that waited for this server's sign-in go on; how many."""
         self.needs_sign_in.discard(server)
+        # What these say of the session is about the old one.
+        self._old_session |= self.runs.keys()
         count = 0
         for one in self._queue.in_state(_S.WAITING):
             if one.server == server and one.id not in self._wait_until:
@@ -241,6 +244,8 @@ class Scheduler:
         id_ = run.task.id
         if self.runs.get(id_) is run:
             del self.runs[id_]
+        old_session = id_ in self._old_session
+        self._old_session.discard(id_)
         transfer = self._queue.transfers.get(id_)
         if transfer is None:
             # Cancelled and forgotten while its worker let go of it.
@@ -262,6 +267,10 @@ class Scheduler:
         if outcome.state is _S.PAUSED:
             # Stopped by the end of the engine: it stays as it is, and goes on in the next one.
             self._queue.change(transfer, done=progress.done)
+            return
+        if outcome.needs == "sign-in" and old_session:
+            self._queue.change(transfer, _S.QUEUED, done=progress.done)
+            self.enqueue(transfer)
             return
         if outcome.state is _S.WAITING:
             self._waiting(transfer, outcome, progress.done, now)
