@@ -60,6 +60,7 @@ class BulkTracker:
         self._clock = clock
         self._due: dict[int, float] = {}
         self._asking: set[int] = set()
+        self._old_session: set[int] = set()
         self._failures: dict[int, int] = {}
 
     def restore(self, jobs: Iterable[BulkJobRecord]) -> None:
@@ -124,6 +125,8 @@ class BulkTracker:
 
     def signed_in(self, server: str) -> None:
         """Look at this server's jobs again, now."""
+        # What is answered to these is about the old session.
+        self._old_session |= self._asking
         for job in self.jobs.values():
             if job.server == server and job.state in _ON_SERVER:
                 self._due[job.id] = 0.0
@@ -184,11 +187,16 @@ class BulkTracker:
         self._workers.do(ask)
 
     def _answered(self, id_: int, answer: BulkJob | FlowError) -> None:
-        from flowtui.flow.errors import FlowError
+        from flowtui.flow.errors import FlowError, NotSignedIn
 
         self._asking.discard(id_)
+        old_session = id_ in self._old_session
+        self._old_session.discard(id_)
         job = self.jobs.get(id_)
         if job is None or job.state not in _ON_SERVER:
+            return
+        if isinstance(answer, NotSignedIn) and old_session:
+            self._due[id_] = self._clock()
             return
         if isinstance(answer, FlowError):
             self._refused(job, answer)

@@ -257,6 +257,20 @@ def test_without_a_session_all_of_that_server_wait_and_no_other(bench: Bench):
     assert set(bench.states().values()) == {"done"}
 
 
+def test_what_the_old_session_says_after_the_sign_in_stops_nobody(bench: Bench):
+    """Its refusal was under way while somebody signed in."""
+    bench.add(1, 2, 3)
+    bench.finish(1, T.WAITING, needs="sign-in")
+    assert bench.scheduler.signed_in("s") == 2
+    bench.workers.held[2].progress.done = 10
+    bench.finish(2, T.WAITING, needs="sign-in")
+    assert bench.scheduler.needs_sign_in == set()
+    assert len(bench.workers.held) == 2
+    assert bench.queue.transfers[2].done == 10
+    bench.finish(1, T.WAITING, needs="sign-in")  # begun with the new one: that is over too
+    assert bench.scheduler.needs_sign_in == {"s"}
+
+
 def test_a_batch_that_does_not_fit_waits_with_the_numbers_and_goes_on(bench: Bench):
     bench.space.free = 150
     bench.add(1, 2)
