@@ -127,24 +127,43 @@ def load(file: Path) -> Record | None:
         head = json.loads(lines[0])
         if head["flowtui"] != FORMAT:
             return None
-        identity = Identity(**{k: head.get(k) for k in ("key", "size", "md5", "etag", "modified")})
+        identity = _identity(head)
         same_boot = head.get("boot") == this_boot()
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     ranges, flushed = RangeSet(), RangeSet()
     for line in lines[1:]:
         try:
             entry = json.loads(line) if line else {}
             if same_boot and "w" in entry:
-                start, end = entry["w"]
-                ranges.add(int(start), int(end))
-            for start, end in entry.get("f", ()):
-                ranges.add(int(start), int(end))
-                flushed.add(int(start), int(end))
-        except (ValueError, TypeError, AttributeError):
+                ranges.add(*_span(entry["w"]))
+            for span in [_span(one) for one in entry.get("f", ())]:
+                ranges.add(*span)
+                flushed.add(*span)
+        except (ValueError, TypeError, AttributeError, RecursionError):
             # Cut off or damaged: it adds nothing, and what it would have said is fetched again.
             continue
     return Record(identity, ranges, flushed)
+
+
+def _identity(head: dict[str, object]) -> Identity:
+    """The identity of a head. Raises ValueError, KeyError for one that was not written by us."""
+    size, key = head.get("size"), head["key"]
+    if not isinstance(key, str) or (size is not None and (type(size) is not int or size < 0)):
+        raise ValueError("a damaged head")
+    texts = [head.get(name) for name in ("md5", "etag", "modified")]
+    md5, etag, modified = [one if isinstance(one, str) else None for one in texts]
+    if texts != [md5, etag, modified]:
+        raise ValueError("a damaged head")
+    return Identity(key, size, md5, etag, modified)
+
+
+def _span(pair: object) -> tuple[int, int]:
+    """The range of a pair. Raises ValueError, TypeError where it is none."""
+    start, end = pair  # type: ignore[misc]
+    if type(start) is not int or type(end) is not int or start < 0:
+        raise ValueError("a damaged range")
+    return start, end
 
 
 class Journal:

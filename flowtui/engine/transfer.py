@@ -276,7 +276,7 @@ def _fetch_and_verify(
                 code="TAMPERED",
                 retryable=True,
             )
-        part.finish(final)
+        part.finish(final, size)
     except FileExistsError:
         if final == task.target:
             raise
