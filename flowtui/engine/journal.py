@@ -159,8 +159,10 @@ def _identity(head: dict[str, object]) -> Identity:
 
 
 def _span(pair: object) -> tuple[int, int]:
-    """The range of a pair. Raises ValueError, TypeError where it is none."""
-    start, end = pair  # type: ignore[misc]
+    """The range of a pair. Raises ValueError where it is none."""
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise ValueError("a damaged range")
+    start, end = pair
     if type(start) is not int or type(end) is not int or start < 0:
         raise ValueError("a damaged range")
     return start, end

@@ -233,7 +233,7 @@ def _fetch_and_verify(
         tools.http,
         tools.client,
         key=task.key,
-        url=task.url,
+        url=memory.link or task.url,
         filename=task.filename,
         data_id=task.data_id,
         stop=stop,
