@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import signal
 import subprocess
 import time
@@ -252,6 +253,7 @@ def test_a_stopped_run_is_130_and_the_next_one_resumes(
     again = both_shell.get("data/791")
     (event,) = ended(again).values()
     assert event["resumed_at"] > 0
+    assert re.fullmatch(r"resumed at \d+ %; verified by .+", event["reason"])
     assert again[-1]["fetched"] == event["size"] - event["resumed_at"]
     ranges = [one.range for one in both.requests[before:] if "/downloads/" in one.path]
     assert ranges

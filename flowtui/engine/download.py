@@ -77,6 +77,7 @@ class Memory:
             connections meet one trouble at once.
         stamp: the part file as it was left, see `PartFile.stamp`.
         starved: the last run found no room on the disk.
+        link: a fresh link, once the first one had expired.
     """
 
     hasher: Hasher = field(default_factory=Hasher)
@@ -85,6 +86,7 @@ class Memory:
     counted_until: float = 0.0
     stamp: object = None
     starved: bool = False
+    link: str = ""
 
     def failed(self, now: float, fruitless: bool) -> tuple[int, bool]:
         """Count a try; how many in a row were fruitless, and whether an outage may be waited for.
@@ -290,6 +292,7 @@ class Download:
         except FreshLink as trouble:
             with self._renew_lock:
                 self._source.renew(trouble.url)
+                self._memory.link = self._source.url
 
     def _wait(self, trouble: TryAgain, *, fruitless: bool) -> None:
         """Wait as long as the trouble asks for, or raise it where that is not for us to do."""

@@ -95,6 +95,7 @@ class PartFile:
         # also for a flush that is under way.
         self._dirty, self._flushing, self._flushed = RangeSet(), RangeSet(), RangeSet()
         self._resets = 0
+        self._settled = -1  # the size with which it was settled
         self._entered = False  # whether the disk knows the names of part file and journal
         self._journal: Journal | None = None
         try:
@@ -218,13 +219,16 @@ class PartFile:
             if not _is_named(self.descriptor, self.path):
                 self._bring_back(size)
             os.fsync(self.descriptor)
+            self._settled = size
             return _is_solid(self.descriptor, size)
 
-    def finish(self, final: Path) -> None:
-        """Give the settled, verified file its final name: rename, flush the folder.
+    def finish(self, final: Path, size: int) -> None:
+        """Give the whole, verified file its final name: settle, rename, flush the folder.
 
         Raises OSError; FileExistsError where something stands at `final`.
         """
+        if self._settled != size:
+            self.settle(size)
         with self._lock:
             if os.path.lexists(final):
                 raise FileExistsError(17, "a file of that name came up meanwhile", str(final))

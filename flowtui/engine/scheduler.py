@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from flowtui.engine import log
 from flowtui.engine.download import Memory
+from flowtui.engine.part_file import NoteBudget
 from flowtui.engine.places import Places
 from flowtui.engine.queue import Queue, Transfer
 from flowtui.engine.space import MARGIN, SpaceWatch
@@ -64,6 +65,7 @@ class Scheduler:
         self._workers = workers
         self._services = services
         self._space = space
+        self._notes = NoteBudget()
         self._ready: list[int] = []
         self._held: dict[object, list[int]] = defaultdict(list)
         self._waits: list[tuple[float, int]] = []
@@ -181,7 +183,7 @@ class Scheduler:
             connections=self.connections or 1,
             check_containers=self._check_containers,
         )
-        tools = Tools(service.http, service.client, self._services.limit, self._services.notes)
+        tools = Tools(service.http, service.client, self._services.limit, self._notes)
         memory = self._memories.setdefault(id_, Memory())
         sign_ins = self._sign_ins[transfer.server]
         held = Run(task=task, tools=tools, memory=memory, looked=now, sign_ins=sign_ins)

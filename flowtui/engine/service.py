@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import httpx
 
 from flowtui.engine.limits import RateLimit
-from flowtui.engine.part_file import NoteBudget
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -27,14 +26,13 @@ class Services:
     """Makes a service's client when it is first needed.
 
     Attributes:
-        limit: the one rate limit of all. `notes`: how often their journals are told.
+        limit: the one rate limit of all.
     """
 
     def __init__(self, make: Callable[[str], Service], limit: RateLimit) -> None:
         self._make = make
         self._made: dict[str, Service] = {}
         self.limit = limit
-        self.notes = NoteBudget()
 
     def get(self, server: str) -> Service:
         """The service with this base URL."""

@@ -233,7 +233,7 @@ def _fetch_and_verify(
         tools.http,
         tools.client,
         key=task.key,
-        url=task.url,
+        url=memory.link or task.url,
         filename=task.filename,
         data_id=task.data_id,
         stop=stop,
@@ -276,7 +276,7 @@ def _fetch_and_verify(
                 code="TAMPERED",
                 retryable=True,
             )
-        part.finish(final)
+        part.finish(final, size)
     except FileExistsError:
         if final == task.target:
             raise
