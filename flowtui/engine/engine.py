@@ -105,6 +105,7 @@ class Engine:
         self._removed: set[int] = set()
         self._bulk_changed: set[int] = set()
         self._bulk_removed: set[int] = set()
+        self._was_told = False
         self._idle = threading.Event()
         self.trouble = ""
         self._restore()
@@ -283,6 +284,7 @@ class Engine:
     def _call(self, letter: Callable[[], T]) -> T:
         def act() -> T:
             result = letter()
+            self._was_told = True
             self._set_idle()
             return result
 
@@ -293,7 +295,7 @@ class Engine:
 
     def _live(self) -> None:
         """Take letters, let the scheduler act, save, tell; until the end."""
-        last = 0.0
+        last = saved = 0.0
         timeout: float | None = 0.0
         told = True
         while not self._ending:
@@ -309,7 +311,10 @@ class Engine:
             now = time.monotonic()
             at = self._scheduler.turn(now)
             bulk_in = self._bulk.turn()
-            self._save()
+            if self._was_told or now - saved >= TICK:
+                # What was asked for is stored at once, what workers did together with more of it.
+                self._save()
+                self._was_told, saved = False, now
             self._set_idle()
             moving = bool(self._scheduler.runs)
             if now - last >= TICK and (moving or self._has_news or not told):
@@ -321,6 +326,8 @@ class Engine:
                 waits.append(bulk_in)
             if moving or self._has_news or not told:
                 waits.append(last + TICK - now)
+            if self._queue.unsaved:
+                waits.append(saved + TICK - now)
             timeout = max(0.0, min(waits)) if waits else None
         self._save()
         self._tell()

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from flowtui.engine import journal
 from flowtui.engine.failures import Busy
+from flowtui.engine.folder_flush import flush_folder
 from flowtui.engine.journal import Identity, Journal
 from flowtui.engine.names import JOURNAL, PART
 from flowtui.engine.ranges import RangeSet
 
-NOTE_EVERY = 1 << 20
+NOTE_EVERY = 256 << 10
 """Bytes that a connection writes between two notes in the journal; at most 16 connections write
-to one file, so a kill costs at most 16 MiB of one file, and usually half of this a connection."""
+to one file, half a MiB at once at most, so a kill costs at most 8 MiB of one file."""
 
 
 def part_path(target: Path) -> Path:
@@ -41,10 +42,12 @@ class PartFile:
         identity: what the journal knows of the remote file.
     """
 
-    def __init__(self, target: Path, identity: Identity) -> None:
+    def __init__(self, target: Path, identity: Identity, *, journaled: bool = True) -> None:
         """Open or make the part file of `target`.
 
-        What an earlier run left is used where its journal names the same file.
+        What an earlier run left is used where its journal names the same file. With `journaled`
+        false (a file of one short request) a journal is written only when it is closed unfinished:
+        a kill then costs the whole of it, and a good end costs less.
 
         Raises:
             Busy: another process holds it.
@@ -66,7 +69,9 @@ class PartFile:
                 if size_on_disk:
                     os.ftruncate(self.descriptor, 0)
             self._flushed = RangeSet()
-            self._journal = Journal(journal_path(target))
+            self._journal: Journal | None = None
+            if journaled or found is not None:
+                self._journal = Journal(journal_path(target))
             self._begin(self.done)
         except BaseException:
             os.close(self.descriptor)
@@ -89,15 +94,22 @@ class PartFile:
         if end <= start:
             return
         with self._lock:
-            self._journal.written(start, end)
             self._dirty.add(start, end)
-            if self._journal.is_long:
-                self._begin(self._dirty)
+            if self._journal is not None:
+                self._journal.written(start, end)
+                if self._journal.is_long:
+                    self._begin(self._dirty)
+
+    @property
+    def unflushed(self) -> int:
+        """Bytes that were noted and are not yet known to be on the disk."""
+        with self._lock:
+            return self._dirty.total
 
     def flush(self) -> None:
         """Put what was noted so far on the disk, and then say so in the journal. Raises OSError."""
         with self._lock:
-            if self.descriptor < 0:
+            if self.descriptor < 0 or self._journal is None or not len(self._dirty):
                 return
             dirty, self._dirty = self._dirty, RangeSet()
             descriptor = os.dup(self.descriptor)
@@ -111,7 +123,7 @@ class PartFile:
         finally:
             os.close(descriptor)
         with self._lock:
-            if self.descriptor >= 0 and len(dirty):
+            if self.descriptor >= 0 and self._journal is not None:
                 for start, end in dirty:
                     self._flushed.add(start, end)
                 self._journal.flushed(dirty)
@@ -128,7 +140,8 @@ class PartFile:
         with self._lock:
             self.identity = identity
             self._flushed, self._dirty = RangeSet(), RangeSet()
-            self._journal.begin(identity, RangeSet(), RangeSet())
+            if self._journal is not None:
+                self._journal.begin(identity, RangeSet(), RangeSet())
             os.ftruncate(self.descriptor, 0)
 
     def finish(self, final: Path, size: int) -> None:
@@ -137,14 +150,16 @@ class PartFile:
         Raises OSError; FileExistsError where something stands at `final`.
         """
         with self._lock:
-            os.ftruncate(self.descriptor, size)
+            if os.fstat(self.descriptor).st_size != size:
+                os.ftruncate(self.descriptor, size)
             os.fsync(self.descriptor)
             if os.path.lexists(final):
                 raise FileExistsError(17, "a file of that name came up meanwhile", str(final))
             self.path.rename(final)
             flush_folder(final.parent)
-            self._journal.close()
-            journal_path(self.target).unlink(missing_ok=True)
+            if self._journal is not None:
+                self._journal.close()
+                journal_path(self.target).unlink(missing_ok=True)
             os.close(self.descriptor)
             self.descriptor = -1
 
@@ -153,32 +168,28 @@ class PartFile:
         with self._lock:
             journal_path(self.target).unlink(missing_ok=True)
             self.path.unlink(missing_ok=True)
+            self._dirty = RangeSet()
         self.close()
 
     def close(self) -> None:
         """Let go of it; the bytes stay for the next run."""
         with self._lock:
-            self._journal.close()
-            if self.descriptor >= 0:
+            if self.descriptor < 0:
+                return
+            try:
+                if self._journal is None and self._dirty.total:
+                    self._journal = Journal(journal_path(self.target))
+                    self._begin(self._dirty)
+            finally:
+                if self._journal is not None:
+                    self._journal.close()
                 os.close(self.descriptor)
                 self.descriptor = -1
 
     def _begin(self, written: RangeSet) -> None:
         self._dirty = written.copy()
-        self._journal.begin(self.identity, self._flushed, written)
-
-
-def flush_folder(folder: Path) -> None:
-    """Put a folder's entries on the disk, where its file system can do so."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems cannot sync a folder; they do so by themselves on rename.
-        if error.errno not in (22, 38, 95):
-            raise
-    finally:
-        os.close(descriptor)
+        if self._journal is not None:
+            self._journal.begin(self.identity, self._flushed, written)
 
 
 def remove_leftovers(target: Path) -> None:

@@ -1,4 +1,9 @@
-"""Which transfer runs when: slots, waits, held batches, and what follows from an outcome.
+"""Which transfer runs when: places, waits, held batches, and what follows from an outcome.
+
+There are `jobs` places. A file takes one; a small file (of one short request, most of whose time
+is a round trip and not the band's) takes a share of one, so that SMALL_SHARE of them run instead
+of one other file. So a folder of small files is fetched with `jobs` times as many requests under
+way, and none of it holds up a large file for longer than a small one takes.
 
 The engine's thread alone uses it; time comes in as an argument.
 """
@@ -26,6 +31,9 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN = 5.0
 """Seconds between two looks at a batch that did not fit on its disk."""
+
+SMALL_SHARE = 8
+"""Small files that run in the place of one other."""
 
 RATE_SECONDS = 3.0
 """Over which the rates that people see are smoothed."""
@@ -136,26 +144,30 @@ class Scheduler:
                 del self._space_checks[batch_id]
                 for id_ in self._held.pop(("batch", batch_id), []):
                     heapq.heappush(self._ready, id_)
-        while self._ready and self._active < self.jobs:
-            self._start(heapq.heappop(self._ready), now)
+        taken = self._taken
+        while self._ready and taken < self.jobs * SMALL_SHARE:
+            taken += self._start(heapq.heappop(self._ready), now)
         pending = [when for when, _ in self._waits[:1]] + list(self._space_checks.values())
         return min(pending, default=None)
 
     @property
-    def _active(self) -> int:
-        return sum(1 for one in self.runs.values() if not one.stop.event.is_set())
+    def _taken(self) -> int:
+        """How much of the places is taken, in shares of a small file."""
+        running = (one for one in self.runs.values() if not one.stop.event.is_set())
+        return sum(1 if one.task.is_small else SMALL_SHARE for one in running)
 
-    def _start(self, id_: int, now: float) -> None:
+    def _start(self, id_: int, now: float) -> int:
+        """Start a transfer if it can start; the shares of places that it takes."""
         transfer = self._queue.transfers.get(id_)
         if transfer is None or transfer.state not in (_S.QUEUED, _S.WAITING):
-            return
+            return 0
         if id_ in self.runs:
-            return  # its worker is letting go; `finished` queues it again
+            return 0  # its worker is letting go; `finished` queues it again
         if transfer.server in self.needs_sign_in:
             self._held["server", transfer.server].append(id_)
-            return
+            return 0
         if not self._fits(transfer, now):
-            return
+            return 0
         if transfer.state is _S.WAITING:
             self._queue.change(transfer, _S.QUEUED, reason="", code="")
         service = self._services.get(transfer.server)
@@ -174,7 +186,7 @@ class Scheduler:
             data_id=transfer.data_id,
             recorded=recorded,
             archive=transfer.bulk_id is not None,
-            connections=self.connections or 1,
+            connections=self.connections,
             check_containers=self._check_containers,
         )
         tools = Tools(service.http, service.client, self._services.limit)
@@ -183,6 +195,7 @@ class Scheduler:
         self.runs[id_] = held
         self._queue.change(transfer, _S.ACTIVE, reason="", code="", retryable=False)
         self._workers.start(held)
+        return 1 if task.is_small else SMALL_SHARE
 
     def _fits(self, transfer: Transfer, now: float) -> bool:
         """Whether the transfer's batch has room; if not, it is held until it has."""

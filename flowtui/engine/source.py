@@ -24,6 +24,7 @@ from flowtui.engine.failures import (
     TryAgain,
 )
 from flowtui.engine.journal import Identity
+from flowtui.engine.reading import pieces
 from flowtui.flow.clean import printable
 
 if TYPE_CHECKING:
@@ -50,6 +51,12 @@ class StopSignal:
     def set(self) -> None:
         """Stop: no more bytes are asked for, and blocked reads end."""
         self.event.set()
+        with self._lock:
+            for one in self._sockets:
+                _shut(one)
+
+    def interrupt(self) -> None:
+        """End the reads that are under way now, as if their connections were lost."""
         with self._lock:
             for one in self._sockets:
                 _shut(one)
@@ -385,7 +392,7 @@ class Source:
     def _chunks(self, response: httpx.Response, start: int, end: int | None) -> Iterator[bytes]:
         got = 0
         try:
-            for chunk in response.iter_raw():
+            for chunk in pieces(response, None if end is None else end - start):
                 got += len(chunk)
                 yield chunk
         except (httpx.TransportError, httpx.StreamError) as error:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from flowtui.engine import verify
-from flowtui.engine.download import Download, Memory, Progress
+from flowtui.engine.download import INLINE_BELOW, Download, Memory, Progress
 from flowtui.engine.failures import (
     Busy,
     GiveUp,
@@ -52,7 +52,7 @@ class Task:
         target: the final path, absolute. `recorded`: what downloads.log says stands there.
         size, md5: as the service's records say, or None.
         archive: a bulk job's archive, whose ending follows its content.
-        connections: at most so many for this file.
+        connections: at most so many for this file, 0 for as many as pay.
     """
 
     id: int
@@ -67,6 +67,11 @@ class Task:
     archive: bool = False
     connections: int = 1
     check_containers: bool = True
+
+    @property
+    def is_small(self) -> bool:
+        """Whether one short request will bring it."""
+        return self.size is not None and self.size <= INLINE_BELOW
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ def run(
             return there
         task.target.parent.mkdir(parents=True, exist_ok=True)
         identity = Identity(key=task.key, md5=task.md5)
-        part = PartFile(task.target, identity)
+        part = PartFile(task.target, identity, journaled=not task.is_small)
         closed = opened(part)
         try:
             outcome = _fetch_and_verify(task, tools, part, progress, memory, stop)
