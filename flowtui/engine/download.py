@@ -60,6 +60,7 @@ class Progress:
         size: bytes in all as the server says, or None. `resumed_at`: bytes that were here before.
         phase: `active` or `verifying`. `reason`: what it waits for right now, or empty.
         connections: how many are at work.
+        answered_in: the shortest time in seconds between a request and its answer, or None.
     """
 
     done: int = 0
@@ -69,6 +70,7 @@ class Progress:
     phase: str = "active"
     reason: str = ""
     connections: int = 0
+    answered_in: float | None = None
 
 
 @dataclass
@@ -132,6 +134,7 @@ class Download:
         self._halt = False
         self._lines: list[Line] = []
         self._ranged: bool | None = None
+        self._probe = True
         self._steered = 0.0
         self._renew_lock = threading.Lock()
         self._renewals = 0
@@ -154,6 +157,7 @@ class Download:
             try:
                 return self._fetch_all()
             except StartOver as trouble:
+                self._probe = False  # an empty file has no range at all
                 restarts += 1
                 if restarts > RESTARTS:
                     raise GiveUp(
@@ -376,8 +380,13 @@ class Download:
     def _fetch(self, line: Line, segment: Segment) -> None:
         """One request, written as it comes."""
         known = self._part.identity
-        probe = self._control.most > 1 and (self._expected or SMALLEST * 2) >= SMALLEST * 2
+        worth = self._expected is None or self._expected >= 2 * SMALLEST
+        probe = worth and self._probe and self._control.most > 1
+        asked = time.monotonic()
         body = self._source.open(segment.start, segment.end, known, probe=probe)
+        took = time.monotonic() - asked
+        if self._progress.answered_in is None or took < self._progress.answered_in:
+            self._progress.answered_in = took
         position = noted = told = segment.start
         segments, progress = self.segments, self._progress
         try:

@@ -346,7 +346,9 @@ class Engine:
     def _save(self) -> None:
         """Store what changed, and write the log; one transaction for all of a turn."""
         queue, bulk = self._queue, self._bulk
-        if queue.unsaved or queue.removed or bulk.changed or bulk.removed:
+        if self._store.file is None:
+            queue.unsaved.clear()  # this engine's queue ends with it
+        elif queue.unsaved or queue.removed or bulk.changed or bulk.removed:
             try:
                 self._store.save(
                     [queue.transfers[one] for one in queue.unsaved],

@@ -1,9 +1,10 @@
 """Which transfer runs when: places, waits, held batches, and what follows from an outcome.
 
-There are `jobs` places. A file takes one; a small file (of one short request, most of whose time
-is a round trip and not the band's) takes a share of one, so that SMALL_SHARE of them run instead
-of one other file. So a folder of small files is fetched with `jobs` times as many requests under
-way, and none of it holds up a large file for longer than a small one takes.
+There are `jobs` places. A file takes one. A small file (of one short request) may share one with
+others: where its server is far away its time is a round trip, not the band's, so that up to
+SMALL_SHARE of them run in the place of one other file, one for each FAR of the shortest round trip
+seen. Where the server is near, the round trip is nothing, and more at once would only be in each
+other's way.
 
 The engine's thread alone uses it; time comes in as an argument.
 """
@@ -33,7 +34,10 @@ LOOK_AGAIN = 5.0
 """Seconds between two looks at a batch that did not fit on its disk."""
 
 SMALL_SHARE = 8
-"""Small files that run in the place of one other."""
+"""Small files that run in the place of one other, at most."""
+
+FAR = 0.005
+"""Seconds of round trip for each small file that shares a place."""
 
 RATE_SECONDS = 3.0
 """Over which the rates that people see are smoothed."""
@@ -76,6 +80,7 @@ class Scheduler:
         self._held: dict[object, list[int]] = defaultdict(list)
         self._waits: list[tuple[float, int]] = []
         self._wait_until: dict[int, float] = {}
+        self._round_trips: dict[str, float] = {}
         self._memories: dict[int, Memory] = {}
         self._admitted: set[int] = set()
         self._space_checks: dict[int, float] = {}
@@ -145,29 +150,34 @@ class Scheduler:
                 for id_ in self._held.pop(("batch", batch_id), []):
                     heapq.heappush(self._ready, id_)
         taken = self._taken
-        while self._ready and taken < self.jobs * SMALL_SHARE:
+        while self._ready and taken < self.jobs:
             taken += self._start(heapq.heappop(self._ready), now)
         pending = [when for when, _ in self._waits[:1]] + list(self._space_checks.values())
         return min(pending, default=None)
 
     @property
-    def _taken(self) -> int:
-        """How much of the places is taken, in shares of a small file."""
-        running = (one for one in self.runs.values() if not one.stop.event.is_set())
-        return sum(1 if one.task.is_small else SMALL_SHARE for one in running)
+    def _taken(self) -> float:
+        """How many places are taken."""
+        return sum(self._part_of_place(one) for one in self.runs.values() if not one.is_leaving)
 
-    def _start(self, id_: int, now: float) -> int:
-        """Start a transfer if it can start; the shares of places that it takes."""
+    def _part_of_place(self, run: Run) -> float:
+        if not run.task.is_small:
+            return 1.0
+        far = self._round_trips.get(run.server, 0.0) / FAR
+        return 1.0 / max(1, min(SMALL_SHARE, int(far)))
+
+    def _start(self, id_: int, now: float) -> float:
+        """Start a transfer if it can start; how much of a place it takes."""
         transfer = self._queue.transfers.get(id_)
         if transfer is None or transfer.state not in (_S.QUEUED, _S.WAITING):
-            return 0
+            return 0.0
         if id_ in self.runs:
-            return 0  # its worker is letting go; `finished` queues it again
+            return 0.0  # its worker is letting go; `finished` queues it again
         if transfer.server in self.needs_sign_in:
             self._held["server", transfer.server].append(id_)
-            return 0
+            return 0.0
         if not self._fits(transfer, now):
-            return 0
+            return 0.0
         if transfer.state is _S.WAITING:
             self._queue.change(transfer, _S.QUEUED, reason="", code="")
         service = self._services.get(transfer.server)
@@ -191,11 +201,11 @@ class Scheduler:
         )
         tools = Tools(service.http, service.client, self._services.limit)
         memory = self._memories.setdefault(id_, Memory())
-        held = Run(task=task, tools=tools, memory=memory, looked=now)
+        held = Run(task=task, tools=tools, memory=memory, server=transfer.server, looked=now)
         self.runs[id_] = held
         self._queue.change(transfer, _S.ACTIVE, reason="", code="", retryable=False)
         self._workers.start(held)
-        return 1 if task.is_small else SMALL_SHARE
+        return self._part_of_place(held)
 
     def _fits(self, transfer: Transfer, now: float) -> bool:
         """Whether the transfer's batch has room; if not, it is held until it has."""
@@ -252,6 +262,8 @@ class Scheduler:
         id_ = run.task.id
         if self.runs.get(id_) is run:
             del self.runs[id_]
+        if (took := run.progress.answered_in) is not None:
+            self._round_trips[run.server] = min(took, self._round_trips.get(run.server, took))
         transfer = self._queue.transfers.get(id_)
         if transfer is None:
             return

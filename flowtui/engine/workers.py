@@ -36,11 +36,17 @@ class Run:
     task: Task
     tools: Tools
     memory: Memory
+    server: str = ""
     stop: StopSignal = field(default_factory=StopSignal)
     progress: Progress = field(default_factory=Progress)
     rate: float = 0.0
     fetched: int = 0
     looked: float = 0.0
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it was told to stop."""
+        return self.stop.event.is_set()
 
 
 class Workers:
