@@ -516,7 +516,11 @@ class Engine:
         return count
 
     def _worker_finished(self, run: Run, outcome: Outcome) -> None:
-        self._mailbox.post(lambda: self._scheduler.finished(run, outcome, time.monotonic()))
+        # Of small files it is enough to hear at the next tick, unless more are to be handed over.
+        self._mailbox.post(
+            lambda: self._scheduler.finished(run, outcome, time.monotonic()),
+            wake=not run.task.is_small or self._workers.lane.is_low,
+        )
 
     def _room_known(self) -> None:
         self._scheduler.room_known()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowtui.engine import log
-from flowtui.engine.download import Memory
+from flowtui.engine.download import INLINE_BELOW, Memory
 from flowtui.engine.places import Places
 from flowtui.engine.queue import Queue, Transfer
 from flowtui.engine.space import MARGIN, SpaceWatch
@@ -80,7 +80,7 @@ class Scheduler:
         self._held: dict[object, list[int]] = defaultdict(list)
         self._waits: list[tuple[float, int]] = []
         self._wait_until: dict[int, float] = {}
-        self._round_trips: dict[str, float] = {}
+        self._round_trip = 0.0
         self._memories: dict[int, Memory] = {}
         self._admitted: set[int] = set()
         self._space_checks: dict[int, float] = {}
@@ -106,8 +106,10 @@ class Scheduler:
         if held is not None:
             transfer.done = held.progress.done if state is _S.PAUSED else transfer.done
             held.stop.set()
+            if self._workers.lane.take_back(lambda one: one is held):
+                del self.runs[transfer.id]  # no worker holds it yet
         self._queue.change(transfer, state, reason="", code="")
-        if state is _S.CANCELLED and held is None:
+        if state is _S.CANCELLED and transfer.id not in self.runs:
             self._sweep(transfer)
 
     def places(self, root: str) -> Places:
@@ -149,35 +151,47 @@ class Scheduler:
                 del self._space_checks[batch_id]
                 for id_ in self._held.pop(("batch", batch_id), []):
                     heapq.heappush(self._ready, id_)
-        taken = self._taken
-        while self._ready and taken < self.jobs:
-            taken += self._start(heapq.heappop(self._ready), now)
+        self._fill(now)
         pending = [when for when, _ in self._waits[:1]] + list(self._space_checks.values())
         return min(pending, default=None)
 
+    def _fill(self, now: float) -> None:
+        """Start what there are places for, in the order of the queue."""
+        lane = self._workers.lane
+        large = sum(1 for one in self.runs.values() if not (one.task.is_small or one.is_leaving))
+        lane.widen(max(0, self.jobs - large) * self._share)
+        while self._ready:
+            transfer = self._queue.transfers.get(self._ready[0])
+            size = None if transfer is None else transfer.expected
+            if size is not None and size <= INLINE_BELOW:
+                if not lane.has_room:
+                    return
+                self._start(heapq.heappop(self._ready), now)
+            else:
+                if large + -(-lane.busy // self._share) >= self.jobs:
+                    # Its place is kept free from now on.
+                    lane.widen(max(0, self.jobs - large - 1) * self._share)
+                    return
+                large += self._start(heapq.heappop(self._ready), now)
+                lane.widen(max(0, self.jobs - large) * self._share)
+
     @property
-    def _taken(self) -> float:
-        """How many places are taken."""
-        return sum(self._part_of_place(one) for one in self.runs.values() if not one.is_leaving)
+    def _share(self) -> int:
+        """How many small files run in one place."""
+        return max(1, min(SMALL_SHARE, int(self._round_trip / FAR)))
 
-    def _part_of_place(self, run: Run) -> float:
-        if not run.task.is_small:
-            return 1.0
-        far = self._round_trips.get(run.server, 0.0) / FAR
-        return 1.0 / max(1, min(SMALL_SHARE, int(far)))
-
-    def _start(self, id_: int, now: float) -> float:
-        """Start a transfer if it can start; how much of a place it takes."""
+    def _start(self, id_: int, now: float) -> bool:
+        """Start a transfer if it can start; whether it did."""
         transfer = self._queue.transfers.get(id_)
         if transfer is None or transfer.state not in (_S.QUEUED, _S.WAITING):
-            return 0.0
+            return False
         if id_ in self.runs:
-            return 0.0  # its worker is letting go; `finished` queues it again
+            return False  # its worker is letting go; `finished` queues it again
         if transfer.server in self.needs_sign_in:
             self._held["server", transfer.server].append(id_)
-            return 0.0
+            return False
         if not self._fits(transfer, now):
-            return 0.0
+            return False
         if transfer.state is _S.WAITING:
             self._queue.change(transfer, _S.QUEUED, reason="", code="")
         service = self._services.get(transfer.server)
@@ -201,11 +215,12 @@ class Scheduler:
         )
         tools = Tools(service.http, service.client, self._services.limit)
         memory = self._memories.setdefault(id_, Memory())
-        held = Run(task=task, tools=tools, memory=memory, server=transfer.server, looked=now)
+        held = Run(task=task, tools=tools, memory=memory, looked=now)
         self.runs[id_] = held
-        self._queue.change(transfer, _S.ACTIVE, reason="", code="", retryable=False)
+        if not task.is_small:  # a small one is active when its turn has come
+            self._queue.change(transfer, _S.ACTIVE, reason="", code="", retryable=False)
         self._workers.start(held)
-        return self._part_of_place(held)
+        return True
 
     def _fits(self, transfer: Transfer, now: float) -> bool:
         """Whether the transfer's batch has room; if not, it is held until it has."""
@@ -263,7 +278,7 @@ class Scheduler:
         if self.runs.get(id_) is run:
             del self.runs[id_]
         if (took := run.progress.answered_in) is not None:
-            self._round_trips[run.server] = min(took, self._round_trips.get(run.server, took))
+            self._round_trip = min(took, self._round_trip or took)
         transfer = self._queue.transfers.get(id_)
         if transfer is None:
             return
@@ -275,8 +290,8 @@ class Scheduler:
             else:
                 self._queue.change(transfer, done=progress.done)
             return
-        if transfer.state is _S.QUEUED:  # paused and resumed while its worker let go
-            if not ended:
+        if transfer.state is _S.QUEUED:
+            if run.is_leaving and not ended:  # paused and resumed while its worker let go
                 self.enqueue(transfer)
                 return
             self._queue.change(transfer, _S.ACTIVE)
@@ -311,10 +326,20 @@ class Scheduler:
         )
         if outcome.needs == "sign-in":
             self.needs_sign_in.add(transfer.server)
+            self._hold_back(transfer.server)
             return
         when = now + (outcome.wait or 0.0)
         self._wait_until[transfer.id] = when
         heapq.heappush(self._waits, (when, transfer.id))
+
+    def _hold_back(self, server: str) -> None:
+        """Take what was handed over ahead and would only meet the end of the session, too."""
+        transfers = self._queue.transfers
+        for run in self._workers.lane.take_back(
+            lambda one: transfers[one.task.id].server == server
+        ):
+            del self.runs[run.task.id]
+            self._held["server", server].append(run.task.id)
 
     def _ended(self, transfer: Transfer, outcome: Outcome, done: int) -> None:
         good = outcome.state is not _S.FAILED
@@ -386,7 +411,11 @@ class Scheduler:
         overall = 0.0
         for id_, run in self.runs.items():
             transfer = self._queue.transfers.get(id_)
-            if transfer is None or transfer.state not in RUNNING:
+            if transfer is None or not run.begun:
+                continue
+            if transfer.state is _S.QUEUED and not run.is_leaving:
+                self._queue.change(transfer, _S.ACTIVE, reason="", code="", retryable=False)
+            if transfer.state not in RUNNING:
                 continue
             progress = run.progress
             seconds = now - run.looked

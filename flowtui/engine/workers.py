@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flowtui.engine.download import Memory, Progress
+from flowtui.engine.lane import Lane
 from flowtui.engine.part_file import PartFile
 from flowtui.engine.source import StopSignal
 from flowtui.engine.transfer import Outcome, Task, Tools, run
@@ -30,15 +31,16 @@ class Run:
 
     Attributes:
         stop: set it to have the worker let go; it then still takes a moment.
+        begun: its turn has come.
         rate: bytes a second, smoothed; `fetched` and `looked`: when it was last measured.
     """
 
     task: Task
     tools: Tools
     memory: Memory
-    server: str = ""
     stop: StopSignal = field(default_factory=StopSignal)
     progress: Progress = field(default_factory=Progress)
+    begun: bool = False
     rate: float = 0.0
     fetched: int = 0
     looked: float = 0.0
@@ -50,11 +52,16 @@ class Run:
 
 
 class Workers:
-    """As many threads as are needed at once; idle ones stay for the next file."""
+    """As many threads as are needed at once; idle ones stay for the next file.
+
+    Attributes:
+        lane: where small files are run.
+    """
 
     def __init__(self, finished: Callable[[Run, Outcome], None]) -> None:
         """`finished` is called in a worker's thread."""
         self._finished = finished
+        self.lane = Lane(self._run, self.do)
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -65,15 +72,16 @@ class Workers:
         self._flusher: threading.Thread | None = None
 
     def start(self, one: Run) -> None:
-        """Have a worker run this transfer."""
+        """Have a worker run this transfer; a small one when its turn comes in the lane."""
+        if one.task.is_small:
+            self.lane.put(one)
+        else:
+            one.begun = True
+            self.do(lambda: self._run(one))
 
-        def work() -> None:
-            outcome = run(
-                one.task, one.tools, one.progress, one.memory, one.stop, opened=self._opened
-            )
-            self._finished(one, outcome)
-
-        self.do(work)
+    def _run(self, one: Run) -> None:
+        outcome = run(one.task, one.tools, one.progress, one.memory, one.stop, opened=self._opened)
+        self._finished(one, outcome)
 
     def do(self, work: Callable[[], None]) -> None:
         """Have a worker call `work`, which must not raise."""
