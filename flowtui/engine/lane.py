@@ -33,14 +33,9 @@ class Lane:
         self._busy = 0
 
     @property
-    def busy(self) -> int:
-        """How many files are being fetched."""
-        return self._busy
-
-    @property
-    def has_room(self) -> bool:
-        """Whether more should be handed over."""
-        return len(self._waiting) < self._width * AHEAD
+    def waiting(self) -> int:
+        """How many files wait for their turn."""
+        return len(self._waiting)
 
     @property
     def is_low(self) -> bool:

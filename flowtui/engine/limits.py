@@ -56,9 +56,10 @@ class RateLimit:
             return 0.0
         with self._lock:
             self._fill()
-            if self._rate <= 0 or self._allowed >= ticket:
+            missing = ticket - self._allowed
+            if self._rate <= 0 or missing < 1:
                 return 0.0
-            return min(LONGEST_SLEEP, (ticket - self._allowed) / self._rate)
+            return min(LONGEST_SLEEP, missing / self._rate)
 
     def _fill(self) -> None:
         """Let what is allowed grow, not beyond a short burst ahead of what was taken."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from flowtui.engine import log
 from flowtui.engine.download import INLINE_BELOW, Memory
+from flowtui.engine.lane import AHEAD
 from flowtui.engine.places import Places
 from flowtui.engine.queue import Queue, Transfer
 from flowtui.engine.space import MARGIN, SpaceWatch
@@ -158,22 +159,23 @@ class Scheduler:
     def _fill(self, now: float) -> None:
         """Start what there are places for, in the order of the queue."""
         lane = self._workers.lane
-        large = sum(1 for one in self.runs.values() if not (one.task.is_small or one.is_leaving))
-        lane.widen(max(0, self.jobs - large) * self._share)
+        staying = [one for one in self.runs.values() if one.begun and not one.is_leaving]
+        large = sum(1 for one in staying if not one.task.is_small)
+        small = -(-(len(staying) - large) // self._share)  # places, rounded up
+        kept_free = 0
         while self._ready:
             transfer = self._queue.transfers.get(self._ready[0])
             size = None if transfer is None else transfer.expected
             if size is not None and size <= INLINE_BELOW:
-                if not lane.has_room:
-                    return
+                if lane.waiting >= max(0, self.jobs - large) * self._share * AHEAD:
+                    break
                 self._start(heapq.heappop(self._ready), now)
-            else:
-                if large + -(-lane.busy // self._share) >= self.jobs:
-                    # Its place is kept free from now on.
-                    lane.widen(max(0, self.jobs - large - 1) * self._share)
-                    return
+            elif large + small < self.jobs:
                 large += self._start(heapq.heappop(self._ready), now)
-                lane.widen(max(0, self.jobs - large) * self._share)
+            else:
+                kept_free = 1  # the next place is its own
+                break
+        lane.widen(max(0, self.jobs - large - kept_free) * self._share)
 
     @property
     def _share(self) -> int:
