@@ -34,11 +34,11 @@ def measure(at: Farm, work: Path) -> str:
         command = peers.flowtui.command(wish)
         command[1] = "add"
         whole = peers.timed(command, settings, words).seconds
-        quick = _add_again(settings, wish)
         time.sleep(3)
         states = [peers.timed([peers.FLOWTUI, "status"], settings, words).seconds for _ in range(5)]
         pauses = [_pause_and_resume(settings, at) for _ in range(5)]
         peak = _peak(engine.pid)
+        quick = _add_again(settings, wish)
     finally:
         engine.terminate()
         try:

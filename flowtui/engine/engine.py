@@ -188,13 +188,16 @@ class Engine:
 
         return self._call(act)
 
-    def status(self, rows: bool = False) -> Status:
-        """The queue now."""
+    def status(self, rows: bool = False, most: int | None = None) -> Status:
+        """The queue now; of its rows all, or the first `most` of those still to be done."""
 
         def look_at() -> Status:
+            shown: Iterable[Transfer] = ()
+            if rows:
+                shown = self._queue.pick(None) if most is None else self._queue.next_to_do(most)
             return Status(
                 summary=self._summary(),
-                transfers=tuple(one.row() for one in self._queue.pick(None)) if rows else (),
+                transfers=tuple(one.row() for one in shown),
                 bulk_jobs=tuple(one.row() for one in self._bulk.jobs.values()) if rows else (),
             )
 

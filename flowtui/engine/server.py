@@ -151,7 +151,9 @@ class Server:
         if do == "bulk":
             return {"count": engine.bulk([int(i) for i in request["bulk_ids"]], request["action"])}
         if do == "status":
-            return engine.status(bool(request.get("rows"))).to_json()
+            most = request.get("most")
+            rows = bool(request.get("rows"))
+            return engine.status(rows, None if most is None else int(most)).to_json()
         if do == "space":
             return engine.space(str(request["path"])).to_json()
         if do == "sign_in":

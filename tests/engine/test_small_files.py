@@ -149,6 +149,23 @@ def test_the_end_of_the_session_holds_back_what_was_handed_over_ahead(server, tm
     made.stop()
 
 
+def test_status_can_be_of_the_next_few_only(server, tmp_path: Path):
+    small(server, 20)
+    for file in server.files.values():
+        file.always = slowly(0.2, [0, 0])
+    made = engine(settings=Settings(jobs=2))
+    made.add(batch(server, tmp_path, *(remote(server, str(n), f"f{n}") for n in range(20))))
+    deadline = time.monotonic() + 10
+    while not made.status().summary.counts.get("done") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    now = made.status(rows=True, most=5)
+    assert len(now.transfers) == 5
+    assert {one.state for one in now.transfers} <= {"active", "queued"}
+    assert [one.state for one in now.transfers] == sorted(one.state for one in now.transfers)
+    assert len(made.status(rows=True).transfers) == 20
+    made.stop()
+
+
 def test_what_a_cut_left_of_a_small_file_is_not_fetched_again(server, tmp_path: Path):
     data = random.Random(1).randbytes(900_000)
     server.files["/downloads/1/a"] = File(data, handlers=[cut_after(500_000)])
