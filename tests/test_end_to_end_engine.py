@@ -33,6 +33,9 @@ def server() -> Iterator[DemoServer]:
 @pytest.fixture
 def shell(server: DemoServer, tmp_path: Path) -> Iterator[Shell]:
     one = Shell(tmp_path, server.base_url)
+    config = Path(one.environment["FLOWTUI_HOME"]) / "config"
+    config.mkdir(parents=True)
+    (config / "settings.toml").write_text("connections = 1\n")  # the server's rate is for each
     yield one
     server.service.rate = 0
     one.run("engine", "stop")

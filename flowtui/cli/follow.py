@@ -250,7 +250,8 @@ class Follower:
 
     def _tell(self, row: TransferRow) -> None:
         self._view.transfer(row)
-        self._out.event("transfer", **transfer_fields(row))
+        if self._out.as_json:
+            self._out.event("transfer", **transfer_fields(row))
 
     def _tell_bulk(self, job: BulkRow) -> None:
         self._view.bulk(job)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import lru_cache
 from typing import Any
 
 from flowtui import quantities
@@ -65,6 +66,7 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
+@lru_cache(4096)  # a large selection has many files of one size, and humanize looks up each word
 def size_text(size: int | None) -> str:
     """A number of bytes for people; `?` where nobody knows."""
     return "?" if size is None else quantities.size(size)

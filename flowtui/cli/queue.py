@@ -73,7 +73,7 @@ def status(as_json: bool) -> int:
     out = Output(as_json=as_json)
     try:
         with closing(EngineClient.connect(start=False)) as engine:
-            now = engine.status(rows=True)
+            now = engine.status(rows=True, most=None if as_json else SHOWN)
     except EngineNotRunning:
         out.event("status", running=False)
         if not as_json:
@@ -97,7 +97,7 @@ def _show_json(now: Status, out: Output) -> None:
 def _show(now: Status, out: Output) -> None:
     from flowtui.cli.columns import table
     from flowtui.cli.progress import bulk_line
-    from flowtui.engine.states import BULK_ENDED, RUNNING, TransferState
+    from flowtui.engine.states import BULK_ENDED, TransferState
 
     out.line(_summary_line(now.summary))
     if now.summary.trouble:
@@ -106,14 +106,14 @@ def _show(now: Status, out: Output) -> None:
         if job.state not in BULK_ENDED or job.state == "failed":
             out.line(f"b{job.id}  {bulk_line(job)}")
     over = (TransferState.DONE, TransferState.SKIPPED, TransferState.CANCELLED)
-    rows = [row for row in now.transfers if row.state not in over]
-    rows.sort(key=lambda row: (row.state not in RUNNING, row.id))
+    left = sum(n for state, n in now.summary.counts.items() if state not in over)
+    rows = now.transfers
     if rows:
         heads = ("ID", "STATE", "HERE", "SIZE", "RATE", "FILE")
-        for line in table(heads, [_cells(row) for row in rows[:SHOWN]], right=(0, 2, 3, 4)):
+        for line in table(heads, [_cells(row) for row in rows], right=(0, 2, 3, 4)):
             out.line(line)
-    if len(rows) > SHOWN:
-        out.line(f"and {len(rows) - SHOWN:,} more (--json lists all)")
+    if left > len(rows):
+        out.line(f"and {left - len(rows):,} more (--json lists all)")
 
 
 def _cells(row: TransferRow) -> tuple[str, ...]:

@@ -161,9 +161,9 @@ class EngineClient:
         """`cancel`, `retry` or `forget` bulk jobs; how many."""
         return int(self._ask("bulk", bulk_ids=list(ids), action=action)["count"])
 
-    def status(self, rows: bool = False) -> Status:
-        """The queue now, with its rows or only its sums."""
-        return Status.from_json(self._ask("status", rows=rows))
+    def status(self, rows: bool = False, most: int | None = None) -> Status:
+        """The queue now, with its rows (the first `most` still to be done) or only its sums."""
+        return Status.from_json(self._ask("status", rows=rows, most=most))
 
     def space(self, path: str) -> Space:
         """Room on the file system of a folder."""

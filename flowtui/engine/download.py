@@ -1,7 +1,8 @@
 """The bytes of one file, from its source into its part file, hashed close behind the writer.
 
-One thread coordinates and hashes; connections run in threads of their own. A small file needs
-neither: its one connection runs in the coordinator's thread.
+One thread coordinates and hashes; connections run in threads of their own, as many as
+`connections` finds to pay. A small file needs neither: its one connection runs in the
+coordinator's thread.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import random
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from flowtui.engine.connections import ConnectionControl, Sample
 from flowtui.engine.failures import (
     FreshLink,
     GiveUp,
@@ -23,15 +25,13 @@ from flowtui.engine.failures import (
 from flowtui.engine.journal import Identity
 from flowtui.engine.limits import RateLimit
 from flowtui.engine.part_file import PartFile
-from flowtui.engine.segments import Segment, Segments
+from flowtui.engine.progress import Memory, Progress
+from flowtui.engine.segments import SMALLEST, Segment, Segments
 from flowtui.engine.source import Body, Source, StopSignal
-from flowtui.engine.verify import Hasher
+from flowtui.engine.verify import READ, Hasher
 
 TRIES = 3
 """How often a request is repeated without a byte of progress in between (the guide's number)."""
-
-OUTAGE = 900.0
-"""Seconds for which a server that is away as a whole, or asks to wait, is waited for."""
 
 LONG_WAIT = 10.0
 """Seconds; a longer wait gives the worker to another file meanwhile."""
@@ -42,65 +42,29 @@ LONGEST_WAIT = 3600.0
 INLINE_BELOW = 1 << 20
 """Bytes; a smaller file is fetched without threads of its own."""
 
+BEHIND = 32 << 20
+"""Bytes that hashing may lag behind before it counts as what limits the rate."""
+
+STEER_EVERY = 0.05
+"""Seconds between two looks at how many connections there should be."""
+
 RESTARTS = 3
 """How often a file is begun from its first byte again before it is given up."""
 
 
-@dataclass
-class Progress:
-    """How far a transfer is; written by its threads, read by the scheduler at any time.
+@dataclass(eq=False)
+class Line:
+    """A connection at work.
 
     Attributes:
-        done: bytes on disk. `fetched`: bytes that came over the network in this run.
-        size: bytes in all as the server says, or None. `resumed_at`: bytes that were here before.
-        phase: `active` or `verifying`. `reason`: what it waits for right now, or empty.
-        connections: how many are at work.
+        segment: what it fetches now. `answered`: the server has begun to send it bytes.
+        retired: it shall end with the segment that it has.
     """
 
-    done: int = 0
-    fetched: int = 0
-    size: int | None = None
-    resumed_at: int = 0
-    phase: str = "active"
-    reason: str = ""
-    connections: int = 0
-
-
-@dataclass
-class Memory:
-    """What is worth keeping between two runs of one transfer in one process.
-
-    Attributes:
-        hasher: how far the part file was hashed; None after a change of its bytes.
-        failures: tries since the last progress; `failing_since`: when the first of them was.
-        counted_until: until then further failures belong to the one counted last: many
-            connections meet one trouble at once.
-        stamp: the part file as it was left, see `PartFile.stamp`.
-        starved: the last run found no room on the disk.
-        link: a fresh link, once the first one had expired.
-    """
-
-    hasher: Hasher = field(default_factory=Hasher)
-    failures: int = 0
-    failing_since: float = 0.0
-    counted_until: float = 0.0
-    stamp: object = None
-    starved: bool = False
-    link: str = ""
-
-    def failed(self, now: float, fruitless: bool) -> tuple[int, bool]:
-        """Count a try; how many in a row were fruitless, and whether an outage may be waited for.
-
-        One that brought bytes begins the count anew.
-        """
-        if not fruitless:
-            self.failures = 0
-        if self.failures == 0:
-            self.failing_since = now
-            self.counted_until = 0.0
-        if fruitless and now >= self.counted_until:
-            self.failures += 1
-        return self.failures, now - self.failing_since < OUTAGE
+    thread: threading.Thread | None = None
+    segment: Segment | None = None
+    answered: bool = False
+    retired: bool = False
 
 
 class Download:
@@ -125,7 +89,7 @@ class Download:
         self._source = source
         self._part = part
         self._expected = expected_size
-        self._connections = max(1, connections)
+        self._control = ConnectionControl(connections)
         self._limit = limit
         self._stop = stop
         self._progress = progress
@@ -134,9 +98,12 @@ class Download:
         self._news = threading.Condition()
         self._trouble: TransferTrouble | Stopped | None = None
         self._halt = False
-        self._threads: list[threading.Thread] = []
+        self._lines: list[Line] = []
         self._ranged: bool | None = None
+        self._probe = True
+        self._steered = 0.0
         self._renew_lock = threading.Lock()
+        self._failed_at = 0
         if memory.hasher.position > part.done.prefix:
             memory.hasher = Hasher()
         progress.done = progress.resumed_at = part.done.total
@@ -154,6 +121,7 @@ class Download:
             try:
                 return self._fetch_all()
             except StartOver as trouble:
+                self._probe = False  # an empty file has no range at all
                 restarts += 1
                 if restarts > RESTARTS:
                     raise GiveUp(
@@ -184,25 +152,35 @@ class Download:
         self._progress.size = None
 
     def _fetch_all(self) -> str:
-        self._trouble, self._halt = None, False
+        self._trouble, self._halt, self._failed_at = None, False, 0
         small = self._expected is not None and self._expected <= INLINE_BELOW
         if not self.segments.is_complete:
             if small:
                 self._progress.connections = 1
-                self._connection()
+                self._connection(Line())
             else:
-                self._add_connection()
+                self._add_line()
+        grace = 0.0
         try:
             self._hash_to_the_end()
-        except BaseException:
-            self._halt = True
-            raise
+            grace = 0.1
         finally:
-            for thread in self._threads:
-                thread.join()
-            self._threads = []
-            self._progress.connections = 0
+            self._end_lines(grace)
         return self._memory.hasher.hexdigest()
+
+    def _end_lines(self, grace: float) -> None:
+        """Have all connections end, those that do not by themselves within `grace` seconds too."""
+        self._halt = True
+        threads = [line.thread for line in self._lines if line.thread is not None]
+        until = time.monotonic() + grace
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        if any(thread.is_alive() for thread in threads):
+            self._stop.interrupt()
+            for thread in threads:
+                thread.join()
+        self._lines = []
+        self._progress.connections = 0
 
     def _hash_to_the_end(self) -> None:
         """Follow the writers with the md5 until all is there, and keep connections at work."""
@@ -210,57 +188,82 @@ class Download:
         while True:
             with self._news:
                 if self._trouble is not None:
-                    self._halt = True
                     raise self._trouble
                 if self.segments.done.prefix <= hasher.position:
                     if self.segments.is_complete:
                         return
-                    self._news.wait(0.2)
+                    self._news.wait(STEER_EVERY)
             self._stop.check()
-            self._keep_connections()
+            self._steer()
             prefix = self.segments.done.prefix
             if prefix > hasher.position:
                 try:
                     hasher.follow(self._part.read, prefix)
                 except EOFError:
-                    self._halt = True
                     raise StartOver(
                         "the part file was cut by someone else", code="TAMPERED"
                     ) from None
 
-    def _keep_connections(self) -> None:
+    def _steer(self) -> None:
         """Have as many connections at work as are wanted."""
-        self._threads = [one for one in self._threads if one.is_alive()]
+        now = time.monotonic()
+        if now - self._steered < STEER_EVERY:
+            return
+        self._steered = now
+        lines = self._lines = [one for one in self._lines if _is_alive(one)]
+        self._progress.connections = len(lines)
         if self.segments.is_complete or self._trouble is not None:
             return
-        wanted = self._connections if self._ranged and self.segments.size else 1
-        if len(self._threads) >= wanted:
-            return
-        if wanted > 1:
+        wanted = 1
+        if self._ranged and self.segments.size is not None:
+            wanted = self._control.look(
+                Sample(
+                    now,
+                    own=self.segments.fetched,
+                    all=self._limit.taken,
+                    answered=sum(line.answered for line in lines),
+                    asked=len(lines),
+                    held_up=self.segments.done.prefix - self._memory.hasher.position > BEHIND,
+                )
+            )
+            to_come = self.segments.size - self.segments.done.total
+            wanted = max(1, min(wanted, to_come // SMALLEST))
+        for line in lines[wanted:]:
+            self._retire(line)
+        if len(lines) < wanted and wanted > 1:
             self.segments.shorten(wanted)
-        while len(self._threads) < wanted:
-            if not self._add_connection():
-                return
+        while len(self._lines) < wanted and self.segments.has_more:
+            self._add_line()
 
-    def _add_connection(self) -> bool:
-        """One connection more; False where there is no segment for it now."""
-        if self._threads and next(self.segments.open_gaps(), None) is None:
-            return False
-        thread = threading.Thread(target=self._connection, name="connection", daemon=True)
-        self._threads.append(thread)
-        self._progress.connections = len(self._threads)
-        thread.start()
-        return True
+    def _add_line(self) -> None:
+        """One connection more."""
+        line = Line()
+        line.thread = threading.Thread(
+            target=self._connection, args=(line,), name="connection", daemon=True
+        )
+        self._lines.append(line)
+        self._progress.connections = len(self._lines)
+        line.thread.start()
 
-    def _connection(self) -> None:
+    def _retire(self, line: Line) -> None:
+        """Have a connection end; what it has not fetched yet is for the others."""
+        line.retired = True
+        if line.segment is not None:
+            self.segments.cut(line.segment)
+
+    def _connection(self, line: Line) -> None:
         """Fetch segment after segment until there is none left, or trouble comes."""
         trouble: TransferTrouble | Stopped
         try:
-            while not self._halt and (segment := self.segments.take(self._wanted)) is not None:
+            while not self._halt and not line.retired:
+                line.segment = self.segments.take(self._at_once)
+                if line.segment is None:
+                    break
                 try:
-                    self._fetch_with_patience(segment)
+                    self._fetch_with_patience(line, line.segment)
                 finally:
-                    self.segments.give_back(segment)
+                    self.segments.give_back(line.segment)
+                    line.segment = None
             return
         except (TransferTrouble, Stopped) as error:
             trouble = error
@@ -274,72 +277,103 @@ class Download:
         finally:
             self._tell()
         with self._news:
-            if self._trouble is None:
+            if self._trouble is None and not self._halt:
                 self._trouble = trouble
             self._news.notify_all()
 
     @property
-    def _wanted(self) -> int:
-        return self._connections if self._ranged is not False else 1
+    def _at_once(self) -> int:
+        """Among how many connections what is to come should be divided now."""
+        return self._control.wanted if self._ranged else 1
 
-    def _fetch_with_patience(self, segment: Segment) -> None:
+    def _fetch_with_patience(self, line: Line, segment: Segment) -> None:
         """Fetch a segment once; wait after passing trouble. Raises what patience does not mend."""
         try:
-            self._fetch(segment)
-            self._memory.failures = 0
+            self._fetch(line, segment)
         except TryAgain as trouble:
-            self._wait(trouble, fruitless=segment.claimed <= segment.start)
+            if self._halt:
+                return
+            self._wait(line, trouble)
         except FreshLink as trouble:
             with self._renew_lock:
                 self._source.renew(trouble.url)
                 self._memory.link = self._source.url
 
-    def _wait(self, trouble: TryAgain, *, fruitless: bool) -> None:
+    def _wait(self, line: Line, trouble: TryAgain) -> None:
         """Wait as long as the trouble asks for, or raise it where that is not for us to do."""
-        memory = self._memory
-        failures, patient = memory.failed(time.monotonic(), fruitless)
-        patient = patient and (trouble.outage or trouble.asked is not None)
-        if failures >= TRIES and not patient:
-            raise GiveUp(
-                f"{trouble.message} (tried {failures} times)", code=trouble.code, retryable=True
-            ) from trouble
-        delay = backoff(max(1, failures)) if trouble.retry_after is None else trouble.retry_after
-        if failures > TRIES:
-            delay = max(delay, backoff(failures))
-        delay = min(delay, LONGEST_WAIT)
-        if delay > LONG_WAIT or failures >= TRIES:
-            raise trouble.postponed(delay)
-        memory.counted_until = time.monotonic() + 0.7 * delay
+        now = time.monotonic()
+        others = any(one.answered and one is not line for one in self._lines)
+        if others and (trouble.crowded or (trouble.retry_after or 0.0) > LONG_WAIT):
+            # The others get on: there were too many.
+            self._control.crowded(now, trouble.retry_after or 0.0)
+            line.retired = True
+            return
+        line.answered = False
+        delay = self._count_failure(trouble, now)
         self._progress.reason = trouble.waiting(delay)
         if self._stop.event.wait(delay):
             raise Stopped
         self._progress.reason = ""
 
-    def _fetch(self, segment: Segment) -> None:
+    def _count_failure(self, trouble: TryAgain, now: float) -> float:
+        """The seconds to wait after a failure; raises where waiting here is of no use.
+
+        What befalls several connections while one of them waits already is one failure; so is
+        what comes while others still fetch.
+        """
+        memory = self._memory
+        with self._news:
+            fruitless = self.segments.fetched <= self._failed_at
+            self._failed_at = self.segments.fetched
+            failures, patient = memory.failed(now, fruitless)
+            patient = patient and (trouble.outage or trouble.asked is not None)
+            if failures >= TRIES and not patient:
+                raise GiveUp(
+                    f"{trouble.message} (tried {failures} times)", code=trouble.code, retryable=True
+                ) from trouble
+            asked = trouble.retry_after
+            delay = backoff(max(1, failures)) if asked is None else asked
+            if failures > TRIES:
+                delay = max(delay, backoff(failures))
+            delay = min(delay, LONGEST_WAIT)
+            if delay > LONG_WAIT or failures >= TRIES:
+                raise trouble.postponed(delay)
+            memory.counted_until = now + 0.7 * delay
+        return delay
+
+    def _fetch(self, line: Line, segment: Segment) -> None:
         """One request, written as it comes."""
         known = self._part.identity
-        body = self._source.open(segment.start, segment.end, known, probe=self._connections > 1)
-        position = noted = segment.start
+        worth = self._expected is None or self._expected >= 2 * SMALLEST
+        probe = worth and self._probe and self._control.most > 1
+        asked = time.monotonic()
+        body = self._source.open(segment.start, segment.end, known, probe=probe)
+        took = time.monotonic() - asked
+        if self._progress.answered_in is None or took < self._progress.answered_in:
+            self._progress.answered_in = took
+        position = noted = told = segment.start
+        segments, progress = self.segments, self._progress
         self._part.notes.join()
         try:
             self._learn(body, known)
+            line.answered = True
             for chunk in body.chunks:
                 self._stop.check()
-                count = self.segments.claim(segment, len(chunk))
+                count = segments.claim(segment, len(chunk))
                 if count:
-                    delay = self._limit.delay(count)
-                    if delay and self._stop.event.wait(delay):
-                        raise Stopped
+                    self._pass(count)
                     piece = chunk if count == len(chunk) else memoryview(chunk)[:count]
                     self._part.write(position, piece)
-                    self._progress.done += self.segments.written(position, position + count)
-                    self._progress.fetched += count
+                    segments.written(position, position + count)
+                    progress.done, progress.fetched = segments.done.total, segments.fetched
                     position += count
                     if position - noted >= self._part.notes.every:
                         self._part.note(noted, position)
                         noted = position
-                        self._tell()
-                if self.segments.is_at_end(segment):
+                        if position - told >= READ:
+                            told = position
+                            self._tell()
+                if segments.is_at_end(segment):
                     if body.end == position:
                         next(body.chunks, None)  # reads the end, so that the connection lives on
                     return
@@ -352,6 +386,13 @@ class Download:
             body.close()
             if self._part.descriptor >= 0:
                 self._part.note(noted, position)
+
+    def _pass(self, count: int) -> None:
+        """Wait until the rate limit lets so many bytes through. Raises Stopped."""
+        ticket = self._limit.take(count)
+        while (delay := self._limit.due(ticket)) > 0:
+            if self._stop.event.wait(delay):
+                raise Stopped
 
     def _learn(self, body: Body, known: Identity) -> None:
         """Keep what an answer says of the file. Raises StartOver where it is another file."""
@@ -375,6 +416,10 @@ class Download:
     def _tell(self) -> None:
         with self._news:
             self._news.notify_all()
+
+
+def _is_alive(line: Line) -> bool:
+    return line.thread is not None and line.thread.is_alive()
 
 
 def backoff(failures: int) -> float:

@@ -31,7 +31,7 @@ from flowtui.engine.protocol import (
     Status,
     Summary,
 )
-from flowtui.engine.queue import Queue
+from flowtui.engine.queue import Queue, Transfer
 from flowtui.engine.scheduler import Scheduler
 from flowtui.engine.service import Service, Services
 from flowtui.engine.space import SpaceWatch, look
@@ -103,7 +103,8 @@ class Engine:
         self._news = News(self._queue, self._bulk)
         self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
         self._ending = False
-        self._told_at = 0.0
+        self._told_at = self._saved_at = 0.0
+        self._was_told = False
         self._idle = threading.Event()
         self._intake.restore(self._keeping.transfers(), self._keeping.bulk_jobs())
         self._keeping.rebuild(self._queue, self._bulk, self._intake.add)
@@ -199,13 +200,16 @@ class Engine:
 
         return self._call(act)
 
-    def status(self, rows: bool = False) -> Status:
-        """The queue now."""
+    def status(self, rows: bool = False, most: int | None = None) -> Status:
+        """The queue now; of its rows all, or the first `most` of those still to be done."""
 
         def look_at() -> Status:
+            shown: Iterable[Transfer] = ()
+            if rows:
+                shown = self._queue.pick(None) if most is None else self._queue.next_to_do(most)
             return Status(
                 summary=self._summary(),
-                transfers=tuple(one.row() for one in self._queue.pick(None)) if rows else (),
+                transfers=tuple(one.row() for one in shown),
                 bulk_jobs=tuple(one.row() for one in self._bulk.jobs.values()) if rows else (),
             )
 
@@ -288,6 +292,7 @@ class Engine:
     def _call(self, letter: Callable[[], T]) -> T:
         def act() -> T:
             result = letter()
+            self._was_told = True
             self._set_idle()
             return result
 
@@ -325,7 +330,12 @@ class Engine:
         """Do what is due; seconds until something is, or None."""
         at = self._scheduler.turn(now)
         bulk_in = self._bulk.turn()
-        self._save()
+        self._keeping.collect(self._queue, self._bulk)
+        self._news.collect()
+        if self._was_told or now - self._saved_at >= TICK:
+            # What was asked for is stored at once, what workers did together with more of it.
+            self._save()
+            self._was_told, self._saved_at = False, now
         self._set_idle()
         moving = bool(self._scheduler.runs)
         if now - self._told_at >= TICK and (moving or self._news.is_waiting):
@@ -337,12 +347,14 @@ class Engine:
             waits.append(bulk_in)
         if moving or self._news.is_waiting:
             waits.append(self._told_at + TICK - now)
+        if self._queue.unsaved:
+            waits.append(self._saved_at + TICK - now)
         return max(0.0, min(waits)) if waits else None
 
     def _save(self) -> None:
         """Store what changed, and write the log; one transaction for all of a turn."""
+        """Store what changed, and write the log; one transaction for all of a turn."""
         self._keeping.save(self._queue, self._bulk)
-        self._news.collect()
         for root, entries in self._scheduler.take_log().items():
             self._workers.do(lambda root=root, entries=entries: self._write_log(root, entries))  # type: ignore[misc]
 
@@ -400,7 +412,11 @@ class Engine:
         return count
 
     def _worker_finished(self, run: Run, outcome: Outcome) -> None:
-        self._mailbox.post(lambda: self._scheduler.finished(run, outcome, time.monotonic()))
+        # Of small files it is enough to hear at the next tick, unless more are to be handed over.
+        self._mailbox.post(
+            lambda: self._scheduler.finished(run, outcome, time.monotonic()),
+            wake=not run.task.is_small or self._workers.lane.is_low,
+        )
 
     def _room_known(self) -> None:
         self._scheduler.room_known()

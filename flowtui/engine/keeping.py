@@ -104,12 +104,20 @@ class Keeping:
         """Keep that these are wanted no more."""
         self._note(lambda: self._record.drop(transfers))
 
+    def collect(self, queue: Queue, bulk: BulkTracker) -> None:
+        """Take note of what is to be stored, before others take it over."""
+        self._unsaved.removed |= queue.removed
+        self._unsaved.bulk |= bulk.changed
+        self._unsaved.removed_bulk |= bulk.removed
+
     def save(self, queue: Queue, bulk: BulkTracker) -> None:
         """Store what changed since the last time, in one transaction."""
+        self.collect(queue, bulk)
         unsaved = self._unsaved
-        unsaved.removed |= queue.removed
-        unsaved.bulk |= bulk.changed
-        unsaved.removed_bulk |= bulk.removed
+        if self._store.file is None:
+            queue.unsaved.clear()  # this engine's queue ends with it
+            self._unsaved = _Unsaved()
+            return
         if not (queue.unsaved or unsaved.removed or unsaved.bulk or unsaved.removed_bulk):
             return
         try:

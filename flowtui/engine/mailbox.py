@@ -27,12 +27,16 @@ class Mailbox:
         self._news = threading.Condition()
         self._closed = False
 
-    def post(self, letter: Callable[[], None]) -> None:
-        """Have the owner call `letter`; passed over once the mailbox is closed."""
+    def post(self, letter: Callable[[], None], *, wake: bool = True) -> None:
+        """Have the owner call `letter`; passed over once the mailbox is closed.
+
+        With `wake` false it is called when the owner looks for other reasons.
+        """
         with self._news:
             if not self._closed:
                 self._letters.append((letter, None))
-                self._news.notify()
+                if wake:
+                    self._news.notify()
 
     def call(self, letter: Callable[[], T], timeout: float | None = 60.0) -> T:
         """Have the owner call `letter`; its result, or its exception, or MailboxClosed."""

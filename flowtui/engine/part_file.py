@@ -15,6 +15,7 @@ from pathlib import Path
 from flowtui.engine import journal
 from flowtui.engine.failures import Busy
 from flowtui.engine.file_lock import Held, lock
+from flowtui.engine.folder_flush import flush_folder
 from flowtui.engine.journal import Identity, Journal
 from flowtui.engine.names import JOURNAL, PART
 from flowtui.engine.ranges import RangeSet
@@ -76,10 +77,19 @@ class PartFile:
         identity: what the journal knows of the remote file.
     """
 
-    def __init__(self, target: Path, identity: Identity, notes: NoteBudget | None = None) -> None:
+    def __init__(
+        self,
+        target: Path,
+        identity: Identity,
+        notes: NoteBudget | None = None,
+        *,
+        journaled: bool = True,
+    ) -> None:
         """Open or make the part file of `target`.
 
-        What an earlier run left is used where its journal names the same file.
+        What an earlier run left is used where its journal names the same file. With `journaled`
+        false (a file of one short request) a journal is written only when it is closed unfinished:
+        a kill then costs the whole of it, and a good end costs less.
 
         Raises:
             Busy: another process holds it.
@@ -110,7 +120,8 @@ class PartFile:
                 self.identity, self.done = identity, RangeSet()
                 if size_on_disk:
                     os.ftruncate(self.descriptor, 0)
-            self._journal = Journal(journal_path(target))
+            if journaled or found is not None:
+                self._journal = Journal(journal_path(target))
             self._dirty = self.done.copy()
             self._begin()
         except BaseException:
@@ -142,11 +153,17 @@ class PartFile:
         with self._lock:
             if self.failure is not None:
                 return
-            assert self._journal is not None
-            self._journal.written(start, end)
             self._dirty.add(start, end)
-            if self._journal.is_long:
-                self._begin()
+            if self._journal is not None:
+                self._journal.written(start, end)
+                if self._journal.is_long:
+                    self._begin()
+
+    @property
+    def unflushed(self) -> int:
+        """Bytes that were noted and are not yet known to be on the disk."""
+        with self._lock:
+            return self._dirty.total
 
     def flush(self) -> None:
         """Put what was noted so far on the disk, and then say so in the journal.
@@ -155,7 +172,7 @@ class PartFile:
         second time, so none that were not flushed before are believed any more.
         """
         with self._lock:
-            if self.descriptor < 0:
+            if self.descriptor < 0 or self._journal is None or not len(self._dirty):
                 return
             dirty, self._dirty = self._dirty, RangeSet()
             self._flushing, resets = dirty, self._resets
@@ -200,10 +217,10 @@ class PartFile:
             self.identity = identity
             self._resets += 1
             self._dirty, self._flushing, self._flushed = RangeSet(), RangeSet(), RangeSet()
-            assert self._journal is not None
-            # The old journal would call the new bytes flushed ones, should it come back.
-            self._journal.begin(identity, RangeSet(), RangeSet(), durable=True)
-            flush_folder(self.path.parent)
+            if self._journal is not None:
+                # The old journal would call the new bytes flushed ones, should it come back.
+                self._journal.begin(identity, RangeSet(), RangeSet(), durable=True)
+                flush_folder(self.path.parent)
             os.ftruncate(self.descriptor, 0)
 
     def settle(self, size: int) -> bool:
@@ -215,7 +232,8 @@ class PartFile:
         with self._lock:
             if self.failure is not None:
                 raise self.failure
-            os.ftruncate(self.descriptor, size)
+            if os.fstat(self.descriptor).st_size != size:
+                os.ftruncate(self.descriptor, size)
             if not _is_named(self.descriptor, self.path):
                 self._bring_back(size)
             os.fsync(self.descriptor)
@@ -234,7 +252,9 @@ class PartFile:
                 raise FileExistsError(17, "a file of that name came up meanwhile", str(final))
             self.path.rename(final)
             flush_folder(final.parent)
-            journal_path(self.target).unlink(missing_ok=True)
+            if self._journal is not None:
+                journal_path(self.target).unlink(missing_ok=True)
+            self._dirty = RangeSet()
             self._let_go()
 
     def remove(self) -> None:
@@ -242,12 +262,18 @@ class PartFile:
         with self._lock:
             journal_path(self.target).unlink(missing_ok=True)
             self.path.unlink(missing_ok=True)
+            self._dirty = RangeSet()
             self._let_go()
 
     def close(self) -> None:
         """Let go of it; the bytes stay for the next run."""
         with self._lock:
-            self._let_go()
+            try:
+                if self._journal is None and self._dirty.total and self.descriptor >= 0:
+                    self._journal = Journal(journal_path(self.target))
+                    self._begin()
+            finally:
+                self._let_go()
 
     def _let_go(self) -> None:
         if self._journal is not None:
@@ -259,7 +285,8 @@ class PartFile:
             self.descriptor = -1
 
     def _begin(self) -> None:
-        assert self._journal is not None
+        if self._journal is None:
+            return
         written = self._dirty.copy()
         for start, end in self._flushing:
             written.add(start, end)
@@ -302,19 +329,6 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for one in missing:
         flush_folder(one.parent)
-
-
-def flush_folder(folder: Path) -> None:
-    """Put a folder's entries on the disk, where its file system can do so."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems cannot sync a folder; they do so by themselves on rename.
-        if error.errno not in (22, 38, 95):
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def remove_leftovers(target: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from flowtui.engine.protocol import Summary, TransferRow
 from flowtui.engine.states import RUNNING, UNFINISHED, TransferState, check_transfer
@@ -174,6 +175,15 @@ class Queue:
         """The transfers in one of these states, in order."""
         if any(self.counts[state] for state in states):
             yield from (t for t in list(self.transfers.values()) if t.state in states)
+
+    def next_to_do(self, most: int) -> list[Transfer]:
+        """The first `most` that have not ended well or by a cancel: running ones, then in order."""
+        over = (TransferState.DONE, TransferState.SKIPPED, TransferState.CANCELLED)
+        running = list(self.in_state(*RUNNING))
+        rest = (
+            t for t in self.transfers.values() if t.state not in over and t.state not in RUNNING
+        )
+        return [*running, *islice(rest, max(0, most - len(running)))][:most]
 
     def summary(self, rate: float, **more: object) -> Summary:
         """The sums; `more` are further fields of `protocol.Summary`."""

@@ -1,4 +1,10 @@
-"""Which transfer runs when: slots, waits, held batches, and what follows from an outcome.
+"""Which transfer runs when: places, waits, held batches, and what follows from an outcome.
+
+There are `jobs` places. A file takes one. A small file (of one short request) may share one with
+others: where its server is far away its time is a round trip, not the band's, so that up to
+SMALL_SHARE of them run in the place of one other file, one for each FAR of the shortest round trip
+seen. Where the server is near, the round trip is nothing, and more at once would only be in each
+other's way.
 
 The engine's thread alone uses it; time comes in as an argument.
 """
@@ -12,12 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowtui.engine import log
-from flowtui.engine.download import Memory
+from flowtui.engine.download import INLINE_BELOW
+from flowtui.engine.lane import AHEAD
 from flowtui.engine.part_file import NoteBudget
 from flowtui.engine.places import Places
+from flowtui.engine.progress import Memory
 from flowtui.engine.queue import Queue, Transfer
+from flowtui.engine.rates import sample
 from flowtui.engine.space import MARGIN, SpaceWatch
-from flowtui.engine.states import RUNNING, TransferState
+from flowtui.engine.states import TransferState
 from flowtui.engine.transfer import Outcome, Task, Tools
 from flowtui.engine.words import size_words
 from flowtui.engine.workers import Run, Workers
@@ -28,8 +37,11 @@ if TYPE_CHECKING:
 LOOK_AGAIN = 5.0
 """Seconds between two looks at a batch that did not fit on its disk."""
 
-RATE_SECONDS = 3.0
-"""Over which the rates that people see are smoothed."""
+SMALL_SHARE = 8
+"""Small files that run in the place of one other, at most."""
+
+FAR = 0.005
+"""Seconds of round trip for each small file that shares a place."""
 
 _S = TransferState
 
@@ -70,6 +82,7 @@ class Scheduler:
         self._held: dict[object, list[int]] = defaultdict(list)
         self._waits: list[tuple[float, int]] = []
         self._wait_until: dict[int, float] = {}
+        self._round_trip = 0.0
         self._memories: dict[int, Memory] = {}
         self._admitted: set[int] = set()
         self._sign_ins: Counter[str] = Counter()
@@ -98,8 +111,10 @@ class Scheduler:
             if state is _S.PAUSED:
                 done = held.progress.done
             held.stop.set()
+            if self._workers.lane.take_back(lambda one: one is held):
+                del self.runs[transfer.id]  # no worker holds it yet
         self._queue.change(transfer, state, reason="", code="", done=done)
-        if state is _S.CANCELLED and held is None:
+        if state is _S.CANCELLED and transfer.id not in self.runs:
             self._cancelled(transfer)
 
     def places(self, root: str) -> Places:
@@ -142,26 +157,48 @@ class Scheduler:
                 del self._space_checks[batch_id]
                 for id_ in self._held.pop(("batch", batch_id), []):
                     heapq.heappush(self._ready, id_)
-        while self._ready and self._active < self.jobs:
-            self._start(heapq.heappop(self._ready), now)
+        self._fill(now)
         pending = [when for when, _ in self._waits[:1]] + list(self._space_checks.values())
         return min(pending, default=None)
 
-    @property
-    def _active(self) -> int:
-        return sum(1 for one in self.runs.values() if not one.stop.event.is_set())
+    def _fill(self, now: float) -> None:
+        """Start what there are places for, in the order of the queue."""
+        lane = self._workers.lane
+        staying = [one for one in self.runs.values() if one.begun and not one.is_leaving]
+        large = sum(1 for one in staying if not one.task.is_small)
+        small = -(-(len(staying) - large) // self._share)  # places, rounded up
+        kept_free = 0
+        while self._ready:
+            transfer = self._queue.transfers.get(self._ready[0])
+            size = None if transfer is None else transfer.expected
+            if size is not None and size <= INLINE_BELOW:
+                if lane.waiting >= max(0, self.jobs - large) * self._share * AHEAD:
+                    break
+                self._start(heapq.heappop(self._ready), now)
+            elif large + small < self.jobs:
+                large += self._start(heapq.heappop(self._ready), now)
+            else:
+                kept_free = 1  # the next place is its own
+                break
+        lane.widen(max(0, self.jobs - large - kept_free) * self._share)
 
-    def _start(self, id_: int, now: float) -> None:
+    @property
+    def _share(self) -> int:
+        """How many small files run in one place."""
+        return max(1, min(SMALL_SHARE, int(self._round_trip / FAR)))
+
+    def _start(self, id_: int, now: float) -> bool:
+        """Start a transfer if it can start; whether it did."""
         transfer = self._queue.transfers.get(id_)
         if transfer is None or transfer.state not in (_S.QUEUED, _S.WAITING):
-            return
+            return False
         if id_ in self.runs:
-            return  # its worker is letting go; `finished` queues it again
+            return False  # its worker is letting go; `finished` queues it again
         if transfer.server in self.needs_sign_in:
             self._held["server", transfer.server].append(id_)
-            return
+            return False
         if not self._fits(transfer, now):
-            return
+            return False
         if transfer.state is _S.WAITING:
             self._queue.change(transfer, _S.QUEUED, reason="", code="")
         service = self._services.get(transfer.server)
@@ -180,7 +217,7 @@ class Scheduler:
             data_id=transfer.data_id,
             recorded=recorded,
             archive=transfer.bulk_id is not None,
-            connections=self.connections or 1,
+            connections=self.connections,
             check_containers=self._check_containers,
         )
         tools = Tools(service.http, service.client, self._services.limit, self._notes)
@@ -188,8 +225,10 @@ class Scheduler:
         sign_ins = self._sign_ins[transfer.server]
         held = Run(task=task, tools=tools, memory=memory, looked=now, sign_ins=sign_ins)
         self.runs[id_] = held
-        self._queue.change(transfer, _S.ACTIVE, reason="", code="", retryable=False)
+        if not task.is_small:  # a small one is active when its turn has come
+            self._queue.change(transfer, _S.ACTIVE, reason="", code="", retryable=False)
         self._workers.start(held)
+        return True
 
     def _fits(self, transfer: Transfer, now: float) -> bool:
         """Whether the transfer's batch has room; if not, it is held until it has."""
@@ -246,6 +285,8 @@ class Scheduler:
         id_ = run.task.id
         if self.runs.get(id_) is run:
             del self.runs[id_]
+        if (took := run.progress.answered_in) is not None:
+            self._round_trip = min(took, self._round_trip or took)
         transfer = self._queue.transfers.get(id_)
         if transfer is None:
             # Cancelled and forgotten while its worker let go of it.
@@ -259,8 +300,8 @@ class Scheduler:
             else:
                 self._queue.change(transfer, done=progress.done)
             return
-        if transfer.state is _S.QUEUED:  # paused and resumed while its worker let go
-            if not ended:
+        if transfer.state is _S.QUEUED:
+            if run.is_leaving and not ended:  # paused and resumed while its worker let go
                 self.enqueue(transfer)
                 return
             self._queue.change(transfer, _S.ACTIVE)
@@ -299,10 +340,20 @@ class Scheduler:
         )
         if outcome.needs == "sign-in":
             self.needs_sign_in.add(transfer.server)
+            self._hold_back(transfer.server)
             return
         when = now + (outcome.wait or 0.0)
         self._wait_until[transfer.id] = when
         heapq.heappush(self._waits, (when, transfer.id))
+
+    def _hold_back(self, server: str) -> None:
+        """Take what was handed over ahead and would only meet the end of the session, too."""
+        transfers = self._queue.transfers
+        for run in self._workers.lane.take_back(
+            lambda one: transfers[one.task.id].server == server
+        ):
+            del self.runs[run.task.id]
+            self._held["server", server].append(run.task.id)
 
     def _ended(self, transfer: Transfer, outcome: Outcome, done: int) -> None:
         good = outcome.state is not _S.FAILED
@@ -373,40 +424,4 @@ class Scheduler:
 
     def sample(self, now: float) -> None:
         """Take over how far the workers are, and how fast."""
-        overall = 0.0
-        for id_, run in self.runs.items():
-            transfer = self._queue.transfers.get(id_)
-            if transfer is None or transfer.state not in RUNNING:
-                continue
-            progress = run.progress
-            seconds = now - run.looked
-            if seconds > 0:
-                latest = (progress.fetched - run.fetched) / seconds
-                weight = min(1.0, seconds / RATE_SECONDS)
-                run.rate = latest if run.rate == 0 else run.rate + weight * (latest - run.rate)
-                run.fetched, run.looked = progress.fetched, now
-            overall += run.rate
-            state = _S.VERIFYING if progress.phase == "verifying" else _S.ACTIVE
-            reason = progress.reason
-            if not reason and progress.resumed_at and progress.size:
-                reason = f"resumed at {100 * progress.resumed_at // progress.size} %"
-            news: dict[str, object] = {}
-            if (reason, progress.size, progress.resumed_at) != (
-                transfer.reason,
-                transfer.size,
-                transfer.resumed_at,
-            ):
-                news = {
-                    "reason": reason,
-                    "size": progress.size,
-                    "resumed_at": progress.resumed_at,
-                }
-            self._queue.change(
-                transfer,
-                state if state is not transfer.state else None,
-                done=progress.done,
-                rate=run.rate if run.rate > 1 else 0.0,
-                connections=progress.connections,
-                **news,
-            )
-        self.rate = overall if overall > 1 else 0.0
+        self.rate = sample(self._queue, self.runs, now)

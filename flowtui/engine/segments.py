@@ -9,7 +9,8 @@ whole gap: one request.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flowtui.engine.ranges import RangeSet
@@ -19,6 +20,10 @@ LARGEST = 256 << 20
 
 SMALLEST = 2 << 20
 """Bytes of a piece at least; smaller ones cost more in round trips than they even out."""
+
+STALLED = 2.0
+"""Seconds without a byte after which the rest of a segment is another connection's, if one has
+nothing else to do."""
 
 
 @dataclass(slots=True)
@@ -30,11 +35,13 @@ class Segment:
         end: one past its last byte, or None where the size is not known; it may come closer while
             the segment is under way, when another connection takes over its tail.
         claimed: one past the last byte that its connection has taken to write.
+        moved: when it was handed out, or a byte last came (seconds of the segments' clock).
     """
 
     start: int
     end: int | None
     claimed: int
+    moved: float = 0.0
 
 
 class Segments:
@@ -42,12 +49,20 @@ class Segments:
 
     Attributes:
         done: what is on disk; changed by `written` and `reset` only.
+        fetched: bytes that were claimed so far, that is, came over the network.
     """
 
-    def __init__(self, size: int | None, done: RangeSet) -> None:
+    def __init__(
+        self,
+        size: int | None,
+        done: RangeSet,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.lock = threading.Lock()
         self.size = size
         self.done = done
+        self.fetched = 0
+        self._clock = clock
         self._taken: list[Segment] = []
 
     def take(self, connections: int) -> Segment | None:
@@ -57,21 +72,28 @@ class Segments:
                 if self._taken:
                     return None
                 return self._hand_out(self.done.prefix, None)
-            taken = self._with_taken()
-            gap = next(taken.gaps(self.size), None)
+            gap = next(self._with_taken().gaps(self.size), None) or self._share_of_another()
             if gap is None:
-                gap = self._tail_of_largest()
-                if gap is None:
-                    return None
+                return None
             start, end = gap
             if connections > 1:
                 end = min(end, start + self._piece(connections))
             return self._hand_out(start, end)
 
-    def open_gaps(self) -> Iterator[tuple[int, int]]:
-        """The ranges that nobody has or fetches, as they are now."""
+    @property
+    def has_more(self) -> bool:
+        """Whether there is something that one connection more could fetch now."""
         with self.lock:
-            return iter(list(self._with_taken().gaps(self.size or 0)))
+            if self.size is None:
+                return not self._taken
+            gap = next(self._with_taken().gaps(self.size), None)
+            return gap is not None or self._slowest() is not None
+
+    def cut(self, segment: Segment) -> None:
+        """Have a segment end soon: what of it is not claimed yet is nobody's again."""
+        with self.lock:
+            if segment.end is not None:
+                segment.end = segment.claimed
 
     def shorten(self, connections: int) -> None:
         """Cut what is under way down to fair pieces, after connections were added."""
@@ -87,8 +109,11 @@ class Segments:
         """How many of the next `length` bytes the segment's connection shall write."""
         with self.lock:
             room = length if segment.end is None else min(length, segment.end - segment.claimed)
-            segment.claimed += max(0, room)
-            return max(0, room)
+            room = max(0, room)
+            segment.claimed += room
+            segment.moved = self._clock()
+            self.fetched += room
+            return room
 
     def written(self, start: int, end: int) -> int:
         """Say that `[start, end)` is on disk; the bytes that are new."""
@@ -126,7 +151,7 @@ class Segments:
             self._taken = []
 
     def _hand_out(self, start: int, end: int | None) -> Segment:
-        segment = Segment(start, end, start)
+        segment = Segment(start, end, start, self._clock())
         self._taken.append(segment)
         return segment
 
@@ -142,16 +167,32 @@ class Segments:
         remaining = self.size - self.done.total
         return max(SMALLEST, min(LARGEST, remaining // (2 * connections)))
 
-    def _tail_of_largest(self) -> tuple[int, int] | None:
-        """The second half of the segment with most still to come, taken from its connection."""
+    def _slowest(self) -> Segment | None:
+        """The segment that one without work should take a share of: the one with most to come.
+
+        A small rest is left to its connection, unless that has stalled.
+        """
         open_ends = [one for one in self._taken if one.end is not None]
-        if not open_ends:
+        stalled = [one for one in open_ends if self._clock() - one.moved > STALLED]
+        for among, at_least in ((open_ends, SMALLEST), (stalled, 1)):
+            largest = max(among, key=_to_come, default=None)
+            if largest is not None and _to_come(largest) >= at_least:
+                return largest
+        return None
+
+    def _share_of_another(self) -> tuple[int, int] | None:
+        """Half of what another connection has still to fetch, all of it where that stalled."""
+        largest = self._slowest()
+        if largest is None:
             return None
-        largest = max(open_ends, key=lambda one: (one.end or 0) - one.claimed)
         assert largest.end is not None
-        remaining = largest.end - largest.claimed
-        if remaining < SMALLEST:
-            return None
-        middle, end = largest.claimed + remaining // 2, largest.end
+        stalled = self._clock() - largest.moved > STALLED
+        kept = 0 if stalled else _to_come(largest) // 2
+        middle, end = largest.claimed + kept, largest.end
         largest.end = middle
         return middle, end
+
+
+def _to_come(segment: Segment) -> int:
+    """Bytes of a segment that were not claimed yet."""
+    return (segment.end or 0) - segment.claimed

@@ -181,7 +181,9 @@ class Server:
         if do == "bulk":
             return {"count": engine.bulk(_numbers(request["bulk_ids"]), str(request["action"]))}
         if do == "status":
-            return engine.status(bool(request.get("rows"))).to_json()
+            most = request.get("most")
+            rows = bool(request.get("rows"))
+            return engine.status(rows, None if most is None else int(most)).to_json()
         if do == "space":
             return engine.space(str(request["path"])).to_json()
         if do == "sign_in":

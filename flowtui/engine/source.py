@@ -33,6 +33,7 @@ from flowtui.engine.failures import (
     TryAgain,
 )
 from flowtui.engine.journal import Identity
+from flowtui.engine.reading import pieces
 from flowtui.flow.clean import printable
 
 if TYPE_CHECKING:
@@ -65,6 +66,12 @@ class StopSignal:
     def set(self) -> None:
         """Stop: no more bytes are asked for, and blocked reads end."""
         self.event.set()
+        with self._lock:
+            for one in self._sockets:
+                _shut(one)
+
+    def interrupt(self) -> None:
+        """End the reads that are under way now, as if their connections were lost."""
         with self._lock:
             for one in self._sockets:
                 _shut(one)
@@ -394,7 +401,8 @@ class Source:
         most = end - start if end is not None and response.status_code == 206 else None
         got = 0
         try:
-            for chunk in response.iter_bytes() if decode else response.iter_raw():
+            wanted = None if end is None else end - start
+            for chunk in response.iter_bytes() if decode else pieces(response, wanted):
                 if most is not None and got + len(chunk) > most:
                     chunk = chunk[: most - got]  # noqa: PLW2901
                 got += len(chunk)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from flowtui.engine import proof, verify
-from flowtui.engine.download import Download, Memory, Progress
+from flowtui.engine.download import INLINE_BELOW, Download
 from flowtui.engine.failures import (
     Busy,
     GiveUp,
@@ -38,6 +38,7 @@ from flowtui.engine.part_file import (
     make_folder,
     remove_leftovers,
 )
+from flowtui.engine.progress import Memory, Progress
 from flowtui.engine.source import Source, StopSignal
 from flowtui.engine.space import look
 from flowtui.engine.states import TransferState
@@ -62,7 +63,7 @@ class Task:
         target: the final path, absolute. `recorded`: what downloads.log says stands there.
         size, md5: as the service's records say, or None.
         archive: a bulk job's archive, whose ending follows its content.
-        connections: at most so many for this file.
+        connections: at most so many for this file, 0 for as many as pay.
     """
 
     id: int
@@ -77,6 +78,11 @@ class Task:
     archive: bool = False
     connections: int = 1
     check_containers: bool = True
+
+    @property
+    def is_small(self) -> bool:
+        """Whether one short request will bring it."""
+        return self.size is not None and self.size <= INLINE_BELOW
 
 
 @dataclass(frozen=True)
@@ -167,7 +173,8 @@ def _with_part(
 ) -> Outcome:
     """Open the part file, fill it, and give it the final name. Raises what stops that."""
     make_folder(task.target.parent)
-    part = PartFile(task.target, Identity(key=task.key, md5=task.md5), tools.notes)
+    identity = Identity(key=task.key, md5=task.md5)
+    part = PartFile(task.target, identity, tools.notes, journaled=not task.is_small)
     closed = opened(part)
     try:
         # The process that held it until now may have brought the file to its end.

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flowtui.engine.download import Memory, Progress
+from flowtui.engine.lane import Lane
 from flowtui.engine.part_file import PartFile
+from flowtui.engine.progress import Memory, Progress
 from flowtui.engine.source import StopSignal
 from flowtui.engine.transfer import Outcome, Task, Tools, run
 
 FLUSH_EVERY = 5.0
-"""Seconds between two times that the bytes of unfinished files are put on the disk."""
+"""Seconds between two times that the bytes of an unfinished file are put on the disk."""
+
+FLUSH_ABOVE = 64 << 20
+"""Bytes; a file with more of them not on the disk does not wait so long. The kernel would begin
+only at gigabytes, and the whole file would wait for the disk at its end."""
+
+FLUSH_LOOK = 0.1
+"""Seconds between two looks at the open files."""
 
 
 @dataclass(eq=False)
@@ -22,6 +31,7 @@ class Run:
 
     Attributes:
         stop: set it to have the worker let go; it then still takes a moment.
+        begun: its turn has come.
         rate: bytes a second, smoothed; `fetched` and `looked`: when it was last measured.
         sign_ins: how many sign-ins at its server there had been when it began.
     """
@@ -31,40 +41,49 @@ class Run:
     memory: Memory
     stop: StopSignal = field(default_factory=StopSignal)
     progress: Progress = field(default_factory=Progress)
+    begun: bool = False
     rate: float = 0.0
     fetched: int = 0
     looked: float = 0.0
     sign_ins: int = 0
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it was told to stop."""
+        return self.stop.event.is_set()
 
 
 class Workers:
     """As many threads as are needed at once; idle ones stay for the next file.
 
     Attributes:
-        parts: the open part files, for the flusher.
+        lane: where small files are run.
     """
 
     def __init__(self, finished: Callable[[Run, Outcome], None]) -> None:
         """`finished` is called in a worker's thread."""
         self._finished = finished
+        self.lane = Lane(self._run, self.do)
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._idle = 0
-        self._parts: set[PartFile] = set()
+        self._parts: dict[PartFile, float] = {}
+        self._open = threading.Event()
         self._ended = threading.Event()
         self._flusher: threading.Thread | None = None
 
     def start(self, one: Run) -> None:
-        """Have a worker run this transfer."""
+        """Have a worker run this transfer; a small one when its turn comes in the lane."""
+        if one.task.is_small:
+            self.lane.put(one)
+        else:
+            one.begun = True
+            self.do(lambda: self._run(one))
 
-        def work() -> None:
-            outcome = run(
-                one.task, one.tools, one.progress, one.memory, one.stop, opened=self._opened
-            )
-            self._finished(one, outcome)
-
-        self.do(work)
+    def _run(self, one: Run) -> None:
+        outcome = run(one.task, one.tools, one.progress, one.memory, one.stop, opened=self._opened)
+        self._finished(one, outcome)
 
     def do(self, work: Callable[[], None]) -> None:
         """Have a worker call `work`, which must not raise."""
@@ -79,9 +98,8 @@ class Workers:
 
     def close(self, timeout: float) -> bool:
         """Have all workers end; whether they did within `timeout` seconds."""
-        import time
-
         self._ended.set()
+        self._open.set()
         with self._lock:
             threads = list(self._threads)
             for _ in threads:
@@ -99,25 +117,38 @@ class Workers:
 
     def _opened(self, part: PartFile) -> Callable[[], None]:
         with self._lock:
-            self._parts.add(part)
+            self._parts[part] = time.monotonic()
+            self._open.set()
             if self._flusher is None:
                 self._flusher = threading.Thread(target=self._flush, name="flusher", daemon=True)
                 self._flusher.start()
 
         def closed() -> None:
             with self._lock:
-                self._parts.discard(part)
+                self._parts.pop(part, None)
+                if not self._parts:
+                    self._open.clear()
 
         return closed
 
     def _flush(self) -> None:
-        while not self._ended.wait(FLUSH_EVERY):
+        while not self._ended.wait(FLUSH_LOOK):
+            self._open.wait()
+            now = time.monotonic()
             with self._lock:
-                parts = list(self._parts)
-            for part in parts:
+                due = [
+                    part
+                    for part, flushed in self._parts.items()
+                    if now - flushed >= FLUSH_EVERY or part.unflushed >= FLUSH_ABOVE
+                ]
+            for part in due:
                 try:
                     part.flush()
                 except OSError:
                     # The bytes stay marked as not flushed, and the worker that writes this file
                     # meets the same disk and says what is wrong with it.
                     continue
+                finally:
+                    with self._lock:
+                        if part in self._parts:
+                            self._parts[part] = time.monotonic()

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -84,11 +85,8 @@ class Session:
 
     def is_own(self, url: str) -> bool:
         """Whether a URL is of the server's own origin: scheme, host and port."""
-        try:
-            ours, theirs = httpx.URL(self.server), httpx.URL(self.absolute(url))
-        except (httpx.InvalidURL, ValueError):
-            return False
-        return (ours.scheme, ours.host, _port(ours)) == (theirs.scheme, theirs.host, _port(theirs))
+        ours = _origin(self.server)
+        return ours is not None and ours == _origin(self.absolute(url))
 
     def headers_for(self, url: str) -> dict[str, str]:
         """`Authorization` for the server's own origin, nothing for any other."""
@@ -319,6 +317,16 @@ def is_usable(token: object) -> bool:
 
 def _host(url: str) -> str:
     return printable(httpx.URL(url).host)
+
+
+@lru_cache(256)  # asked for every request, and a transfer asks for the same ones again
+def _origin(url: str) -> tuple[str, str, int | None] | None:
+    """Scheme, host and port of a URL, or None where it is none."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        return None
+    return parsed.scheme, parsed.host, _port(parsed)
 
 
 def _port(url: httpx.URL) -> int | None:

@@ -46,10 +46,11 @@ class Engine:
             raise EngineNotRunning("no background engine is running")
         return self
 
-    def status(self, rows: bool = False) -> Status:
+    def status(self, rows: bool = False, most: int | None = None) -> Status:
         counts = {"active": 1, "failed": 1, "done": 1}
         summary = Summary(counts=counts, done=1250, total=2000, rate=100.0, eta=7.5)
-        return Status(summary, self.rows if rows else (), self.jobs if rows else ())
+        shown = self.rows if most is None else tuple(r for r in self.rows if r.state != "done")
+        return Status(summary, shown[:most] if rows else (), self.jobs if rows else ())
 
     def _note(self, do: str, ids: Sequence[int] | None) -> int:
         self.asked.append((do, None if ids is None else tuple(ids)))

@@ -111,7 +111,7 @@ def test_a_server_that_is_down_for_a_while_is_waited_for(lab: Lab):
 
 
 def test_a_server_that_stays_down_fails_in_the_end(lab: Lab, monkeypatch):
-    monkeypatch.setattr("flowtui.engine.download.OUTAGE", 0.2)
+    monkeypatch.setattr("flowtui.engine.progress.OUTAGE", 0.2)
     lab.serve(DATA)
     lab.server.go_away()
     lab.fetch()
@@ -122,7 +122,9 @@ def test_a_server_that_stays_down_fails_in_the_end(lab: Lab, monkeypatch):
 
 def test_sixteen_connections_that_break_at_once_count_as_one_failure(lab: Lab, monkeypatch):
     lab.pause = 0.3
-    monkeypatch.setattr("flowtui.engine.segments.SMALLEST", 50_000)
+    for module in ("segments", "download"):
+        monkeypatch.setattr(f"flowtui.engine.{module}.SMALLEST", 50_000)
+    monkeypatch.setattr("flowtui.engine.connections.LOOK", 0.7)  # the server sends in lumps
     lab.connections = 16
     data = content(6_000_000)
     lab.serve(data, rate=300_000)

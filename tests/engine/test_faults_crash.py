@@ -136,6 +136,7 @@ def test_a_crash_after_a_pause_and_a_resume(lab: Lab, monkeypatch, tmp_path, aft
 
 def test_what_was_flushed_is_not_fetched_again(lab: Lab, monkeypatch, tmp_path, after_restart):
     monkeypatch.setattr("flowtui.engine.workers.FLUSH_EVERY", 0.02)
+    monkeypatch.setattr("flowtui.engine.workers.FLUSH_LOOK", 0.02)
     lab.serve(DATA, rate=3e6)
     disk = CrashDisk(lab.root, monkeypatch)
     lab.start()

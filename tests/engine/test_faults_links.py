@@ -227,7 +227,7 @@ def test_a_proxy_that_wants_a_sign_in_says_so(lab: Lab, proxy: FaultServer):
 
 
 def test_a_proxy_that_is_away_is_said_to_be_unreachable(lab: Lab, monkeypatch):
-    monkeypatch.setattr("flowtui.engine.download.OUTAGE", 0.0)
+    monkeypatch.setattr("flowtui.engine.progress.OUTAGE", 0.0)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     for name in ("HTTP_PROXY", "http_proxy"):

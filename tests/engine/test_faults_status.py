@@ -28,7 +28,7 @@ def test_passing_trouble_is_tried_again(lab: Lab, status: int):
 
 @pytest.mark.parametrize("status", PASSING)
 def test_trouble_that_does_not_pass_fails_with_its_number(lab: Lab, status: int, monkeypatch):
-    monkeypatch.setattr("flowtui.engine.download.OUTAGE", 0.0)
+    monkeypatch.setattr("flowtui.engine.progress.OUTAGE", 0.0)
     lab.serve(DATA, always=answer(status))
     lab.fetch()
     lab.expect("failed", code=f"HTTP_{status}", says="tried 3 times", requests=3)
@@ -154,7 +154,9 @@ def test_links_may_expire_as_often_as_they_bring_bytes(lab: Lab):
 
 
 def test_410_for_sixteen_connections_asks_for_one_link(lab: Lab, monkeypatch):
-    monkeypatch.setattr("flowtui.engine.segments.SMALLEST", 50_000)
+    for module in ("segments", "download"):
+        monkeypatch.setattr(f"flowtui.engine.{module}.SMALLEST", 50_000)
+    monkeypatch.setattr("flowtui.engine.connections.LOOK", 0.7)  # the server sends in lumps
     lab.connections = 16
     data = content(3_000_000)
     fresh = "/links/fresh"

@@ -223,8 +223,7 @@ def test_at_every_moment_a_kill_costs_nothing_that_was_noted(tmp_path: Path, act
 def test_finishing_gives_the_name_and_leaves_nothing_else(target: Path):
     part = PartFile(target, ME)
     put(part, 0, b"all of it, and more")
-    assert part.settle(9)
-    part.finish(target)
+    part.finish(target, 9)
     part.close()
     assert target.read_bytes() == b"all of it"
     assert names(target) == {"reads.gz"}
@@ -241,8 +240,7 @@ def test_finishing_never_replaces_what_came_up_meanwhile(target: Path, kind: str
     else:
         target.symlink_to("nowhere")
     with pytest.raises(FileExistsError):
-        assert part.settle(4)
-        part.finish(target)
+        part.finish(target, 4)
     part.close()
     assert part_path(target).read_bytes() == b"ours"
     assert kind != "file" or target.read_text() == "theirs"

@@ -20,14 +20,35 @@ from flowtui.engine.workers import Run
 T = TransferState
 
 
+class Lane:
+    """Where small files would wait; there are none in these tests."""
+
+    waiting = 0
+    is_low = True
+
+    def widen(self, width: int) -> None:
+        return
+
+    def take_back(self, wanted: Any) -> list[Run]:
+        return []
+
+
+@pytest.fixture(autouse=True)
+def all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("scheduler", "transfer"):
+        monkeypatch.setattr(f"flowtui.engine.{module}.INLINE_BELOW", 1)
+
+
 class Workers:
     """Keeps what it was given until the test says how it ended."""
 
     def __init__(self) -> None:
+        self.lane = Lane()
         self.held: dict[int, Run] = {}
         self.started: list[int] = []
 
     def start(self, run: Run) -> None:
+        run.begun = True
         self.held[run.task.id] = run
         self.started.append(run.task.id)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from flowtui.engine import journal, part_file
+from flowtui.engine import folder_flush, journal, part_file
 
 BLOCK = 4096
 
@@ -62,6 +62,7 @@ class CrashDisk:
         )
         monkeypatch.setattr(part_file, "os", shim)
         monkeypatch.setattr(journal, "os", shim)
+        monkeypatch.setattr(folder_flush, "os", shim)
         for name in ("rename", "replace", "unlink"):
             monkeypatch.setattr(Path, name, self._naming(getattr(Path, name)))
 

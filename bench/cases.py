@@ -1,0 +1,77 @@
+"""The cases: what is fetched over which path, who fetches it, and which ratios are the goals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import peers
+from peers import Peer
+from servers import Farm
+from stub import Served
+
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Case:
+    """A comparison.
+
+    Attributes:
+        make: makes its files; `base`: the URL at which they are to be had.
+        goals: name of a peer → flowtui's time over its time, at most.
+    """
+
+    letter: str
+    title: str
+    make: Callable[[Farm], list[Served]]
+    peers: tuple[Peer, ...]
+    goals: dict[str, float] = field(default_factory=dict)
+    base: Callable[[Farm], str] = lambda farm: farm.url
+
+    @property
+    def sample(self) -> str:
+        """The sample that holds its files."""
+        return self.letter.lower()
+
+
+CASES = (
+    Case(
+        "A",
+        "one 2 GiB file with md5, local, to disk",
+        lambda farm: farm.put("a", 1, 2 * GIB),
+        (peers.flowtui, peers.md5sum, peers.curl_and_md5sum, peers.aria2c_md5,
+         peers.aria2c_md5_quick_disk),
+        {"md5sum": 1.25, "curl && md5sum": 0.65, "aria2c": 0.25},
+    ),
+    Case(
+        "B",
+        "one 1 GiB file, 8 MiB/s per connection",
+        lambda farm: farm.put("b", 1, GIB, limited=True),
+        (peers.flowtui, peers.aria2c, peers.curl),
+        {"aria2c": 1.05, "curl": 0.08},
+    ),
+    Case(
+        "C",
+        "2,000 files of 64 KiB, local",
+        lambda farm: farm.put("c", 2000, 64 << 10),
+        (peers.flowtui, peers.aria2c_many, peers.curl_many),
+        {"aria2c": 0.8},
+    ),
+    Case(
+        "D",
+        "2,000 files of 64 KiB, 50 ms round trip",
+        lambda farm: farm.put("d", 2000, 64 << 10),
+        (peers.flowtui, peers.aria2c_many, peers.curl_many),
+        {"aria2c": 1.0},
+        lambda farm: farm.behind(0.05, 1 << 20),
+    ),
+    Case(
+        "E",
+        "one 1 GiB file, 80 ms round trip, window of 800 kB",
+        lambda farm: farm.put("e", 1, GIB),
+        (peers.flowtui, peers.aria2c, peers.curl),
+        {"aria2c": 1.05, "curl": 0.08},
+        lambda farm: farm.behind(0.08, 800_000),
+    ),
+)  # fmt: skip

@@ -1,0 +1,79 @@
+"""Small files, run one after the other by a few threads that are handed many at once.
+
+Handing every small file over by itself costs more than fetching it: two threads wake for each. So
+the scheduler fills the lane ahead, and hears of what came of it in larger steps.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flowtui.engine.workers import Run
+
+AHEAD = 16
+"""Files for each thread that are handed over before their turn."""
+
+
+class Lane:
+    """The threads and the files that wait for them."""
+
+    def __init__(
+        self, work: Callable[[Run], None], in_thread: Callable[[Callable[[], None]], None]
+    ) -> None:
+        """`work` runs a file to its end and reports; `in_thread` calls a function in a thread."""
+        self._work = work
+        self._in_thread = in_thread
+        self._lock = threading.Lock()
+        self._waiting: deque[Run] = deque()
+        self._width = 0
+        self._busy = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many files wait for their turn."""
+        return len(self._waiting)
+
+    @property
+    def is_low(self) -> bool:
+        """Whether it will soon have nothing to do."""
+        return len(self._waiting) <= self._width * AHEAD // 2
+
+    def widen(self, width: int) -> None:
+        """Have so many threads at work, as soon as those too many are done with their file."""
+        with self._lock:
+            self._width = width
+            more = min(width - self._busy, len(self._waiting))
+            self._busy += max(0, more)
+        for _ in range(more):
+            self._in_thread(self._serve)
+
+    def put(self, run: Run) -> None:
+        """Hand over a file."""
+        with self._lock:
+            self._waiting.append(run)
+            more = self._busy < self._width
+            self._busy += more
+        if more:
+            self._in_thread(self._serve)
+
+    def take_back(self, wanted: Callable[[Run], bool]) -> list[Run]:
+        """Take back those files whose turn has not come."""
+        with self._lock:
+            found = [one for one in self._waiting if wanted(one)]
+            if found:
+                self._waiting = deque(one for one in self._waiting if not wanted(one))
+            return found
+
+    def _serve(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting or self._busy > self._width:
+                    self._busy -= 1
+                    return
+                run = self._waiting.popleft()
+                run.begun = True
+            self._work(run)
