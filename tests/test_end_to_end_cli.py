@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -304,13 +305,39 @@ def test_a_stopped_run_is_130_and_the_next_one_resumes(
     assert leftovers(target) == []
 
 
-def test_a_bulk_job_brings_one_archive(both: DemoServer, both_shell: Shell) -> None:
-    events = both_shell.get("sample/34", "--bulk", "always")
+def test_a_bulk_job_may_bring_its_archive_as_it_is(both: DemoServer, both_shell: Shell) -> None:
+    events = both_shell.get("sample/34", "--bulk", "always", "--keep-archive")
     states = [one["state"] for one in events if one["event"] == "bulk"]
     assert states[-1] == "done"
     (archive,) = ended(events).values()
-    assert Path(archive["path"]).suffix == ".zip" or ".tar" in archive["path"]
-    assert Path(archive["path"]).stat().st_size > 0
+    assert zipfile.ZipFile(archive["path"]).testzip() is None
+    assert archive["verified_by"] == "size and zip check"
+
+
+def test_a_bulk_job_ends_in_the_layout_of_single_downloads(
+    server: DemoServer, shell: Shell
+) -> None:
+    events = shell.get("project/12", "--bulk", "always")
+    files = [one for one in events if one["event"] == "bulk_file"]
+    project = server.service.catalogue.projects["12"]
+    assert {one["state"] for one in files} <= {"done", "one_by_one"}
+    done = [one for one in files if one["state"] == "done"]
+    assert len(done) > len(files) / 2
+    for one in done:
+        path = Path(one["path"])
+        digest = hashlib.md5(path.read_bytes()).hexdigest()
+        assert digest == file_of(server.service.catalogue, one["key"]).content.md5
+        assert one["verified_by"]
+        assert path.is_relative_to(shell.to / project.name)
+    assert (events[-1]["status"], events[-1]["failed"]) == (0, 0)
+    assert events[-1]["done"] == events[-1]["files"]
+    assert leftovers(shell.to) == []
+    assert not [one for one in shell.to.rglob("*") if one.suffix in (".zip", ".jsonl")]
+    for how in ("never", "always", "auto"):
+        before = len(server.requests)
+        again = shell.get("project/12", "--bulk", how)
+        assert (again[-1]["skipped"], again[-1]["done"]) == (again[-1]["files"], 0), how
+        assert [one for one in server.requests[before:] if "/downloads" in one.path] == []
 
 
 def test_whoami_login_and_logout_with_a_file(both: DemoServer, both_shell: Shell) -> None:

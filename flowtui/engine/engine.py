@@ -16,12 +16,15 @@ from typing import TypeVar
 from flowtui.config import Folders, Settings
 from flowtui.engine import log
 from flowtui.engine.bulk import BulkTracker
-from flowtui.engine.bulk_job import BulkJobRecord
+from flowtui.engine.bulk_job import BulkJobRecord, Wanted
+from flowtui.engine.bulk_list import Desk
 from flowtui.engine.limits import RateLimit
 from flowtui.engine.mailbox import Mailbox, MailboxClosed
 from flowtui.engine.protocol import (
     Added,
     Batch,
+    BulkFileRow,
+    BulkRow,
     Changes,
     RequestRefused,
     Space,
@@ -63,13 +66,18 @@ class Engine:
         database: Path | None = None,
         folders: Folders | None = None,
         make_service: Callable[[str], Service] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`database` None keeps the queue in memory. Raises StoreError."""
+        """`database` None keeps the queue in memory; `clock` is what bulk jobs go by.
+
+        Raises StoreError.
+        """
         if make_service is None:
             from flowtui.engine.connect import service_maker
 
             make_service = service_maker(settings, folders)
         self.started = time.time()
+        self._clock = clock
         self._store = Store(database)
         self._mailbox = Mailbox()
         self._limit = RateLimit(self._store.fact("limit_rate", settings.limit_rate))
@@ -86,15 +94,10 @@ class Engine:
             connections=self._store.fact("connections", settings.connections),
             check_containers=settings.check_containers,
         )
-        self._bulk = BulkTracker(
-            self._workers,
-            self._services,
-            self._mailbox.post,
-            fetch=self._fetch_archive,
-            one_by_one=lambda batch: void(self._queue_files(self._next_batch(), batch)),
-            needs_sign_in=self._scheduler.needs_sign_in.add,
-        )
+        self._unpack_archives = settings.unpack_archives
+        self._bulk = BulkTracker(self._desk(), keep_notes=database is None)
         self._scheduler.on_ended = self._bulk.transfer_ended
+        self._scheduler.bulk = self._bulk
         self._publisher = Publisher()
         self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
         self._ending = False
@@ -108,6 +111,23 @@ class Engine:
         self._idle = threading.Event()
         self.trouble = ""
         self._restore()
+
+    def _desk(self) -> Desk:
+        return Desk(
+            workers=self._workers,
+            services=self._services,
+            post=self._mailbox.post,
+            fetch=self._fetch_archive,
+            singles=self._queue_singles,
+            drop=self._drop,
+            retry=lambda id_: void(self._requeue([id_], {_S.FAILED})),
+            transfer=self._queue.transfers.get,
+            find=self._queue.find,
+            places=self._scheduler.places,
+            note=self._scheduler.note,
+            needs_sign_in=self._scheduler.needs_sign_in.add,
+            clock=self._clock,
+        )
 
     def start(self) -> None:
         """Begin to work."""
@@ -124,6 +144,7 @@ class Engine:
                 pass  # somebody else stopped it meanwhile
             self._thread.join(timeout)
         self._workers.close(timeout)
+        self._bulk.close()
         self._space.close()
         self._services.close()
         self._store.close()
@@ -172,20 +193,20 @@ class Engine:
         return self._call(forget)
 
     def bulk(self, ids: Sequence[int], action: str) -> int:
-        """Cancel, retry or forget bulk jobs."""
+        """Cancel, retry, create again, fetch one by one or forget bulk jobs."""
 
         def act() -> int:
-            if action == "cancel":
-                transfers = self._bulk.cancel(ids)
-                self._let_go(transfers, UNFINISHED | {_S.FAILED}, _S.CANCELLED)
-                return len(list(ids))
-            if action == "retry":
-                return self._bulk.retry(ids)
-            if action == "forget":
-                return self._bulk.forget(ids)
-            raise RequestRefused("BAD_REQUEST", f"no such action: {action}")
+            stopped = action in ("cancel", "one_by_one")
+            transfers = self._bulk.transfers_of(ids) if stopped else []
+            count = self._bulk.act(ids, action)
+            self._let_go(transfers, UNFINISHED | {_S.FAILED}, _S.CANCELLED)
+            return count
 
         return self._call(act)
+
+    def bulk_files(self, id_: int) -> tuple[BulkFileRow, ...]:
+        """The files of a bulk job, and what became of each."""
+        return self._call(lambda: self._bulk.files(id_))
 
     def status(self, rows: bool = False) -> Status:
         """The queue now."""
@@ -194,7 +215,7 @@ class Engine:
             return Status(
                 summary=self._summary(),
                 transfers=tuple(one.row() for one in self._queue.pick(None)) if rows else (),
-                bulk_jobs=tuple(one.row() for one in self._bulk.jobs.values()) if rows else (),
+                bulk_jobs=tuple(self._bulk_row(one) for one in self._bulk.jobs) if rows else (),
             )
 
         return self._call(look_at)
@@ -311,7 +332,7 @@ class Engine:
             bulk_in = self._bulk.turn()
             self._save()
             self._set_idle()
-            moving = bool(self._scheduler.runs)
+            moving = bool(self._scheduler.runs) or self._bulk.is_unpacking
             if now - last >= TICK and (moving or self._has_news or not told):
                 last = now
                 self._scheduler.sample(now)
@@ -333,21 +354,22 @@ class Engine:
             or self._bulk_changed
             or self._bulk_removed
             or self._queue.changed
-            or self._bulk.changed
+            or self._bulk.list.changed
         )
 
     def _save(self) -> None:
         """Store what changed, and write the log; one transaction for all of a turn."""
-        queue, bulk = self._queue, self._bulk
-        if queue.unsaved or queue.removed or bulk.changed or bulk.removed:
+        queue, bulk = self._queue, self._bulk.list
+        if queue.unsaved or queue.removed or bulk.unsaved or bulk.removed:
             try:
                 self._store.save(
                     [queue.transfers[one] for one in queue.unsaved],
                     queue.removed,
-                    [bulk.jobs[one] for one in bulk.changed if one in bulk.jobs],
+                    [bulk.jobs[one] for one in bulk.unsaved],
                     bulk.removed,
                 )
                 queue.unsaved.clear()
+                bulk.unsaved.clear()
                 self.trouble = ""
             except StoreError as error:
                 # The files themselves are safe; the queue is saved with the next change.
@@ -381,6 +403,8 @@ class Engine:
         transfers, jobs = self._queue.transfers, self._bulk.jobs
         self._changed |= self._queue.changed
         self._queue.changed.clear()
+        # The row of a job tells how far its archive is.
+        self._bulk_changed |= {id_ for id_, job in jobs.items() if job.transfer_id in self._changed}
         left = self._publisher.publish(
             changed=self._changed,
             removed=self._removed,
@@ -388,11 +412,15 @@ class Engine:
             removed_bulk=self._bulk_removed,
             summary=self._summary,
             row=lambda i: transfers[i].row() if i in transfers else None,
-            bulk_row=lambda i: jobs[i].row() if i in jobs else None,
+            bulk_row=lambda i: self._bulk_row(i) if i in jobs else None,
         )
         for one in (self._changed, self._removed, self._bulk_changed, self._bulk_removed):
             one.clear()
         return not left
+
+    def _bulk_row(self, id_: int) -> BulkRow:
+        job = self._bulk.jobs[id_]
+        return job.row(self._queue.transfers.get(job.transfer_id or -1))
 
     def _summary(self) -> Summary:
         room = self._space.room(self._last_root) if self._last_root else None
@@ -423,20 +451,42 @@ class Engine:
 
     def _add(self, batch: Batch) -> Added:
         batch_id = self._next_batch()
-        if batch.bulk:
-            with_id = tuple(one for one in batch.files if one.data_id is not None)
-            without = tuple(one for one in batch.files if one.data_id is None)
-            job_id = max([0, *self._bulk.jobs]) + 1
-            whole = Batch(batch.server, batch.root, batch.name, with_id, bulk=True)
-            if with_id:
-                self._last_root = batch.root
-                self._bulk.create(job_id, batch_id, whole)
-            if not without:
-                return Added(batch_id, (), 0, 0, job_id)
-            # What has no data id cannot be in an archive.
-            rest = self._queue_files(batch_id, Batch(batch.server, batch.root, batch.name, without))
-            return Added(batch_id, rest.ids, rest.added, rest.known, job_id if with_id else None)
-        return self._queue_files(batch_id, batch)
+        if not batch.bulk:
+            return self._queue_files(batch_id, batch)
+        able, single = self._for_archive(batch)
+        # What has no data id cannot be in an archive, and what is under way already comes so.
+        one_by_one = Batch(batch.server, batch.root, batch.name, single)
+        added = self._queue_files(batch_id, one_by_one) if single else Added(batch_id, (), 0, 0)
+        job = None
+        if able:
+            self._last_root = batch.root
+            unpack = self._unpack_archives if batch.unpack is None else batch.unpack
+            job = self._bulk.create(batch_id, batch, able, unpack=unpack)
+        return Added(
+            batch_id,
+            added.ids,
+            added.added,
+            added.known,
+            job.id if job is not None else None,
+            apart=sum(1 for one in single if one.data_id is None),
+        )
+
+    def _for_archive(self, batch: Batch) -> tuple[list[Wanted], tuple[RemoteFile, ...]]:
+        """The files that an archive can bring, with their paths; and the others."""
+        places = self._scheduler.places(batch.root)
+        able, single = [], []
+        paths = {
+            one.key: places.assign(one.key, one.folder, one.filename)
+            for one in sorted(batch.files, key=lambda one: one.key)
+        }
+        for one in batch.files:
+            there = self._queue.find(batch.root, one.key)
+            known = there is not None and there.state in UNFINISHED
+            if one.data_id is None or known:
+                single.append(one)
+            else:
+                able.append(Wanted(one, paths[one.key]))
+        return able, tuple(single)
 
     def _queue_files(self, batch_id: int, batch: Batch, bulk_id: int | None = None) -> Added:
         places = self._scheduler.places(batch.root)
@@ -485,7 +535,19 @@ class Engine:
 
     def _fetch_archive(self, job: BulkJobRecord, archive: RemoteFile) -> int:
         batch = Batch(job.server, job.root, job.name, (archive,))
+        self._scheduler.admit_anew(job.batch_id)
         return self._queue_files(job.batch_id, batch, bulk_id=job.id).ids[0]
+
+    def _queue_singles(self, job: BulkJobRecord, files: Sequence[RemoteFile]) -> None:
+        if files:
+            batch = Batch(job.server, job.root, job.name, tuple(files))
+            self._queue_files(job.batch_id, batch)
+
+    def _drop(self, id_: int) -> None:
+        """Take a transfer out of the list; its part file stays."""
+        transfer = self._queue.transfers.get(id_)
+        if transfer is not None and transfer.state in ENDED:
+            self._queue.remove(transfer)
 
     def _let_go(
         self, ids: Sequence[int] | None, states: Iterable[TransferState], to: TransferState
@@ -494,6 +556,8 @@ class Engine:
         for one in self._queue.pick(ids):
             if one.state in states:
                 self._scheduler.let_go(one, to)
+                if to is _S.CANCELLED:
+                    self._bulk.transfer_ended(one)
                 count += 1
         return count
 
@@ -515,6 +579,7 @@ class Engine:
     def _end(self) -> None:
         for run in self._scheduler.runs.values():
             run.stop.set()
+        self._bulk.stop()
         self._scheduler.sample(time.monotonic())
         self._ending = True
         self._mailbox.close()

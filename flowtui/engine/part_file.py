@@ -53,7 +53,7 @@ class PartFile:
         self.target = target
         self.path = part_path(target)
         self._lock = threading.Lock()
-        self.descriptor = _open_locked(self.path)
+        self.descriptor = open_locked(self.path)
         self._dirty = RangeSet()
         try:
             found = journal.read(journal_path(target))
@@ -198,7 +198,7 @@ def remove_leftovers(target: Path) -> None:
         os.close(descriptor)
 
 
-def _open_locked(path: Path) -> int:
+def open_locked(path: Path) -> int:
     """Open or make `path` and lock it, for this open file alone.
 
     The lock goes with the file, not the name: the name may meanwhile stand for another file

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from flowtui.engine import log
 from flowtui.engine.download import Memory
@@ -33,6 +33,30 @@ RATE_SECONDS = 3.0
 _S = TransferState
 
 
+class BulkSide(Protocol):
+    """What the scheduler asks of the bulk jobs."""
+
+    def is_unpacked(self, bulk_id: int | None) -> bool:
+        """Whether this job's archive goes when it is unpacked."""
+
+    def reserved(self, batch_id: int) -> int:
+        """Bytes that a batch's jobs will write beside its transfers."""
+
+    def claims(self, root: str) -> Iterable[tuple[str, str]]:
+        """Paths below a root that are kept for files of bulk jobs, with their keys."""
+
+
+class _NoBulk:
+    def is_unpacked(self, bulk_id: int | None) -> bool:
+        return False
+
+    def reserved(self, batch_id: int) -> int:
+        return 0
+
+    def claims(self, root: str) -> Iterable[tuple[str, str]]:
+        return ()
+
+
 class Scheduler:
     """Starts transfers and takes their outcomes.
 
@@ -40,6 +64,7 @@ class Scheduler:
         jobs: files at a time. `connections`: per file at most, 0 for automatic.
         needs_sign_in: servers whose session has ended.
         runs: what workers hold, by id of the transfer, also what they are just letting go of.
+        bulk: the bulk jobs that some of the transfers belong to.
     """
 
     def __init__(
@@ -59,6 +84,7 @@ class Scheduler:
         self.runs: dict[int, Run] = {}
         self.rate = 0.0
         self.on_ended: Callable[[Transfer], None] = lambda transfer: None
+        self.bulk: BulkSide = _NoBulk()
         self._check_containers = check_containers
         self._queue = queue
         self._workers = workers
@@ -105,6 +131,8 @@ class Scheduler:
             for one in self._queue.transfers.values():
                 if one.root == root:
                     found.claim(one.path, one.key)
+            for path, key in self.bulk.claims(root):
+                found.claim(path, key)
         return found
 
     def signed_in(self, server: str) -> int:
@@ -175,7 +203,8 @@ class Scheduler:
             recorded=recorded,
             archive=transfer.bulk_id is not None,
             connections=self.connections or 1,
-            check_containers=self._check_containers,
+            # What is unpacked is checked then, member by member.
+            check_containers=self._check_containers and not self.bulk.is_unpacked(transfer.bulk_id),
         )
         tools = Tools(service.http, service.client, self._services.limit)
         memory = self._memories.setdefault(id_, Memory())
@@ -195,7 +224,7 @@ class Scheduler:
             hold.append(transfer.id)
             self._space_checks[batch] = now + LOOK_AGAIN
             return False
-        left = self._queue.left[batch]
+        left = self._queue.left[batch] + self.bulk.reserved(batch)
         if room is None or left <= 0:
             self._admitted.add(batch)
             return True
@@ -218,14 +247,20 @@ class Scheduler:
         """Bytes still to come to this file system by batches that were let through before."""
         total = 0
         roots: dict[int, str] = {}
+        left: dict[int, int] = {}
         for one in self._admitted:
-            if one != but and self._queue.left[one] > 0:
+            left[one] = self._queue.left[one] + self.bulk.reserved(one)
+            if one != but and left[one] > 0:
                 roots.setdefault(one, self._queue.roots.get(one, ""))
         for batch, root in roots.items():
             room = self._space.room(root)
             if room is not None and room.device == device:
-                total += self._queue.left[batch]
+                total += left[batch]
         return total
+
+    def admit_anew(self, batch_id: int) -> None:
+        """Look again whether a batch has room, because more of it has come."""
+        self._admitted.discard(batch_id)
 
     def room_known(self) -> None:
         """A folder was looked at first: look at what was held for it."""
@@ -329,10 +364,15 @@ class Scheduler:
             status=transfer.state.value,
             message=outcome.reason if transfer.state is _S.FAILED else "",
         )
-        self._log[transfer.root].append(entry)
-        places = self._places.get(transfer.root)
-        if places is not None and transfer.state in (_S.DONE, _S.SKIPPED):
-            places.recorded[transfer.path] = log.Recorded(transfer.key, transfer.size, outcome.md5)
+        if not self.bulk.is_unpacked(transfer.bulk_id):  # that archive does not stay
+            self.note(transfer.root, entry)
+
+    def note(self, root: str, entry: log.Entry) -> None:
+        """Have an entry written into the log of `root`."""
+        self._log[root].append(entry)
+        places = self._places.get(root)
+        if places is not None and entry.status in (_S.DONE, _S.SKIPPED):
+            places.recorded[entry.path] = log.Recorded(entry.key, entry.size, entry.md5)
 
     def take_log(self) -> dict[str, list[log.Entry]]:
         """The log's new entries by folder, to be written by whoever takes them."""

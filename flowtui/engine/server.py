@@ -150,6 +150,8 @@ class Server:
             return {"count": getattr(engine, do)(None if ids is None else [int(i) for i in ids])}
         if do == "bulk":
             return {"count": engine.bulk([int(i) for i in request["bulk_ids"]], request["action"])}
+        if do == "bulk_files":
+            return {"files": [one.to_json() for one in engine.bulk_files(int(request["bulk_id"]))]}
         if do == "status":
             return engine.status(bool(request.get("rows"))).to_json()
         if do == "space":

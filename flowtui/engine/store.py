@@ -15,14 +15,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from flowtui.engine.bulk_job import BulkJobRecord
+from flowtui.engine.bulk_job import BulkJobRecord, pack_results, unpack_results
 from flowtui.engine.queue import Transfer
 from flowtui.engine.states import RUNNING, BulkState, TransferState
 
-SCHEMA = 1
+SCHEMA = 2
+"""2: more columns of bulk_jobs."""
 
 _COLUMNS = [one.name for one in fields(Transfer) if one.name not in ("rate", "connections")]
-_BULK_COLUMNS = [one.name for one in fields(BulkJobRecord)]
+_BULK_COLUMNS = [one.name for one in fields(BulkJobRecord) if one.name != "results"]
 
 
 class StoreError(Exception):
@@ -59,6 +60,10 @@ class Store:
             f"CREATE TABLE IF NOT EXISTS transfers (id INTEGER PRIMARY KEY, {columns})"
         )
         self._db.execute(f"CREATE TABLE IF NOT EXISTS bulk_jobs (id INTEGER PRIMARY KEY, {bulk})")
+        there = {row[1] for row in self._db.execute("PRAGMA table_info(bulk_jobs)")}
+        for name in _BULK_COLUMNS:
+            if name not in there:
+                self._db.execute(f"ALTER TABLE bulk_jobs ADD COLUMN {name}")
         self._db.execute("CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value)")
         self._db.execute(f"PRAGMA user_version={SCHEMA}")
         self._db.execute("COMMIT")
@@ -83,7 +88,7 @@ class Store:
             self._db.executemany(
                 f"INSERT OR REPLACE INTO bulk_jobs ({', '.join(_BULK_COLUMNS)}) "
                 f"VALUES ({bulk_marks})",
-                (tuple(_plain(getattr(one, n)) for n in _BULK_COLUMNS) for one in bulk_jobs),
+                (_bulk_values(one) for one in bulk_jobs),
             )
             self._db.executemany(
                 "DELETE FROM bulk_jobs WHERE id = ?", ((one,) for one in removed_bulk)
@@ -112,7 +117,14 @@ class Store:
         """All bulk jobs in order."""
         rows = self._db.execute(f"SELECT {', '.join(_BULK_COLUMNS)} FROM bulk_jobs ORDER BY id")
         for row in rows:
-            values: dict[str, Any] = dict(zip(_BULK_COLUMNS, row, strict=True))
+            # A column that an older flowtui did not have is empty: then the default holds.
+            values: dict[str, Any] = {
+                name: value
+                for name, value in zip(_BULK_COLUMNS, row, strict=True)
+                if value is not None
+            }
+            values["unpack"] = bool(values.get("unpack"))
+            values["results"] = unpack_results(values.get("outcomes", "{}"))
             values["data_ids"] = tuple(json.loads(values["data_ids"]))
             values["state"] = BulkState(values["state"])
             yield BulkJobRecord(**values)
@@ -135,6 +147,12 @@ class Store:
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
+
+
+def _bulk_values(job: BulkJobRecord) -> tuple[object, ...]:
+    """A bulk job as a row."""
+    job.outcomes = pack_results(job.results)
+    return tuple(_plain(getattr(job, name)) for name in _BULK_COLUMNS)
 
 
 def _plain(value: object) -> object:

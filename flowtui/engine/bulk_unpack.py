@@ -1,0 +1,257 @@
+"""Unpacking the archives of bulk jobs, until every file is here and verified."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowtui.engine.bulk_begin import entry_of
+from flowtui.engine.bulk_job import ONE_BY_ONE, BulkJobRecord, Result, Wanted
+from flowtui.engine.bulk_list import BulkList
+from flowtui.engine.bulk_note import Notes
+from flowtui.engine.failures import disk_trouble
+from flowtui.engine.queue import Transfer
+from flowtui.engine.source import StopSignal
+from flowtui.engine.states import ENDED, BulkState, TransferState
+from flowtui.engine.unpack import Unpack, Unpacked, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SPACE_WAIT = 10.0
+"""Seconds between two tries on a full disk."""
+
+SAVE_EVERY = 5.0
+"""Seconds between two times that a job is stored while it is unpacked."""
+
+MOST_ROUNDS = 20
+"""How often other names are looked for where foreign files stand in the way."""
+
+_B = BulkState
+
+
+class Unpacker:
+    """Runs the workers that unpack, and ends the jobs whose files are all here.
+
+    Attributes:
+        runs: job's id → how to stop its worker.
+    """
+
+    def __init__(
+        self,
+        jobs: BulkList,
+        notes: Notes | None,
+        *,
+        lost: Callable[[BulkJobRecord, str, str], None],
+    ) -> None:
+        """`lost` takes over a job whose archive is gone or of no use."""
+        self.runs: dict[int, StopSignal] = {}
+        self._jobs = jobs
+        self._notes = notes
+        self._lost = lost
+        self._waiting: dict[int, set[str]] = {}
+        self._damaged: set[int] = set()
+        self._due: dict[int, float] = {}
+        self._saved: dict[int, float] = {}
+        self._rounds: dict[int, int] = {}
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is unpacked, and nothing waits to be; single files are transfers."""
+        return not self.runs and not self._due
+
+    def turn(self, now: float) -> float | None:
+        """Try again where there was no room; seconds until the next time."""
+        for id_, when in list(self._due.items()):
+            if when <= now:
+                del self._due[id_]
+                self.unpack(self._jobs.jobs[id_])
+        return max(0.0, min(self._due.values()) - now) if self._due else None
+
+    def unpack(self, job: BulkJobRecord) -> None:
+        """Unpack a job's archive, or go on with that."""
+        desk = self._jobs.desk
+        self._jobs.change(job, _B.UNPACKING, "")
+        if job.id in self.runs:
+            return
+        # Single files of an earlier run are looked at as all others are.
+        job.results = {k: one for k, one in job.results.items() if one.state != ONE_BY_ONE}
+        files = job.wanted()
+        try:
+            places = desk.places(job.root)
+        except OSError as error:
+            trouble = disk_trouble(error, Path(job.root) / job.name)
+            self._jobs.change(job, _B.FAILED, trouble.message, trouble.code)
+            return
+        recorded = {p.path: r for p in files if (r := places.recorded.get(p.path)) is not None}
+        root, id_ = Path(job.root), job.id
+        task = Unpack(root / job.archive, root, files, frozenset(job.results), recorded)
+        stop = self.runs[id_] = StopSignal()
+        self._saved[id_] = time.monotonic()
+        by_key = {one.file.key: one for one in files}
+
+        def came(results: dict[str, Result]) -> None:
+            desk.post(lambda: self._came(id_, {by_key[key]: one for key, one in results.items()}))
+
+        def work() -> None:
+            outcome = run(task, stop, came)
+            desk.post(lambda: self._ended(id_, stop, outcome))
+
+        desk.workers.do(work)
+
+    def stop(self, job: BulkJobRecord) -> None:
+        """Let go of a job; what is unpacked stays."""
+        self._due.pop(job.id, None)
+        self._waiting.pop(job.id, None)
+        stop = self.runs.get(job.id)
+        if stop is not None:
+            stop.set()
+
+    def _came(self, id_: int, results: dict[Wanted, Result]) -> None:
+        """Some files are here now."""
+        job = self._jobs.jobs.get(id_)
+        if job is None:
+            return
+        for one, result in results.items():
+            job.put(one.file.key, result)
+            self._jobs.desk.note(job.root, entry_of(one, job))
+        now = time.monotonic()
+        save = now - self._saved.get(id_, 0.0) >= SAVE_EVERY
+        if save:
+            self._saved[id_] = now
+        self._jobs.touch(job, save=save)
+
+    def _ended(self, id_: int, stop: StopSignal, outcome: Unpacked) -> None:
+        if self.runs.get(id_) is stop:
+            del self.runs[id_]
+        job = self._jobs.jobs.get(id_)
+        if job is None:
+            return
+        self._jobs.touch(job)
+        if job.state is not _B.UNPACKING:
+            return
+        if stop.event.is_set() or outcome.code == "STOPPED":
+            if not self._waiting.get(id_):
+                self._due[id_] = 0.0  # cancelled and tried again before the worker had let go
+            return
+        if outcome.code == "NO_SPACE":
+            self._due[id_] = self._jobs.desk.clock() + SPACE_WAIT
+            self._jobs.change(job, None, outcome.reason, outcome.code)
+        elif outcome.code in ("GONE", "BROKEN"):
+            self._remove_archive(job)
+            self._lost(job, outcome.reason, outcome.code)
+        elif outcome.code:
+            words = f"{outcome.reason}; retry, or fetch the files one by one"
+            self._jobs.change(job, _B.FAILED, words, outcome.code)
+        elif outcome.occupied:
+            self._elsewhere(job, outcome)
+        else:
+            self._settle(job, outcome)
+
+    def _elsewhere(self, job: BulkJobRecord, outcome: Unpacked) -> None:
+        """Choose other names for files in whose place something else stands; unpack again."""
+        number = self._rounds[job.id] = self._rounds.get(job.id, 0) + 1
+        occupied = set(outcome.occupied)
+        if number > MOST_ROUNDS:
+            rest = [one for one in job.missing() if one.file.key in occupied]
+            self._jobs.one_by_one(job, rest, "different files stand in its place")
+        else:
+            places = self._jobs.desk.places(job.root)
+            files = []
+            for one in job.wanted():
+                path = one.path
+                if one.file.key in occupied:
+                    places.release(path, one.file.key)
+                    path = places.assign(
+                        one.file.key, one.file.folder, one.file.filename, after=number
+                    )
+                files.append(type(one)(one.file, path))
+            self._jobs.set_paths(job, files)
+        self.unpack(job)
+
+    def _settle(self, job: BulkJobRecord, outcome: Unpacked) -> None:
+        """The archive has given what it has; what it has not is fetched one by one."""
+        if outcome.damaged:
+            self._damaged.add(job.id)
+        by_reason: dict[str, list[str]] = {}
+        for key, why in outcome.absent.items():
+            by_reason.setdefault(why, []).append(key)
+        keys = set(outcome.absent)
+        rest = [one for one in job.missing() if one.file.key in keys]
+        if rest:
+            self._waiting[job.id] = keys
+            self._jobs.one_by_one(job, rest, "")
+            for one in rest:
+                why = outcome.absent[one.file.key]
+                job.put(one.file.key, Result(ONE_BY_ONE, one.path, reason=why))
+            words = f"{len(rest):,} of {len(job.data_ids):,} files come one by one"
+            why = next(iter(by_reason)) if len(by_reason) == 1 else "not in the archive, or damaged"
+            self._jobs.change(job, None, f"{words} ({why})")
+        self._look_whether_all_is_here(job)
+
+    def single_ended(self, transfer: Transfer) -> None:
+        """A transfer has ended that may be one of a job's files."""
+        for id_, keys in list(self._waiting.items()):
+            job = self._jobs.jobs.get(id_)
+            if job is not None and transfer.key in keys and transfer.root == job.root:
+                self._look_whether_all_is_here(job)
+
+    def _look_whether_all_is_here(self, job: BulkJobRecord) -> None:
+        failed: list[Transfer] = []
+        for key in self._waiting.get(job.id, ()):
+            transfer = self._jobs.desk.find(job.root, key)
+            if transfer is not None and transfer.state not in ENDED:
+                return
+            if transfer is not None and transfer.state in (
+                TransferState.FAILED,
+                TransferState.CANCELLED,
+            ):
+                failed.append(transfer)
+            elif transfer is not None:
+                old = job.results[key]
+                job.put(
+                    key,
+                    Result(ONE_BY_ONE, transfer.path, transfer.size, transfer.md5,
+                           transfer.verified_by, old.reason),
+                )  # fmt: skip
+        self._waiting.pop(job.id, None)
+        if failed and job.id in self._damaged:
+            words = f"; the archive is kept: {job.archive}"
+        else:
+            words = ""
+            self._remove_archive(job)
+        self._damaged.discard(job.id)
+        self._rounds.pop(job.id, None)
+        if failed:
+            first = failed[0]
+            self._jobs.change(
+                job,
+                _B.FAILED,
+                f"{len(failed):,} of {len(job.data_ids):,} files could not be had:"
+                f" {first.filename}: {first.reason or first.state.value}{words}",
+                first.code or "CANCELLED",
+            )
+            return
+        single = job.count(ONE_BY_ONE)
+        words = f"{single:,} of the files came one by one" if single else ""
+        self._jobs.change(job, _B.DONE, words)
+
+    def _remove_archive(self, job: BulkJobRecord) -> None:
+        """Every member that is of use is verified: the archive has done its work."""
+        archive, job.archive = job.archive, ""
+        desk, root, notes, content = self._jobs.desk, Path(job.root), self._notes, job.content
+        if archive:
+            desk.places(job.root).release(archive, f"bulk/{content}")
+
+        def remove() -> None:
+            try:
+                if archive:
+                    (root / archive).unlink(missing_ok=True)
+                if notes is not None:
+                    notes.remove(root, content)
+            except OSError:
+                # It only takes room; the files are here.
+                return
+
+        desk.workers.do(remove)
