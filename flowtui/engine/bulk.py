@@ -32,18 +32,13 @@ class BulkTracker:
 
     def __init__(self, desk: Desk, *, keep_notes: bool) -> None:
         """`keep_notes`: for an engine that remembers nothing (see `bulk_note`)."""
-        self.list = BulkList(desk)
+        self.list = BulkList(desk, Notes() if keep_notes else None)
         self._desk = desk
-        self._notes = Notes() if keep_notes else None
-        self._unpacker = Unpacker(self.list, self._notes, lost=self._lost)
-        self._fetcher = Fetcher(
-            self.list, self._notes, prepare=self._prepare, unpack=self._unpacker.unpack
-        )
-        self._follower = Follower(
-            self.list, self._notes, ready=self._fetcher.fetch, gone=self._fetcher.gone
-        )
+        self._unpacker = Unpacker(self.list, lost=self._lost)
+        self._fetcher = Fetcher(self.list, prepare=self._prepare, unpack=self._unpacker.unpack)
+        self._follower = Follower(self.list, ready=self._fetcher.fetch, gone=self._fetcher.gone)
         self._beginner = Beginner(
-            self.list, self._notes, follow=self._follower.follow, unpack=self._unpacker.unpack
+            self.list, follow=self._follower.follow, unpack=self._unpacker.unpack
         )
         self._to_resume: list[BulkJobRecord] = []
 
@@ -236,8 +231,8 @@ class BulkTracker:
 
     def close(self) -> None:
         """Let go of the notes."""
-        if self._notes is not None:
-            self._notes.close()
+        if self.list.notes is not None:
+            self.list.notes.close()
 
     def _resume(self, job: BulkJobRecord) -> None:
         if job.state is _B.FETCHING:

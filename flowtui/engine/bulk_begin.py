@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flowtui.engine import log
 from flowtui.engine.bulk_job import ONE_BY_ONE, BulkJobRecord, Wanted
 from flowtui.engine.bulk_list import BulkList
-from flowtui.engine.bulk_note import Note, Notes
+from flowtui.engine.bulk_note import Note
 from flowtui.engine.failures import Stopped, disk_trouble
 from flowtui.engine.here import Found, look
 from flowtui.engine.source import StopSignal
@@ -32,7 +32,6 @@ class Beginner:
     def __init__(
         self,
         jobs: BulkList,
-        notes: Notes | None,
         *,
         follow: Callable[[BulkJobRecord], None],
         unpack: Callable[[BulkJobRecord], None],
@@ -40,7 +39,6 @@ class Beginner:
         """`follow` and `unpack` take a job over that is to be asked for, or is fetched already."""
         self.busy: dict[int, StopSignal] = {}
         self._jobs = jobs
-        self._notes = notes
         self._follow = follow
         self._unpack = unpack
 
@@ -61,7 +59,7 @@ class Beginner:
         files = job.missing()
         recorded = {p.path: r for p in files if (r := places.recorded.get(p.path)) is not None}
         stop = self.busy[job.id] = StopSignal()
-        root, server, notes, id_ = Path(job.root), job.server, self._notes, job.id
+        root, server, notes, id_ = Path(job.root), job.server, self._jobs.notes, job.id
 
         def work() -> None:
             found, earlier, trouble = Found(), list[Note](), ""
@@ -131,13 +129,13 @@ class Beginner:
 
     def _adopt(self, job: BulkJobRecord, note: Note) -> None:
         """Go on with an archive of an earlier run for those of the job's files that it holds."""
-        assert self._notes is not None
+        assert self._jobs.notes is not None
         root, archive = Path(job.root), _inside(note.archive)
         missing = job.missing()
         keys = set(note.keys)
         part = [one for one in missing if one.file.key in keys]
         if not part or job.job_id or job.state is not _B.PENDING:
-            notes, content = self._notes, note.content
+            notes, content = self._jobs.notes, note.content
             self._jobs.desk.workers.do(lambda: notes.release(root, content))
             return
         ours = job

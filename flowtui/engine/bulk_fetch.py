@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from flowtui.engine.bulk_job import AGAIN_BY_ITSELF, LIFETIME, BulkJobRecord
 from flowtui.engine.bulk_list import BulkList
-from flowtui.engine.bulk_note import Note, Notes
+from flowtui.engine.bulk_note import Note
 from flowtui.engine.queue import Transfer
 from flowtui.engine.states import BulkState, TransferState
 from flowtui.flow.remote_file import RemoteFile
@@ -27,14 +27,12 @@ class Fetcher:
     def __init__(
         self,
         jobs: BulkList,
-        notes: Notes | None,
         *,
         prepare: Callable[[BulkJobRecord], None],
         unpack: Callable[[BulkJobRecord], None],
     ) -> None:
         """`prepare` has an archive asked for anew, `unpack` takes over one that is here."""
         self._jobs = jobs
-        self._notes = notes
         self._prepare = prepare
         self._unpack = unpack
 
@@ -105,9 +103,9 @@ class Fetcher:
 
     def _note_archive(self, job: BulkJobRecord) -> None:
         """Say in the note that the archive is here whole."""
-        if self._notes is None or not job.unpack:
+        if self._jobs.notes is None or not job.unpack:
             return
-        notes, root = self._notes, Path(job.root)
+        notes, root = self._jobs.notes, Path(job.root)
         keys = tuple(one.file.key for one in job.missing())
         note = Note(job.content, job.server, job.job_id, keys, job.archive)
 

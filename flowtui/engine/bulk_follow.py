@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flowtui.engine.bulk_job import AT_A_TIME, BulkJobRecord, Wanted, halves, poll_delay
 from flowtui.engine.bulk_list import BulkList
-from flowtui.engine.bulk_note import Note, Notes
+from flowtui.engine.bulk_note import Note
 from flowtui.engine.states import BulkState
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from flowtui.flow.models import BulkJob
 
 ON_SERVER = frozenset({BulkState.PENDING, BulkState.PROCESSING, BulkState.COMPLETED})
+
+RETRY_SECONDS = 5.0
+"""After the first failure of a look; doubled with every further one, up to a minute."""
 
 LONGEST_WAIT = 3600.0
 """Seconds; what a server asks beyond this is not believed."""
@@ -38,14 +41,12 @@ class Follower:
     def __init__(
         self,
         jobs: BulkList,
-        notes: Notes | None,
         *,
         ready: Callable[[BulkJobRecord, BulkJob], None],
         gone: Callable[[BulkJobRecord, str], None],
     ) -> None:
         """`ready` takes over a job whose archive can be fetched; `gone` one that has expired."""
         self._jobs = jobs
-        self._notes = notes
         self._ready = ready
         self._gone = gone
         self._due: dict[int, float] = {}
@@ -100,13 +101,20 @@ class Follower:
         self._asking.add(job.id)
         desk = self._jobs.desk
         client = desk.services.get(job.server).client
-        id_, job_id, name, notes, root = job.id, job.job_id, job.name, self._notes, Path(job.root)
+        id_, job_id, name, notes, root = (
+            job.id,
+            job.job_id,
+            job.name,
+            self._jobs.notes,
+            Path(job.root),
+        )
         asked: tuple[Wanted, ...] = ()
         if not job_id:
             asked = job.missing()
             self._jobs.set_content(job, asked)
         data_ids = [one.file.data_id or "" for one in asked]
         content, keys = job.content, tuple(one.file.key for one in asked)
+        unpack = job.unpack
         part = root / job.part if job.part else None
 
         def ask() -> None:
@@ -120,7 +128,7 @@ class Follower:
                     answer = client.create_bulk_job(data_ids, f"{name}.zip")
                     if part is not None:
                         _drop_unprovable(part)
-                    if notes is not None:
+                    if notes is not None and unpack:
                         notes.write(root, Note(content, job.server, answer.id, keys))
             except FlowError as error:
                 answer = error
@@ -197,7 +205,7 @@ class Follower:
             self._jobs.change(job, None, "waits for a sign-in", error.code)
         elif error.retryable:
             failures = self._failures[job.id] = self._failures.get(job.id, 0) + 1
-            delay = min(60.0, 5.0 * 2 ** min(failures - 1, 6))
+            delay = min(60.0, RETRY_SECONDS * 2 ** min(failures - 1, 6))
             if isinstance(error, RateLimited) and error.retry_after is not None:
                 delay = max(delay, min(error.retry_after, LONGEST_WAIT))
             self._due[job.id] = self._jobs.desk.clock() + delay

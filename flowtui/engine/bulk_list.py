@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowtui.engine.bulk_job import (
@@ -15,6 +16,7 @@ from flowtui.engine.bulk_job import (
     content_of,
     pack,
 )
+from flowtui.engine.bulk_note import Notes
 from flowtui.engine.states import BULK_ENDED, BulkState, check_bulk
 
 if TYPE_CHECKING:
@@ -64,9 +66,11 @@ class BulkList:
     Attributes:
         changed: ids that clients must hear of. `unsaved`: ids whose stored form is out of date.
         removed: ids that are gone since they were last told.
+        notes: for an engine that remembers nothing, else None (see `bulk_note`).
     """
 
     desk: Desk
+    notes: Notes | None = None
     jobs: dict[int, BulkJobRecord] = field(default_factory=dict)
     changed: set[int] = field(default_factory=set)
     unsaved: set[int] = field(default_factory=set)
@@ -118,8 +122,25 @@ class BulkList:
             check_bulk(job.state, state)
             job.state = state
             job.ended = self.desk.clock() if state in BULK_ENDED else None
+            if state in (BulkState.DONE, BulkState.CANCELLED) and not job.archive:
+                self._drop_note(job)
         job.reason, job.code = reason, code
         self.touch(job)
+
+    def _drop_note(self, job: BulkJobRecord) -> None:
+        """No later run is to go on with this job."""
+        notes, root, content = self.notes, Path(job.root), job.content
+        if notes is None:
+            return
+
+        def drop() -> None:
+            try:
+                notes.remove(root, content)
+            except OSError:
+                # A later run finds that the job is over.
+                return
+
+        self.desk.workers.do(drop)
 
     def touch(self, job: BulkJobRecord, *, save: bool = True) -> None:
         """Have clients hear of a job, and the store unless only its progress has changed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING
 from flowtui.engine.bulk_begin import entry_of
 from flowtui.engine.bulk_job import ONE_BY_ONE, BulkJobRecord, Result, Wanted
 from flowtui.engine.bulk_list import BulkList
-from flowtui.engine.bulk_note import Notes
 from flowtui.engine.failures import disk_trouble
 from flowtui.engine.queue import Transfer
 from flowtui.engine.source import StopSignal
@@ -41,15 +41,14 @@ class Unpacker:
     def __init__(
         self,
         jobs: BulkList,
-        notes: Notes | None,
         *,
         lost: Callable[[BulkJobRecord, str, str], None],
     ) -> None:
         """`lost` takes over a job whose archive is gone or of no use."""
         self.runs: dict[int, StopSignal] = {}
         self._jobs = jobs
-        self._notes = notes
         self._lost = lost
+        self._removing: set[int] = set()
         self._waiting: dict[int, set[str]] = {}
         self._damaged: set[int] = set()
         self._due: dict[int, float] = {}
@@ -59,7 +58,7 @@ class Unpacker:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is unpacked, and nothing waits to be; single files are transfers."""
-        return not self.runs and not self._due
+        return not (self.runs or self._due or self._removing)
 
     def turn(self, now: float) -> float | None:
         """Try again where there was no room; seconds until the next time."""
@@ -139,8 +138,7 @@ class Unpacker:
             self._due[id_] = self._jobs.desk.clock() + SPACE_WAIT
             self._jobs.change(job, None, outcome.reason, outcome.code)
         elif outcome.code in ("GONE", "BROKEN"):
-            self._remove_archive(job)
-            self._lost(job, outcome.reason, outcome.code)
+            self._remove_archive(job, lambda: self._lost(job, outcome.reason, outcome.code))
         elif outcome.code:
             words = f"{outcome.reason}; retry, or fetch the files one by one"
             self._jobs.change(job, _B.FAILED, words, outcome.code)
@@ -216,42 +214,46 @@ class Unpacker:
                            transfer.verified_by, old.reason),
                 )  # fmt: skip
         self._waiting.pop(job.id, None)
-        if failed and job.id in self._damaged:
-            words = f"; the archive is kept: {job.archive}"
-        else:
-            words = ""
-            self._remove_archive(job)
+        keep = bool(failed) and job.id in self._damaged
         self._damaged.discard(job.id)
         self._rounds.pop(job.id, None)
+        single = job.count(ONE_BY_ONE)
+        state, code = _B.DONE, ""
+        words = f"{single:,} of the files came one by one" if single else ""
         if failed:
             first = failed[0]
-            self._jobs.change(
-                job,
-                _B.FAILED,
-                f"{len(failed):,} of {len(job.data_ids):,} files could not be had:"
-                f" {first.filename}: {first.reason or first.state.value}{words}",
-                first.code or "CANCELLED",
-            )
-            return
-        single = job.count(ONE_BY_ONE)
-        words = f"{single:,} of the files came one by one" if single else ""
-        self._jobs.change(job, _B.DONE, words)
+            state, code = _B.FAILED, first.code or "CANCELLED"
+            words = f"{len(failed):,} of {len(job.data_ids):,} files could not be had: "
+            words += f"{first.filename}: {first.reason or first.state.value}"
+            if keep:
+                words += f"; the archive is kept: {job.archive}"
 
-    def _remove_archive(self, job: BulkJobRecord) -> None:
-        """Every member that is of use is verified: the archive has done its work."""
-        archive, job.archive = job.archive, ""
-        desk, root, notes, content = self._jobs.desk, Path(job.root), self._notes, job.content
-        if archive:
-            desk.places(job.root).release(archive, f"bulk/{content}")
+        def end() -> None:
+            self._jobs.change(job, state, words, code)
+
+        if keep:
+            end()
+        else:
+            self._remove_archive(job, end)
+
+    def _remove_archive(self, job: BulkJobRecord, then: Callable[[], None]) -> None:
+        """Remove an archive that has done its work, or is of none; then do `then`."""
+        desk, archive = self._jobs.desk, job.archive
+        path = Path(job.root) / archive
+        self._removing.add(job.id)
+
+        def removed() -> None:
+            self._removing.discard(job.id)
+            if job.state is _B.UNPACKING and job.archive == archive:
+                desk.places(job.root).release(archive, f"bulk/{job.content}")
+                job.archive = ""
+                then()
 
         def remove() -> None:
-            try:
+            with contextlib.suppress(OSError):  # it only takes room; the files are here
                 if archive:
-                    (root / archive).unlink(missing_ok=True)
-                if notes is not None:
-                    notes.remove(root, content)
-            except OSError:
-                # It only takes room; the files are here.
-                return
+                    path.unlink(missing_ok=True)
+            desk.post(removed)
 
+        # Until it is gone the job is not over: a killed engine's successor removes it.
         desk.workers.do(remove)
