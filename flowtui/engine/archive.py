@@ -197,16 +197,19 @@ class TarGz:
             raise Broken(f"it is a broken tar.gz archive: {error}") from error
 
     def _pieces(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> Pieces:
-        stream = tar.extractfile(info)
-        if stream is None:
-            raise Broken(f"{info.name} cannot be read")
-        left = info.size
-        while left:
-            piece = stream.read(min(PIECE, left))
-            if not piece:
-                raise Broken("it ends too early")
-            left -= len(piece)
-            yield piece
+        try:
+            stream = tar.extractfile(info)
+            if stream is None:
+                raise Broken(f"{info.name!r} cannot be read")
+            left = info.size
+            while left:
+                piece = stream.read(min(PIECE, left))
+                if not piece:
+                    raise Broken("it ends too early")
+                left -= len(piece)
+                yield piece
+        except _BROKEN as error:
+            raise Broken(f"it is a broken tar.gz archive: {error}") from error
 
 
 class _Bounded:
