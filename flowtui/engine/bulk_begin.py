@@ -104,11 +104,9 @@ class Beginner:
         begun = [one for one in job.missing() if one.file.key in found.begun]
         if begun:
             self._jobs.one_by_one(job, begun, "a part of it is here already")
-        if self._is_small(job):
-            return
         for note in earlier:
             self._adopt(job, note)
-        if job.state is _B.PENDING and not job.job_id and job.missing():
+        if job.state is _B.PENDING and not job.job_id and not self._is_small(job):
             self._follow(job)
 
     def _is_small(self, job: BulkJobRecord) -> bool:

@@ -111,7 +111,9 @@ def _open_locked(path: Path) -> int | None:
 
 
 def _read(path: Path) -> Note | None:
-    """The last whole line that is a note."""
+    """The last whole line that is a note; one of another user's counts for nothing."""
+    if path.stat().st_uid != os.getuid():
+        return None
     for line in reversed(path.read_bytes().split(b"\n")):
         try:
             fields = json.loads(line)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from flowtui.engine import log
+from flowtui.engine.bulk_side import BulkSide, NoBulk
 from flowtui.engine.download import Memory
 from flowtui.engine.places import Places
 from flowtui.engine.queue import Queue, Transfer
@@ -31,30 +32,6 @@ RATE_SECONDS = 3.0
 """Over which the rates that people see are smoothed."""
 
 _S = TransferState
-
-
-class BulkSide(Protocol):
-    """What the scheduler asks of the bulk jobs."""
-
-    def is_unpacked(self, bulk_id: int | None) -> bool:
-        """Whether this job's archive goes when it is unpacked."""
-
-    def reserved(self, batch_id: int) -> int:
-        """Bytes that a batch's jobs will write beside its transfers."""
-
-    def claims(self, root: str) -> Iterable[tuple[str, str]]:
-        """Paths below a root that are kept for files of bulk jobs, with their keys."""
-
-
-class _NoBulk:
-    def is_unpacked(self, bulk_id: int | None) -> bool:
-        return False
-
-    def reserved(self, batch_id: int) -> int:
-        return 0
-
-    def claims(self, root: str) -> Iterable[tuple[str, str]]:
-        return ()
 
 
 class Scheduler:
@@ -84,7 +61,7 @@ class Scheduler:
         self.runs: dict[int, Run] = {}
         self.rate = 0.0
         self.on_ended: Callable[[Transfer], None] = lambda transfer: None
-        self.bulk: BulkSide = _NoBulk()
+        self.bulk: BulkSide = NoBulk()
         self._check_containers = check_containers
         self._queue = queue
         self._workers = workers
