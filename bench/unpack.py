@@ -63,9 +63,8 @@ def unpack(archive: Path, listing: Path, to: Path) -> None:
     for number, line in enumerate(listing.read_text().splitlines()):
         name, size, md5 = line.split("\t")
         folder, _, filename = name.partition("/")
-        file = RemoteFile(
-            f"data/{number}", filename, "", ("p", folder), int(size), md5, str(number)
-        )
+        id_ = str(number)
+        file = RemoteFile(f"data/{id_}", filename, "", ("p", folder), int(size), md5, id_)
         files.append(Wanted(file, f"p/{name}"))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.monotonic()

@@ -340,6 +340,65 @@ def test_a_bulk_job_ends_in_the_layout_of_single_downloads(
         assert [one for one in server.requests[before:] if "/downloads" in one.path] == []
 
 
+def test_more_files_than_bulk_above_come_in_an_archive_by_themselves(
+    both: DemoServer, both_shell: Shell
+) -> None:
+    config = Path(both_shell.environment["FLOWTUI_HOME"]) / "config"
+    config.mkdir(parents=True)
+    (config / "settings.toml").write_text("bulk_above = 3\n")
+    events = both_shell.get("sample/34")
+    assert [one["state"] for one in events if one["event"] == "bulk"][-1] == "done"
+    assert (events[-1]["done"], events[-1]["failed"]) == (events[-1]["files"], 0)
+    here = sorted(path for path in both_shell.to.rglob("*.gz"))
+    here[0].unlink()
+    before = len(both.requests)
+    again = both_shell.get("sample/34")
+    assert (again[-1]["done"], again[-1]["skipped"]) == (1, again[-1]["files"] - 1)
+    assert not [one for one in both.requests[before:] if one.method == "POST"]
+    assert sorted(both_shell.to.rglob("*.gz")) == here
+
+
+def test_a_get_that_is_killed_goes_on_with_its_archive(both: DemoServer, both_shell: Shell) -> None:
+    both.service.rate = 5e6
+    process = subprocess.Popen(
+        both_shell.command("get", "project/12", "--bulk", "always", "--to", str(both_shell.to)),
+        env=both_shell.environment,
+        stderr=subprocess.DEVNULL,
+    )
+    part = both_shell.to / "project-12.zip.part"
+    deadline = time.monotonic() + 30
+    while not part.exists() or part.stat().st_size < 5_000_000:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    both.service.rate = None
+    before = len(both.requests)
+    events = both_shell.get("project/12", "--bulk", "always")
+    assert (events[-1]["status"], events[-1]["done"]) == (0, events[-1]["files"])
+    archive = [one for one in both.requests[before:] if one.path.endswith(".zip")]
+    assert archive
+    assert all(int((one.range or "bytes=0-")[6:].partition("-")[0]) > 3_000_000 for one in archive)
+    assert not [one for one in both.requests[before:] if one.method == "POST"]
+    assert leftovers(both_shell.to) == []
+    assert not [one for one in both_shell.to.iterdir() if one.name.startswith(".flowtui")]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("failing", "no space left on the worker"), ("hostile", "leads outside")],
+)
+def test_an_archive_that_does_not_come_is_a_failure_in_words(
+    tmp_path: Path, name: str, says: str
+) -> None:
+    with DemoServer(job_seconds=0.1, token_seconds=3600, turns=[name]) as server:
+        shell = Shell(tmp_path, server.base_url)
+        done = shell.run("get", "sample/34", "--bulk", "always", "--to", str(shell.to), status=1)
+        assert says in done.stderr
+        assert "--bulk never" in done.stderr
+        assert shell.get("sample/34", "--bulk", "never")[-1]["status"] == 0
+
+
 def test_whoami_login_and_logout_with_a_file(both: DemoServer, both_shell: Shell) -> None:
     token = both_shell.environment.pop("FLOW_ACCESS_TOKEN")
     both_shell.run("whoami", status=3)
