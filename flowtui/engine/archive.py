@@ -109,7 +109,7 @@ class Zip:
             census = Census(limits)
             for info in infos:
                 check_zip_entry(info)
-                census.take(info.filename, info.file_size, is_folder=info.is_dir())
+                census.take(_name(info), info.file_size, is_folder=info.is_dir())
         except _BROKEN as error:
             self._stream.close()
             raise Broken(f"it is a broken zip archive: {error}") from error
@@ -118,7 +118,7 @@ class Zip:
             raise
         self._infos = [info for info in infos if not info.is_dir()]
         self.members = [
-            Member(index, info.filename, info.file_size, info.CRC)
+            Member(index, _name(info), info.file_size, info.CRC)
             for index, info in enumerate(self._infos)
         ]
 
@@ -146,6 +146,16 @@ class Zip:
         """See `Archive.close`."""
         self._zip.close()
         self._stream.close()
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """A member's name; many programs write UTF-8 without saying so, which zipfile cannot know."""
+    if info.flag_bits & 0x800:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
 
 
 class TarGz:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from flowtui.engine.bulk_begin import Beginner
 from flowtui.engine.bulk_fetch import Fetcher
 from flowtui.engine.bulk_follow import ON_SERVER, Follower
-from flowtui.engine.bulk_job import ONE_BY_ONE, BulkJobRecord, Wanted
+from flowtui.engine.bulk_job import BulkJobRecord, Wanted
 from flowtui.engine.bulk_list import BulkList, Desk
 from flowtui.engine.bulk_note import Notes
 from flowtui.engine.bulk_unpack import Unpacker
@@ -128,7 +128,13 @@ class BulkTracker:
         elif job.state is _B.FAILED and transfer and transfer.state is TransferState.FAILED:
             self.list.change(job, _B.FETCHING, "")
             self._desk.retry(transfer.id)
+        elif job.job_id and job.state is not _B.EXPIRED and job.code not in ("FAILED", "EXPIRED"):
+            # Nothing says that the job on the server is no more; but look first what is here.
+            self.list.look_anew(job)
+            self.list.change(job, _B.PENDING, "")
+            self._beginner.begin(job)
         else:
+            self.list.look_anew(job)
             self._fetcher.anew(job, "")
         return True
 
@@ -146,7 +152,7 @@ class BulkTracker:
         if job.state is _B.DONE:
             return False
         self._let_go(job)
-        job.results = {k: one for k, one in job.results.items() if one.state != ONE_BY_ONE}
+        self.list.look_anew(job)
         self.list.one_by_one(job, job.missing(), "as you asked for")
         words = "its files are fetched one by one"
         if job.archive:
@@ -164,6 +170,14 @@ class BulkTracker:
         self._beginner.stop(job)
         self._follower.leave(job)
         self._unpacker.stop(job)
+
+    def under_way(self, root: str) -> dict[str, int]:
+        """The keys of files below `root` that an unfinished job will bring, and which job."""
+        found: dict[str, int] = {}
+        for job in self.jobs.values():
+            if job.root == root and job.unpack and job.state not in BULK_ENDED:
+                found |= dict.fromkeys((one.file.key for one in job.missing()), job.id)
+        return found
 
     # What the engine tells
 

@@ -70,7 +70,7 @@ class Beginner:
                 trouble = "STOPPED"
             except OSError as error:
                 trouble = disk_trouble(error, root / "file").message
-            self._jobs.desk.post(lambda: self._looked(id_, recorded, found, earlier, trouble))
+            self._jobs.desk.post(lambda: self._looked(id_, stop, recorded, found, earlier, trouble))
 
         self._jobs.desk.workers.do(work)
 
@@ -83,14 +83,17 @@ class Beginner:
     def _looked(
         self,
         id_: int,
+        stop: StopSignal,
         recorded: dict[str, Recorded],
         found: Found,
         earlier: list[Note],
         trouble: str,
     ) -> None:
-        stopped = self.busy.pop(id_, None)
+        if self.busy.get(id_) is not stop:
+            return  # cancelled meanwhile, and perhaps begun again
+        del self.busy[id_]
         job = self._jobs.jobs.get(id_)
-        if job is None or stopped is None or job.state is not _B.PENDING:
+        if job is None or job.state is not _B.PENDING:
             return
         if trouble:
             self._jobs.change(job, _B.FAILED, trouble, "DISK")
@@ -104,9 +107,10 @@ class Beginner:
         begun = [one for one in job.missing() if one.file.key in found.begun]
         if begun:
             self._jobs.one_by_one(job, begun, "a part of it is here already")
+        known = job.job_id
         for note in earlier:
             self._adopt(job, note)
-        if job.state is _B.PENDING and not job.job_id and not self._is_small(job):
+        if job.job_id == known and not self._is_small(job):
             self._follow(job)
 
     def _is_small(self, job: BulkJobRecord) -> bool:
@@ -139,8 +143,9 @@ class Beginner:
         ours = job
         if len(part) < len(missing):
             # The rest of the batch gets an archive of its own.
-            rest = [one for one in job.wanted() if one not in part]
             ours = self._jobs.add(job, part)
+            moved = {one.file.key for one in part}
+            rest = [one for one in job.wanted() if one.file.key not in moved]
             self._jobs.set_files(job, rest)
         ours.job_id, ours.content = note.job_id, note.content
         ours.again = -1  # that it may be gone by now does not count

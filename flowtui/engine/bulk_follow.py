@@ -52,6 +52,7 @@ class Follower:
         self._due: dict[int, float] = {}
         self._asking: set[int] = set()
         self._failures: dict[int, int] = {}
+        self._since: dict[int, float] = {}
 
     @property
     def is_idle(self) -> bool:
@@ -64,8 +65,8 @@ class Follower:
 
     def leave(self, job: BulkJobRecord) -> None:
         """Ask no more."""
-        self._due.pop(job.id, None)
-        self._failures.pop(job.id, None)
+        for kept in (self._due, self._failures, self._since):
+            kept.pop(job.id, None)
 
     def signed_in(self, server: str) -> None:
         """Look at this server's jobs again, now."""
@@ -153,6 +154,8 @@ class Follower:
             self._refused(job, answer)
             return
         self._failures.pop(id_, None)
+        if not job.job_id:
+            self._since[id_] = self._jobs.desk.clock()
         job.job_id = answer.id
         if answer.progress is not None or answer.status != "processing":
             job.progress = answer.progress
@@ -172,7 +175,7 @@ class Follower:
             self._ready(job, answer)
         else:
             now = self._jobs.desk.clock()
-            wait = poll_delay(max(0.0, now - job.created))
+            wait = poll_delay(max(0.0, now - self._since.setdefault(id_, job.created)))
             if answer.retry_after is not None:
                 wait = max(wait, min(answer.retry_after, LONGEST_WAIT))
             self._due[id_] = now + wait
@@ -227,8 +230,9 @@ class Follower:
             self._jobs.change(job, state, words, "ONE_BY_ONE")
             return
         first, second = halves(missing)
-        rest = [one for one in job.wanted() if one not in second]
-        self._jobs.set_files(job, rest)
+        moved = {one.file.key for one in second}
+        self._jobs.set_files(job, [one for one in job.wanted() if one.file.key not in moved])
+        job.up_to = 0  # that an archive is worth while is decided
         self._jobs.set_content(job, first)
         other = self._jobs.add(job, second)
         number = sum(1 for one in self._jobs.jobs.values() if one.batch_id == job.batch_id)

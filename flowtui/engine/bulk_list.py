@@ -159,6 +159,10 @@ class BulkList:
         """The jobs of these ids, unknown ones passed over."""
         return [self.jobs[one] for one in ids if one in self.jobs]
 
+    def look_anew(self, job: BulkJobRecord) -> None:
+        """Take the job's single files for missing ones, until they are seen on the disk."""
+        job.results = {k: one for k, one in job.results.items() if one.state != ONE_BY_ONE}
+
     def one_by_one(self, job: BulkJobRecord, files: Sequence[Wanted], why: str) -> None:
         """Have some of a job's files fetched by transfers of their own."""
         for one in files:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from flowtui.engine.bulk_list import BulkList
 from flowtui.engine.failures import disk_trouble
 from flowtui.engine.queue import Transfer
 from flowtui.engine.source import StopSignal
-from flowtui.engine.states import ENDED, BulkState, TransferState
+from flowtui.engine.states import BulkState, TransferState
 from flowtui.engine.unpack import Unpack, Unpacked, run
 
 if TYPE_CHECKING:
@@ -29,6 +30,15 @@ MOST_ROUNDS = 20
 """How often other names are looked for where foreign files stand in the way."""
 
 _B = BulkState
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A single file that could not be had."""
+
+    filename: str
+    reason: str
+    code: str
 
 
 class Unpacker:
@@ -49,7 +59,7 @@ class Unpacker:
         self._jobs = jobs
         self._lost = lost
         self._removing: set[int] = set()
-        self._waiting: dict[int, set[str]] = {}
+        self._waiting: dict[int, dict[str, Loss | None]] = {}
         self._damaged: set[int] = set()
         self._due: dict[int, float] = {}
         self._saved: dict[int, float] = {}
@@ -74,8 +84,7 @@ class Unpacker:
         self._jobs.change(job, _B.UNPACKING, "")
         if job.id in self.runs:
             return
-        # Single files of an earlier run are looked at as all others are.
-        job.results = {k: one for k, one in job.results.items() if one.state != ONE_BY_ONE}
+        self._jobs.look_anew(job)
         files = job.wanted()
         try:
             places = desk.places(job.root)
@@ -142,89 +151,77 @@ class Unpacker:
         elif outcome.code:
             words = f"{outcome.reason}; retry, or fetch the files one by one"
             self._jobs.change(job, _B.FAILED, words, outcome.code)
-        elif outcome.occupied:
-            self._elsewhere(job, outcome)
+        elif outcome.occupied and self._rounds.get(id_, 0) < MOST_ROUNDS:
+            self._elsewhere(job, set(outcome.occupied))
         else:
             self._settle(job, outcome)
 
-    def _elsewhere(self, job: BulkJobRecord, outcome: Unpacked) -> None:
+    def _elsewhere(self, job: BulkJobRecord, occupied: set[str]) -> None:
         """Choose other names for files in whose place something else stands; unpack again."""
         number = self._rounds[job.id] = self._rounds.get(job.id, 0) + 1
-        occupied = set(outcome.occupied)
-        if number > MOST_ROUNDS:
-            rest = [one for one in job.missing() if one.file.key in occupied]
-            self._jobs.one_by_one(job, rest, "different files stand in its place")
-        else:
-            places = self._jobs.desk.places(job.root)
-            files = []
-            for one in job.wanted():
-                path = one.path
-                if one.file.key in occupied:
-                    places.release(path, one.file.key)
-                    path = places.assign(
-                        one.file.key, one.file.folder, one.file.filename, after=number
-                    )
-                files.append(type(one)(one.file, path))
-            self._jobs.set_paths(job, files)
+        places = self._jobs.desk.places(job.root)
+        files = []
+        for one in job.wanted():
+            path = one.path
+            if one.file.key in occupied:
+                places.release(path, one.file.key)
+                path = places.assign(one.file.key, one.file.folder, one.file.filename, after=number)
+            files.append(Wanted(one.file, path))
+        self._jobs.set_paths(job, files)
         self.unpack(job)
 
     def _settle(self, job: BulkJobRecord, outcome: Unpacked) -> None:
         """The archive has given what it has; what it has not is fetched one by one."""
         if outcome.damaged:
             self._damaged.add(job.id)
-        by_reason: dict[str, list[str]] = {}
-        for key, why in outcome.absent.items():
-            by_reason.setdefault(why, []).append(key)
-        keys = set(outcome.absent)
-        rest = [one for one in job.missing() if one.file.key in keys]
+        absent = dict(outcome.absent)
+        absent |= dict.fromkeys(outcome.occupied, "different files stand in its place")
+        rest = [one for one in job.missing() if one.file.key in absent]
+        self._waiting[job.id] = {one.file.key: None for one in rest}
         if rest:
-            self._waiting[job.id] = keys
+            reasons = set(absent.values())
+            why = reasons.pop() if len(reasons) == 1 else "not in the archive, or damaged"
+            words = f"{len(rest):,} of {len(job.data_ids):,} files come one by one ({why})"
+            self._jobs.change(job, None, words)
             self._jobs.one_by_one(job, rest, "")
             for one in rest:
-                why = outcome.absent[one.file.key]
-                job.put(one.file.key, Result(ONE_BY_ONE, one.path, reason=why))
-            words = f"{len(rest):,} of {len(job.data_ids):,} files come one by one"
-            why = next(iter(by_reason)) if len(by_reason) == 1 else "not in the archive, or damaged"
-            self._jobs.change(job, None, f"{words} ({why})")
-        self._look_whether_all_is_here(job)
+                job.put(one.file.key, Result(ONE_BY_ONE, one.path, reason=absent[one.file.key]))
+        self._end_if_all_is_here(job)
 
     def single_ended(self, transfer: Transfer) -> None:
         """A transfer has ended that may be one of a job's files."""
         for id_, keys in list(self._waiting.items()):
             job = self._jobs.jobs.get(id_)
-            if job is not None and transfer.key in keys and transfer.root == job.root:
-                self._look_whether_all_is_here(job)
+            if job is None or transfer.key not in keys or transfer.root != job.root:
+                continue
+            if transfer.state in (TransferState.FAILED, TransferState.CANCELLED):
+                keys[transfer.key] = Loss(
+                    transfer.filename, transfer.reason or transfer.state.value, transfer.code
+                )
+            else:
+                del keys[transfer.key]
+                why = job.results[transfer.key].reason
+                result = Result(ONE_BY_ONE, transfer.path, transfer.size, transfer.md5,
+                                transfer.verified_by, why)  # fmt: skip
+                job.put(transfer.key, result)
+            self._end_if_all_is_here(job)
 
-    def _look_whether_all_is_here(self, job: BulkJobRecord) -> None:
-        failed: list[Transfer] = []
-        for key in self._waiting.get(job.id, ()):
-            transfer = self._jobs.desk.find(job.root, key)
-            if transfer is not None and transfer.state not in ENDED:
-                return
-            if transfer is not None and transfer.state in (
-                TransferState.FAILED,
-                TransferState.CANCELLED,
-            ):
-                failed.append(transfer)
-            elif transfer is not None:
-                old = job.results[key]
-                job.put(
-                    key,
-                    Result(ONE_BY_ONE, transfer.path, transfer.size, transfer.md5,
-                           transfer.verified_by, old.reason),
-                )  # fmt: skip
-        self._waiting.pop(job.id, None)
-        keep = bool(failed) and job.id in self._damaged
+    def _end_if_all_is_here(self, job: BulkJobRecord) -> None:
+        losses = self._waiting[job.id]
+        lost = [one for one in losses.values() if one is not None]
+        if len(lost) < len(losses):
+            return
+        del self._waiting[job.id]
+        keep = bool(lost) and job.id in self._damaged
         self._damaged.discard(job.id)
         self._rounds.pop(job.id, None)
         single = job.count(ONE_BY_ONE)
         state, code = _B.DONE, ""
         words = f"{single:,} of the files came one by one" if single else ""
-        if failed:
-            first = failed[0]
-            state, code = _B.FAILED, first.code or "CANCELLED"
-            words = f"{len(failed):,} of {len(job.data_ids):,} files could not be had: "
-            words += f"{first.filename}: {first.reason or first.state.value}"
+        if lost:
+            state, code = _B.FAILED, lost[0].code or "CANCELLED"
+            words = f"{len(lost):,} of {len(job.data_ids):,} files could not be had: "
+            words += f"{lost[0].filename}: {lost[0].reason}"
             if keep:
                 words += f"; the archive is kept: {job.archive}"
 

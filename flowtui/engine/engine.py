@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -453,26 +453,30 @@ class Engine:
         batch_id = self._next_batch()
         if not batch.bulk:
             return self._queue_files(batch_id, batch)
-        able, single = self._for_archive(batch)
+        under_way = self._bulk.under_way(batch.root)
+        known = [under_way[one.key] for one in batch.files if one.key in under_way]
+        able, single = self._for_archive(batch, under_way)
         # What has no data id cannot be in an archive, and what is under way already comes so.
         one_by_one = Batch(batch.server, batch.root, batch.name, single)
         added = self._queue_files(batch_id, one_by_one) if single else Added(batch_id, (), 0, 0)
-        job = None
+        job_id = known[0] if known else None
         if able:
             self._last_root = batch.root
             unpack = self._unpack_archives if batch.unpack is None else batch.unpack
-            job = self._bulk.create(batch_id, batch, able, unpack=unpack)
+            job_id = self._bulk.create(batch_id, batch, able, unpack=unpack).id
         return Added(
             batch_id,
             added.ids,
             added.added,
-            added.known,
-            job.id if job is not None else None,
+            added.known + len(known),
+            job_id,
             apart=sum(1 for one in single if one.data_id is None),
         )
 
-    def _for_archive(self, batch: Batch) -> tuple[list[Wanted], tuple[RemoteFile, ...]]:
-        """The files that an archive can bring, with their paths; and the others."""
+    def _for_archive(
+        self, batch: Batch, but: Container[str]
+    ) -> tuple[list[Wanted], tuple[RemoteFile, ...]]:
+        """The files that an archive can bring, with their paths; and the others, without `but`."""
         places = self._scheduler.places(batch.root)
         able, single = [], []
         paths = {
@@ -484,7 +488,7 @@ class Engine:
             known = there is not None and there.state in UNFINISHED
             if one.data_id is None or known:
                 single.append(one)
-            else:
+            elif one.key not in but:
                 able.append(Wanted(one, paths[one.key]))
         return able, tuple(single)
 

@@ -158,7 +158,10 @@ class _Extraction:
         """Unpack the plan. Raises Stopped, Broken, OSError."""
         items = Locked(self._archive.read(set(self._plan)))
         threads = 1 if self._archive.in_order else min(THREADS, len(self._plan))
-        more = [threading.Thread(target=self._work, args=(items,)) for _ in range(threads - 1)]
+        more = [
+            threading.Thread(target=self._work, args=(items,), daemon=True)
+            for _ in range(threads - 1)
+        ]
         self._finisher.start()
         try:
             for thread in more:

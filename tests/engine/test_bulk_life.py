@@ -463,3 +463,56 @@ def test_a_server_that_is_away_for_a_while(tmp_path):
         assert made.wait_idle(30)
         assert job(made).state == "done"
         made.stop()
+
+
+def test_the_same_batch_twice_is_one_job(server, tmp_path):
+    files = bulk.files_of(server, "sample/34")
+    server.service.rate = 2e6
+    made = start(server)
+    made.add(bulk.batch(server, tmp_path, files))
+    again = made.add(bulk.batch(server, tmp_path, files))
+    assert (again.bulk_id, again.known, again.ids) == (1, len(files), ())
+    server.service.rate = None
+    assert made.wait_idle(20)
+    assert [one.state for one in made.status(rows=True).bulk_jobs] == ["done"]
+    made.stop()
+    assert len(archive_requests(server)) == 1
+
+
+def test_a_single_file_that_is_lost_fails_the_job_until_it_is_had(server, tmp_path):
+    turn(server, "missing")
+    files = bulk.files_of(server, "sample/34")
+    second = server.service.catalogue.files[files[1].data_id]
+    made = start(server)
+    made.add(bulk.batch(server, tmp_path, files))
+    wait(lambda: job(made).job_id != "")
+    try:
+        second.refused = 403
+        assert made.wait_idle(20)
+    finally:
+        second.refused = None
+    row = job(made)
+    assert (row.state, row.code, row.archive) == ("failed", "FORBIDDEN", "")
+    assert "1 of" in row.reason and second.filename in row.reason
+    made.retry(None)
+    assert made.wait_idle(20)
+    assert made.bulk([1], "retry") == 1
+    assert made.wait_idle(20)
+    assert job(made).state == "done"
+    check_all(made, server, tmp_path)
+    made.stop()
+    assert len(archive_requests(server)) == 1
+
+
+def test_a_retry_looks_at_the_job_that_is_still_on_the_server(server, tmp_path):
+    server.bulk._job_seconds = 1.0
+    made = start(server)
+    made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "sample/34")))
+    wait(lambda: job(made).job_id != "")
+    before = job(made).job_id
+    assert made.bulk([1], "cancel") == 1
+    assert job(made).state == "cancelled"
+    assert made.bulk([1], "retry") == 1
+    assert made.wait_idle(20)
+    assert (job(made).state, job(made).job_id) == ("done", before)
+    made.stop()
