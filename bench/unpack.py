@@ -67,13 +67,13 @@ def unpack(archive: Path, listing: Path, to: Path) -> None:
         file = RemoteFile(f"data/{id_}", filename, "", ("p", folder), int(size), md5, id_)
         files.append(Wanted(file, f"p/{name}"))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    began = time.monotonic()
+    began, used = time.monotonic(), time.process_time()
     outcome = unpack.run(unpack.Unpack(archive, to, tuple(files)), StopSignal(), lambda came: None)
     seconds = time.monotonic() - began
     if outcome != unpack.Unpacked():
         raise SystemExit(str(outcome))
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(seconds, before / 1024, after / 1024)
+    print(seconds, before / 1024, after / 1024, time.process_time() - used)
 
 
 def fresh(folder: Path) -> Path:
@@ -109,18 +109,21 @@ def measure(base: Path, files: int, rounds: int) -> list[str]:
     archive, listing = base / "archive.zip", base / "listing"
     listed, total = make_archive(archive, files)
     listing.write_text("".join(f"{n}\t{size}\t{md5}\n" for n, size, md5 in listed))
-    ours, theirs, synced, memory, idle = [], [], [], [], []
+    ours, theirs, synced, memory, idle, our_cpu, their_cpu = [], [], [], [], [], [], []
     for number in range(rounds):
         to = fresh(base / "ours")
         command = [sys.executable, __file__, "--child", str(archive), str(listing), str(to)]
         answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        seconds, before, after = map(float, answer.split())
+        seconds, before, after, cpu = map(float, answer.split())
+        our_cpu.append(cpu)
         ours.append(seconds)
         idle.append(before)
         memory.append(after)
         to = fresh(base / "theirs")
-        began = time.monotonic()
+        began, used = time.monotonic(), os.times()
         subprocess.run(["unzip", "-q", str(archive), "-d", str(to)], check=True)
+        now = os.times()
+        their_cpu.append(now[2] + now[3] - used[2] - used[3])
         theirs.append(time.monotonic() - began)
         os.sync()
         synced.append(time.monotonic() - began)
@@ -145,6 +148,10 @@ def measure(base: Path, files: int, rounds: int) -> list[str]:
         row("flowtui: CRC, md5, every file flushed", ours, mine),
         row("`unzip`: CRC, nothing flushed", theirs, other),
         row("`unzip`, then `sync`", synced, flushed),
+        "",
+        f"Processor time, median: flowtui {statistics.median(our_cpu):.1f} s;"
+        f" `unzip` {statistics.median(their_cpu):.1f} s. Other work on the machine meanwhile:"
+        f" load {os.getloadavg()[2]:.1f}.",
         "",
         f"Memory of the process that unpacks: {statistics.median(idle):.0f} MiB before,"
         f" {max(memory):.0f} MiB at most.",

@@ -361,7 +361,16 @@ def test_more_files_than_bulk_above_come_in_an_archive_by_themselves(
 def test_a_get_that_is_killed_goes_on_with_its_archive(both: DemoServer, both_shell: Shell) -> None:
     both.service.rate = 5e6
     process = subprocess.Popen(
-        both_shell.command("get", "project/12", "--bulk", "always", "--to", str(both_shell.to)),
+        both_shell.command(
+            "get",
+            "project/12",
+            "--bulk",
+            "always",
+            "--connections",
+            "1",
+            "--to",
+            str(both_shell.to),
+        ),
         env=both_shell.environment,
         stderr=subprocess.DEVNULL,
     )
@@ -374,7 +383,7 @@ def test_a_get_that_is_killed_goes_on_with_its_archive(both: DemoServer, both_sh
     process.wait()
     both.service.rate = None
     before = len(both.requests)
-    events = both_shell.get("project/12", "--bulk", "always")
+    events = both_shell.get("project/12", "--bulk", "always", "--connections", "1")
     assert (events[-1]["status"], events[-1]["done"]) == (0, events[-1]["files"])
     archive = [one for one in both.requests[before:] if one.path.endswith(".zip")]
     assert archive

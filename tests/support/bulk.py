@@ -34,7 +34,8 @@ def start(server: DemoServer, database: Path | None = None, **more: Any) -> Engi
     def make(url: str) -> Service:
         return Service(FlowClient(url, credential), httpx.Client(timeout=5.0))
 
-    settings = more.pop("settings", Settings())
+    # With one connection the requests for an archive can be counted.
+    settings = more.pop("settings", Settings(connections=1))
     made = Engine(settings, database=database, make_service=make, **more)
     made.start()
     return made
