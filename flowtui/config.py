@@ -45,6 +45,7 @@ class Settings:
         connections: connections per file at most; 0 lets the engine choose.
         limit_rate: bytes a second of all transfers together; 0 for no limit.
         bulk_above: from how many files on a bulk job is proposed (the guide: 100).
+        unpack_archives: unpack the archive of a bulk job and remove it; else it is kept.
         check_containers: try the checksums inside .gz/.bam/.zip where the server gives no md5.
         connect_timeout, read_timeout: seconds.
         ca_file: a PEM file of further certificate authorities, or None.
@@ -58,6 +59,7 @@ class Settings:
     connections: int = 0
     limit_rate: int = 0
     bulk_above: int = 100
+    unpack_archives: bool = True
     check_containers: bool = True
     connect_timeout: float = 10.0
     read_timeout: float = 30.0

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -262,13 +263,107 @@ def test_a_stopped_run_is_130_and_the_next_one_resumes(
     assert leftovers(target) == []
 
 
-def test_a_bulk_job_brings_one_archive(both: DemoServer, both_shell: Shell) -> None:
-    events = both_shell.get("sample/34", "--bulk", "always")
+def test_a_bulk_job_may_bring_its_archive_as_it_is(both: DemoServer, both_shell: Shell) -> None:
+    events = both_shell.get("sample/34", "--bulk", "always", "--keep-archive")
     states = [one["state"] for one in events if one["event"] == "bulk"]
     assert states[-1] == "done"
     (archive,) = ended(events).values()
-    assert Path(archive["path"]).suffix == ".zip" or ".tar" in archive["path"]
-    assert Path(archive["path"]).stat().st_size > 0
+    assert zipfile.ZipFile(archive["path"]).testzip() is None
+    assert archive["verified_by"] == "size and zip check"
+
+
+def test_a_bulk_job_ends_in_the_layout_of_single_downloads(
+    server: DemoServer, shell: Shell
+) -> None:
+    events = shell.get("project/12", "--bulk", "always")
+    files = [one for one in events if one["event"] == "bulk_file"]
+    project = server.service.catalogue.projects["12"]
+    assert {one["state"] for one in files} <= {"done", "one_by_one"}
+    done = [one for one in files if one["state"] == "done"]
+    assert len(done) > len(files) / 2
+    for one in done:
+        path = Path(one["path"])
+        digest = hashlib.md5(path.read_bytes()).hexdigest()
+        assert digest == file_of(server.service.catalogue, one["key"]).content.md5
+        assert one["verified_by"]
+        assert path.is_relative_to(shell.to / project.name)
+    assert (events[-1]["status"], events[-1]["failed"]) == (0, 0)
+    assert events[-1]["done"] == events[-1]["files"]
+    assert leftovers(shell.to) == []
+    assert not [one for one in shell.to.rglob("*") if one.suffix in (".zip", ".jsonl")]
+    for how in ("never", "always", "auto"):
+        before = len(server.requests)
+        again = shell.get("project/12", "--bulk", how)
+        assert (again[-1]["skipped"], again[-1]["done"]) == (again[-1]["files"], 0), how
+        assert [one for one in server.requests[before:] if "/downloads" in one.path] == []
+
+
+def test_more_files_than_bulk_above_come_in_an_archive_by_themselves(
+    both: DemoServer, both_shell: Shell
+) -> None:
+    config = Path(both_shell.environment["FLOWTUI_HOME"]) / "config"
+    config.mkdir(parents=True)
+    (config / "settings.toml").write_text("bulk_above = 3\n")
+    events = both_shell.get("sample/34")
+    assert [one["state"] for one in events if one["event"] == "bulk"][-1] == "done"
+    assert (events[-1]["done"], events[-1]["failed"]) == (events[-1]["files"], 0)
+    here = sorted(path for path in both_shell.to.rglob("*.gz"))
+    here[0].unlink()
+    before = len(both.requests)
+    again = both_shell.get("sample/34")
+    assert (again[-1]["done"], again[-1]["skipped"]) == (1, again[-1]["files"] - 1)
+    assert not [one for one in both.requests[before:] if one.method == "POST"]
+    assert sorted(both_shell.to.rglob("*.gz")) == here
+
+
+def test_a_get_that_is_killed_goes_on_with_its_archive(both: DemoServer, both_shell: Shell) -> None:
+    both.service.rate = 5e6
+    process = subprocess.Popen(
+        both_shell.command(
+            "get",
+            "project/12",
+            "--bulk",
+            "always",
+            "--connections",
+            "1",
+            "--to",
+            str(both_shell.to),
+        ),
+        env=both_shell.environment,
+        stderr=subprocess.DEVNULL,
+    )
+    part = both_shell.to / "project-12.zip.part"
+    deadline = time.monotonic() + 30
+    while not part.exists() or part.stat().st_size < 5_000_000:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    both.service.rate = None
+    before = len(both.requests)
+    events = both_shell.get("project/12", "--bulk", "always", "--connections", "1")
+    assert (events[-1]["status"], events[-1]["done"]) == (0, events[-1]["files"])
+    archive = [one for one in both.requests[before:] if one.path.endswith(".zip")]
+    assert archive
+    assert all(int((one.range or "bytes=0-")[6:].partition("-")[0]) > 3_000_000 for one in archive)
+    assert not [one for one in both.requests[before:] if one.method == "POST"]
+    assert leftovers(both_shell.to) == []
+    assert not [one for one in both_shell.to.iterdir() if one.name.startswith(".flowtui")]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("failing", "no space left on the worker"), ("hostile", "leads outside")],
+)
+def test_an_archive_that_does_not_come_is_a_failure_in_words(
+    tmp_path: Path, name: str, says: str
+) -> None:
+    with DemoServer(job_seconds=0.1, token_seconds=3600, turns=[name]) as server:
+        shell = Shell(tmp_path, server.base_url)
+        done = shell.run("get", "sample/34", "--bulk", "always", "--to", str(shell.to), status=1)
+        assert says in done.stderr
+        assert "--bulk never" in done.stderr
+        assert shell.get("sample/34", "--bulk", "never")[-1]["status"] == 0
 
 
 def test_whoami_login_and_logout_with_a_file(both: DemoServer, both_shell: Shell) -> None:

@@ -43,6 +43,8 @@ def hand_over(session: Session, batch: Batch, changes: dict[str, int], out: Outp
     words = f"queued {counted(len(batch.files), 'file')}, {size_text(size)}"
     if batch.bulk:
         words += ", as one archive of Flow's"
+        if added.apart:
+            words += f" ({counted(added.apart, 'file')} one by one: no archive can hold them)"
     if added.known:
         words += f" ({added.known:,} were in the queue already)"
     out.say(f"{words}, to {one_line(batch.root)}; `flowtui status` shows how it goes")

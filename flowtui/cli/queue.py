@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ def add(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     bulk: str,
+    unpack: bool | None,
     as_json: bool,
 ) -> int:
     """Put the files of REF... into the background queue and leave.
@@ -56,7 +58,7 @@ def add(
     with closing(open_session(server, out)) as session:
         select(session.client, refs, Filters(include, exclude), out, found)
         require_files(found)
-        hand_over(session, make_batch(session, found, to, bulk), {}, out)
+        hand_over(session, make_batch(session, found, to, bulk, unpack), {}, out)
     return Exit.SOME_FAILED if found.errors else Exit.OK
 
 
@@ -97,14 +99,13 @@ def _show_json(now: Status, out: Output) -> None:
 def _show(now: Status, out: Output) -> None:
     from flowtui.cli.columns import table
     from flowtui.cli.progress import bulk_line
-    from flowtui.engine.states import BULK_ENDED, TransferState
+    from flowtui.engine.states import TransferState
 
     out.line(_summary_line(now.summary))
     if now.summary.trouble:
         out.line(f"Trouble: {one_line(now.summary.trouble)}")
     for job in now.bulk_jobs:
-        if job.state not in BULK_ENDED or job.state == "failed":
-            out.line(f"b{job.id}  {bulk_line(job)}")
+        out.line(f"b{job.id}  {bulk_line(job, time.time())}")
     over = (TransferState.DONE, TransferState.SKIPPED, TransferState.CANCELLED)
     left = sum(n for state, n in now.summary.counts.items() if state not in over)
     rows = now.transfers
@@ -162,15 +163,42 @@ def resume(ids: tuple[str, ...], everything: bool) -> int:
 @click.command(short_help="Try failed transfers again.")
 @click.argument("ids", metavar="[ID...]", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All that failed.")
-def retry(ids: tuple[str, ...], everything: bool) -> int:
-    """Try failed transfers again, from where they stopped."""
+@click.option(
+    "--create-again",
+    "how",
+    flag_value="again",
+    help="Have Flow prepare the archives of bulk jobs anew.",
+)
+@click.option(
+    "--one-by-one", "how", flag_value="one_by_one", help="Fetch the files of bulk jobs one by one."
+)
+def retry(ids: tuple[str, ...], everything: bool, how: str | None) -> int:
+    """Try failed transfers again, from where they stopped.
+
+    A bulk job goes on where it is: an archive that is here is not fetched again.
+    """
     return _act(
         "to be tried again",
         ids,
         everything,
         lambda engine, some: engine.retry(some),
         start=True,
-        bulk="retry",
+        bulk=how or "retry",
+    )
+
+
+@click.command(short_help="Take ended transfers and bulk jobs out of the list.")
+@click.argument("ids", metavar="[ID...]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All that have ended.")
+def forget(ids: tuple[str, ...], everything: bool) -> int:
+    """Take ended transfers and bulk jobs out of the list; files stay where they are."""
+    return _act(
+        "forgotten",
+        ids,
+        everything,
+        lambda engine, some: engine.forget(some),
+        start=True,
+        bulk="forget",
     )
 
 
@@ -223,7 +251,9 @@ def _takes(state: str, action: str) -> bool:
     """Whether a bulk job in that state is meant by `action --all`."""
     from flowtui.engine.states import BULK_ENDED, BulkState
 
-    if action == "retry":
+    if action == "forget":
+        return state in BULK_ENDED
+    if action != "cancel":
         return state in (BulkState.FAILED, BulkState.EXPIRED)
     return state not in BULK_ENDED
 

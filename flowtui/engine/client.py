@@ -20,6 +20,7 @@ from flowtui.engine.protocol import (
     PROTOCOL,
     Added,
     Batch,
+    BulkFileRow,
     Changes,
     ProtocolError,
     RequestRefused,
@@ -158,8 +159,13 @@ class EngineClient:
         return self._count("forget", ids)
 
     def bulk(self, ids: Sequence[int], action: str) -> int:
-        """`cancel`, `retry` or `forget` bulk jobs; how many."""
+        """`cancel`, `retry`, create `again`, fetch `one_by_one` or `forget` bulk jobs; how many."""
         return int(self._ask("bulk", bulk_ids=list(ids), action=action)["count"])
+
+    def bulk_files(self, id_: int) -> tuple[BulkFileRow, ...]:
+        """The files of a bulk job, and what became of each."""
+        answer = self._ask("bulk_files", bulk_id=id_)
+        return tuple(BulkFileRow.from_json(one) for one in answer["files"])
 
     def status(self, rows: bool = False, most: int | None = None) -> Status:
         """The queue now, with its rows (the first `most` still to be done) or only its sums."""

@@ -16,7 +16,7 @@ from typing import TypeVar
 from flowtui.config import Folders, Settings
 from flowtui.engine import log
 from flowtui.engine.bulk import BulkTracker
-from flowtui.engine.bulk_job import BulkJobRecord
+from flowtui.engine.bulk_list import Desk
 from flowtui.engine.intake import Intake
 from flowtui.engine.keeping import Keeping
 from flowtui.engine.limits import RateLimit
@@ -25,6 +25,7 @@ from flowtui.engine.news import News
 from flowtui.engine.protocol import (
     Added,
     Batch,
+    BulkFileRow,
     Changes,
     RequestRefused,
     Space,
@@ -37,8 +38,8 @@ from flowtui.engine.service import Service, Services
 from flowtui.engine.space import SpaceWatch, look
 from flowtui.engine.states import ENDED, PENDING_WORK, UNFINISHED, TransferState
 from flowtui.engine.transfer import Outcome
+from flowtui.engine.tuning import checked
 from flowtui.engine.workers import Run, Workers
-from flowtui.flow.remote_file import RemoteFile
 
 TICK = 0.1
 """Seconds between two events while something moves."""
@@ -67,13 +68,18 @@ class Engine:
         database: Path | None = None,
         folders: Folders | None = None,
         make_service: Callable[[str], Service] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`database` None keeps the queue in memory. Raises StoreError."""
+        """`database` None keeps the queue in memory; `clock` is what bulk jobs go by.
+
+        Raises StoreError.
+        """
         if make_service is None:
             from flowtui.engine.connect import service_maker
 
             make_service = service_maker(settings, folders)
         self.started = time.time()
+        self._clock = clock
         self._keeping = Keeping(database)
         self._mailbox = Mailbox()
         self._limit = RateLimit(self._keeping.fact("limit_rate", settings.limit_rate))
@@ -90,16 +96,12 @@ class Engine:
             connections=self._keeping.fact("connections", settings.connections),
             check_containers=settings.check_containers,
         )
-        self._bulk = BulkTracker(
-            self._workers,
-            self._services,
-            self._mailbox.post,
-            fetch=self._add_archive,
-            one_by_one=self._add_one_by_one,
-            needs_sign_in=self._scheduler.needs_sign_in.add,
-        )
+        self._bulk = BulkTracker(self._desk(), keep_notes=database is None)
         self._scheduler.on_ended = self._bulk.transfer_ended
-        self._intake = Intake(self._queue, self._scheduler, self._bulk)
+        self._scheduler.bulk = self._bulk
+        self._intake = Intake(
+            self._queue, self._scheduler, self._bulk, unpack=settings.unpack_archives
+        )
         self._news = News(self._queue, self._bulk)
         self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
         self._ending = False
@@ -113,6 +115,24 @@ class Engine:
     def trouble(self) -> str:
         """What is wrong with the engine itself, in words, or empty."""
         return self._keeping.trouble
+
+    def _desk(self) -> Desk:
+        return Desk(
+            workers=self._workers,
+            services=self._services,
+            post=self._mailbox.post,
+            # The intake is made after the bulk jobs, which it needs.
+            fetch=lambda job, archive: self._intake.add_archive(job, archive),  # noqa: PLW0108
+            singles=lambda job, files: self._intake.add_singles(job, files),  # noqa: PLW0108
+            drop=self._drop,
+            retry=self._retry_archive,
+            transfer=self._queue.transfers.get,
+            find=self._queue.find,
+            places=self._scheduler.places,
+            note=self._scheduler.note,
+            needs_sign_in=self._scheduler.needs_sign_in.add,
+            clock=self._clock,
+        )
 
     def start(self) -> None:
         """Begin to work."""
@@ -130,6 +150,7 @@ class Engine:
                 pass  # somebody else stopped it meanwhile
             self._thread.join(timeout)
         self._workers.close(max(0.0, deadline - time.monotonic()))
+        self._bulk.close()
         self._space.close()
         self._services.close()
         self._keeping.close()
@@ -185,20 +206,20 @@ class Engine:
         return self._call(forget)
 
     def bulk(self, ids: Sequence[int], action: str) -> int:
-        """Cancel, retry or forget bulk jobs."""
+        """Cancel, retry, create again, fetch one by one or forget bulk jobs."""
 
         def act() -> int:
-            if action == "cancel":
-                transfers = self._bulk.cancel(ids)
-                self._let_go(transfers, UNFINISHED | {_S.FAILED}, _S.CANCELLED)
-                return len(list(ids))
-            if action == "retry":
-                return self._bulk.retry(ids)
-            if action == "forget":
-                return self._bulk.forget(ids)
-            raise RequestRefused("BAD_REQUEST", f"no such action: {action}")
+            stopped = action in ("cancel", "one_by_one")
+            transfers = self._bulk.transfers_of(ids) if stopped else []
+            count = self._bulk.act(ids, action)
+            self._let_go(transfers, UNFINISHED | {_S.FAILED}, _S.CANCELLED)
+            return count
 
         return self._call(act)
+
+    def bulk_files(self, id_: int) -> tuple[BulkFileRow, ...]:
+        """The files of a bulk job, and what became of each."""
+        return self._call(lambda: self._bulk.files(id_))
 
     def status(self, rows: bool = False, most: int | None = None) -> Status:
         """The queue now; of its rows all, or the first `most` of those still to be done."""
@@ -210,7 +231,7 @@ class Engine:
             return Status(
                 summary=self._summary(),
                 transfers=tuple(one.row() for one in shown),
-                bulk_jobs=tuple(one.row() for one in self._bulk.jobs.values()) if rows else (),
+                bulk_jobs=tuple(map(self._news.bulk_row, self._bulk.jobs)) if rows else (),
             )
 
         return self._call(look_at)
@@ -244,18 +265,7 @@ class Engine:
         """Change how many, how parallel, how fast; what is in force then."""
 
         def change() -> dict[str, int]:
-            for name, lowest, highest in (
-                ("jobs", 1, 64),
-                ("connections", 0, 16),
-                ("limit_rate", 0, 1 << 50),
-            ):
-                value = changes.get(name)
-                if value is None:
-                    continue
-                if type(value) is not int or not lowest <= value <= highest:
-                    raise RequestRefused(
-                        "BAD_REQUEST", f"{name} should be from {lowest} to {highest}"
-                    )
+            for name, value in checked(changes).items():
                 if name == "limit_rate":
                     self._limit.rate = value
                 else:
@@ -337,7 +347,7 @@ class Engine:
             self._save()
             self._was_told, self._saved_at = False, now
         self._set_idle()
-        moving = bool(self._scheduler.runs)
+        moving = bool(self._scheduler.runs) or self._bulk.is_unpacking
         if now - self._told_at >= TICK and (moving or self._news.is_waiting):
             self._told_at = now
             self._scheduler.sample(now)
@@ -386,11 +396,14 @@ class Engine:
             trouble=self.trouble,
         )
 
-    def _add_archive(self, job: BulkJobRecord, archive: RemoteFile) -> int:
-        return self._intake.add_archive(job, archive)
+    def _retry_archive(self, id_: int) -> None:
+        self._requeue([id_], {_S.FAILED})
 
-    def _add_one_by_one(self, batch: Batch) -> None:
-        self._intake.add_one_by_one(batch)
+    def _drop(self, id_: int) -> None:
+        """Take a transfer out of the list; its part file stays."""
+        transfer = self._queue.transfers.get(id_)
+        if transfer is not None and transfer.state in ENDED:
+            self._queue.remove(transfer)
 
     def _let_go(
         self, ids: Sequence[int] | None, states: Iterable[TransferState], to: TransferState
@@ -400,6 +413,8 @@ class Engine:
             self._keeping.dropped(chosen)
         for one in chosen:
             self._scheduler.let_go(one, to)
+            if to is _S.CANCELLED:
+                self._bulk.transfer_ended(one)
         return len(chosen)
 
     def _requeue(self, ids: Sequence[int] | None, states: Iterable[TransferState]) -> int:
@@ -424,6 +439,7 @@ class Engine:
     def _end(self) -> None:
         for run in self._scheduler.runs.values():
             run.stop.set()
+        self._bulk.stop()
         self._scheduler.sample(time.monotonic())
         self._ending = True
         self._mailbox.close()

@@ -6,10 +6,10 @@ The engine's thread alone uses it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 
 from flowtui.engine.bulk import BulkTracker
-from flowtui.engine.bulk_job import BulkJobRecord
+from flowtui.engine.bulk_job import BulkJobRecord, Wanted
 from flowtui.engine.protocol import Added, Batch
 from flowtui.engine.queue import Queue, Transfer
 from flowtui.engine.scheduler import Scheduler
@@ -25,14 +25,17 @@ class Intake:
         last_root: the target folder of the latest batch, or empty.
     """
 
-    def __init__(self, queue: Queue, scheduler: Scheduler, bulk: BulkTracker) -> None:
+    def __init__(
+        self, queue: Queue, scheduler: Scheduler, bulk: BulkTracker, *, unpack: bool
+    ) -> None:
+        """`unpack`: whether archives are unpacked where a batch does not say it."""
+        self._unpack = unpack
         self.last_root = ""
         self._queue = queue
         self._scheduler = scheduler
         self._bulk = bulk
         self._last_id = 0
         self._last_batch = 0
-        self._last_job = 0
 
     def restore(self, transfers: Iterable[Transfer], jobs: list[BulkJobRecord]) -> None:
         """Take over what an earlier engine stored."""
@@ -45,36 +48,62 @@ class Intake:
                 self._scheduler.enqueue(transfer)
         self._bulk.restore(jobs)
         self._last_batch = max([self._last_batch, *(one.batch_id for one in jobs)])
-        self._last_job = max([0, *(one.id for one in jobs)])
 
     def add(self, batch: Batch) -> Added:
         """Queue a batch, or have its archive made. Raises OSError."""
         batch_id = self._next_batch()
         if not batch.bulk:
             return self._queue_files(batch_id, batch)
-        with_id = tuple(one for one in batch.files if one.data_id is not None)
-        without = tuple(one for one in batch.files if one.data_id is None)
-        job_id: int | None = None
-        if with_id:
-            # Clients and the store tell jobs apart by these ids: none is given twice.
-            job_id = self._last_job = self._last_job + 1
+        under_way = self._bulk.under_way(batch.root)
+        known = [under_way[one.key] for one in batch.files if one.key in under_way]
+        able, single = self._for_archive(batch, under_way)
+        # What has no data id cannot be in an archive, and what is under way already comes so.
+        one_by_one = Batch(batch.server, batch.root, batch.name, single)
+        added = self._queue_files(batch_id, one_by_one) if single else Added(batch_id, (), 0, 0)
+        job_id = known[0] if known else None
+        if able:
             self.last_root = batch.root
-            whole = Batch(batch.server, batch.root, batch.name, with_id, bulk=True)
-            self._bulk.create(job_id, batch_id, whole)
-        if not without:
-            return Added(batch_id, (), 0, 0, job_id)
-        # What has no data id cannot be in an archive.
-        rest = self._queue_files(batch_id, Batch(batch.server, batch.root, batch.name, without))
-        return Added(batch_id, rest.ids, rest.added, rest.known, job_id)
+            unpack = self._unpack if batch.unpack is None else batch.unpack
+            job_id = self._bulk.create(batch_id, batch, able, unpack=unpack).id
+        return Added(
+            batch_id,
+            added.ids,
+            added.added,
+            added.known + len(known),
+            job_id,
+            apart=sum(1 for one in single if one.data_id is None),
+        )
 
-    def add_one_by_one(self, batch: Batch) -> None:
-        """Queue the files of an archive that the server does not make. Raises OSError."""
-        self._queue_files(self._next_batch(), batch)
+    def add_singles(self, job: BulkJobRecord, files: Sequence[RemoteFile]) -> None:
+        """Queue some of a job's files as transfers of their own. Raises OSError."""
+        if files:
+            batch = Batch(job.server, job.root, job.name, tuple(files))
+            self._queue_files(job.batch_id, batch)
 
     def add_archive(self, job: BulkJobRecord, archive: RemoteFile) -> int:
         """Queue a job's archive; its transfer's id. Raises OSError."""
         batch = Batch(job.server, job.root, job.name, (archive,))
+        self._scheduler.admit_anew(job.batch_id)
         return self._queue_files(job.batch_id, batch, bulk_id=job.id).ids[0]
+
+    def _for_archive(
+        self, batch: Batch, but: Container[str]
+    ) -> tuple[list[Wanted], tuple[RemoteFile, ...]]:
+        """The files that an archive can bring, with their paths; and the others, without `but`."""
+        places = self._scheduler.places(batch.root)
+        able, single = [], []
+        paths = {
+            one.key: places.assign(one.key, one.folder, one.filename)
+            for one in sorted(batch.files, key=lambda one: one.key)
+        }
+        for one in batch.files:
+            there = self._queue.find(batch.root, one.key)
+            known = there is not None and there.state in UNFINISHED
+            if one.data_id is None or known:
+                single.append(one)
+            elif one.key not in but:
+                able.append(Wanted(one, paths[one.key]))
+        return able, tuple(single)
 
     def _next_batch(self) -> int:
         self._last_batch += 1

@@ -29,10 +29,9 @@ _LOG = logging.getLogger("flowtui.engine")
 
 @dataclass
 class _Unsaved:
-    """Ids whose stored form is out of date, besides `Queue.unsaved`."""
+    """Ids whose stored form is out of date, besides `Queue.unsaved` and `BulkList.unsaved`."""
 
     removed: set[int] = field(default_factory=set)
-    bulk: set[int] = field(default_factory=set)
     removed_bulk: set[int] = field(default_factory=set)
 
 
@@ -80,7 +79,8 @@ class Keeping:
         if rescued is not None:
             before = len(queue.transfers)
             known = {one.batch_id for one in rescued.bulk_jobs}
-            bulk.changed.update(one.id for one in rescued.bulk_jobs)
+            for job in rescued.bulk_jobs:
+                bulk.list.touch(job)
             for batch_id, batch in self._read_record():
                 missing = [one for one in batch.files if not queue.find(batch.root, one.key)]
                 if missing and not (batch.bulk and batch_id in known):
@@ -107,8 +107,7 @@ class Keeping:
     def collect(self, queue: Queue, bulk: BulkTracker) -> None:
         """Take note of what is to be stored, before others take it over."""
         self._unsaved.removed |= queue.removed
-        self._unsaved.bulk |= bulk.changed
-        self._unsaved.removed_bulk |= bulk.removed
+        self._unsaved.removed_bulk |= bulk.list.removed
 
     def save(self, queue: Queue, bulk: BulkTracker) -> None:
         """Store what changed since the last time, in one transaction."""
@@ -116,18 +115,20 @@ class Keeping:
         unsaved = self._unsaved
         if self._store.file is None:
             queue.unsaved.clear()  # this engine's queue ends with it
+            bulk.list.unsaved.clear()
             self._unsaved = _Unsaved()
             return
-        if not (queue.unsaved or unsaved.removed or unsaved.bulk or unsaved.removed_bulk):
+        if not (queue.unsaved or unsaved.removed or bulk.list.unsaved or unsaved.removed_bulk):
             return
         try:
             self._store.save(
                 [queue.transfers[one] for one in queue.unsaved],
                 unsaved.removed,
-                [bulk.jobs[one] for one in unsaved.bulk if one in bulk.jobs],
+                [bulk.jobs[one] for one in bulk.list.unsaved],
                 unsaved.removed_bulk,
             )
             queue.unsaved.clear()
+            bulk.list.unsaved.clear()
             self._unsaved = _Unsaved()
             self._troubles["store"] = ""
         except StoreError as error:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from flowtui.engine.bulk import BulkTracker
-from flowtui.engine.protocol import Changes, Summary
+from flowtui.engine.protocol import BulkRow, Changes, Summary
 from flowtui.engine.publisher import Publisher
 from flowtui.engine.queue import Queue
 
@@ -37,6 +37,8 @@ class News:
         """Publish what changed."""
         self.collect()
         transfers, jobs = self._queue.transfers, self._bulk.jobs
+        # The row of a job tells how far its archive is.
+        self._bulk_changed |= {id_ for id_, job in jobs.items() if job.transfer_id in self._changed}
         left = self._publisher.publish(
             changed=self._changed,
             removed=self._removed,
@@ -44,7 +46,7 @@ class News:
             removed_bulk=self._bulk_removed,
             summary=summary,
             row=lambda i: transfers[i].row() if i in transfers else None,
-            bulk_row=lambda i: jobs[i].row() if i in jobs else None,
+            bulk_row=lambda i: self.bulk_row(i) if i in jobs else None,
         )
         for one in (self._changed, self._removed, self._bulk_changed, self._bulk_removed):
             one.clear()
@@ -66,9 +68,14 @@ class News:
         self._all_told = False
         return lambda: self._publisher.discard(one)
 
+    def bulk_row(self, id_: int) -> BulkRow:
+        """A bulk job as clients see it, with how far its archive is."""
+        job = self._bulk.jobs[id_]
+        return job.row(self._queue.transfers.get(job.transfer_id or -1))
+
     def collect(self) -> None:
         """Take over what changed; to be called when it is stored."""
-        queue, bulk = self._queue, self._bulk
+        queue, bulk = self._queue, self._bulk.list
         self._changed |= queue.changed
         self._removed |= queue.removed
         self._bulk_changed |= bulk.changed

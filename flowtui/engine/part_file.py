@@ -100,7 +100,7 @@ class PartFile:
         self.notes = notes or NoteBudget()
         self.failure: OSError | None = None
         self._lock = threading.Lock()
-        self.descriptor, self._unlock = _open_locked(self.path)
+        self.descriptor, self._unlock = open_locked(self.path)
         # Written and not flushed; being flushed just now; flushed. A reset makes them all void,
         # also for a flush that is under way.
         self._dirty, self._flushing, self._flushed = RangeSet(), RangeSet(), RangeSet()
@@ -299,7 +299,7 @@ class PartFile:
         All bytes are still there as long as it is open; fetching them again is not needed.
         """
         make_folder(self.path.parent)
-        fresh, unlock = _open_locked(self.path)
+        fresh, unlock = open_locked(self.path)
         try:
             os.ftruncate(fresh, 0)
             offset = 0
@@ -352,7 +352,7 @@ def remove_leftovers(target: Path) -> None:
         os.close(descriptor)
 
 
-def _open_locked(path: Path) -> tuple[int, Callable[[], None]]:
+def open_locked(path: Path) -> tuple[int, Callable[[], None]]:
     """Open or make `path` and lock it, for this open file alone; the second lets go of the lock.
 
     The lock goes with the file, not the name: the name may meanwhile stand for another file

@@ -21,7 +21,8 @@ Requests (`do`), their fields → the result:
     cancel     ids | null for all → count
     retry      ids | null for all → count
     forget     ids | null for all ended → count          ended rows leave the list
-    bulk       bulk_ids, action: cancel|retry|forget → count
+    bulk       bulk_ids, action: cancel|retry|again|one_by_one|forget → count
+    bulk_files bulk_id → files (`BulkFileRow`s)
     subscribe  → (events follow)
     status     rows: bool, most: number | null → summary, and where rows is true bulk_jobs and
                transfers: all, or the first `most` of those still to be done, running ones first
@@ -42,7 +43,7 @@ from typing import Any, Self
 
 from flowtui.flow.remote_file import RemoteFile
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised by one when a message changes its meaning; another version's engine is replaced."""
 
 SNAPSHOT_PIECE = 1000
@@ -85,6 +86,9 @@ class Batch(Message):
         root: absolute path of the target folder (`--to`).
         name: what a person calls it: `project RNA-seq of …`, `3 items`.
         bulk: ask Flow for one archive instead of fetching the files one by one.
+        one_by_one_up_to: with `bulk`: where at most so many of the files are not here yet, they
+            are fetched one by one all the same.
+        unpack: unpack the archive and remove it; None for what the engine's settings say.
     """
 
     server: str
@@ -92,6 +96,8 @@ class Batch(Message):
     name: str
     files: tuple[RemoteFile, ...]
     bulk: bool = False
+    one_by_one_up_to: int = 0
+    unpack: bool | None = None
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
@@ -175,11 +181,20 @@ class BulkRow(Message):
 
     Attributes:
         state: one of `states.BulkState`. `reason`: the error, or what it waits for.
-        files: how many files were asked for. `bytes`: the sum of their sizes as far as known.
-        progress: percent that the server tells, 0 to 100, or None.
-        created, expires: Unix seconds; `expires` is None until the archive is ready.
+        files: how many files it is about. `bytes`: the sum of their sizes as far as known.
+        progress: percent of the present state, 0 to 100, or None: what the server tells while it
+            prepares the archive, bytes while fetching, files while unpacking.
+        created, expires, ended: Unix seconds; `expires` is None until the archive is ready, and
+            `ended` until the job is over.
         job_id: the service's own id, or empty while not created.
         transfer_id: the transfer that fetches the archive, or None.
+        size, done, rate, eta: of the archive's transfer; None and 0 where there is none.
+        unpack: the archive is unpacked and removed; else it stays as it is.
+        unpacked: how many of the files are here and verified by this job.
+        unpacked_bytes: the sum of their sizes.
+        skipped: how many were here before. `one_by_one`: how many are fetched by transfers of
+            their own, because the archive does not hold them or there is none.
+        archive: path of the archive relative to `root`, where one is on the disk; else empty.
     """
 
     id: int
@@ -194,9 +209,41 @@ class BulkRow(Message):
     progress: float | None = None
     created: float = 0.0
     expires: float | None = None
+    ended: float | None = None
     job_id: str = ""
     transfer_id: int | None = None
     server: str = ""
+    size: int | None = None
+    done: int = 0
+    rate: float = 0.0
+    eta: float | None = None
+    unpack: bool = True
+    unpacked: int = 0
+    unpacked_bytes: int = 0
+    skipped: int = 0
+    one_by_one: int = 0
+    archive: str = ""
+
+
+@dataclass(frozen=True)
+class BulkFileRow(Message):
+    """One of a bulk job's files.
+
+    Attributes:
+        path: where it goes or is, relative to the job's root.
+        state: `pending`, `done` (unpacked and verified), `skipped` (was here before) or
+            `one_by_one` (a transfer of its own). `reason`: why one by one, or empty.
+        verified_by: as in `TransferRow`; `md5, crc`, `size and crc`, …
+    """
+
+    key: str
+    filename: str
+    path: str
+    state: str
+    size: int | None = None
+    md5: str | None = None
+    verified_by: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -308,7 +355,9 @@ class Added(Message):
     Attributes:
         ids: the transfers that stand for its files, known ones included.
         added: how many are new in the queue. `known`: how many were unfinished there already.
-        bulk_id: the bulk job, where the batch asked for one.
+        bulk_id: the (first) bulk job, where the batch asked for one.
+        apart: how many of the files no archive can hold (Flow gives them no id); they are among
+            `ids`.
     """
 
     batch_id: int
@@ -316,6 +365,7 @@ class Added(Message):
     added: int
     known: int
     bulk_id: int | None = None
+    apart: int = 0
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowtui.engine import log
+from flowtui.engine.bulk_side import BulkSide, NoBulk
 from flowtui.engine.download import INLINE_BELOW
 from flowtui.engine.lane import AHEAD
 from flowtui.engine.part_file import NoteBudget
@@ -53,6 +54,7 @@ class Scheduler:
         jobs: files at a time. `connections`: per file at most, 0 for automatic.
         needs_sign_in: servers whose session has ended.
         runs: what workers hold, by id of the transfer, also what they are just letting go of.
+        bulk: the bulk jobs that some of the transfers belong to.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Scheduler:
         self.runs: dict[int, Run] = {}
         self.rate = 0.0
         self.on_ended: Callable[[Transfer], None] = lambda transfer: None
+        self.bulk: BulkSide = NoBulk()
         self._check_containers = check_containers
         self._queue = queue
         self._workers = workers
@@ -125,6 +128,8 @@ class Scheduler:
             for one in self._queue.transfers.values():
                 if one.root == root:
                     found.claim(one.path, one.key)
+            for path, key in self.bulk.claims(root):
+                found.claim(path, key)
         return found
 
     def signed_in(self, server: str) -> int:
@@ -218,7 +223,8 @@ class Scheduler:
             recorded=recorded,
             archive=transfer.bulk_id is not None,
             connections=self.connections,
-            check_containers=self._check_containers,
+            # What is unpacked is checked then, member by member.
+            check_containers=self._check_containers and not self.bulk.is_unpacked(transfer.bulk_id),
         )
         tools = Tools(service.http, service.client, self._services.limit, self._notes)
         memory = self._memories.setdefault(id_, Memory())
@@ -241,7 +247,7 @@ class Scheduler:
             hold.append(transfer.id)
             self._space_checks[batch] = now + LOOK_AGAIN
             return False
-        left = self._queue.left[batch]
+        left = self._queue.left[batch] + self.bulk.reserved(batch)
         if room is None or left <= 0:
             self._admitted.add(batch)
             return True
@@ -264,14 +270,20 @@ class Scheduler:
         """Bytes still to come to this file system by batches that were let through before."""
         total = 0
         roots: dict[int, str] = {}
+        left: dict[int, int] = {}
         for one in self._admitted:
-            if one != but and self._queue.left[one] > 0:
+            left[one] = self._queue.left[one] + self.bulk.reserved(one)
+            if one != but and left[one] > 0:
                 roots.setdefault(one, self._queue.roots.get(one, ""))
         for batch, root in roots.items():
             room = self._space.room(root)
             if room is not None and room.device == device:
-                total += self._queue.left[batch]
+                total += left[batch]
         return total
+
+    def admit_anew(self, batch_id: int) -> None:
+        """Look again whether a batch has room, because more of it has come."""
+        self._admitted.discard(batch_id)
 
     def room_known(self) -> None:
         """A folder was looked at first: look at what was held for it."""
@@ -393,10 +405,15 @@ class Scheduler:
             status=transfer.state.value,
             message=outcome.reason if transfer.state is _S.FAILED else "",
         )
-        self._log[transfer.root].append(entry)
-        places = self._places.get(transfer.root)
-        if places is not None and transfer.state in (_S.DONE, _S.SKIPPED):
-            places.recorded[transfer.path] = log.Recorded(transfer.key, transfer.size, outcome.md5)
+        if not self.bulk.is_unpacked(transfer.bulk_id):  # that archive does not stay
+            self.note(transfer.root, entry)
+
+    def note(self, root: str, entry: log.Entry) -> None:
+        """Have an entry written into the log of `root`."""
+        self._log[root].append(entry)
+        places = self._places.get(root)
+        if places is not None and entry.status in (_S.DONE, _S.SKIPPED):
+            places.recorded[entry.path] = log.Recorded(entry.key, entry.size, entry.md5)
 
     def take_log(self) -> dict[str, list[log.Entry]]:
         """The log's new entries by folder, to be written by whoever takes them."""

@@ -180,6 +180,8 @@ class Server:
             return {"count": getattr(engine, do)(None if ids is None else _numbers(ids))}
         if do == "bulk":
             return {"count": engine.bulk(_numbers(request["bulk_ids"]), str(request["action"]))}
+        if do == "bulk_files":
+            return {"files": [one.to_json() for one in engine.bulk_files(int(request["bulk_id"]))]}
         if do == "status":
             most = request.get("most")
             rows = bool(request.get("rows"))

@@ -15,15 +15,16 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-from flowtui.engine.bulk_job import BulkJobRecord
+from flowtui.engine.bulk_job import BulkJobRecord, pack_results, unpack_results
 from flowtui.engine.file_lock import has_record_locks
 from flowtui.engine.queue import Transfer
 from flowtui.engine.states import RUNNING, BulkState, TransferState
 
-SCHEMA = 1
+SCHEMA = 2
+"""2: more columns of bulk_jobs."""
 
 _COLUMNS = [one.name for one in fields(Transfer) if one.name not in ("rate", "connections")]
-_BULK_COLUMNS = [one.name for one in fields(BulkJobRecord)]
+_BULK_COLUMNS = [one.name for one in fields(BulkJobRecord) if one.name != "results"]
 
 
 class StoreError(Exception):
@@ -114,7 +115,7 @@ class Store:
             self._db.executemany(
                 f"INSERT OR REPLACE INTO bulk_jobs ({', '.join(_BULK_COLUMNS)}) "
                 f"VALUES ({bulk_marks})",
-                (tuple(_plain(getattr(one, n)) for n in _BULK_COLUMNS) for one in bulk_jobs),
+                (_bulk_values(one) for one in bulk_jobs),
             )
             self._db.executemany(
                 "DELETE FROM bulk_jobs WHERE id = ?", ((one,) for one in removed_bulk)
@@ -192,6 +193,8 @@ def transfer_of(values: dict[str, Any]) -> Transfer:
 def bulk_job_of(values: dict[str, Any]) -> BulkJobRecord:
     """The bulk job of a row. Raises ValueError, TypeError for a row that is none."""
     values = _with_defaults(values, BulkJobRecord)
+    values["unpack"] = bool(values.get("unpack"))
+    values["results"] = unpack_results(values.get("outcomes", "{}"))
     values["data_ids"] = tuple(json.loads(values["data_ids"]))
     values["state"] = BulkState(values["state"])
     return BulkJobRecord(**values)
@@ -207,6 +210,12 @@ def _with_defaults(values: dict[str, Any], kind: type) -> dict[str, Any]:
     """The values without those that an older version's row does not have."""
     optional = {one.name for one in fields(kind) if one.default is not MISSING}
     return {k: v for k, v in values.items() if v is not None or k not in optional}
+
+
+def _bulk_values(job: BulkJobRecord) -> tuple[object, ...]:
+    """A bulk job as a row."""
+    job.outcomes = pack_results(job.results)
+    return tuple(_plain(getattr(job, name)) for name in _BULK_COLUMNS)
 
 
 def _plain(value: object) -> object:

@@ -329,6 +329,7 @@ class BulkJob(Record):
         progress: percent, 0 to 100, or None.
         download_url: where the archive is, once completed; None means `/downloads/<id>`.
         expires: when the archive goes (24 hours after it is completed, by the guide).
+        retry_after: seconds after which the service wants to be asked again, or None.
     """
 
     id: Id
@@ -342,13 +343,14 @@ class BulkJob(Record):
     started: Time = None
     finished: Time = None
     expires: Time = None
+    retry_after: float | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _from_wire(cls, fields: Any) -> Any:
         if not isinstance(fields, dict):
             return fields
-        fields = dict(fields)
+        fields = {**fields, "retry_after": None}
         fields["id"] = fields.get("id") or fields.get("uuid") or fields.get("job_id")
         fields["expires"] = fields.get("expires") or fields.get("expires_at")
         fields["status"] = job_status(fields)

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from flowtui.engine.bulk import BulkTracker
+from flowtui.engine.bulk_job import Wanted
+from flowtui.engine.bulk_list import Desk
 from flowtui.engine.protocol import Batch
 from flowtui.engine.states import BulkState
 from flowtui.flow.errors import NotSignedIn
@@ -23,17 +25,28 @@ class Bench:
         self.told: list[str] = []
         self.now = 0.0
         client = SimpleNamespace(create_bulk_job=self.create, bulk_job=self.create)
-        self.tracker = BulkTracker(
-            cast(Any, SimpleNamespace(do=self.looks.append)),
-            cast(Any, SimpleNamespace(get=lambda server: SimpleNamespace(client=client))),
-            lambda letter: letter(),
+        services = SimpleNamespace(get=lambda server: SimpleNamespace(client=client))
+        desk = Desk(
+            workers=cast(Any, SimpleNamespace(do=self.looks.append)),
+            services=cast(Any, services),
+            post=lambda letter: letter(),
             fetch=lambda job, archive: 1,
-            one_by_one=lambda batch: None,
+            singles=lambda job, files: None,
+            drop=lambda id_: None,
+            retry=lambda id_: None,
+            transfer=lambda id_: None,
+            find=lambda root, key: None,
+            places=lambda root: cast(Any, None),
+            note=lambda root, entry: None,
             needs_sign_in=self.told.append,
             clock=lambda: self.now,
         )
+        self.tracker = BulkTracker(desk, keep_notes=False)
         file = RemoteFile("data/1", "f", "/downloads/1/f", data_id="1")
-        self.job = self.tracker.create(1, 1, Batch("s", "/to", "archive", (file,), bulk=True))
+        batch = Batch("s", "/to", "archive", (file,), bulk=True)
+        self.job = self.tracker.create(1, batch, [Wanted(file, "f")], unpack=False)
+        while self.looks:  # what is on the disk already
+            self.looks.pop(0)()
 
     def create(self, *_: Any) -> BulkJob:
         if not self.signed_in:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from flowtui.engine.bulk_job import BulkJobRecord, pack_files, unpack_files
+from flowtui.engine.bulk_job import BulkJobRecord, Result, Wanted, pack, unpack
 from flowtui.engine.queue import Transfer
 from flowtui.engine.states import RUNNING, BulkState, TransferState
 from flowtui.engine.store import Store, StoreError
@@ -70,6 +70,11 @@ bulk_jobs = st.builds(
     job_id=texts,
     url=texts,
     transfer_id=maybe | numbers,
+    unpack=st.booleans(),
+    ended=maybe | st.floats(0, 1e12),
+    results=st.dictionaries(
+        texts, st.builds(Result, state=texts, path=texts, size=maybe | numbers, md5=maybe | texts)
+    ),
 )
 
 
@@ -121,7 +126,8 @@ def test_bulk_jobs_come_back_with_every_field(saved: list[BulkJobRecord]):
     )
 )  # fmt: skip
 def test_the_files_of_a_bulk_job_come_back(files: list[RemoteFile]):
-    assert unpack_files(pack_files(files)) == tuple(files)
+    wanted = tuple(Wanted(one, f"a/{n}") for n, one in enumerate(files))
+    assert unpack(pack(wanted)) == wanted
 
 
 def test_saving_again_replaces_and_removing_removes(tmp_path: Path):

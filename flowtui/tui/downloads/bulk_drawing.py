@@ -21,6 +21,7 @@ SIGNS: dict[str, tuple[str, str]] = {
     _B.PROCESSING: ("⟳", "active"),
     _B.COMPLETED: ("▼", "active"),
     _B.FETCHING: ("▼", "active"),
+    _B.UNPACKING: ("◫", "active"),
     _B.DONE: ("✓", "good"),
     _B.FAILED: ("✗", "error"),
     _B.EXPIRED: ("✗", "warning"),
