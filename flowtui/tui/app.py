@@ -82,6 +82,7 @@ class FlowApp(EngineApp):
         self.services = services or Services(settings, folders)
         self._target: Path = settings.target(to)
         self._engine_stays = engine_stays
+        self._logout = ""
         self._asking = self._declined = self._stopping = False
         self._who: tuple[str, str] | None = None
         self.link = self.services.link(self)
@@ -129,6 +130,12 @@ class FlowApp(EngineApp):
     def _begin(self) -> None:
         self.link.start()
         self._account.look()
+        self._background.run(self._look_at_logout, "what a logout does")
+
+    def _look_at_logout(self) -> None:
+        from flowtui.engine.lingering import logout_warning
+
+        self._logout = logout_warning()
 
     def _told_to_end(self, status: int) -> None:
         self.exit(return_code=status)
@@ -386,7 +393,7 @@ class FlowApp(EngineApp):
                 self.notify("Pausing all, and stopping the engine …")
                 self._background.run(self._stop_engine, "stop the engine")
 
-        self.push_screen(QuitDialog(files, archives, self._engine_stays), leave)
+        self.push_screen(QuitDialog(files, archives, self._engine_stays, self._logout), leave)
 
     def _stop_engine(self) -> None:
         self.link.stop_engine(pause=True)

@@ -20,6 +20,7 @@ def commands_of(app: FlowApp, textuals: Iterable[SystemCommand]) -> Iterator[Sys
     yield SystemCommand("Filter", "Show only what has this in its name", app.action_filter)
     yield SystemCommand("Refresh", "Load the tree anew", app.action_reload_all)
     yield SystemCommand("Set target folder", "Where downloads go", app.action_target)
+    yield SystemCommand("Limit the rate", "Of all downloads together", app.action_limit_rate)
     yield SystemCommand("Sign in", "Or in as somebody else", app.action_sign_in)
     yield SystemCommand("Sign out", "Forget the stored token", app.action_sign_out)
     yield SystemCommand("Bulk jobs", "Show or hide their panel", app.action_toggle_bulk)

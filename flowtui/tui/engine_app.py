@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import App
 
 from flowtui.flow.clean import printable
-from flowtui.tui.downloads.bulk_panel import BulkActionRequested
+from flowtui.tui.downloads.bulk_panel import BulkActionRequested, BulkFilesRequested
 from flowtui.tui.downloads.link import EngineCallFailed, EngineLink, EngineLost, EngineUp
 from flowtui.tui.downloads.manager import (
     CancelRequested,
@@ -15,6 +15,14 @@ from flowtui.tui.downloads.manager import (
     RetryRequested,
 )
 from flowtui.tui.header import HeaderLine
+
+BULK_WORDS = {
+    "cancel": "cancel it",
+    "retry": "try it again",
+    "again": "create it again",
+    "one_by_one": "fetch its files one by one",
+    "forget": "forget it",
+}
 
 
 class EngineApp(App[None]):
@@ -66,5 +74,28 @@ class EngineApp(App[None]):
         self.link.call("clear the list", lambda engine: engine.forget(message.ids))
 
     def on_bulk_action_requested(self, message: BulkActionRequested) -> None:
-        """Cancel, retry or forget bulk jobs."""
-        self.link.call(message.action, lambda engine: engine.bulk(message.ids, message.action))
+        """Cancel, retry, create again, fetch one by one or forget bulk jobs."""
+        self.link.call(
+            BULK_WORDS[message.action], lambda engine: engine.bulk(message.ids, message.action)
+        )
+
+    def on_bulk_files_requested(self, message: BulkFilesRequested) -> None:
+        """Show the files of a bulk job."""
+        from flowtui.tui.screens.bulk_files import BulkFilesScreen
+
+        job = message.job
+        self.link.call(
+            "list its files",
+            lambda engine: engine.bulk_files(job.id),
+            lambda files: self.push_screen(BulkFilesScreen(job, files)),
+        )
+
+    def action_limit_rate(self) -> None:
+        """Ask for the rate of all downloads together."""
+        from flowtui.tui.screens.rate import RateDialog
+
+        def limit(rate: int | None) -> None:
+            if rate is not None:
+                self.link.call("limit the rate", lambda engine: engine.settings(limit_rate=rate))
+
+        self.push_screen(RateDialog(self.link.model.summary.limit_rate), limit)

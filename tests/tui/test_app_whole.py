@@ -246,6 +246,17 @@ async def test_with_work_under_way_it_says_that_the_engine_goes_on(tmp_path: Pat
     assert not services(app).fake_link.stopped
 
 
+async def test_where_a_logout_ends_the_engine_that_is_said(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        app._logout = "this host ends all your processes when you log out"
+        busy(app)
+        said = await leaving(pilot)
+        assert "ends all your processes" in said
+        assert "also after you log out" not in said
+
+
 async def test_pause_all_and_stop_the_engine(tmp_path: Path) -> None:
     app = make_app(screen(1), tmp_path)
     async with app.run_test(size=SIZE) as pilot:

@@ -28,12 +28,20 @@ _B = BulkState
 
 
 class BulkActionRequested(Message):
-    """`action` (cancel, retry or forget) is wanted for these jobs."""
+    """`action` (cancel, retry, again, one_by_one or forget) is wanted for these jobs."""
 
     def __init__(self, ids: tuple[int, ...], action: str) -> None:
         super().__init__()
         self.ids = ids
         self.action = action
+
+
+class BulkFilesRequested(Message):
+    """The files of this job are to be shown."""
+
+    def __init__(self, job: BulkRow) -> None:
+        super().__init__()
+        self.job = job
 
 
 class BulkList(LineList):
@@ -68,18 +76,21 @@ class BulkList(LineList):
     def pieces(self, line: int, width: int) -> list[Piece]:
         """See `LineList.pieces`."""
         job = self._model.bulk_jobs.get(self._ids[line])
-        if job is None:
-            return []
-        transfer = self._model.transfers.get(job.transfer_id or -1)
-        return bulk_drawing.pieces(job, transfer, width)
+        return [] if job is None else bulk_drawing.pieces(job, width)
 
 
 class BulkPanel(Vertical):
-    """Shows the bulk jobs; hidden while there are none. Messages: `BulkActionRequested`."""
+    """Shows the bulk jobs; hidden while there are none.
+
+    Messages: `BulkActionRequested`, `BulkFilesRequested`.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("x", "cancel", "Cancel job"),
-        Binding("r", "retry", "Create again"),
+        Binding("enter", "files", "Files", key_display="enter"),
+        Binding("x", "cancel", "Cancel"),
+        Binding("r", "retry", "Retry"),
+        Binding("R", "again", "Create again", show=False),
+        Binding("o", "one_by_one", "One by one"),
         Binding("c", "forget", "Forget"),
     ]
 
@@ -106,8 +117,6 @@ class BulkPanel(Vertical):
             self._jobs.styles.height = max(1, min(MOST_LINES, len(model.bulk_jobs)))
             self._jobs.show(model)
             self._set_display()
-        elif self.display and delta.changed:
-            self._jobs.refresh()
 
     def toggle(self) -> None:
         """Show it, or hide it."""
@@ -124,30 +133,52 @@ class BulkPanel(Vertical):
         if self.display:
             self._jobs.refresh()
 
+    def action_files(self) -> None:
+        """Show the files of the job under the cursor."""
+        job = self._jobs.job
+        if job is not None:
+            self.post_message(BulkFilesRequested(job))
+
     def action_cancel(self) -> None:
         """Cancel the job under the cursor, after asking where bytes of it are here."""
         job = self._jobs.job
         if job is None or job.state in BULK_ENDED:
             return
-        asked = BulkActionRequested((job.id,), "cancel")
-        transfer = self._model.transfers.get(job.transfer_id or -1)
-        if transfer is None or not transfer.done:
-            self.post_message(asked)
+        if not job.done:
+            self._want(job, "cancel")
             return
         text = f"Cancel {printable(job.name[:200])}? What is here of its archive will be deleted."
-        question = Confirm("Cancel bulk job", text, yes="Cancel it", no="Keep it")
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.post_message(asked)
-
-        self.app.push_screen(question, answered)
+        self._ask("Cancel bulk job", text, "Cancel it", job, "cancel")
 
     def action_retry(self) -> None:
-        """Ask for the archive again."""
+        """Go on with a job that ended badly; what is here is not fetched again."""
         job = self._jobs.job
         if job is not None and job.state in (_B.FAILED, _B.EXPIRED, _B.CANCELLED):
-            self.post_message(BulkActionRequested((job.id,), "retry"))
+            self._want(job, "retry")
+        elif job is not None:
+            self.app.notify(f"It is {job.state}: there is nothing to try again.", markup=False)
+
+    def action_again(self) -> None:
+        """Ask Flow for a new archive of the same files."""
+        job = self._jobs.job
+        if job is None:
+            return
+        if job.state not in BULK_ENDED:
+            self.app.notify("It is still under way; x cancels it.")
+            return
+        text = f"Ask Flow for {printable(job.name[:200])} again? Files that are here stay."
+        self._ask("Create again", text, "Create it again", job, "again")
+
+    def action_one_by_one(self) -> None:
+        """Fetch what is missing of a job without its archive."""
+        job = self._jobs.job
+        if job is None:
+            return
+        if job.state == _B.DONE:
+            self.app.notify("It is done: nothing is missing.")
+            return
+        text = f"Fetch what is missing of {printable(job.name[:200])} one by one instead?"
+        self._ask("One by one", text, "One by one", job, "one_by_one")
 
     def action_forget(self) -> None:
         """Take an ended job out of the list."""
@@ -157,4 +188,14 @@ class BulkPanel(Vertical):
         if job.state not in BULK_ENDED:
             self.app.notify("It is still under way; x cancels it.")
             return
-        self.post_message(BulkActionRequested((job.id,), "forget"))
+        self._want(job, "forget")
+
+    def _want(self, job: BulkRow, action: str) -> None:
+        self.post_message(BulkActionRequested((job.id,), action))
+
+    def _ask(self, title: str, text: str, yes: str, job: BulkRow, action: str) -> None:
+        def answered(agreed: bool | None) -> None:
+            if agreed:
+                self._want(job, action)
+
+        self.app.push_screen(Confirm(title, text, yes=yes, no="Leave it as it is"), answered)

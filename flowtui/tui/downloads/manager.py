@@ -72,6 +72,7 @@ class DownloadManager(Vertical):
         Binding("r", "retry", "Retry"),
         Binding("R", "retry_all", "Retry all", show=False),
         Binding("c", "clear", "Clear ended"),
+        Binding("l", "app.limit_rate", "Limit rate", show=False),
     ]
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:

@@ -237,6 +237,8 @@ class DownloadDialog(ModalScreen[Batch | None]):
                 name=self._selection_name,
                 files=tuple(self._count.files),
                 bulk=how == "bulk",
+                # What was only proposed may be done one by one where little is missing.
+                one_by_one_up_to=self._bulk_above if how == self.proposed else 0,
             )
         )
 

@@ -38,10 +38,13 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("x  X", "cancel; all that is not here yet"),
         ("r  R", "try again; all that failed"),
         ("c", "clear what has ended from the list"),
+        ("l", "limit the rate of all together"),
     ),
     "Bulk jobs": (
+        ("enter", "its files, and what became of each"),
         ("x", "cancel"),
-        ("r", "try again, or create again"),
+        ("r  R", "try again, with what is here; create a new archive"),
+        ("o", "fetch what is missing one by one instead"),
         ("c", "forget"),
     ),
 }

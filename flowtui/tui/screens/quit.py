@@ -49,12 +49,16 @@ class QuitDialog(ModalScreen[Leave | None]):
         Binding("right", "app.focus_next", show=False),
     ]
 
-    def __init__(self, files: int, archives: int, engine_stays: bool = True) -> None:
+    def __init__(
+        self, files: int, archives: int, engine_stays: bool = True, logout: str = ""
+    ) -> None:
         """How many files are still to come, and how many archives Flow is still asked for.
 
-        `engine_stays`: whether the engine goes on without the app.
+        `engine_stays`: whether the engine goes on without the app. `logout`: what a logout does to
+        it on this host, or empty where it does nothing.
         """
         super().__init__()
+        self._logout = logout
         self._engine_stays = engine_stays
         self._files = files
         self._archives = archives
@@ -66,7 +70,7 @@ class QuitDialog(ModalScreen[Leave | None]):
         with Vertical(id="dialog"):
             yield Static("Leave flowtui", id="dialog-title")
             yield Static(
-                f"{coming} still to come. {GOES_ON if self._engine_stays else ENDS}",
+                f"{coming} still to come. {self._promise}",
                 markup=False,
             )
             with Horizontal(id="dialog-buttons"):
@@ -74,6 +78,14 @@ class QuitDialog(ModalScreen[Leave | None]):
                 yield Button(going, id=Leave.KEEP_GOING, variant="primary", compact=True)
                 yield Button("Pause all, stop the engine", id=Leave.PAUSE_ALL, compact=True)
                 yield Button("Stay", id="stay", compact=True)
+
+    @property
+    def _promise(self) -> str:
+        if not self._engine_stays:
+            return ENDS
+        if self._logout:
+            return f"The engine goes on when you leave flowtui. But {self._logout}."
+        return GOES_ON
 
     def on_mount(self) -> None:
         """Enter keeps going."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from flowtui.engine.protocol import BulkRow, Summary, TransferRow
+from flowtui.engine.protocol import BulkFileRow, BulkRow, Summary, TransferRow
 from flowtui.engine.states import BulkState, TransferState
 from flowtui.tui.downloads import bulk_drawing, drawing
 from flowtui.tui.downloads.totals import graph, words_of
@@ -107,20 +107,43 @@ def job(**more: object) -> BulkRow:
 
 @given(st.text(max_size=60), st.sampled_from(list(BulkState)), st.integers(60, 200))
 def test_a_job_s_line_is_as_wide_as_it_should_be(name: str, state: BulkState, width: int) -> None:
-    pieces = bulk_drawing.pieces(job(name=name, state=state.value, reason=name), None, width)
+    pieces = bulk_drawing.pieces(job(name=name, state=state.value, reason=name), width)
     drawn = "".join(text for text, _ in pieces)
     assert cell_len(drawn) == width
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in drawn)
 
 
-def test_what_is_said_of_a_job() -> None:
-    assert "40%" in "".join(text for text, _ in bulk_drawing.pieces(job(), None, 120))
-    assert bulk_drawing.note_of(job(), None, 1042.0) == "asked for 42 s ago"
-    fetching = job(state="fetching", expires=1000.0 + 3600, transfer_id=1)
-    assert bulk_drawing.note_of(fetching, transfer(), 1000.0) == "100 B/s, expires in 1 h 00 m"
-    assert bulk_drawing.share_of(fetching, transfer()) == 50.0
-    assert "about to expire" in bulk_drawing.note_of(fetching, None, 99999.0)
-    assert bulk_drawing.note_of(job(state="failed", reason="no room"), None) == "no room"
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "asked for 42 s ago"),
+        (
+            {"state": "fetching", "rate": 100.0, "eta": 9.0, "expires": 1042.0 + 3600},
+            "100 B/s, 9 s left, expires in 1 h 00 m, asked for 42 s ago",
+        ),
+        ({"state": "fetching", "expires": 1000.0, "created": 0.0}, "about to expire"),
+        ({"state": "unpacking", "unpacked": 7, "created": 0.0}, "7 unpacked"),
+        (
+            {"state": "done", "unpacked": 5, "skipped": 3, "one_by_one": 1, "ended": 1040.0},
+            "5 unpacked, 3 were here, 1 one by one, ended 2 s ago",
+        ),
+        ({"state": "failed", "reason": "no room", "created": 0.0}, "no room"),
+    ],
+)
+def test_what_is_said_of_a_job(fields: dict[str, object], words: str) -> None:
+    assert bulk_drawing.note_of(job(**fields), 1042.0) == words
+    assert "40%" in "".join(text for text, _ in bulk_drawing.pieces(job(), 120))
+
+
+@given(st.text(max_size=90), st.sampled_from(["pending", "done", "skipped", "one_by_one"]),
+       st.integers(50, 160))  # fmt: skip
+def test_the_line_of_a_job_s_file_is_as_wide_as_it_should_be(
+    path: str, state: str, width: int
+) -> None:
+    row = BulkFileRow("data/1", path, path, state, size=5, reason=path, verified_by="md5")
+    drawn = "".join(text for text, _ in bulk_drawing.file_pieces(row, width))
+    assert cell_len(drawn) == width
+    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in drawn)
 
 
 # Sums

@@ -5,17 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from flowtui.engine.protocol import BulkRow, Changes, Summary, TransferRow
+from flowtui.engine.protocol import BulkFileRow, BulkRow, Changes, Summary, TransferRow
 from flowtui.tui.app import FlowApp
 from flowtui.tui.downloads.bulk_panel import BulkList, BulkPanel
 from flowtui.tui.downloads.link import QueueChanged
 from flowtui.tui.downloads.manager import DownloadManager
 from flowtui.tui.downloads.model import Delta
 from flowtui.tui.downloads.table import TransferTable
+from flowtui.tui.screens.bulk_files import BulkFilesScreen
 from flowtui.tui.screens.confirm import Confirm
+from flowtui.tui.screens.rate import RateDialog
 from support.fake_flow import screen
 from support.tui_app import make_app, opened, services, until
 
@@ -175,7 +178,7 @@ async def test_without_transfers_it_says_what_to_do(tmp_path: Path) -> None:
 # Bulk jobs
 
 
-def job(id_: int, state: str, **more: Any) -> BulkRow:
+def job(id_: int, state: str = "pending", **more: Any) -> BulkRow:
     return BulkRow(id_, 1, f"archive {id_}", "/to", state, files=120, **more)
 
 
@@ -190,17 +193,74 @@ async def with_jobs(pilot: Pilot[Any], *jobs: BulkRow, **more: Any) -> tuple[Flo
     return app, asked
 
 
-async def test_jobs_can_be_cancelled_created_again_and_forgotten(tmp_path: Path) -> None:
+async def test_jobs_can_be_cancelled_tried_again_and_forgotten(tmp_path: Path) -> None:
     app = make_app(screen(1), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         _, asked = await with_jobs(pilot, job(1, "failed"), job(2, "processing"))
-        await pilot.press("c")  # the latest is on top and under way: nothing to forget yet
+        await pilot.press("c", "r")  # the latest is on top and under way: neither is for it
         await pilot.press("x", "down", "x", "r", "c")
         assert asked.done == [
             ("bulk", (2,), "cancel"),
             ("bulk", (1,), "retry"),
             ("bulk", (1,), "forget"),
         ]
+
+
+@pytest.mark.parametrize(
+    ("key", "fields", "action"),
+    [
+        ("x", {"state": "fetching", "done": 5_000}, "cancel"),
+        ("R", {"state": "done"}, "again"),
+        ("o", {"state": "processing"}, "one_by_one"),
+    ],
+)
+async def test_what_changes_much_is_asked_about(
+    tmp_path: Path, key: str, fields: dict[str, Any], action: str
+) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        _, asked = await with_jobs(pilot, job(1, **fields))
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("n")
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: asked.done == [("bulk", (1,), action)])
+
+
+async def test_the_files_of_a_job_are_shown(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        _, asked = await with_jobs(pilot, job(1, "unpacking"))
+        rows = (
+            BulkFileRow("data/1", "a.gz", "p/a.gz", "done", size=7, verified_by="md5"),
+            BulkFileRow("data/2", "b.gz", "p/b.gz", "one_by_one", reason="not in the archive"),
+        )
+        asked.bulk_files = lambda id_: rows  # type: ignore[attr-defined]
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, BulkFilesScreen))
+        await pilot.pause()
+        strips = app.screen._compositor.render_strips()
+        shown = "\n".join("".join(segment.text for segment in strip) for strip in strips)
+        for words in ("archive 1", "p/a.gz", "verified by md5", "one by one: not in"):
+            assert words in shown
+        await pilot.press("escape")
+        assert len(app.screen_stack) == 1
+
+
+async def test_the_rate_can_be_limited_while_it_runs(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        _, _, asked = await in_table(pilot, row(1, "active"))
+        asked.settings = lambda **more: asked.done.append(("settings", more))  # type: ignore[attr-defined]
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(app.screen, RateDialog))
+        await pilot.press(*"fast", "enter")
+        await pilot.pause()
+        assert "is no rate" in str(app.screen.query_one("#dialog-trouble", Static).render())
+        await pilot.press(*["backspace"] * 4, *"20M", "enter")
+        await until(pilot, lambda: asked.done == [("settings", {"limit_rate": 20 << 20})])
 
 
 async def test_b_hides_the_jobs_and_shows_them_again(tmp_path: Path) -> None:
