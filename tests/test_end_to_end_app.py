@@ -128,6 +128,16 @@ def test_browse_mark_and_download(person: Person) -> None:
     assert app.ended() == 0
 
 
+def test_what_is_typed_before_the_first_screen_is_for_the_tree(person: Person) -> None:
+    person.sign_in()
+    app = person.app()
+    for _ in range(40):  # all the while it starts
+        app.press("x")
+        app.read(0.05)
+    app.until("Human cortex")
+    app.until("Teaching 2025")
+
+
 def test_signing_in_by_hand_and_a_wrong_password(person: Person) -> None:
     app = person.app(120, 40)
     app.until("Sign in to Flow")

@@ -11,6 +11,7 @@ from textual.screen import Screen
 class PanesScreen(Screen[object]):
     """What the app composes is on it; it only knows how to go from pane to pane."""
 
+    AUTO_FOCUS = "#tree"  # else it is the hidden filter's, and takes what is typed at the start
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "app.focus_next", "Next pane"),
         Binding("shift+tab", "app.focus_previous", "Previous pane", show=False),
