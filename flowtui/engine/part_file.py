@@ -89,6 +89,10 @@ class PartFile:
         """Bytes that were written before. Raises OSError."""
         return os.pread(self.descriptor, length, offset)
 
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fill a buffer with bytes that were written before; how many came. Raises OSError."""
+        return os.preadv(self.descriptor, [buffer], offset)
+
     def note(self, start: int, end: int) -> None:
         """Tell the journal that `[start, end)` was written. Raises OSError."""
         if end <= start:
