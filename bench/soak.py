@@ -23,19 +23,28 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+from statistics import median
 
 import peers
 import report
 from servers import environment
-from support.fault_server import Exchange, FaultServer, File, answer, cut_after, stall
 
 from flowtui.config import Folders, host_name
 from flowtui.engine.client import EngineClient, EngineTrouble
 from flowtui.engine.protocol import Batch, RequestRefused
 from flowtui.flow.remote_file import RemoteFile
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support.fault_server import (  # noqa: E402
+    Exchange,
+    FaultServer,
+    File,
+    answer,
+    cut_after,
+    stall,
+)
 
 SIZES = [*[20_000] * 60, *[200_000] * 40, *[3_000_000] * 10, *[20_000_000] * 3, 60_000_000]
 """Bytes of the files of a batch."""
@@ -236,9 +245,19 @@ def _runtime(environment: dict[str, str]) -> Path:
     return Path(done.stdout.strip())
 
 
+def _typical(used: list[Used]) -> Used:
+    return Used(
+        int(median(one.memory for one in used)),
+        int(median(one.files for one in used)),
+        int(median(one.threads for one in used)),
+    )
+
+
 def section(soak: Soak, batches: int, minutes: float) -> str:
     """The figures in Markdown."""
-    first, last = soak.used[0], soak.used[-1]
+    # Of the time after the last kill: its first and its second half.
+    half = len(soak.used) // 2
+    first, last = _typical(soak.used[:half]), _typical(soak.used[half:])
     sent = sum(one.sent for one in soak.server.requests)
     done = ", ".join(f"{n} × {name}" for name, n in soak.happened.most_common())
     rows = [
@@ -246,12 +265,12 @@ def section(soak: Soak, batches: int, minutes: float) -> str:
         ("bytes of the files; sent by the server",
          f"{soak.bytes / 1e9:.1f} GB; {sent / 1e9:.1f} GB", ""),
         ("what happened", done, ""),
-        ("memory of the engine at rest, first and last",
+        ("memory of the engine at rest between batches, earlier and later",
          f"{first.memory / 1e6:.0f} MB, {last.memory / 1e6:.0f} MB",
          report.goal(last.memory - first.memory, 10e6, "≤ 10 MB more")),
-        ("open files, first and last", f"{first.files}, {last.files}",
+        ("open files, earlier and later", f"{first.files}, {last.files}",
          report.goal(last.files - first.files, 40, "no growth beyond pooled connections")),
-        ("threads, first and last", f"{first.threads}, {last.threads}",
+        ("threads, earlier and later", f"{first.threads}, {last.threads}",
          report.goal(last.threads - first.threads, 20, "no growth beyond idle workers")),
     ]  # fmt: skip
     lines = [f"### Soak: {minutes:g} minutes of faults", "", "| what | measured | goal |"]

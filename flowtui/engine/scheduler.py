@@ -12,7 +12,7 @@ The engine's thread alone uses it; time comes in as an argument.
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,6 +82,7 @@ class Scheduler:
         self._waits: list[tuple[float, int]] = []
         self._wait_until: dict[int, float] = {}
         self._round_trip = 0.0
+        self._sign_ins: Counter[str] = Counter()
         self._memories: dict[int, Memory] = {}
         self._admitted: set[int] = set()
         self._space_checks: dict[int, float] = {}
@@ -104,12 +105,13 @@ class Scheduler:
         """Pause or cancel a transfer, now; a worker that holds it follows as soon as it can."""
         self._wait_until.pop(transfer.id, None)
         held = self.runs.get(transfer.id)
+        done = transfer.done
         if held is not None:
-            transfer.done = held.progress.done if state is _S.PAUSED else transfer.done
+            done = held.progress.done if state is _S.PAUSED else done
             held.stop.set()
             if self._workers.lane.take_back(lambda one: one is held):
                 del self.runs[transfer.id]  # no worker holds it yet
-        self._queue.change(transfer, state, reason="", code="")
+        self._queue.change(transfer, state, done=done, reason="", code="")
         if state is _S.CANCELLED and transfer.id not in self.runs:
             self._sweep(transfer)
 
@@ -126,6 +128,7 @@ class Scheduler:
     def signed_in(self, server: str) -> int:
         """Let the transfers that waited for this server's sign-in go on; how many."""
         self.needs_sign_in.discard(server)
+        self._sign_ins[server] += 1
         count = 0
         for one in self._queue.in_state(_S.WAITING):
             if one.server == server and one.id not in self._wait_until:
@@ -217,7 +220,8 @@ class Scheduler:
         )
         tools = Tools(service.http, service.client, self._services.limit)
         memory = self._memories.setdefault(id_, Memory())
-        held = Run(task=task, tools=tools, memory=memory, looked=now)
+        sign_ins = self._sign_ins[transfer.server]
+        held = Run(task=task, tools=tools, memory=memory, sign_ins=sign_ins, looked=now)
         self.runs[id_] = held
         if not task.is_small:  # a small one is active when its turn has come
             self._queue.change(transfer, _S.ACTIVE, reason="", code="", retryable=False)
@@ -230,9 +234,8 @@ class Scheduler:
         if batch in self._admitted:
             return True
         room = self._space.room(transfer.root)
-        hold = self._held["batch", batch]
         if room is None and not self._space.is_known(transfer.root):
-            hold.append(transfer.id)
+            self._held["batch", batch].append(transfer.id)
             self._space_checks[batch] = now + LOOK_AGAIN
             return False
         left = self._queue.left[batch]
@@ -244,7 +247,7 @@ class Scheduler:
         if missing <= 0:
             self._admitted.add(batch)
             return True
-        hold.append(transfer.id)
+        self._held["batch", batch].append(transfer.id)
         self._space_checks[batch] = now + LOOK_AGAIN
         reason = (
             f"needs {size_words(missing)} more in {transfer.root} "
@@ -300,6 +303,10 @@ class Scheduler:
         if outcome.state is _S.PAUSED:
             # Stopped by the end of the engine: it stays as it is, and goes on in the next one.
             transfer.done = progress.done
+            return
+        if outcome.needs == "sign-in" and run.sign_ins != self._sign_ins[transfer.server]:
+            self._queue.change(transfer, done=progress.done)
+            self.requeue(transfer)  # someone signed in meanwhile
             return
         if outcome.state is _S.WAITING:
             self._waiting(transfer, outcome, progress.done, now)

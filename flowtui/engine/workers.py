@@ -31,6 +31,7 @@ class Run:
 
     Attributes:
         stop: set it to have the worker let go; it then still takes a moment.
+        sign_ins: how often someone had signed in at its server before it was handed over.
         begun: its turn has come.
         rate: bytes a second, smoothed; `fetched` and `looked`: when it was last measured.
     """
@@ -40,6 +41,7 @@ class Run:
     memory: Memory
     stop: StopSignal = field(default_factory=StopSignal)
     progress: Progress = field(default_factory=Progress)
+    sign_ins: int = 0
     begun: bool = False
     rate: float = 0.0
     fetched: int = 0
