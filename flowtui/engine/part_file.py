@@ -59,8 +59,9 @@ class PartFile:
         self.descriptor = _open_locked(self.path)
         self._dirty = RangeSet()
         try:
-            found = journal.read(journal_path(target))
             size_on_disk = os.fstat(self.descriptor).st_size
+            # What a journal says of bytes that are not there is of no use.
+            found = journal.read(journal_path(target)) if size_on_disk or journaled else None
             if found is not None and found[0].is_same_file(identity):
                 self.identity, self.done = found[0].updated(identity), found[1]
                 self.done.clip(size_on_disk)
@@ -103,6 +104,11 @@ class PartFile:
                 self._journal.written(start, end)
                 if self._journal.is_long:
                     self._begin(self._dirty)
+
+    @property
+    def is_journaled(self) -> bool:
+        """Whether what is written is told to a journal as it comes."""
+        return self._journal is not None
 
     @property
     def unflushed(self) -> int:
@@ -156,7 +162,7 @@ class PartFile:
         with self._lock:
             if os.fstat(self.descriptor).st_size != size:
                 os.ftruncate(self.descriptor, size)
-            os.fsync(self.descriptor)
+            os.fdatasync(self.descriptor)
             if os.path.lexists(final):
                 raise FileExistsError(17, "a file of that name came up meanwhile", str(final))
             self.path.rename(final)

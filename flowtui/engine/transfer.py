@@ -113,8 +113,12 @@ def run(
     memory: Memory,
     stop: StopSignal,
     opened: Callable[[PartFile], Callable[[], None]] = lambda part: lambda: None,
+    fetched: Callable[[], None] = lambda: None,
 ) -> Outcome:
-    """Bring one file to its path. `opened` hears of the part file, and calls back at its end."""
+    """Bring one file to its path. `opened` hears of the part file, and calls back at its end.
+
+    `fetched` is called when the verified file has only to be put on the disk.
+    """
     began = time.monotonic()
     try:
         there = _look(task, stop)
@@ -125,7 +129,7 @@ def run(
         part = PartFile(task.target, identity, journaled=not task.is_small)
         closed = opened(part)
         try:
-            outcome = _fetch_and_verify(task, tools, part, progress, memory, stop)
+            outcome = _fetch_and_verify(task, tools, part, progress, memory, stop, fetched)
         finally:
             closed()
             if not progress.done and part.descriptor >= 0:
@@ -189,6 +193,7 @@ def _fetch_and_verify(
     progress: Progress,
     memory: Memory,
     stop: StopSignal,
+    fetched: Callable[[], None],
 ) -> Outcome:
     source = Source(
         tools.http,
@@ -226,6 +231,7 @@ def _fetch_and_verify(
             progress.reason = f"{trouble.message}; fetching it once more"
             download.start_over()
     final = _final_name(task, part)
+    fetched()
     try:
         part.finish(final, size)
     except FileExistsError:

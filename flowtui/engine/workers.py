@@ -81,8 +81,16 @@ class Workers:
             one.begun = True
             self.do(lambda: self._run(one))
 
-    def _run(self, one: Run) -> None:
-        outcome = run(one.task, one.tools, one.progress, one.memory, one.stop, opened=self._opened)
+    def _run(self, one: Run, fetched: Callable[[], None] = lambda: None) -> None:
+        outcome = run(
+            one.task,
+            one.tools,
+            one.progress,
+            one.memory,
+            one.stop,
+            opened=self._opened,
+            fetched=fetched,
+        )
         self._finished(one, outcome)
 
     def do(self, work: Callable[[], None]) -> None:
@@ -116,6 +124,8 @@ class Workers:
                 self._idle += 1
 
     def _opened(self, part: PartFile) -> Callable[[], None]:
+        if not part.is_journaled:
+            return lambda: None
         with self._lock:
             self._parts[part] = time.monotonic()
             self._open.set()
