@@ -178,7 +178,7 @@ def _aria2c_many(wish: Wish) -> list[str]:
 
 flowtui = Peer("flowtui", "`flowtui get`", _flowtui)
 md5sum = Peer("md5sum", "`md5sum` of the served file", _md5sum, fetches=False)
-curl = Peer("curl", "`curl -o`", _curl, at_most=2)
+curl = Peer("curl", "`curl -o`", _curl, at_most=1)
 curl_and_md5sum = Peer("curl && md5sum", "`curl -o && md5sum`", _curl_and_md5sum)
 curl_many = Peer("curl -Z", "`curl -Z --parallel-max 50`", _curl_many)
 aria2c = Peer("aria2c", "`aria2c -x16 -s16 -k1M`", _aria2c())

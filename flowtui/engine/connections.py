@@ -48,7 +48,8 @@ class Sample:
     Attributes:
         now: seconds of a monotonic clock. `own`: bytes of this file; `all`: of all files.
         answered: connections that bring bytes. `asked`: those there are, answered or not.
-        held_up: this machine is the limit (its hashing lags behind), not the network.
+        held_up: this machine is the limit (its hashing lags behind, or bytes wait for it), not the
+            network.
     """
 
     now: float
@@ -99,7 +100,7 @@ class ConnectionControl:
         own = (sample.own - self._from.own) / seconds
         total = (sample.all - self._from.all) / seconds
         if self._before is not None:
-            self._judge(own, total, sample.now)
+            self._judge(own, total, sample)
         if self._before is None and sample.now >= self._rest_until:
             self._step(own, total, sample)
         elif self._from is not None and seconds >= 5 * LOOK:
@@ -116,19 +117,19 @@ class ConnectionControl:
         self._rest_until = max(self._rest_until, now + max(CROWDED, wait))
         return self.wanted
 
-    def _judge(self, own: float, total: float, now: float) -> None:
+    def _judge(self, own: float, total: float, sample: Sample) -> None:
         """Whether the last step paid; it is taken back where it did not."""
         assert self._before is not None
         before, own_before, total_before = self._before
         self._before = None
         gain = own - own_before
-        pays = own >= own_before * PAYS and total - total_before >= gain * (1 - OTHERS_LOSS)
-        if pays:
+        grown = own >= own_before * PAYS and total - total_before >= gain * (1 - OTHERS_LOSS)
+        if grown and not sample.held_up:
             self._rest = TRY_AGAIN
             return
         self.wanted = before
-        self._settle(now)
-        self._rest_until = now + self._rest
+        self._settle(sample.now)
+        self._rest_until = sample.now + self._rest
         self._rest *= 2
 
     def _step(self, own: float, total: float, sample: Sample) -> None:

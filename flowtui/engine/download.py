@@ -26,6 +26,7 @@ from flowtui.engine.journal import Identity
 from flowtui.engine.limits import RateLimit
 from flowtui.engine.part_file import PartFile
 from flowtui.engine.progress import Memory, Progress
+from flowtui.engine.reading import PIECE
 from flowtui.engine.segments import SMALLEST, Segment, Segments
 from flowtui.engine.source import Body, Source, StopSignal
 from flowtui.engine.verify import READ, Hasher
@@ -59,12 +60,14 @@ class Line:
     Attributes:
         segment: what it fetches now. `answered`: the server has begun to send it bytes.
         retired: it shall end with the segment that it has.
+        waiting: bytes wait for us and not we for them, as a share of the latest reads (0 to 1).
     """
 
     thread: threading.Thread | None = None
     segment: Segment | None = None
     answered: bool = False
     retired: bool = False
+    waiting: float = 0.0
 
 
 class Download:
@@ -198,7 +201,7 @@ class Download:
             prefix = self.segments.done.prefix
             if prefix > hasher.position:
                 try:
-                    hasher.follow(self._part.read, prefix)
+                    hasher.follow(self._part.read_into, prefix)
                 except EOFError:
                     raise StartOver(
                         "the part file was cut by someone else", code="TAMPERED"
@@ -223,7 +226,7 @@ class Download:
                     all=self._limit.taken,
                     answered=sum(line.answered for line in lines),
                     asked=len(lines),
-                    held_up=self.segments.done.prefix - self._memory.hasher.position > BEHIND,
+                    held_up=self._is_held_up(lines),
                 )
             )
             to_come = self.segments.size - self.segments.done.total
@@ -234,6 +237,13 @@ class Download:
             self.segments.shorten(wanted)
         while len(self._lines) < wanted and self.segments.has_more:
             self._add_line()
+
+    def _is_held_up(self, lines: list[Line]) -> bool:
+        """Whether this machine is what limits the rate, so that more connections are no help."""
+        if self.segments.done.prefix - self._memory.hasher.position > BEHIND:
+            return True
+        answered = [line.waiting for line in lines if line.answered]
+        return bool(answered) and sum(answered) / len(answered) > 0.5
 
     def _add_line(self) -> None:
         """One connection more."""
@@ -359,6 +369,7 @@ class Download:
             line.answered = True
             for chunk in body.chunks:
                 self._stop.check()
+                line.waiting += ((len(chunk) >= PIECE) - line.waiting) / 16
                 count = segments.claim(segment, len(chunk))
                 if count:
                     self._pass(count)

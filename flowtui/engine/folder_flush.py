@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from concurrent.futures import Future
 from pathlib import Path
+
+GATHER = 0.01
+"""Seconds that a flush waits for more to flush, where one has just ended: then files come fast."""
 
 _lock = threading.Lock()
 _running: dict[Path, Future[None]] = {}
@@ -34,6 +38,7 @@ def flush_folder(folder: Path) -> None:
         return
     if running is not None:
         _wait(running)
+        time.sleep(GATHER)
         with _lock:
             del _next[folder]
             _running[folder] = mine

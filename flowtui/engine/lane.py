@@ -2,6 +2,10 @@
 
 Handing every small file over by itself costs more than fetching it: two threads wake for each. So
 the scheduler fills the lane ahead, and hears of what came of it in larger steps.
+
+A file that is here and verified has still to be put on the disk, which takes longer than to fetch
+it. It leaves the lane for that: the next is fetched meanwhile, and many that are flushed at the
+same time share what the file system does for one.
 """
 
 from __future__ import annotations
@@ -14,6 +18,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flowtui.engine.workers import Run
 
+FLUSHED_AT_ONCE = 24
+"""Files that may be on their way to the disk beside those that are fetched."""
+
 AHEAD = 16
 """Files for each thread that are handed over before their turn."""
 
@@ -22,15 +29,19 @@ class Lane:
     """The threads and the files that wait for them."""
 
     def __init__(
-        self, work: Callable[[Run], None], in_thread: Callable[[Callable[[], None]], None]
+        self,
+        work: Callable[[Run, Callable[[], None]], None],
+        in_thread: Callable[[Callable[[], None]], None],
     ) -> None:
-        """`work` runs a file to its end and reports; `in_thread` calls a function in a thread."""
+        """`work` runs a file to its end and reports; it calls what it is given when the file is
+        fetched. `in_thread` calls a function in a thread."""
         self._work = work
         self._in_thread = in_thread
         self._lock = threading.Lock()
         self._waiting: deque[Run] = deque()
         self._width = 0
         self._busy = 0
+        self._flushing = 0
 
     @property
     def waiting(self) -> int:
@@ -76,4 +87,29 @@ class Lane:
                     return
                 run = self._waiting.popleft()
                 run.begun = True
-            self._work(run)
+            left = False
+
+            def leave() -> None:
+                nonlocal left
+                left = self._leave()
+
+            self._work(run, leave)
+            if left:
+                with self._lock:
+                    self._flushing -= 1
+                    if not self._waiting or self._busy >= self._width:
+                        return
+                    self._busy += 1
+
+    def _leave(self) -> bool:
+        """Let the next file be fetched while the caller's goes to the disk; whether it may."""
+        with self._lock:
+            if self._flushing >= FLUSHED_AT_ONCE:
+                return False
+            self._flushing += 1
+            self._busy -= 1
+            more = bool(self._waiting) and self._busy < self._width
+            self._busy += more
+        if more:
+            self._in_thread(self._serve)
+        return True

@@ -109,8 +109,9 @@ class PartFile:
         self._entered = False  # whether the disk knows the names of part file and journal
         self._journal: Journal | None = None
         try:
-            found = journal.load(journal_path(target))
             size_on_disk = os.fstat(self.descriptor).st_size
+            # What a journal says of bytes that are not there is of no use.
+            found = journal.load(journal_path(target)) if size_on_disk or journaled else None
             if found is not None and found.identity.is_same_file(identity):
                 self.identity, self.done = found.identity.updated(identity), found.ranges
                 self._flushed = found.flushed
@@ -146,6 +147,10 @@ class PartFile:
         """Bytes that were written before. Raises OSError."""
         return os.pread(self.descriptor, length, offset)
 
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fill a buffer with bytes that were written before; how many came. Raises OSError."""
+        return os.preadv(self.descriptor, [buffer], offset)
+
     def note(self, start: int, end: int) -> None:
         """Tell the journal that `[start, end)` was written. Raises OSError."""
         if end <= start:
@@ -158,6 +163,11 @@ class PartFile:
                 self._journal.written(start, end)
                 if self._journal.is_long:
                     self._begin()
+
+    @property
+    def is_journaled(self) -> bool:
+        """Whether what is written is told to a journal as it comes."""
+        return self._journal is not None
 
     @property
     def unflushed(self) -> int:

@@ -242,9 +242,8 @@ class Scheduler:
         if batch in self._admitted:
             return True
         room = self._space.room(transfer.root)
-        hold = self._held["batch", batch]
         if room is None and not self._space.is_known(transfer.root):
-            hold.append(transfer.id)
+            self._held["batch", batch].append(transfer.id)
             self._space_checks[batch] = now + LOOK_AGAIN
             return False
         left = self._queue.left[batch] + self.bulk.reserved(batch)
@@ -256,7 +255,7 @@ class Scheduler:
         if missing <= 0:
             self._admitted.add(batch)
             return True
-        hold.append(transfer.id)
+        self._held["batch", batch].append(transfer.id)
         self._space_checks[batch] = now + LOOK_AGAIN
         reason = (
             f"needs {size_words(missing)} more in {transfer.root} "
@@ -321,12 +320,13 @@ class Scheduler:
             # Stopped by the end of the engine: it stays as it is, and goes on in the next one.
             self._queue.change(transfer, done=progress.done)
             return
+        if outcome.needs == "sign-in" and run.sign_ins != self._sign_ins[transfer.server]:
+            # It was refused with the token of before; meanwhile somebody has signed in.
+            self._queue.change(transfer, done=progress.done)
+            self.requeue(transfer)
+            return
         if outcome.state is _S.WAITING:
             self._waiting(transfer, outcome, progress.done, now)
-            if outcome.needs == "sign-in" and run.sign_ins != self._sign_ins[transfer.server]:
-                # It was refused with the token of before; meanwhile somebody has signed in.
-                self.needs_sign_in.discard(transfer.server)
-                self.requeue(transfer)
             return
         transfer.resumed_at = progress.resumed_at
         self._ended(transfer, outcome, progress.done)

@@ -125,15 +125,19 @@ def run(
     memory: Memory,
     stop: StopSignal,
     opened: Callable[[PartFile], Callable[[], None]] = lambda part: lambda: None,
+    fetched: Callable[[], None] = lambda: None,
 ) -> Outcome:
-    """Bring one file to its path. `opened` hears of the part file, and calls back at its end."""
+    """Bring one file to its path. `opened` hears of the part file, and calls back at its end.
+
+    `fetched` is called when the verified file has only to be put on the disk.
+    """
     began = time.monotonic()
     try:
         there = _look(task, stop)
         if there is not None:
             _sweep(task.target)
             return there
-        outcome = _with_part(task, tools, progress, memory, stop, opened)
+        outcome = _with_part(task, tools, progress, memory, stop, opened, fetched)
         return replace(outcome, seconds=time.monotonic() - began)
     except Stopped:
         return Outcome(TransferState.PAUSED)
@@ -170,6 +174,7 @@ def _with_part(
     memory: Memory,
     stop: StopSignal,
     opened: Callable[[PartFile], Callable[[], None]],
+    fetched: Callable[[], None],
 ) -> Outcome:
     """Open the part file, fill it, and give it the final name. Raises what stops that."""
     make_folder(task.target.parent)
@@ -186,7 +191,7 @@ def _with_part(
             memory.hasher = Hasher()  # its bytes are not those that were hashed
         if memory.starved:
             _require_room(task, part, progress)
-        return _fetch_and_verify(task, tools, part, progress, memory, stop)
+        return _fetch_and_verify(task, tools, part, progress, memory, stop, fetched)
     except FileExistsError:
         there = _look(task, stop)
         if there is None:
@@ -235,6 +240,7 @@ def _fetch_and_verify(
     progress: Progress,
     memory: Memory,
     stop: StopSignal,
+    fetched: Callable[[], None],
 ) -> Outcome:
     source = Source(
         tools.http,
@@ -274,6 +280,7 @@ def _fetch_and_verify(
             progress.reason = f"{trouble.message}; fetching it once more"
             download.start_over()
     final = _final_name(task, part)
+    fetched()
     try:
         intact = part.settle(size) or verify.md5_of(part.path, stop.check) == md5
         if not intact:

@@ -23,18 +23,29 @@ class Hasher:
 
     def __init__(self) -> None:
         self._md5 = hashlib.md5(usedforsecurity=False)
+        self._buffer = memoryview(b"")
         self.position = 0
 
-    def follow(self, read: Callable[[int, int], bytes], until: int) -> None:
-        """Hash at most READ bytes more, not beyond `until`. Raises OSError; EOFError if cut."""
-        chunk = read(self.position, min(READ, until - self.position))
-        if not chunk and until > self.position:
+    def follow(self, read: Callable[[int, memoryview], int], until: int) -> None:
+        """Hash at most READ bytes more, not beyond `until`.
+
+        `read(offset, buffer)` fills the buffer and says how many bytes it put there. Raises
+        OSError; EOFError if the file was cut.
+        """
+        wanted = min(READ, until - self.position)
+        if len(self._buffer) < wanted:
+            # One buffer for all reads; a small file needs no large one.
+            self._buffer = memoryview(bytearray(READ if len(self._buffer) else wanted))
+        buffer = self._buffer[:wanted]
+        count = read(self.position, buffer)
+        if not count and wanted:
             raise EOFError("the part file is shorter than it was")
-        self._md5.update(chunk)
-        self.position += len(chunk)
+        self._md5.update(buffer[:count])
+        self.position += count
 
     def hexdigest(self) -> str:
-        """The md5 of what went in so far."""
+        """The md5 of what went in so far. The buffer is let go of."""
+        self._buffer = memoryview(b"")
         return self._md5.copy().hexdigest()
 
 

@@ -31,9 +31,9 @@ class Run:
 
     Attributes:
         stop: set it to have the worker let go; it then still takes a moment.
+        sign_ins: how often someone had signed in at its server before it was handed over.
         begun: its turn has come.
         rate: bytes a second, smoothed; `fetched` and `looked`: when it was last measured.
-        sign_ins: how many sign-ins at its server there had been when it began.
     """
 
     task: Task
@@ -41,11 +41,11 @@ class Run:
     memory: Memory
     stop: StopSignal = field(default_factory=StopSignal)
     progress: Progress = field(default_factory=Progress)
+    sign_ins: int = 0
     begun: bool = False
     rate: float = 0.0
     fetched: int = 0
     looked: float = 0.0
-    sign_ins: int = 0
 
     @property
     def is_leaving(self) -> bool:
@@ -81,8 +81,16 @@ class Workers:
             one.begun = True
             self.do(lambda: self._run(one))
 
-    def _run(self, one: Run) -> None:
-        outcome = run(one.task, one.tools, one.progress, one.memory, one.stop, opened=self._opened)
+    def _run(self, one: Run, fetched: Callable[[], None] = lambda: None) -> None:
+        outcome = run(
+            one.task,
+            one.tools,
+            one.progress,
+            one.memory,
+            one.stop,
+            opened=self._opened,
+            fetched=fetched,
+        )
         self._finished(one, outcome)
 
     def do(self, work: Callable[[], None]) -> None:
@@ -116,6 +124,8 @@ class Workers:
                 self._idle += 1
 
     def _opened(self, part: PartFile) -> Callable[[], None]:
+        if not part.is_journaled:
+            return lambda: None
         with self._lock:
             self._parts[part] = time.monotonic()
             self._open.set()

@@ -85,8 +85,11 @@ class Session:
 
     def is_own(self, url: str) -> bool:
         """Whether a URL is of the server's own origin: scheme, host and port."""
+        whole = self.absolute(url)
+        if whole.startswith(f"{self.server}/"):
+            return _origin(self.server) is not None
         ours = _origin(self.server)
-        return ours is not None and ours == _origin(self.absolute(url))
+        return ours is not None and ours == _origin(whole)
 
     def headers_for(self, url: str) -> dict[str, str]:
         """`Authorization` for the server's own origin, nothing for any other."""
@@ -319,7 +322,7 @@ def _host(url: str) -> str:
     return printable(httpx.URL(url).host)
 
 
-@lru_cache(256)  # asked for every request, and a transfer asks for the same ones again
+@lru_cache(64)  # asked for every request, nearly always of the server's own
 def _origin(url: str) -> tuple[str, str, int | None] | None:
     """Scheme, host and port of a URL, or None where it is none."""
     try:
