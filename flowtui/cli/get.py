@@ -37,12 +37,17 @@ AGAIN = "run the same command again to go on where this stopped"
 @server_option
 @filter_options
 @bulk_option
-@click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="Files at a time.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Files at a time; default: jobs of the settings, else 4.",
+)
 @click.option(
     "--connections",
     type=click.IntRange(0, 16),
     metavar="N",
-    help="Connections per file at most; 0 lets the engine choose.",
+    help="Connections per file at most; 0: as many as pay, up to 16.",
 )
 @rate_option
 @click.option("--dry-run", is_flag=True, help="Only list what would be fetched, and where to.")

@@ -108,12 +108,14 @@ def bulk_option(command: _F) -> _F:
         "--unpack/--keep-archive",
         "unpack",
         default=None,
-        help="Unpack the archive and remove it, or keep it as it is; default: unpack.",
+        help="Unpack the archive and remove it, or keep it as it is; default: unpack_archives of "
+        "the settings, else unpack.",
     )(command)
     return click.option(
         "--bulk",
         type=click.Choice(["auto", "always", "never"]),
         default="auto",
         show_default=True,
-        help="Have Flow put the files into one archive: auto does above bulk_above files (100).",
+        help="Have Flow put the files into one archive: auto does where more than bulk_above files "
+        "(100) are not here yet.",
     )(command)

@@ -1,4 +1,4 @@
-"""The background queue from the command line: add, status, pause, resume, retry, cancel."""
+"""The background queue from the command line: add, status, pause, resume, retry, cancel, forget."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def add(
 def status(as_json: bool) -> int:
     """Show what the background engine has in its queue.
 
-    The ids in the first column are what pause, resume, retry and cancel take; those that begin
-    with b are archives that Flow prepares.
+    The ids in the first column are what pause, resume, retry, cancel and forget take. Those that
+    begin with b are bulk jobs, archives that Flow prepares; pause and resume do not take them.
     """
     from flowtui.engine.client import EngineClient, EngineNotRunning
 
@@ -156,13 +156,16 @@ def pause(ids: tuple[str, ...], everything: bool) -> int:
 @click.argument("ids", metavar="[ID...]", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All transfers.")
 def resume(ids: tuple[str, ...], everything: bool) -> int:
-    """Go on with paused transfers, starting the engine where it does not run."""
+    """Go on with paused transfers, and have waiting ones try at once.
+
+    Starts the engine where it does not run; what was under way there goes on, too.
+    """
     return _act("resumed", ids, everything, lambda engine, some: engine.resume(some), start=True)
 
 
 @click.command(short_help="Try failed transfers again.")
 @click.argument("ids", metavar="[ID...]", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All that failed.")
+@click.option("--all", "everything", is_flag=True, help="All that failed, expired or wait.")
 @click.option(
     "--create-again",
     "how",
@@ -173,7 +176,7 @@ def resume(ids: tuple[str, ...], everything: bool) -> int:
     "--one-by-one", "how", flag_value="one_by_one", help="Fetch the files of bulk jobs one by one."
 )
 def retry(ids: tuple[str, ...], everything: bool, how: str | None) -> int:
-    """Try failed transfers again, from where they stopped.
+    """Try failed transfers again, from where they stopped; cancelled ones where they are named.
 
     A bulk job goes on where it is: an archive that is here is not fetched again.
     """
@@ -204,9 +207,9 @@ def forget(ids: tuple[str, ...], everything: bool) -> int:
 
 @click.command(short_help="Cancel transfers and remove their unfinished files.")
 @click.argument("ids", metavar="[ID...]", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All transfers.")
+@click.option("--all", "everything", is_flag=True, help="All that have not ended well.")
 def cancel(ids: tuple[str, ...], everything: bool) -> int:
-    """Cancel transfers; their unfinished files go, finished ones stay."""
+    """Cancel transfers and bulk jobs; their unfinished files go, finished ones stay."""
     return _act(
         "cancelled",
         ids,
