@@ -132,8 +132,6 @@ class Download:
                         code=trouble.code,
                         retryable=True,
                     ) from trouble
-                if trouble.code == "NO_RANGE":
-                    self._connections = 1
                 self._reset()
                 self._progress.reason = f"{trouble.message}; begun again"
             except OSError as error:

@@ -363,7 +363,6 @@ class Engine:
 
     def _save(self) -> None:
         """Store what changed, and write the log; one transaction for all of a turn."""
-        """Store what changed, and write the log; one transaction for all of a turn."""
         self._keeping.save(self._queue, self._bulk)
         for root, entries in self._scheduler.take_log().items():
             self._workers.do(lambda root=root, entries=entries: self._write_log(root, entries))  # type: ignore[misc]

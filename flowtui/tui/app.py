@@ -349,6 +349,7 @@ class FlowApp(EngineApp):
         self._manager.show(model, delta)
         self._manager.set_class(not model.transfers, "-empty")
         self._bulk.show(model, delta)
+        self.tell_trouble(model.summary.trouble)
         if self.services.settings.base_url in model.summary.needs_sign_in:
             self._ask_to_sign_in("The session has ended. Sign in, and the downloads go on.")
 

@@ -34,6 +34,18 @@ class EngineApp(App[None]):
 
     link: EngineLink
     header: HeaderLine
+    _trouble = ""
+
+    def tell_trouble(self, words: str) -> None:
+        """Say what is wrong with the engine itself, once; empty words where nothing is."""
+        if words == self._trouble:
+            return
+        self._trouble = words
+        self.header.engine = "engine: trouble" if words else "engine: on"
+        if words:
+            self.notify(
+                printable(words), title="The engine", severity="warning", timeout=20, markup=False
+            )
 
     def on_engine_up(self, message: EngineUp) -> None:
         """The engine answers."""

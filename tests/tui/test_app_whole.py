@@ -19,7 +19,7 @@ from flowtui.tui import crash
 from flowtui.tui.app import FlowApp
 from flowtui.tui.commands import commands_of
 from flowtui.tui.downloads.bulk_panel import BulkPanel
-from flowtui.tui.downloads.link import EngineLost, EngineUp
+from flowtui.tui.downloads.link import EngineLost, EngineUp, QueueChanged
 from flowtui.tui.downloads.table import TransferTable
 from flowtui.tui.screens.help import HelpScreen
 from flowtui.tui.screens.quit import QuitDialog
@@ -209,6 +209,23 @@ async def test_the_state_of_the_engine_is_told_in_the_header(tmp_path: Path) -> 
         await until(pilot, lambda: "engine: on" in str(app.header.render()))
         app.post_message(EngineLost("it is gone"))
         await until(pilot, lambda: "engine: lost" in str(app.header.render()))
+
+
+async def test_what_is_wrong_with_the_engine_is_told_once(tmp_path: Path) -> None:
+    app = make_app(screen(3), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        link = services(app).fake_link
+        link.model.summary = Summary(trouble="the queue was rebuilt")
+        for _ in range(2):
+            app.post_message(QueueChanged(link))  # type: ignore[arg-type]
+        await until(pilot, lambda: "engine: trouble" in str(app.header.render()))
+        await pilot.pause()
+        told = [one for one in app._notifications if "was rebuilt" in one.message]
+        assert len(told) == 1
+        link.model.summary = Summary()
+        app.post_message(QueueChanged(link))  # type: ignore[arg-type]
+        await until(pilot, lambda: "engine: on" in str(app.header.render()))
 
 
 # Leaving

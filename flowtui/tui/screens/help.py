@@ -51,7 +51,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
 
 CONCEPT = (
     "Downloads are done by an engine of their own, not by this screen. Close it, lose the SSH "
-    "connection, log out: the engine goes on. Run flowtui again and see where it stands. A file "
+    "connection: the engine goes on. Run flowtui again and see where it stands. A file "
     "gets its final name only when it is whole and verified; what is unfinished is beside it as "
     "NAME.part and goes on where it was."
 )
