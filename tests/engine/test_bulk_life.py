@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -324,6 +325,21 @@ def test_an_archive_may_be_kept_as_it_is(server, tmp_path):
     assert (row.state, row.unpack, row.archive) == ("done", False, transfer.path)
     assert transfer.verified_by.endswith("zip check")
     assert leftovers(tmp_path) == ["all.zip"]
+
+
+def test_an_archive_of_a_ref_is_one_file_here_and_at_the_service(server, tmp_path):
+    """`flowtui get sample/34` calls the batch so; its archive makes no folder of that."""
+    made = start(server, settings=Settings(unpack_archives=False))
+    batch = bulk.batch(server, tmp_path, bulk.files_of(server, "sample/34"))
+    made.add(replace(batch, name="sample/34"))
+    assert made.wait_idle(20)
+    row = job(made)
+    made.stop()
+    assert (row.state, row.name, row.archive) == ("done", "sample/34", "sample-34.zip")
+    assert (tmp_path / "sample-34.zip").is_file()
+    asked = [one.path for one in server.requests if one.path.endswith(".zip")]
+    assert asked
+    assert {one.rpartition("/")[2] for one in asked} == {"sample-34.zip"}
 
 
 def test_cancelling_the_transfer_or_the_job_ends_it(server, tmp_path):
