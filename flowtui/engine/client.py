@@ -210,7 +210,7 @@ class EngineClient:
         return int(answer["count"])
 
     def settings(self, **changes: int) -> dict[str, int]:
-        """Change `jobs`, `connections`, `limit_rate`; what is in force then."""
+        """Change `jobs`, `connections`, `limit_rate` until it ends; what is in force then."""
         return dict(self._ask("settings", **changes))
 
     def stop(self, pause: bool = False) -> None:
