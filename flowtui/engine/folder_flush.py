@@ -6,10 +6,13 @@ its file is called done, but one flush serves all renames that came before it be
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from concurrent.futures import Future
 from pathlib import Path
+
+_CANNOT = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 _lock = threading.Lock()
 _running: dict[Path, Future[None]] = {}
@@ -64,7 +67,7 @@ def _flush(folder: Path) -> None:
         os.fsync(descriptor)
     except OSError as error:
         # Some network file systems cannot sync a folder; they do so by themselves on rename.
-        if error.errno not in (22, 38, 95):
+        if error.errno not in _CANNOT:
             raise
     finally:
         os.close(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,9 @@ import pytest
 from flowtui.config import Settings
 from flowtui.demo.serve import DemoServer
 from flowtui.demo.turns import turns_of
+from flowtui.engine import disk_flush, journal
+from flowtui.engine.journal import Identity
+from flowtui.engine.part_file import PartFile
 from flowtui.engine.protocol import Changes, RequestRefused
 from support import bulk
 from support.bulk import archive_requests, check_all, job, leftovers, single_requests, start, wait
@@ -58,6 +62,36 @@ def test_a_job_ends_with_every_file_verified_and_the_archive_gone(server, tmp_pa
     assert {(one["status"], bool(one["md5"])) for one in log} == {("done", True)}
     assert len(archive_requests(server)) == 1
     assert single_requests(server) == []
+
+
+def test_a_system_without_some_calls_for_the_disk_downloads_all_the_same(
+    server, tmp_path, monkeypatch
+):
+    """macOS has neither of them; what is put on the disk is so by fsync."""
+    for name in ("fdatasync", "posix_fadvise", "POSIX_FADV_DONTNEED"):
+        monkeypatch.delattr(os, name)
+    flushed: list[int] = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (flushed.append(1), real(descriptor))[1])
+    with (tmp_path / "file").open("wb") as stream:
+        disk_flush.flush_data(stream.fileno())
+    assert flushed == [1]
+    files = bulk.files_of(server, "sample/34")
+    made = start(server, database=tmp_path / "queue.db")
+    made.add(bulk.batch(server, tmp_path / "to", files))
+    assert made.wait_idle(20)
+    row = job(made)
+    check_all(made, server, tmp_path / "to")
+    made.stop()
+    assert (row.state, made.trouble) == ("done", "")
+    part = PartFile(tmp_path / "single", Identity("data/1"))
+    part.write(0, b"abc")
+    part.note(0, 3)
+    part.flush()
+    part.close()
+    found = journal.load(tmp_path / "single.part.journal")
+    assert found is not None
+    assert list(found.flushed) == [(0, 3)]
 
 
 def test_the_same_project_one_by_one_skips_what_the_archive_brought(server, tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flowtui.engine import part_file
+from flowtui.engine import disk_flush, part_file
 from flowtui.engine.protocol import RequestRefused
 from support.fault_server import File
 from support.lab import Lab, content
@@ -511,7 +511,7 @@ def test_a_disk_that_fails_is_said_to(lab: Lab, monkeypatch):
 def test_bytes_that_could_not_be_flushed_are_not_believed_again(lab: Lab, monkeypatch):
     """The kernel says it once, and may have dropped them."""
     monkeypatch.setattr("flowtui.engine.workers.FLUSH_EVERY", 0.05)
-    failing = Failing(monkeypatch, "fdatasync")
+    failing = Failing(monkeypatch, "fdatasync", disk_flush)
     failing.error = errno.EIO
     lab.serve(LONG, rate=6e6)
     made = lab.start()
