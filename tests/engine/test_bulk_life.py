@@ -376,6 +376,24 @@ def test_an_archive_of_a_ref_is_one_file_here_and_at_the_service(server, tmp_pat
     assert {one.rpartition("/")[2] for one in asked} == {"sample-34.zip"}
 
 
+def test_what_is_done_to_bulk_jobs_is_counted_for_each_job_once(server, tmp_path):
+    server.service.rate = 2e6
+    made = start(server)
+    files = bulk.files_of(server, "project/12")
+    for name in ("one", "other"):
+        made.add(bulk.batch(server, tmp_path / name, files))
+    wait(lambda: job(made).done > 0)
+    assert made.bulk([1, 1, 99], "cancel") == 1
+    assert made.bulk([1, 2], "cancel") == 1  # the first was so already
+    assert made.bulk([1, 2], "cancel") == 0
+    assert made.wait_idle(5)
+    assert {one.state for one in made.status(rows=True).bulk_jobs} == {"cancelled"}
+    assert made.bulk([1, 1], "one_by_one") == 1
+    assert made.bulk([2, 2, 1], "forget") == 2
+    assert made.bulk([1, 2], "forget") == 0
+    made.stop()
+
+
 def test_cancelling_the_transfer_or_the_job_ends_it(server, tmp_path):
     server.service.rate = 2e6
     made = start(server)

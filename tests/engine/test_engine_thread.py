@@ -202,6 +202,17 @@ def test_settings_out_of_bounds_change_nothing(wrong: dict[str, Any]):
     made.stop()
 
 
+def test_a_transfer_that_is_named_twice_is_meant_once(tmp_path: Path):
+    made = held(tmp_path, 1, 2)
+    first, second = (row.id for row in rows(made))
+    assert made.resume([second, first, second]) == 2
+    assert made.pause([first, first, second]) == 2
+    assert made.cancel([first, second, first]) == 2
+    assert made.forget([first, first]) == 1
+    assert made.trouble == ""
+    made.stop()
+
+
 def test_settings_that_were_changed_hold_until_the_engine_ends(tmp_path: Path):
     """Then those of the user's file count again, which would never be heard otherwise."""
     made = engine(database=tmp_path / "queue.db")
