@@ -289,11 +289,22 @@ def test_a_line_that_was_cut_off_counts_for_nothing(lab: Lab):
 # What stands there
 
 
-def test_a_folder_of_that_name_is_in_the_way(lab: Lab):
+def test_a_folder_of_that_name_is_left_alone_and_the_file_put_beside_it(lab: Lab):
     lab.serve(DATA)
     lab.target.mkdir(parents=True)
     lab.fetch()
-    lab.expect("failed", code="IN_THE_WAY", says=f"a folder stands at {lab.target}", requests=0)
+    row = lab.stop()
+    assert (row.state, row.path) == ("done", "data/a~2.bin")
+    assert not list(lab.target.iterdir())
+
+
+def test_a_folder_that_comes_up_under_way_is_in_the_way(lab: Lab):
+    lab.serve(DATA, rate=2e6)
+    made = lab.start()
+    lab.until(lambda row: row.done > 300_000)
+    lab.target.mkdir()
+    assert made.wait_idle(10)
+    lab.expect("failed", code="IN_THE_WAY", says=f"a folder stands at {lab.target}", part=True)
 
 
 def test_a_file_where_a_folder_should_be_is_in_the_way(lab: Lab):
