@@ -7,6 +7,9 @@ use it to touch nothing of the user's.
     config    $XDG_CONFIG_HOME/flowtui/settings.toml, credentials.json
     state     $XDG_STATE_HOME/flowtui/<hostname>/  queue.db, engine.log, engine.lock
     runtime   $XDG_RUNTIME_DIR/flowtui, else a 0700 folder under /tmp: engine.sock
+
+The runtime folder may be another one in the next session; engine.lock says where the engine
+that runs has its socket.
 """
 
 from __future__ import annotations

@@ -55,19 +55,28 @@ def status(as_json: bool) -> int:
 
     out = Output(as_json=as_json)
     where = folders()
-    paths = {"socket": str(where.socket), "log": str(where.engine_log)}
+    log = str(where.engine_log)
     try:
         with closing(EngineClient.connect(where, start=False)) as running:
             version, pid, now = running.version, running.pid, running.status()
+            place = str(running.path)
     except EngineNotRunning:
-        out.event("engine", running=False, **paths)
+        out.event("engine", running=False, socket=str(where.socket), log=log)
         if not as_json:
             out.line("The engine is not running.")
         return Exit.OK
     transfers = sum(now.summary.counts.values())
-    out.event("engine", running=True, version=version, pid=pid, transfers=transfers, **paths)
+    out.event(
+        "engine",
+        running=True,
+        version=version,
+        pid=pid,
+        transfers=transfers,
+        socket=place,
+        log=log,
+    )
     if not as_json:
         out.line(f"The engine runs: version {version}, pid {pid}, {counted(transfers, 'transfer')}")
-        out.line(f"socket  {where.socket}")
-        out.line(f"log     {where.engine_log}")
+        out.line(f"socket  {place}")
+        out.line(f"log     {log}")
     return Exit.OK

@@ -52,7 +52,12 @@ AGAIN = "run the same command again to go on where this stopped"
 @rate_option
 @click.option("--dry-run", is_flag=True, help="Only list what would be fetched, and where to.")
 @json_option
-@click.option("--detach", is_flag=True, help="Hand the files to the background engine and leave.")
+@click.option(
+    "--detach",
+    is_flag=True,
+    help="Hand the files to the background engine and leave. --jobs, --connections and --limit-rate"
+    " then hold for all that it does, until it ends; what is to last belongs into settings.toml.",
+)
 def get(
     refs: tuple[str, ...],
     to: str | None,

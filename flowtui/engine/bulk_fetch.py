@@ -45,7 +45,7 @@ class Fetcher:
         job.url = answer.download_url or f"/downloads/{quote(answer.id, safe='')}"
         archive = RemoteFile(
             key=f"bulk/{job.content or answer.id}",
-            filename=f"{job.name}.zip".replace("/", "-"),  # it makes no folder
+            filename=job.archive_name,
             url=job.url,
             size=answer.size,
         )

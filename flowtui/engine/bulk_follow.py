@@ -108,7 +108,7 @@ class Follower:
         id_, job_id, name, notes, root = (
             job.id,
             job.job_id,
-            job.name,
+            job.archive_name,
             self._jobs.notes,
             Path(job.root),
         )
@@ -129,7 +129,7 @@ class Follower:
                 if job_id:
                     answer = client.bulk_job(job_id)
                 else:
-                    answer = client.create_bulk_job(data_ids, f"{name}.zip")
+                    answer = client.create_bulk_job(data_ids, name)
                     if part is not None:
                         _drop_unprovable(part)
                     if notes is not None and unpack:

@@ -116,6 +116,14 @@ class BulkJobRecord:
         """The files of which nothing has become yet."""
         return tuple(one for one in self.wanted() if one.file.key not in self.results)
 
+    @property
+    def archive_name(self) -> str:
+        """What its archive is called, here and at the service: one component of a path.
+
+        The job's name may be a ref, `sample/34`.
+        """
+        return f"{self.name}.zip".replace("/", "-")
+
     def put(self, key: str, result: Result) -> None:
         """Note what became of a file."""
         before = self.results.get(key)

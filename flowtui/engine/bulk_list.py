@@ -158,8 +158,8 @@ class BulkList:
         self.removed.add(job.id)
 
     def pick(self, ids: Iterable[int]) -> list[BulkJobRecord]:
-        """The jobs of these ids, unknown ones passed over."""
-        return [self.jobs[one] for one in ids if one in self.jobs]
+        """The jobs of these ids, each once, unknown ones passed over."""
+        return [self.jobs[one] for one in dict.fromkeys(ids) if one in self.jobs]
 
     def look_anew(self, job: BulkJobRecord) -> None:
         """Take the job's single files for missing ones, until they are seen on the disk."""

@@ -15,6 +15,8 @@ from typing import Any, BinaryIO, Self
 
 from flowtui import __version__
 from flowtui.config import Folders, folders
+from flowtui.engine.file_lock import is_held
+from flowtui.engine.holder import read_holder
 from flowtui.engine.protocol import (
     MAX_LINE,
     PROTOCOL,
@@ -42,6 +44,11 @@ START_AGAIN = 3.0
 one that it was to replace may have kept it from its place."""
 
 
+UNREACHABLE_AFTER = 3.0
+"""Seconds after which an engine that runs and is not where it says counts as out of reach; it
+makes a socket that was taken away anew within them."""
+
+
 class EngineTrouble(Exception):
     """The engine cannot be had; the message says why and what to do."""
 
@@ -64,12 +71,12 @@ class EngineClient:
     They may be called from any thread, and raise RequestRefused or EngineGone.
 
     Attributes:
-        version, pid: the engine's.
+        version, pid: the engine's. `path`: where it listens.
     """
 
     def __init__(self, path: Path, timeout: float = REPLY_TIMEOUT) -> None:
         """Raises EngineNotRunning where nobody listens at `path`."""
-        self._path = path
+        self.path = path
         self._lock = threading.Lock()
         self._last = 0
         self._streams: set[socket.socket] = set()
@@ -102,17 +109,18 @@ class EngineClient:
         one.
 
         Raises:
-            EngineNotRunning: none answers and `start` is false.
-            EngineTrouble: it cannot be started; the message says why.
+            EngineNotRunning: none runs and `start` is false.
+            EngineTrouble: it cannot be started or reached; the message says why.
         """
         from flowtui.engine.process import start_detached
 
         where = where or folders()
-        deadline = time.monotonic() + timeout
+        began = time.monotonic()
+        deadline = began + timeout
         start_at = 0.0
         while True:
             try:
-                client = cls(where.socket)
+                client = cls._reach(where)
             except EngineSilent as error:
                 raise EngineTrouble(
                     f"the background engine{_pid_words(where)} does not answer; it may be "
@@ -120,7 +128,12 @@ class EngineClient:
                 ) from error
             except (EngineNotRunning, EngineGone) as error:
                 if not start:
-                    raise EngineNotRunning("no background engine is running") from error
+                    if not _listens_elsewhere(where):
+                        raise EngineNotRunning("no background engine is running") from error
+                    if time.monotonic() > min(deadline, began + UNREACHABLE_AFTER):
+                        raise EngineTrouble(_no_answer(where)) from error
+                    time.sleep(0.03)
+                    continue
             else:
                 if client.is_ours or not start:
                     return client
@@ -128,11 +141,23 @@ class EngineClient:
                     client.stop()
                 client.close()
             if time.monotonic() > deadline:
-                raise EngineTrouble(f"the background engine does not start; see {where.engine_log}")
+                raise EngineTrouble(_no_answer(where))
             if time.monotonic() >= start_at:
                 start_detached(where)
                 start_at = time.monotonic() + START_AGAIN
             time.sleep(0.03)
+
+    @classmethod
+    def _reach(cls, where: Folders) -> Self:
+        """The engine where it says it listens. Raises EngineTrouble."""
+        holder = read_holder(where.engine_lock)
+        if holder.socket is None or not _is_held(where):
+            return cls(where.socket)  # of an engine that could not note it, or of none
+        client = cls(holder.socket)
+        if client.pid != holder.pid:
+            client.close()  # not the one that keeps our queue
+            raise EngineNotRunning("no background engine is running")
+        return client
 
     def add(self, batch: Batch) -> Added:
         """Queue a batch."""
@@ -185,7 +210,7 @@ class EngineClient:
         return int(answer["count"])
 
     def settings(self, **changes: int) -> dict[str, int]:
-        """Change `jobs`, `connections`, `limit_rate`; what is in force then."""
+        """Change `jobs`, `connections`, `limit_rate` until it ends; what is in force then."""
         return dict(self._ask("settings", **changes))
 
     def stop(self, pause: bool = False) -> None:
@@ -197,7 +222,7 @@ class EngineClient:
 
         Raises EngineGone.
         """
-        stream, lines = _open(self._path, None)
+        stream, lines = _open(self.path, None)
         self._streams.add(stream)
         try:
             stream.sendall(encode({"id": 0, "do": "subscribe"}))
@@ -255,10 +280,35 @@ class EngineClient:
 
 def _pid_words(where: Folders) -> str:
     """` (pid 123)` of the engine that holds the lock, or nothing where that is not known."""
+    pid = read_holder(where.engine_lock).pid
+    return "" if pid is None else f" (pid {pid})"
+
+
+def _listens_elsewhere(where: Folders) -> bool:
+    """Whether an engine runs that says it listens: then it is only that we cannot come there."""
+    return read_holder(where.engine_lock).socket is not None and _is_held(where)
+
+
+def _is_held(where: Folders) -> bool:
     try:
-        return f" (pid {int(where.engine_lock.read_text(encoding='ascii'))})"
-    except (OSError, ValueError):
-        return ""
+        return is_held(where.engine_lock)
+    except OSError as error:
+        raise EngineTrouble(f"cannot read {where.engine_lock}: {error.strerror}") from error
+
+
+def _no_answer(where: Folders) -> str:
+    """Why no engine is to be had, and what to do."""
+    if not _is_held(where):
+        return f"the background engine does not start; see {where.engine_log}"
+    holder = read_holder(where.engine_lock)
+    place = f" at {holder.socket}" if holder.socket else ""
+    end = (
+        "" if holder.pid is None else f"; `kill {holder.pid}` ends it, and all goes on in a new one"
+    )
+    return (
+        f"the background engine{_pid_words(where)} runs and cannot be reached{place} from here"
+        f"{end}. Its log is {where.engine_log}"
+    )
 
 
 def _open(path: Path, timeout: float | None) -> tuple[socket.socket, BinaryIO]:

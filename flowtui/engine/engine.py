@@ -82,7 +82,7 @@ class Engine:
         self._clock = clock
         self._keeping = Keeping(database)
         self._mailbox = Mailbox()
-        self._limit = RateLimit(self._keeping.fact("limit_rate", settings.limit_rate))
+        self._limit = RateLimit(settings.limit_rate)
         self._services = Services(make_service, self._limit)
         self._queue = Queue()
         self._workers = Workers(self._worker_finished)
@@ -92,8 +92,8 @@ class Engine:
             self._workers,
             self._services,
             self._space,
-            jobs=self._keeping.fact("jobs", settings.jobs),
-            connections=self._keeping.fact("connections", settings.connections),
+            jobs=settings.jobs,
+            connections=settings.connections,
             check_containers=settings.check_containers,
         )
         self._bulk = BulkTracker(self._desk(), keep_notes=database is None)
@@ -262,7 +262,10 @@ class Engine:
         return self._call(use)
 
     def settings(self, **changes: int | None) -> dict[str, int]:
-        """Change how many, how parallel, how fast; what is in force then."""
+        """Change how many, how parallel, how fast, until this engine ends; what is in force then.
+
+        What is to last is in the settings file.
+        """
 
         def change() -> dict[str, int]:
             for name, value in checked(changes).items():
@@ -270,7 +273,6 @@ class Engine:
                     self._limit.rate = value
                 else:
                     setattr(self._scheduler, name, value)
-                self._keeping.remember(name, value)
             return {
                 "jobs": self._scheduler.jobs,
                 "connections": self._scheduler.connections,

@@ -43,6 +43,27 @@ def lock(descriptor: int, path: Path) -> Callable[[], None]:
     return lambda: None
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process has the lock of the file at `path` now. Raises OSError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        # Shared, so that two who look at once do not take each other for the holder.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        text = _read(path.with_name(path.name + ENDING))
+        return text is not None and bool(_living_holder(text))
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def has_record_locks(file: Path) -> bool:
     """Whether the file system of `file` knows the locks that SQLite uses. Raises OSError.
 

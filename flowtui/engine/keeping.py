@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from flowtui.engine.bulk import BulkTracker
 from flowtui.engine.bulk_job import BulkJobRecord
@@ -53,14 +52,6 @@ class Keeping:
     def note_trouble(self, what: str, words: str) -> None:
         """Say what is wrong with `what`; empty words when it is right again."""
         self._troubles[what] = words
-
-    def fact(self, name: str, default: Any) -> Any:
-        """A stored value."""
-        return self._store.fact(name, default)
-
-    def remember(self, name: str, value: Any) -> None:
-        """Store a value. Raises StoreError."""
-        self._store.remember(name, value)
 
     def transfers(self) -> Iterator[Transfer]:
         """The transfers as stored, or as far as they could be rescued."""

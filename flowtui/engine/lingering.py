@@ -11,6 +11,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from flowtui.engine.holder import read_holder
+
 ROOT = Path("/")
 """Where the system's files are."""
 
@@ -93,10 +95,8 @@ def _inside_session(pid: str) -> bool:
 def _engine_pid() -> str:
     from flowtui.config import folders
 
-    try:
-        return folders().engine_lock.read_text(encoding="ascii").strip() or "none"
-    except (OSError, UnicodeDecodeError):
-        return "none"
+    pid = read_holder(folders().engine_lock).pid
+    return "none" if pid is None else str(pid)
 
 
 def _user() -> str:

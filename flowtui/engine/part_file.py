@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flowtui.engine import journal
+from flowtui.engine.disk_flush import flush_data
 from flowtui.engine.failures import Busy
 from flowtui.engine.file_lock import Held, lock
 from flowtui.engine.folder_flush import flush_folder
@@ -188,7 +189,7 @@ class PartFile:
             self._flushing, resets = dirty, self._resets
             descriptor = os.dup(self.descriptor)
         try:
-            os.fdatasync(descriptor)
+            flush_data(descriptor)
         except OSError as error:
             with self._lock:
                 self.failure = error
@@ -208,7 +209,7 @@ class PartFile:
             entered, self._entered = self._entered, True
             descriptor = os.dup(self._journal.descriptor)
         try:
-            os.fdatasync(descriptor)
+            flush_data(descriptor)
         finally:
             os.close(descriptor)
         if not entered:

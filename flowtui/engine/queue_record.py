@@ -18,6 +18,7 @@ from itertools import groupby
 from pathlib import Path
 
 from flowtui.config import write_private
+from flowtui.engine.disk_flush import flush_data
 from flowtui.engine.protocol import Batch
 from flowtui.engine.queue import Transfer
 from flowtui.engine.states import UNFINISHED, TransferState
@@ -87,7 +88,7 @@ class QueueRecord:
             view = memoryview(json.dumps(line).encode() + b"\n")
             while view:
                 view = view[os.write(descriptor, view) :]
-            os.fdatasync(descriptor)
+            flush_data(descriptor)
         finally:
             os.close(descriptor)
 

@@ -47,19 +47,50 @@ class Server:
         """
         self._engine = engine
         self._stop = stop
-        self._path = path
-        private_folder(path.parent)
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()  # a stale one: the engine's lock says that we are the only engine
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.bind(str(path))
-        path.chmod(0o600)
-        self._socket.listen(16)
         self._lock = threading.Lock()
         self._clients: set[socket.socket] = set()
         self._closed = False
         self._ending = False
-        threading.Thread(target=self._accept, name="socket", daemon=True).start()
+        self._listen(path)
+
+    def _listen(self, path: Path) -> None:
+        """Make the socket, and take clients. Raises OSError, ConfigError."""
+        private_folder(path.parent)
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()  # a stale one: the engine's lock says that we are the only engine
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listening.bind(str(path))
+            path.chmod(0o600)
+            listening.listen(16)
+            there = path.lstat()
+        except BaseException:
+            listening.close()
+            raise
+        self._socket, self._path, self._inode = listening, path, (there.st_dev, there.st_ino)
+        threading.Thread(target=self._accept, args=(listening,), name="socket", daemon=True).start()
+
+    @property
+    def path(self) -> Path:
+        """Where it listens."""
+        return self._path
+
+    def is_there(self) -> bool:
+        """Whether the socket is still where clients look for it."""
+        try:
+            there = self._path.lstat()
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == self._inode
+
+    def move(self, path: Path) -> None:
+        """Listen at `path` from now on; the clients that are there stay.
+
+        Raises OSError, ConfigError; then it is as before.
+        """
+        before = self._socket
+        self._listen(path)
+        _wake_and_close(before)
 
     @property
     def has_clients(self) -> bool:
@@ -70,23 +101,22 @@ class Server:
     def close(self) -> None:
         """Take no more clients and let go of those there are."""
         self._closed = True
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
-        self._socket.close()
+        if self.is_there():  # another's is not ours to take away
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+        _wake_and_close(self._socket)
         with self._lock:
             clients = list(self._clients)
         for one in clients:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
-    def _accept(self) -> None:
+    def _accept(self, listening: socket.socket) -> None:
         while not self._closed:
             try:
-                client, _ = self._socket.accept()
+                client, _ = listening.accept()
             except OSError:
-                if self._closed:
+                if self._closed or listening is not self._socket:
                     return
                 # Too many open files, say: that passes, and the others must stay reachable.
                 _LOG.exception("cannot accept a client")
@@ -256,6 +286,12 @@ class _Talk:
                 return
             with self._news:
                 self._event = None
+
+
+def _wake_and_close(listening: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        listening.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+    listening.close()
 
 
 def _refusal(id_: Any, code: str, message: str) -> dict[str, Any]:

@@ -45,8 +45,10 @@ TRANSFER_STEPS: dict[TransferState, frozenset[TransferState]] = {
         {_T.VERIFYING, _T.DONE, _T.PAUSED, _T.WAITING, _T.FAILED, _T.SKIPPED, _T.CANCELLED,
          _T.QUEUED}
     ),
+    # Skipped: at the last step the file stood there already, brought by somebody else.
     _T.VERIFYING: frozenset(
-        {_T.DONE, _T.ACTIVE, _T.PAUSED, _T.WAITING, _T.FAILED, _T.CANCELLED, _T.QUEUED}
+        {_T.DONE, _T.ACTIVE, _T.PAUSED, _T.WAITING, _T.FAILED, _T.SKIPPED, _T.CANCELLED,
+         _T.QUEUED}
     ),
     _T.WAITING: frozenset({_T.QUEUED, _T.ACTIVE, _T.PAUSED, _T.FAILED, _T.CANCELLED}),
     # Done: its last byte was there before the pause reached it.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowtui.engine.bulk_job import Result
+from flowtui.engine.disk_flush import begin_flush
 from flowtui.engine.folder_flush import flush_folder
 
 GROUP_FILES = 128
@@ -102,7 +103,7 @@ class Finisher:
     def _flush_and_rename(self, group: list[Ready]) -> None:
         for one in group:
             # Begins the writing of all before the first is waited for.
-            os.posix_fadvise(one.descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            begin_flush(one.descriptor)
         came: dict[str, Result] = {}
         for one in group:
             os.fsync(one.descriptor)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -26,6 +27,7 @@ class Engine:
 
     version = "0.1.0"
     pid = 4711
+    path = Path("/run/elsewhere/engine.sock")
 
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
@@ -180,11 +182,13 @@ def test_pausing_starts_no_engine_but_resuming_does(engine: Engine) -> None:
 
 
 def test_engine_stop_and_status(engine: Engine) -> None:
-    assert "pid 4711" in run("engine", "status").output
+    said = run("engine", "status").output
+    assert "pid 4711" in said
+    assert "/run/elsewhere/engine.sock" in said  # where it is, not where it would be
     assert run("engine", "stop", "--pause").exit_code == 0
     assert engine.asked == [("stop", True)]
     engine.runs = False
     assert "not running" in run("engine", "stop").output
-    said = json.loads(run("engine", "status", "--json").output)
-    assert said["running"] is False
-    assert said["log"].endswith("engine.log")
+    event = json.loads(run("engine", "status", "--json").output)
+    assert event["running"] is False
+    assert event["log"].endswith("engine.log")

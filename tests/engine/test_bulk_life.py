@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,9 @@ import pytest
 from flowtui.config import Settings
 from flowtui.demo.serve import DemoServer
 from flowtui.demo.turns import turns_of
+from flowtui.engine import disk_flush, journal
+from flowtui.engine.journal import Identity
+from flowtui.engine.part_file import PartFile
 from flowtui.engine.protocol import Changes, RequestRefused
 from support import bulk
 from support.bulk import archive_requests, check_all, job, leftovers, single_requests, start, wait
@@ -57,6 +62,36 @@ def test_a_job_ends_with_every_file_verified_and_the_archive_gone(server, tmp_pa
     assert {(one["status"], bool(one["md5"])) for one in log} == {("done", True)}
     assert len(archive_requests(server)) == 1
     assert single_requests(server) == []
+
+
+def test_a_system_without_some_calls_for_the_disk_downloads_all_the_same(
+    server, tmp_path, monkeypatch
+):
+    """macOS has neither of them; what is put on the disk is so by fsync."""
+    for name in ("fdatasync", "posix_fadvise", "POSIX_FADV_DONTNEED"):
+        monkeypatch.delattr(os, name)
+    flushed: list[int] = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (flushed.append(1), real(descriptor))[1])
+    with (tmp_path / "file").open("wb") as stream:
+        disk_flush.flush_data(stream.fileno())
+    assert flushed == [1]
+    files = bulk.files_of(server, "sample/34")
+    made = start(server, database=tmp_path / "queue.db")
+    made.add(bulk.batch(server, tmp_path / "to", files))
+    assert made.wait_idle(20)
+    row = job(made)
+    check_all(made, server, tmp_path / "to")
+    made.stop()
+    assert (row.state, made.trouble) == ("done", "")
+    part = PartFile(tmp_path / "single", Identity("data/1"))
+    part.write(0, b"abc")
+    part.note(0, 3)
+    part.flush()
+    part.close()
+    found = journal.load(tmp_path / "single.part.journal")
+    assert found is not None
+    assert list(found.flushed) == [(0, 3)]
 
 
 def test_the_same_project_one_by_one_skips_what_the_archive_brought(server, tmp_path):
@@ -324,6 +359,39 @@ def test_an_archive_may_be_kept_as_it_is(server, tmp_path):
     assert (row.state, row.unpack, row.archive) == ("done", False, transfer.path)
     assert transfer.verified_by.endswith("zip check")
     assert leftovers(tmp_path) == ["all.zip"]
+
+
+def test_an_archive_of_a_ref_is_one_file_here_and_at_the_service(server, tmp_path):
+    """`flowtui get sample/34` calls the batch so; its archive makes no folder of that."""
+    made = start(server, settings=Settings(unpack_archives=False))
+    batch = bulk.batch(server, tmp_path, bulk.files_of(server, "sample/34"))
+    made.add(replace(batch, name="sample/34"))
+    assert made.wait_idle(20)
+    row = job(made)
+    made.stop()
+    assert (row.state, row.name, row.archive) == ("done", "sample/34", "sample-34.zip")
+    assert (tmp_path / "sample-34.zip").is_file()
+    asked = [one.path for one in server.requests if one.path.endswith(".zip")]
+    assert asked
+    assert {one.rpartition("/")[2] for one in asked} == {"sample-34.zip"}
+
+
+def test_what_is_done_to_bulk_jobs_is_counted_for_each_job_once(server, tmp_path):
+    server.service.rate = 2e6
+    made = start(server)
+    files = bulk.files_of(server, "project/12")
+    for name in ("one", "other"):
+        made.add(bulk.batch(server, tmp_path / name, files))
+    wait(lambda: job(made).done > 0)
+    assert made.bulk([1, 1, 99], "cancel") == 1
+    assert made.bulk([1, 2], "cancel") == 1  # the first was so already
+    assert made.bulk([1, 2], "cancel") == 0
+    assert made.wait_idle(5)
+    assert {one.state for one in made.status(rows=True).bulk_jobs} == {"cancelled"}
+    assert made.bulk([1, 1], "one_by_one") == 1
+    assert made.bulk([2, 2, 1], "forget") == 2
+    assert made.bulk([1, 2], "forget") == 0
+    made.stop()
 
 
 def test_cancelling_the_transfer_or_the_job_ends_it(server, tmp_path):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from flowtui.config import Settings
 from flowtui.engine import engine as engine_module
 from flowtui.engine.engine import Engine
 from flowtui.engine.protocol import Batch, Changes, RequestRefused
@@ -201,10 +202,24 @@ def test_settings_out_of_bounds_change_nothing(wrong: dict[str, Any]):
     made.stop()
 
 
-def test_settings_that_were_changed_hold_in_the_next_engine(tmp_path: Path):
-    made = engine(database=tmp_path / "queue.db")
-    made.settings(jobs=7, connections=3, limit_rate=123_456)
+def test_a_transfer_that_is_named_twice_is_meant_once(tmp_path: Path):
+    made = held(tmp_path, 1, 2)
+    first, second = (row.id for row in rows(made))
+    assert made.resume([second, first, second]) == 2
+    assert made.pause([first, first, second]) == 2
+    assert made.cancel([first, second, first]) == 2
+    assert made.forget([first, first]) == 1
+    assert made.trouble == ""
     made.stop()
-    again = engine(database=tmp_path / "queue.db")
-    assert again.settings() == {"jobs": 7, "connections": 3, "limit_rate": 123_456}
+
+
+def test_settings_that_were_changed_hold_until_the_engine_ends(tmp_path: Path):
+    """Then those of the user's file count again, which would never be heard otherwise."""
+    made = engine(database=tmp_path / "queue.db")
+    changed = {"jobs": 7, "connections": 3, "limit_rate": 123_456}
+    assert made.settings(**changed) == changed
+    assert made.settings() == changed
+    made.stop()
+    again = engine(database=tmp_path / "queue.db", settings=Settings(jobs=2, limit_rate=5))
+    assert again.settings() == {"jobs": 2, "connections": 0, "limit_rate": 5}
     again.stop()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flowtui.engine import part_file
+from flowtui.engine import disk_flush, part_file
 from flowtui.engine.protocol import RequestRefused
 from support.fault_server import File
 from support.lab import Lab, content
@@ -289,11 +289,22 @@ def test_a_line_that_was_cut_off_counts_for_nothing(lab: Lab):
 # What stands there
 
 
-def test_a_folder_of_that_name_is_in_the_way(lab: Lab):
+def test_a_folder_of_that_name_is_left_alone_and_the_file_put_beside_it(lab: Lab):
     lab.serve(DATA)
     lab.target.mkdir(parents=True)
     lab.fetch()
-    lab.expect("failed", code="IN_THE_WAY", says=f"a folder stands at {lab.target}", requests=0)
+    row = lab.stop()
+    assert (row.state, row.path) == ("done", "data/a~2.bin")
+    assert not list(lab.target.iterdir())
+
+
+def test_a_folder_that_comes_up_under_way_is_in_the_way(lab: Lab):
+    lab.serve(DATA, rate=2e6)
+    made = lab.start()
+    lab.until(lambda row: row.done > 300_000)
+    lab.target.mkdir()
+    assert made.wait_idle(10)
+    lab.expect("failed", code="IN_THE_WAY", says=f"a folder stands at {lab.target}", part=True)
 
 
 def test_a_file_where_a_folder_should_be_is_in_the_way(lab: Lab):
@@ -511,7 +522,7 @@ def test_a_disk_that_fails_is_said_to(lab: Lab, monkeypatch):
 def test_bytes_that_could_not_be_flushed_are_not_believed_again(lab: Lab, monkeypatch):
     """The kernel says it once, and may have dropped them."""
     monkeypatch.setattr("flowtui.engine.workers.FLUSH_EVERY", 0.05)
-    failing = Failing(monkeypatch, "fdatasync")
+    failing = Failing(monkeypatch, "fdatasync", disk_flush)
     failing.error = errno.EIO
     lab.serve(LONG, rate=6e6)
     made = lab.start()

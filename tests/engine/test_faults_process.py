@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +21,8 @@ from flowtui.engine import client as client_module
 from flowtui.engine import process, server
 from flowtui.engine.client import EngineClient, EngineNotRunning, EngineTrouble
 from flowtui.engine.engine import Engine
+from flowtui.engine.file_lock import is_held
+from flowtui.engine.holder import Place, read_holder
 from flowtui.engine.process import engine_status
 from support.fault_server import FaultServer, File
 from support.lab import content
@@ -39,8 +43,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folders]:
     where = folders()
     yield where
     try:
-        pid = int(where.engine_lock.read_text())
-        if pid != os.getpid() and b"flowtui" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        pid = read_holder(where.engine_lock).pid
+        if pid and pid != os.getpid() and b"flowtui" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGKILL)
     except (OSError, ValueError):
         pass
@@ -208,10 +212,12 @@ def test_without_locks_a_dead_engine_is_no_obstacle(home, monkeypatch):
     monkeypatch.setattr("fcntl.flock", refuse)
     monkeypatch.setattr(process, "STOP_SECONDS", 0.05)
     home.state.mkdir(parents=True)
-    unlock = process._lock(home)
-    assert unlock is not None
+    place = process._lock(home)
+    assert place is not None
     assert process._lock(home) is None
-    unlock()
+    assert is_held(home.engine_lock)
+    place.let_go()
+    assert not is_held(home.engine_lock)
     beside = home.engine_lock.with_name("engine.lock.lock")
     assert not beside.exists()
     beside.write_text('{"boot": "x", "pid": 1}')
@@ -221,7 +227,7 @@ def test_without_locks_a_dead_engine_is_no_obstacle(home, monkeypatch):
     beside.write_text(f'{{"boot": "{this_boot()}", "pid": {2**22 + 3}, "started": "1"}}')
     again = process._lock(home)
     assert again is not None
-    again()
+    again.let_go()
 
 
 class OtherEngine:
@@ -233,14 +239,14 @@ class OtherEngine:
         self.ended = threading.Event()
         self.engine = Engine(Settings(), make_service=make_service())
         self.engine.start()
-        unlock = process._lock(home)
-        assert unlock is not None
+        place = process._lock(home)
+        assert place is not None
 
         def end() -> None:
             time.sleep(ends_after)
             self.server.close()
             self.engine.stop()
-            unlock()
+            place.let_go()
             self.ended.set()
 
         def stop(pause: bool) -> None:
@@ -267,6 +273,112 @@ def test_an_engine_that_is_just_ending_is_waited_for_and_replaced(home, slow, tm
         assert again.pid != talk.pid
     talk.close()
     finish(home, slow, tmp_path / "to")
+
+
+@pytest.fixture
+def runtime(home: Folders, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A runtime folder that logind gives and takes; without it the socket goes below TMPDIR."""
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as short:
+        for one in ("run", "tmp"):
+            (Path(short) / one).mkdir()
+        monkeypatch.setenv("XDG_RUNTIME_DIR", f"{short}/run")
+        monkeypatch.setenv("TMPDIR", f"{short}/tmp")
+        monkeypatch.setattr("tempfile.tempdir", None)
+        yield Path(short) / "run"
+
+
+@pytest.mark.parametrize("other", ["another", None])
+def test_a_session_with_another_runtime_folder_finds_the_engine(runtime, monkeypatch, other):
+    """cron, su, or a second login: the socket's folder differs, the engine is the same."""
+    with EngineClient.connect(folders()) as talk:
+        assert talk.path.is_relative_to(runtime)
+        if other is None:
+            monkeypatch.delenv("XDG_RUNTIME_DIR")
+        else:
+            runtime.with_name(other).mkdir()
+            monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime.with_name(other)))
+        elsewhere = folders()
+        assert elsewhere.socket != talk.path
+        found = engine_status(elsewhere)
+        assert found is not None
+        assert (found.pid, found.socket) == (talk.pid, talk.path)
+        talk.stop()
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_an_engine_whose_socket_is_taken_away_makes_another(runtime, slow, tmp_path, comes_back):
+    home = folders()
+    talk = begin(home, slow, tmp_path / "to")
+    assert read_holder(home.engine_lock).socket == home.socket
+    shutil.rmtree(runtime)
+    if comes_back:
+        runtime.mkdir()
+    with EngineClient.connect(folders()) as again:
+        assert again.pid == talk.pid
+        assert again.path.is_relative_to(runtime if comes_back else runtime.with_name("tmp"))
+        assert talk.status().summary.counts  # who was there is still served
+        again.stop()
+    until(lambda: gone(talk.pid))
+    assert read_holder(home.engine_lock).socket is None
+    assert not again.path.exists()
+    talk.close()
+
+
+def test_an_engine_out_of_reach_is_named_and_how_to_end_it(home, tmp_path, monkeypatch):
+    """Its socket may be where only it can see it, such as a /tmp of its own."""
+    home.state.mkdir(parents=True)
+    place = process._lock(home)
+    assert place is not None
+    place.note(tmp_path / "nowhere" / "engine.sock")
+    monkeypatch.setattr(client_module, "UNREACHABLE_AFTER", 0.1)
+    started: list[Folders] = []
+    monkeypatch.setattr(process, "start_detached", started.append)
+    for start in (False, True):
+        with pytest.raises(EngineTrouble, match=rf"nowhere/engine.sock.*`kill {os.getpid()}`") as e:
+            EngineClient.connect(home, start=start, timeout=0.3)
+        assert not isinstance(e.value, EngineNotRunning)
+    place.let_go()
+    assert engine_status(home) is None  # its holder has ended: what it noted is no engine
+
+
+def test_an_engine_that_took_a_dead_ones_socket_is_not_taken_for_it(home, monkeypatch):
+    """Another state folder's engine listens where ours is said to."""
+    other = OtherEngine(home, monkeypatch)
+    descriptor = os.open(home.engine_lock, os.O_RDWR)
+    os.pwrite(descriptor, f"{os.getppid()}\n{home.socket}\n".encode(), 0)
+    os.close(descriptor)
+    monkeypatch.setattr(client_module, "UNREACHABLE_AFTER", 0.1)
+    with pytest.raises(EngineTrouble, match="cannot be reached"):
+        EngineClient.connect(home, start=False)
+    other.server.close()
+    other.engine.stop()
+
+
+def test_an_engine_leaves_anothers_socket_alone(home, monkeypatch):
+    """Two state folders, one runtime folder: the second engine listens beside the first."""
+    with EngineClient.connect(home) as first:
+        twin = Folders(home.config, home.state.with_name("twin"), home.runtime)
+        (path, *_) = process._doors(twin)
+        assert path.parent == home.runtime
+        assert path != first.path
+        first.stop()
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"x\n", b"12", b"12\n", b"12\n/a", b"12\nrelative\n", b"\xff\xfe\n/a\n"]
+)
+def test_what_is_cut_off_in_the_lock_file_counts_for_nothing(tmp_path, text):
+    (tmp_path / "engine.lock").write_bytes(text)
+    assert read_holder(tmp_path / "engine.lock").socket is None
+
+
+def test_a_note_is_read_whole_also_after_a_longer_one(tmp_path):
+    file = tmp_path / "engine.lock"
+    place = Place(os.open(file, os.O_RDWR | os.O_CREAT), lambda: None)
+    for path in (Path("/tmp/a-long-name/of/a.sock"), Path("/é\udcff.sock"), None):
+        place.note(path)
+        assert (read_holder(file).pid, read_holder(file).socket) == (os.getpid(), path)
+    place.let_go()
 
 
 def test_two_gets_on_one_folder_share_the_work(tmp_path: Path, monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import example, given, settings
@@ -15,8 +15,9 @@ from flowtui.engine.names import same_name
 from flowtui.engine.part_file import PartFile
 from flowtui.engine.places import Places
 
-NAMES = ["a.gz", "A.gz", "a~2.gz", "a~3.gz", "e\u0301", "é", "É", "x/../y", "../a.gz", "b\n", ""]
-FOLDERS = [("data",), ("Data",), ("samples", "s1"), ("samples", ".."), ()]
+NAMES = ["a.gz", "A.gz", "a~2.gz", "a~3.gz", "e\u0301", "é", "É", "x/../y", "../a.gz", "b\n", "",
+         "x", "X~2", "x/y/z", "data", "a.gz/x"]  # fmt: skip
+FOLDERS = [("data",), ("Data",), ("samples", "s1"), ("samples", ".."), (), ("a.gz",), ("x", "y")]
 
 wishes = st.lists(
     st.tuples(st.integers(0, 9), st.sampled_from(FOLDERS), st.sampled_from(NAMES)),
@@ -44,6 +45,28 @@ def given_out(places: Places, wanted) -> dict[str, str]:
 def test_no_two_files_share_a_path_on_any_file_system(wanted):
     paths = given_out(Places(Path("/nowhere")), wanted)
     assert len({same_name(one) for one in paths.values()}) == len(paths)
+
+
+@given(wishes, st.sets(st.integers(0, 9)))
+def test_no_file_stands_where_another_needs_a_folder(wanted, let_go):
+    places = Places(Path("/nowhere"))
+    paths = given_out(places, wanted)
+    for key in {f"data/{n}" for n in let_go} & set(paths):
+        places.release(paths.pop(key), key)
+    paths |= given_out(places, wanted)
+    files = {same_name(one) for one in paths.values()}
+    for one in files:
+        above = [str(folder) for folder in PurePosixPath(one).parents]
+        assert not files & set(above), paths
+
+
+@given(wishes)
+@settings(deadline=None, max_examples=40)
+def test_a_disk_can_hold_all_that_is_given_out(tmp_path_factory, wanted):
+    root = tmp_path_factory.mktemp("root")
+    for path in given_out(Places(root), wanted).values():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(b"x")
 
 
 @given(wishes)
@@ -90,6 +113,24 @@ def test_numbers_go_up_and_names_that_differ_in_case_or_form_count_as_one():
     assert given == [
         "data/Reads.gz", "data/reads~2.gz", "data/READS~3.GZ", "data/é", "data/é~2", "data/É~3",
     ]  # fmt: skip
+
+
+def test_a_file_and_a_folder_of_one_name_are_both_kept_whichever_comes_first():
+    places = Places(Path("/nowhere"))
+    assert places.assign("data/1", ("e",), "results") == "e/results"
+    assert places.assign("data/2", ("e",), "results/x") == "e/results~2/x"
+    assert places.assign("data/3", ("e",), "Results/y") == "e/Results~2/y"
+    assert places.assign("data/4", ("f",), "results/x") == "f/results/x"
+    assert places.assign("data/5", ("f",), "results") == "f/results~2"
+    assert places.assign("data/6", ("f",), "results/y") == "f/results/y"
+
+
+def test_a_folder_on_the_disk_is_no_place_for_a_file(tmp_path: Path):
+    """It may be that of a file which is not asked for this time."""
+    (tmp_path / "e" / "results").mkdir(parents=True)
+    places = Places(tmp_path)
+    assert places.assign("data/1", ("e",), "results") == "e/results~2"
+    assert places.assign("data/2", ("e",), "results/x") == "e/results/x"
 
 
 def test_a_failed_file_keeps_nothing_from_others_in_the_log(tmp_path: Path):

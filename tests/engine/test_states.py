@@ -51,6 +51,13 @@ def test_the_groups_fit_together():
     assert {T.PAUSED} == UNFINISHED - PENDING_WORK
 
 
+@pytest.mark.parametrize("one", sorted(RUNNING))
+def test_a_worker_may_come_to_any_outcome_from_what_was_last_heard_of_it(one):
+    """Verifying too: that the file came up meanwhile is found at the last step."""
+    outcomes = {T.DONE, T.SKIPPED, T.FAILED, T.WAITING, T.QUEUED}
+    assert outcomes <= TRANSFER_STEPS[one]
+
+
 @pytest.mark.parametrize("one", sorted(UNFINISHED))
 def test_what_is_unfinished_can_be_cancelled_paused_and_can_come_to_its_end(one):
     assert T.CANCELLED in TRANSFER_STEPS[one]

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from flowtui.engine import folder_flush, journal, part_file
+from flowtui.engine import disk_flush, folder_flush, journal, part_file
 
 BLOCK = 4096
 
@@ -63,6 +63,7 @@ class CrashDisk:
         monkeypatch.setattr(part_file, "os", shim)
         monkeypatch.setattr(journal, "os", shim)
         monkeypatch.setattr(folder_flush, "os", shim)
+        monkeypatch.setattr(disk_flush, "os", shim)
         for name in ("rename", "replace", "unlink"):
             monkeypatch.setattr(Path, name, self._naming(getattr(Path, name)))
 

@@ -173,12 +173,14 @@ class FaultServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        def end() -> None:
-            for writer in list(self._writers):
-                writer.transport.abort()
-            self._loop.stop()
+        async def end() -> None:
+            self._hang_up()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks)
 
-        self._loop.call_soon_threadsafe(end)
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
 
     def _run(self) -> None:
@@ -187,6 +189,14 @@ class FaultServer:
         self._loop.run_until_complete(self._listen())
         self._ready.set()
         self._loop.run_forever()
+        self._loop.close()
+
+    def _hang_up(self) -> None:
+        """Listen no more and reset all connections."""
+        assert self._server is not None
+        self._server.close()
+        for writer in list(self._writers):
+            writer.transport.abort()
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(
@@ -198,10 +208,7 @@ class FaultServer:
         """Reset all connections and listen no more: the port refuses."""
 
         async def leave() -> None:
-            assert self._server is not None
-            self._server.close()
-            for writer in list(self._writers):
-                writer.transport.abort()
+            self._hang_up()
 
         asyncio.run_coroutine_threadsafe(leave(), self._loop).result(5)
 
@@ -210,6 +217,9 @@ class FaultServer:
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(5)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
         self._writers.add(writer)
         try:
             if self.down:
@@ -228,9 +238,10 @@ class FaultServer:
                 self.requests.append(request)
                 if not await self._answer(request, writer):
                     return
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            return  # cancelled: the server ends
         finally:
+            self._tasks.discard(task)
             self._writers.discard(writer)
             writer.close()
 
