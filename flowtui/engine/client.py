@@ -17,6 +17,7 @@ from flowtui import __version__
 from flowtui.config import Folders, folders
 from flowtui.engine.file_lock import is_held
 from flowtui.engine.holder import read_holder
+from flowtui.engine.peer import is_same_user
 from flowtui.engine.protocol import (
     MAX_LINE,
     PROTOCOL,
@@ -322,4 +323,7 @@ def _open(path: Path, timeout: float | None) -> tuple[socket.socket, BinaryIO]:
     except OSError as error:
         stream.close()
         raise EngineTrouble(f"cannot reach the background engine at {path}: {error}") from error
+    if not is_same_user(stream):  # it would be handed tokens
+        stream.close()
+        raise EngineTrouble(f"another user listens at {path}; remove it, or set XDG_RUNTIME_DIR")
     return stream, stream.makefile("rb")

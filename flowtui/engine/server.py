@@ -10,7 +10,6 @@ import contextlib
 import logging
 import os
 import socket
-import struct
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from typing import Any
 from flowtui import __version__
 from flowtui.config import host_name, private_folder
 from flowtui.engine.engine import Engine
+from flowtui.engine.peer import is_same_user
 from flowtui.engine.protocol import (
     MAX_LINE,
     PROTOCOL,
@@ -122,7 +122,7 @@ class Server:
                 _LOG.exception("cannot accept a client")
                 time.sleep(ACCEPT_AGAIN)
                 continue
-            if not _is_mine(client):
+            if not is_same_user(client):
                 _LOG.warning("refused a client of another user")
                 client.close()
                 continue
@@ -303,12 +303,3 @@ def _numbers(ids: Any) -> list[int]:
     if not isinstance(ids, list) or not all(type(one) is int for one in ids):
         raise TypeError("ids should be a list of whole numbers")
     return ids
-
-
-def _is_mine(client: socket.socket) -> bool:
-    """Whether the other end is a process of this user (where the system tells)."""
-    if not hasattr(socket, "SO_PEERCRED"):
-        return True  # then the 0700 folder of the socket is what keeps others out
-    answer = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _, uid, _ = struct.unpack("3i", answer)
-    return bool(uid == os.getuid())

@@ -6,6 +6,8 @@ import json
 import os
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -354,6 +356,25 @@ def test_a_client_that_goes_away_in_the_middle_is_let_go(door: Door, tmp_path: P
         assert sum(client.status().summary.counts.values()) == 1
         assert door.server.has_clients
     wait_for(lambda: not door.server.has_clients)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_nothing_is_said_to_an_engine_of_another_user(tmp_path: Path):
+    """Somebody else may have put a socket where ours would be; it would be handed tokens."""
+    path = tmp_path / "engine.sock"
+    program = (
+        "import os, socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]);"
+        "os.setuid(65534); s.listen(); print('up', flush=True);"
+        "c, _ = s.accept(); print(len(c.recv(100)), flush=True)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "up\n"
+        with pytest.raises(EngineTrouble, match="another user listens"):
+            EngineClient(path)
+        assert other.stdout.readline() == "0\n"
 
 
 def test_stop_is_answered_and_passed_on(door: Door):
