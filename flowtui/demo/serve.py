@@ -179,6 +179,7 @@ def run(
 
     before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
     if with_parent:
+        os.nice(5)  # made-up bytes must not hold up the app, which is on the same machine here
         threading.Thread(target=_follow_parent, args=(server,), daemon=True).start()
     try:
         ready(base_url)

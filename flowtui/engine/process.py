@@ -33,6 +33,9 @@ STOP_SECONDS = 2.0
 LOOK_SECONDS = 1.0
 """Between two looks at whether the engine is still to be reached, and needed."""
 
+NICE = 5
+"""How far behind what people look at the engine stands when processors are short."""
+
 LOG_BYTES = 1 << 20
 
 _LOG = logging.getLogger("flowtui.engine")
@@ -114,6 +117,8 @@ def run_background_engine(where: Folders | None = None, idle_seconds: float = ID
         pause_first = pause
         ended.set()
 
+    # Hashing must not hold up the screens of people, ours or those of others on a login node.
+    os.nice(NICE)
     # A lost terminal or session is no reason to end.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for one in (signal.SIGTERM, signal.SIGINT):
