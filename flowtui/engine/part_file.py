@@ -21,7 +21,7 @@ from flowtui.engine.ranges import RangeSet
 
 NOTE_EVERY = 256 << 10
 """Bytes that a connection writes between two notes in the journal; at most 16 connections write
-to one file, half a MiB at once at most, so a kill costs at most 8 MiB of one file."""
+to one file, as much at once at most, so a kill costs at most 8 MiB of one file."""
 
 
 def part_path(target: Path) -> Path:

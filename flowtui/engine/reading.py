@@ -17,7 +17,7 @@ import httpx
 DIRECT_ABOVE = 64 << 20
 """Bytes; a body at least as long is read from the socket."""
 
-PIECE = 512 << 10
+PIECE = 256 << 10
 """Bytes of one read, at most."""
 
 
