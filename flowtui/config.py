@@ -7,10 +7,15 @@ use it to touch nothing of the user's.
     config    $XDG_CONFIG_HOME/flowtui/settings.toml, credentials.json
     state     $XDG_STATE_HOME/flowtui/<hostname>/  queue.db, engine.log, engine.lock
     runtime   $XDG_RUNTIME_DIR/flowtui, else a 0700 folder under /tmp: engine.sock
+
+The runtime folder may be another one in the next session; engine.lock says where the engine
+that runs has its socket.
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import socket
 import stat
@@ -43,6 +48,7 @@ class Settings:
         connections: connections per file at most; 0 lets the engine choose.
         limit_rate: bytes a second of all transfers together; 0 for no limit.
         bulk_above: from how many files on a bulk job is proposed (the guide: 100).
+        unpack_archives: unpack the archive of a bulk job and remove it; else it is kept.
         check_containers: try the checksums inside .gz/.bam/.zip where the server gives no md5.
         connect_timeout, read_timeout: seconds.
         ca_file: a PEM file of further certificate authorities, or None.
@@ -56,6 +62,7 @@ class Settings:
     connections: int = 0
     limit_rate: int = 0
     bulk_above: int = 100
+    unpack_archives: bool = True
     check_containers: bool = True
     connect_timeout: float = 10.0
     read_timeout: float = 30.0
@@ -121,7 +128,7 @@ def folders() -> Folders:
     """The folders in force, from the environment as it is now."""
     home = os.environ.get("FLOWTUI_HOME")
     if home:
-        base = Path(home).absolute()
+        base = Path(home).expanduser().absolute()
         state = base / "state" / host_name()
         return Folders(config=base / "config", state=state, runtime=_runtime(str(base)))
     import platformdirs
@@ -143,7 +150,8 @@ def _runtime(home: str | None) -> Path:
     given = os.environ.get("XDG_RUNTIME_DIR")
     if given and Path(given).is_dir() and os.access(given, os.W_OK) and len(given) < 60:
         return Path(given) / part
-    return Path(tempfile.gettempdir()) / f"{part}-{os.getuid()}"
+    place = tempfile.gettempdir()
+    return Path(place if len(place) < 60 else "/tmp") / f"{part}-{os.getuid()}"  # noqa: S108
 
 
 def private_folder(path: Path) -> Path:
@@ -151,7 +159,8 @@ def private_folder(path: Path) -> Path:
 
     Raises ConfigError where somebody else's folder (or a link) stands there.
     """
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):  # what is there is looked at below
+        path.mkdir(mode=0o700, parents=True)
     status = path.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
         raise ConfigError(f"{path} is not a folder of yours; remove it or set FLOWTUI_HOME")
@@ -167,30 +176,37 @@ def load_settings(where: Folders | None = None) -> Settings:
     passed over, so that an older flowtui reads a newer one's file.
     """
     file = (where or folders()).settings_file
-    given: dict[str, Any] = {}
-    try:
-        given = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        pass
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file}: {error}; correct the file or move it away") from error
-    settings = Settings(**_checked(given, file))
+    settings = Settings(**_checked(_read(file), file))
     url = os.environ.get("FLOW_API_URL")
-    return replace(settings, server=check_server(url)) if url else settings
+    if not url:
+        return settings
+    try:
+        return replace(settings, server=check_server(url))
+    except ConfigError as error:
+        raise ConfigError(f"FLOW_API_URL: {error}") from None
 
 
 def save_settings(changes: dict[str, Any], where: Folders | None = None) -> None:
-    """Write these values into the settings file, what else it holds kept. None removes a key."""
+    """Write these values into the settings file, what else it holds kept. None removes a key.
+
+    Raises ConfigError for a file that cannot be read: it is left as it is. Raises OSError.
+    """
     import tomli_w
 
     file = (where or folders()).settings_file
-    given: dict[str, Any] = {}
-    if file.exists():
-        given = tomllib.loads(file.read_text(encoding="utf-8"))
-    given.update(changes)
-    given = {key: value for key, value in given.items() if value is not None}
+    given = {key: value for key, value in (_read(file) | changes).items() if value is not None}
     private_folder(file.parent)
     write_private(file, tomli_w.dumps(given))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """What a settings file holds; nothing where there is none. Raises ConfigError."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file}: {error}; correct the file or move it away") from error
 
 
 def write_private(file: Path, text: str) -> None:
@@ -207,29 +223,45 @@ def write_private(file: Path, text: str) -> None:
         raise
 
 
+_BOUNDS: dict[str, tuple[int, int]] = {
+    "jobs": (1, 64),
+    "connections": (0, 16),
+    "limit_rate": (0, 1 << 50),
+    "bulk_above": (0, 1 << 50),
+}
+
+
 def _checked(given: dict[str, Any], file: Path) -> dict[str, Any]:
-    """The known keys of a settings file, each of the right kind."""
-    blank = Settings()
+    """The known keys of a settings file, each of the right kind. Raises ConfigError."""
     checked: dict[str, Any] = {}
     for one in fields(Settings):
-        if one.name not in given:
-            continue
-        value, default = given[one.name], getattr(blank, one.name)
-        if one.name == "limit_rate" and isinstance(value, str):
-            value = parse_rate(value)
-        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        kind = str if default is None else type(default)
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise ConfigError(f"{file}: {one.name} should be a {kind.__name__}, not {value!r}")
-        if isinstance(value, int | float) and value < 0:
-            raise ConfigError(f"{file}: {one.name} cannot be negative")
-        if one.name in ("server", "found_server"):
-            value = check_server(value)
-        if one.name == "jobs" and not 1 <= value <= 64:
-            raise ConfigError(f"{file}: jobs should be from 1 to 64")
-        checked[one.name] = value
+        if one.name in given:
+            try:
+                checked[one.name] = _value(one.name, given[one.name])
+            except ConfigError as error:
+                raise ConfigError(f"{file}: {one.name}: {error}") from None
     return checked
+
+
+def _value(name: str, value: Any) -> Any:
+    """The value of one setting. Raises ConfigError, saying what is wrong with it."""
+    default = getattr(Settings(), name)
+    if name == "limit_rate" and isinstance(value, str):
+        value = parse_rate(value)
+    if isinstance(default, float) and type(value) is int:
+        value = float(value)
+    kind = str if default is None else type(default)
+    if type(value) is not kind:
+        raise ConfigError(f"should be a {kind.__name__}, not {value!r}")
+    if isinstance(value, float) and not (math.isfinite(value) and value > 0):
+        raise ConfigError("should be a number of seconds above 0")
+    if name in _BOUNDS and isinstance(value, int):
+        lowest, highest = _BOUNDS[name]
+        if not lowest <= value <= highest:
+            raise ConfigError(f"should be from {lowest} to {highest}")
+    if isinstance(value, dict) and not all(isinstance(one, str) for one in value.values()):
+        raise ConfigError("should have texts as its values")
+    return check_server(value) if name in ("server", "found_server") else value
 
 
 def check_server(url: str) -> str:
@@ -262,6 +294,6 @@ def parse_rate(text: str) -> int:
         rate = float(number[: len(number) - len(unit)])
     except ValueError:
         rate = -1.0
-    if not 0 <= rate < 1e15:
+    if not 0 <= rate * _UNITS[unit] <= 1 << 50:
         raise ConfigError(f"{text!r} is no rate; write for example 20M, 500k or 0 for no limit")
     return int(rate * _UNITS[unit])

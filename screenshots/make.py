@@ -76,14 +76,14 @@ async def downloads(app: Any, pilot: Any) -> None:
         pilot, lambda: sum(r.rate > 1e6 and r.done > 2e7 for r in model.transfers.values()) >= 3
     )
     app.clear_notifications()
-    await pilot.press("tab", "tab", "home")
+    await pilot.press("tab", "home")
     await pilot.pause(0.5)
 
 
 async def bulk(app: Any, pilot: Any) -> None:
     """A bulk job on its way."""
     from flowtui.tui.browser.tree import TreePane
-    from flowtui.tui.downloads.bulk_panel import BulkPanel
+    from flowtui.tui.downloads.bulk_panel import BulkList
 
     tree = app.query_one(TreePane)
     await until(pilot, lambda: len(tree.rows) > 5)
@@ -97,7 +97,7 @@ async def bulk(app: Any, pilot: Any) -> None:
         await until(pilot, lambda: len(app.screen_stack) == 1)
     jobs = app.link.model.bulk_jobs
     await until(pilot, lambda: any(j.state in ("fetching", "done") for j in jobs.values()))
-    app.query_one(BulkPanel).focus()
+    app.query_one(BulkList).focus()
     app.clear_notifications()
     await pilot.pause(0.7)
 

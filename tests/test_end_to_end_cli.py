@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import re
 import signal
 import subprocess
-import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from click.testing import CliRunner
 
 from flowtui.cli.main import cli
-from flowtui.demo.catalogue import Catalogue, File, Project
+from flowtui.demo.catalogue import Project
 from flowtui.demo.serve import DemoServer
 from flowtui.engine.space import Room
+from support.shell import Shell, file_of
 
 DIALECTS = ("guide", "live", "both")
 COUNTS = "results/counts/all.gene_counts.tsv"
@@ -38,40 +38,6 @@ def both() -> Iterator[DemoServer]:
         yield running
 
 
-class Shell:
-    """Runs flowtui as a job script would: no keyring, no settings, a token in the environment."""
-
-    def __init__(self, home: Path, url: str) -> None:
-        self.to = home / "down"
-        token = httpx.post(f"{url}/login", json={"username": "demo", "password": "demo"}).json()
-        kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
-        self.environment = {
-            **kept,
-            "HOME": str(home),
-            "FLOWTUI_HOME": str(home / "home"),
-            "FLOW_API_URL": url,
-            "FLOW_ACCESS_TOKEN": str(token.get("token") or token.get("access_token")),
-            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-        }
-
-    def command(self, *args: str) -> list[str]:
-        return [sys.executable, "-m", "flowtui", *args]
-
-    def run(self, *args: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            self.command(*args), env=self.environment, capture_output=True, text=True, timeout=120
-        )
-        if status is not None:
-            assert done.returncode == status, (args, done.stdout[-3000:], done.stderr[-3000:])
-        assert "Traceback" not in done.stderr
-        return done
-
-    def get(self, *args: str, status: int | None = 0) -> list[dict[str, Any]]:
-        """`get --json` into the target folder; its events."""
-        done = self.run("get", "--json", "--to", str(self.to), *args, status=status)
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 @pytest.fixture
 def shell(server: DemoServer, tmp_path: Path) -> Shell:
     return Shell(tmp_path, server.base_url)
@@ -87,14 +53,6 @@ def ended(events: list[dict[str, Any]], state: str = "done") -> dict[str, dict[s
     found = [one for one in events if one["event"] == "transfer" and one["state"] == state]
     assert len({one["key"] for one in found}) == len(found)
     return {one["key"]: one for one in found}
-
-
-def file_of(catalogue: Catalogue, key: str) -> File:
-    """The demo's file that a key names."""
-    kind, id_, *path = key.split("/", 2)
-    if kind == "data":
-        return catalogue.files[id_]
-    return next(one for one in catalogue.executions[id_].outputs if one.path == path[0])
 
 
 def check_files(server: DemoServer, events: list[dict[str, Any]], below: Path) -> set[Path]:
@@ -296,6 +254,7 @@ def test_a_stopped_run_is_130_and_the_next_one_resumes(
     again = both_shell.get("data/791")
     (event,) = ended(again).values()
     assert event["resumed_at"] > 0
+    assert re.fullmatch(r"resumed at \d+ %; verified by .+", event["reason"])
     assert again[-1]["fetched"] == event["size"] - event["resumed_at"]
     ranges = [one.range for one in both.requests[before:] if "/downloads/" in one.path]
     assert ranges
@@ -304,13 +263,107 @@ def test_a_stopped_run_is_130_and_the_next_one_resumes(
     assert leftovers(target) == []
 
 
-def test_a_bulk_job_brings_one_archive(both: DemoServer, both_shell: Shell) -> None:
-    events = both_shell.get("sample/34", "--bulk", "always")
+def test_a_bulk_job_may_bring_its_archive_as_it_is(both: DemoServer, both_shell: Shell) -> None:
+    events = both_shell.get("sample/34", "--bulk", "always", "--keep-archive")
     states = [one["state"] for one in events if one["event"] == "bulk"]
     assert states[-1] == "done"
     (archive,) = ended(events).values()
-    assert Path(archive["path"]).suffix == ".zip" or ".tar" in archive["path"]
-    assert Path(archive["path"]).stat().st_size > 0
+    assert zipfile.ZipFile(archive["path"]).testzip() is None
+    assert archive["verified_by"] == "size and zip check"
+
+
+def test_a_bulk_job_ends_in_the_layout_of_single_downloads(
+    server: DemoServer, shell: Shell
+) -> None:
+    events = shell.get("project/12", "--bulk", "always")
+    files = [one for one in events if one["event"] == "bulk_file"]
+    project = server.service.catalogue.projects["12"]
+    assert {one["state"] for one in files} <= {"done", "one_by_one"}
+    done = [one for one in files if one["state"] == "done"]
+    assert len(done) > len(files) / 2
+    for one in done:
+        path = Path(one["path"])
+        digest = hashlib.md5(path.read_bytes()).hexdigest()
+        assert digest == file_of(server.service.catalogue, one["key"]).content.md5
+        assert one["verified_by"]
+        assert path.is_relative_to(shell.to / project.name)
+    assert (events[-1]["status"], events[-1]["failed"]) == (0, 0)
+    assert events[-1]["done"] == events[-1]["files"]
+    assert leftovers(shell.to) == []
+    assert not [one for one in shell.to.rglob("*") if one.suffix in (".zip", ".jsonl")]
+    for how in ("never", "always", "auto"):
+        before = len(server.requests)
+        again = shell.get("project/12", "--bulk", how)
+        assert (again[-1]["skipped"], again[-1]["done"]) == (again[-1]["files"], 0), how
+        assert [one for one in server.requests[before:] if "/downloads" in one.path] == []
+
+
+def test_more_files_than_bulk_above_come_in_an_archive_by_themselves(
+    both: DemoServer, both_shell: Shell
+) -> None:
+    config = Path(both_shell.environment["FLOWTUI_HOME"]) / "config"
+    config.mkdir(parents=True)
+    (config / "settings.toml").write_text("bulk_above = 3\n")
+    events = both_shell.get("sample/34")
+    assert [one["state"] for one in events if one["event"] == "bulk"][-1] == "done"
+    assert (events[-1]["done"], events[-1]["failed"]) == (events[-1]["files"], 0)
+    here = sorted(path for path in both_shell.to.rglob("*.gz"))
+    here[0].unlink()
+    before = len(both.requests)
+    again = both_shell.get("sample/34")
+    assert (again[-1]["done"], again[-1]["skipped"]) == (1, again[-1]["files"] - 1)
+    assert not [one for one in both.requests[before:] if one.method == "POST"]
+    assert sorted(both_shell.to.rglob("*.gz")) == here
+
+
+def test_a_get_that_is_killed_goes_on_with_its_archive(both: DemoServer, both_shell: Shell) -> None:
+    both.service.rate = 5e6
+    process = subprocess.Popen(
+        both_shell.command(
+            "get",
+            "project/12",
+            "--bulk",
+            "always",
+            "--connections",
+            "1",
+            "--to",
+            str(both_shell.to),
+        ),
+        env=both_shell.environment,
+        stderr=subprocess.DEVNULL,
+    )
+    part = both_shell.to / "project-12.zip.part"
+    deadline = time.monotonic() + 30
+    while not part.exists() or part.stat().st_size < 5_000_000:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    both.service.rate = None
+    before = len(both.requests)
+    events = both_shell.get("project/12", "--bulk", "always", "--connections", "1")
+    assert (events[-1]["status"], events[-1]["done"]) == (0, events[-1]["files"])
+    archive = [one for one in both.requests[before:] if one.path.endswith(".zip")]
+    assert archive
+    assert all(int((one.range or "bytes=0-")[6:].partition("-")[0]) > 3_000_000 for one in archive)
+    assert not [one for one in both.requests[before:] if one.method == "POST"]
+    assert leftovers(both_shell.to) == []
+    assert not [one for one in both_shell.to.iterdir() if one.name.startswith(".flowtui")]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("failing", "no space left on the worker"), ("hostile", "leads outside")],
+)
+def test_an_archive_that_does_not_come_is_a_failure_in_words(
+    tmp_path: Path, name: str, says: str
+) -> None:
+    with DemoServer(job_seconds=0.1, token_seconds=3600, turns=[name]) as server:
+        shell = Shell(tmp_path, server.base_url)
+        done = shell.run("get", "sample/34", "--bulk", "always", "--to", str(shell.to), status=1)
+        assert says in done.stderr
+        assert "--bulk never" in done.stderr
+        assert shell.get("sample/34", "--bulk", "never")[-1]["status"] == 0
 
 
 def test_whoami_login_and_logout_with_a_file(both: DemoServer, both_shell: Shell) -> None:
@@ -346,8 +399,10 @@ def test_the_background_queue_from_add_to_stop(both: DemoServer, both_shell: She
             time.sleep(0.2)
         assert states == {"done"}
         assert "runs" in both_shell.run("engine", "status").stdout
-        more = both_shell.run("get", "data/789", "--detach", "--to", str(both_shell.to))
+        more = both_shell.run("get", "data/789", "--detach", "--to", str(both_shell.to),
+                              "--jobs", "2", "--limit-rate", "20M")  # fmt: skip
         assert "queued 1 file" in more.stderr
+        assert "until it ends: jobs 2, limit-rate 21.0 MB/s" in more.stderr
         assert both_shell.run("pause", "--all").returncode == 0
         assert both_shell.run("resume", "--all").returncode == 0
     finally:

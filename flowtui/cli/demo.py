@@ -42,16 +42,28 @@ USER = PASSWORD = "demo"  # noqa: S105 - the demo's own, printed for everybody t
     type=click.Path(file_okay=False),
     help="Keep the demo's settings, queue and downloads here; default: a fresh temporary folder.",
 )
-def demo(serve_only: bool, port: int, home: str | None) -> int:
+@click.option(
+    "--bulk",
+    "turns",
+    metavar="TURN",
+    multiple=True,
+    help="What happens to bulk jobs; may be repeated. `--bulk list` names the turns.",
+)
+def demo(serve_only: bool, port: int, home: str | None, turns: tuple[str, ...]) -> int:
     """Open the app on an embedded Flow with sample data, signed in as demo.
 
     Nothing of yours is touched: not your settings, tokens, keyring or downloads.
     """
     out = Output()
+    if turns:
+        _require_installed()
+        if "list" in turns:
+            return _list_turns(out)
+        _check_turns(turns)
     if serve_only:
         if home is not None:
             raise click.UsageError("--home is for the app; --serve-only keeps nothing")
-        return _serve(port, out)
+        return _serve(port, out, turns)
     if not on_terminal():
         raise CommandError(
             "the app needs a terminal; `flowtui demo --serve-only` runs the server alone",
@@ -61,7 +73,7 @@ def demo(serve_only: bool, port: int, home: str | None) -> int:
     base = Path(home).absolute() if home else Path(tempfile.mkdtemp(prefix="flowtui-demo-"))
     base.mkdir(parents=True, exist_ok=True)
     separate_environment(base)
-    with _spawn(port) as server:
+    with _spawn(port, turns) as server:
         return _open_app(server.base_url, base, out)
 
 
@@ -79,7 +91,24 @@ def separate_environment(base: Path) -> None:
     os.environ["FLOW_TOKEN_FILE"] = str(base / "no-token")
 
 
-def _serve(port: int, out: Output) -> int:
+def _list_turns(out: Output) -> int:
+    from flowtui.demo.turns import TURNS
+
+    for turn, words in TURNS.items():
+        out.line(f"{turn:14}{words}")
+    return Exit.OK
+
+
+def _check_turns(turns: tuple[str, ...]) -> None:
+    from flowtui.demo.turns import turns_of
+
+    try:
+        turns_of(turns)
+    except ValueError as error:
+        raise click.UsageError(f"{error}; `--bulk list` names the turns") from error
+
+
+def _serve(port: int, out: Output, turns: tuple[str, ...] = ()) -> int:
     """Run the server in this process until SIGINT or SIGTERM."""
     _require_installed()
     from flowtui.demo.serve import DemoDidNotStart, run
@@ -91,19 +120,19 @@ def _serve(port: int, out: Output) -> int:
         out.say("ctrl-c ends it")
 
     try:
-        run(port, ready=ready)
+        run(port, ready=ready, turns=turns)
     except DemoDidNotStart as error:
         raise CommandError(f"the demo server does not start: {error}", code="DEMO") from error
     return Exit.OK
 
 
-def _spawn(port: int) -> Spawned:
+def _spawn(port: int, turns: tuple[str, ...] = ()) -> Spawned:
     """The server in a process of its own, which ends with this one."""
     _require_installed()
     from flowtui.demo.serve import DemoDidNotStart, spawn
 
     try:
-        return spawn(port=port)
+        return spawn(port=port, turns=turns)
     except DemoDidNotStart as error:
         raise CommandError(f"the demo server does not start: {error}", code="DEMO") from error
 
@@ -113,7 +142,9 @@ def _require_installed() -> None:
     missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
     if missing:
         raise CommandError(
-            f"the demo needs {' and '.join(missing)}; to install: pip install 'flowtui[demo]'",
+            f"the demo needs {' and '.join(missing)}; "
+            f"install {'it' if len(missing) == 1 else 'them'} beside flowtui: "
+            f"pip install {' '.join(missing)}",
             code="NOT_INSTALLED",
         )
 
@@ -134,7 +165,7 @@ def _open_app(url: str, base: Path, out: Output) -> int:
 
     before = {number: signal.signal(number, end) for number in (signal.SIGHUP, signal.SIGTERM)}
     try:
-        return start(settings, where, to=settings.download_dir)
+        return start(settings, where, to=settings.download_dir, engine_stays=False)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -15,19 +15,20 @@ from flowtui.cli.output import Output, counted
 def engine() -> None:
     """The background engine, which downloads while no terminal is open.
 
-    It is started when it is needed and ends by itself when there is nothing more to do.
+    It is started when it is needed, and ends by itself after five minutes in which there was
+    nothing to do and nobody looked.
     """
 
 
-@engine.command()
+@engine.command(short_help="Be the engine, in the foreground.")
 def run() -> int:
-    """Be the engine, until there is nothing more to do."""
+    """Be the engine, until it is told to end or has had nothing to do for five minutes."""
     from flowtui.engine.process import run_background_engine
 
     return run_background_engine() or Exit.OK
 
 
-@engine.command()
+@engine.command(short_help="End the engine cleanly; it goes on when it runs again.")
 @click.option("--pause", is_flag=True, help="Pause all transfers first.")
 def stop(pause: bool) -> int:
     """End the engine cleanly; its transfers go on where they stopped when it runs again."""
@@ -54,19 +55,28 @@ def status(as_json: bool) -> int:
 
     out = Output(as_json=as_json)
     where = folders()
-    paths = {"socket": str(where.socket), "log": str(where.engine_log)}
+    log = str(where.engine_log)
     try:
         with closing(EngineClient.connect(where, start=False)) as running:
             version, pid, now = running.version, running.pid, running.status()
+            place = str(running.path)
     except EngineNotRunning:
-        out.event("engine", running=False, **paths)
+        out.event("engine", running=False, socket=str(where.socket), log=log)
         if not as_json:
             out.line("The engine is not running.")
         return Exit.OK
     transfers = sum(now.summary.counts.values())
-    out.event("engine", running=True, version=version, pid=pid, transfers=transfers, **paths)
+    out.event(
+        "engine",
+        running=True,
+        version=version,
+        pid=pid,
+        transfers=transfers,
+        socket=place,
+        log=log,
+    )
     if not as_json:
         out.line(f"The engine runs: version {version}, pid {pid}, {counted(transfers, 'transfer')}")
-        out.line(f"socket  {where.socket}")
-        out.line(f"log     {where.engine_log}")
+        out.line(f"socket  {place}")
+        out.line(f"log     {log}")
     return Exit.OK

@@ -13,7 +13,16 @@ from typing import Protocol
 
 from flowtui.cli.exits import Exit, exit_of_code
 from flowtui.cli.output import Output
-from flowtui.engine.protocol import Added, Batch, BulkRow, Changes, Status, Summary, TransferRow
+from flowtui.engine.protocol import (
+    Added,
+    Batch,
+    BulkFileRow,
+    BulkRow,
+    Changes,
+    Status,
+    Summary,
+    TransferRow,
+)
 from flowtui.engine.states import BULK_ENDED, ENDED, RUNNING, BulkState, TransferState
 
 STUCK_AFTER = 1.5
@@ -25,8 +34,12 @@ PROGRESS_EVERY = 1.0
 
 _NO_SPACE = "NO_SPACE"
 _SIGN_IN = "UNAUTHENTICATED"
+_BAD_ENDS = BULK_ENDED - {BulkState.DONE}
 _GOOD = (TransferState.DONE, TransferState.SKIPPED)
-_FLOW_WORKS = (BulkState.PENDING, BulkState.PROCESSING, BulkState.COMPLETED)
+_UNDER_WAY = (BulkState.PENDING, BulkState.PROCESSING, BulkState.COMPLETED, BulkState.UNPACKING)
+
+_NO_LOSS = ("NOT_OFFERED", "ONE_BY_ONE")
+"""Codes of bulk jobs whose files come one by one instead."""
 
 
 class EngineLike(Protocol):
@@ -40,6 +53,9 @@ class EngineLike(Protocol):
 
     def status(self, rows: bool = False) -> Status:
         """The queue now."""
+
+    def bulk_files(self, id_: int) -> tuple[BulkFileRow, ...]:
+        """The files of a bulk job."""
 
     def is_idle(self) -> bool:
         """Whether there is nothing more to do by itself."""
@@ -67,6 +83,7 @@ class Follow:
 
     Attributes:
         rows, bulk_jobs: the latest of each, by id.
+        unpacked: the files that came out of an archive, or were here before it was asked for.
         running: the transfers that a worker holds, by id.
         counts: state → how many transfers.
         stuck: the code of what all that is left waits for in vain, or empty.
@@ -78,6 +95,7 @@ class Follow:
     running: dict[int, TransferRow] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     bulk_jobs: dict[int, BulkRow] = field(default_factory=dict)
+    unpacked: tuple[BulkFileRow, ...] = ()
     summary: Summary = field(default_factory=Summary)
     stuck: str = ""
     interrupted: bool = False
@@ -102,9 +120,41 @@ class Follow:
         """How many transfers are in one of `states`."""
         return sum(self.counts[state] for state in states)
 
+    def files(self) -> Counter[str]:
+        """State → how many files; an archive that is only a way to its files does not count."""
+        counts = Counter(self.counts)
+        for job in self.bulk_jobs.values():
+            if job.unpack:
+                if (archive := self.rows.get(job.transfer_id or -1)) is not None:
+                    counts[archive.state] -= 1
+                counts["done"] += job.unpacked
+                counts["skipped"] += job.skipped
+                lost = job.files - job.unpacked - job.skipped - job.one_by_one
+                if job.state in BULK_ENDED:
+                    counts["failed"] += lost
+                elif lost:
+                    counts["queued"] += lost
+        return counts
+
+    def _is_passing(self, row: TransferRow) -> bool:
+        """Whether this is an archive that is removed when its files are here."""
+        job = self.bulk_jobs.get(row.bulk_id or -1)
+        return job is not None and job.unpack
+
+    def why_no_archive(self) -> str:
+        """The words of a bulk job that brought no files; empty for none."""
+        for job in self.bulk_jobs.values():
+            if job.state in _BAD_ENDS and job.code not in _NO_LOSS:
+                return job.reason
+        return ""
+
     def bytes_here(self) -> int:
         """Bytes of the files that are here and verified."""
-        return sum(row.size or row.done for row in self.rows.values() if row.state in _GOOD)
+        return sum(
+            row.size or row.done
+            for row in self.rows.values()
+            if row.state in _GOOD and not self._is_passing(row)
+        ) + sum(one.size or 0 for one in self.unpacked)
 
     def fetched(self) -> int:
         """Bytes that came over the network in this run, as far as they are still here."""
@@ -116,13 +166,17 @@ class Follow:
         for row in self.rows.values():
             if row.state == TransferState.WAITING and row.code == code:
                 return row.reason
+        for job in self.bulk_jobs.values():
+            if job.state == BulkState.UNPACKING and job.code == code:
+                return job.reason
         return ""
 
     def is_over(self, added: Added) -> bool:
         """Whether all that was added has ended, as far as the events tell."""
         if added.bulk_id is not None:
-            job = self.bulk_jobs.get(added.bulk_id)
-            if job is None or job.state not in BULK_ENDED:
+            # A job may have been split into several.
+            jobs = [one for one in self.bulk_jobs.values() if one.batch_id == added.batch_id]
+            if not jobs or any(one.state not in BULK_ENDED for one in jobs):
                 return False
         ended = self.count(*ENDED)
         return ended == len(self.rows) and ended >= len(added.ids)
@@ -136,9 +190,13 @@ class Follow:
             return ""
         if self.summary.needs_sign_in:
             return _SIGN_IN
-        if any(job.state in _FLOW_WORKS for job in self.bulk_jobs.values()):
+        full = [job for job in self.bulk_jobs.values()
+                if job.state == BulkState.UNPACKING and job.code == _NO_SPACE]  # fmt: skip
+        if any(job.state in _UNDER_WAY and job not in full for job in self.bulk_jobs.values()):
             return ""
         waiting = self.count(TransferState.WAITING)
+        if full and not waiting:
+            return _NO_SPACE
         if not waiting or self.count(TransferState.QUEUED):
             return ""
         codes = (row.code for row in self.rows.values() if row.state == TransferState.WAITING)
@@ -150,16 +208,14 @@ class Follow:
             return Exit.INTERRUPTED
         if self.stuck:
             return exit_of_code(self.stuck)
-        good = self.count(*_GOOD)
-        bad_jobs = [
-            job
-            for job in self.bulk_jobs.values()
-            if job.state in BULK_ENDED and job.state != BulkState.DONE and not job.transfer_id
-        ]
+        counts = self.files()
+        good = sum(counts[state] for state in _GOOD)
+        bad_jobs = [job for job in self.bulk_jobs.values() if job.state in _BAD_ENDS]
         bad = [row for row in self.rows.values() if row.state not in _GOOD]
         codes = {row.code for row in bad} | {job.code for job in bad_jobs}
         # A job that Flow refused is no loss where the files came one by one instead.
-        if not bad and (good or not bad_jobs):
+        lost = [job for job in bad_jobs if job.code not in _NO_LOSS or not good]
+        if not bad and not lost:
             return Exit.OK
         causes = {exit_of_code(code) for code in codes}
         return causes.pop() if not good and len(causes) == 1 else Exit.SOME_FAILED
@@ -203,8 +259,19 @@ class Follower:
         # What the last events may not have said yet.
         now = self._engine.status(rows=True)
         self._take(Changes(now.summary, now.transfers, now.bulk_jobs))
+        self._tell_files()
         self.state.seconds = time.monotonic() - started
         return self.state
+
+    def _tell_files(self) -> None:
+        """Say what became of the files of bulk jobs, which have no transfers of their own."""
+        here: list[BulkFileRow] = []
+        for job in self.state.bulk_jobs.values():
+            for one in self._engine.bulk_files(job.id) if job.unpack else ():
+                if one.state in _GOOD:
+                    here.append(one)
+                self._out.event("bulk_file", bulk_id=job.id, **bulk_file_fields(one, job))
+        self.state.unpacked = tuple(here)
 
     def _until_end(self, added: Added, started: float) -> None:
         state = self.state
@@ -293,6 +360,20 @@ def transfer_fields(row: TransferRow) -> dict[str, object]:
     }
 
 
+def bulk_file_fields(one: BulkFileRow, job: BulkRow) -> dict[str, object]:
+    """A file of a bulk job for programs; `path` is absolute."""
+    return {
+        "key": one.key,
+        "filename": one.filename,
+        "path": str(Path(job.root) / one.path),
+        "state": one.state,
+        "reason": one.reason,
+        "size": one.size,
+        "md5": one.md5,
+        "verified_by": one.verified_by,
+    }
+
+
 def bulk_fields(job: BulkRow) -> dict[str, object]:
     """A bulk job for programs."""
     return {
@@ -303,8 +384,20 @@ def bulk_fields(job: BulkRow) -> dict[str, object]:
         "code": job.code,
         "files": job.files,
         "bytes": job.bytes,
-        "progress": job.progress,
+        "progress": None if job.progress is None else round(job.progress, 1),
+        "created": job.created,
         "expires": job.expires,
+        "ended": job.ended,
+        "size": job.size,
+        "done": job.done,
+        "rate": round(job.rate),
+        "eta": None if job.eta is None else round(job.eta),
+        "unpack": job.unpack,
+        "unpacked": job.unpacked,
+        "unpacked_bytes": job.unpacked_bytes,
+        "skipped": job.skipped,
+        "one_by_one": job.one_by_one,
+        "archive": str(Path(job.root) / job.archive) if job.archive else "",
         "job_id": job.job_id,
         "transfer_id": job.transfer_id,
     }

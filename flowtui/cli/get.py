@@ -37,17 +37,27 @@ AGAIN = "run the same command again to go on where this stopped"
 @server_option
 @filter_options
 @bulk_option
-@click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="Files at a time.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Files at a time; default: jobs of the settings, else 4.",
+)
 @click.option(
     "--connections",
     type=click.IntRange(0, 16),
     metavar="N",
-    help="Connections per file at most; 0 lets the engine choose.",
+    help="Connections per file at most; 0: as many as pay, up to 16.",
 )
 @rate_option
 @click.option("--dry-run", is_flag=True, help="Only list what would be fetched, and where to.")
 @json_option
-@click.option("--detach", is_flag=True, help="Hand the files to the background engine and leave.")
+@click.option(
+    "--detach",
+    is_flag=True,
+    help="Hand the files to the background engine and leave. --jobs, --connections and --limit-rate"
+    " then hold for all that it does, until it ends; what is to last belongs into settings.toml.",
+)
 def get(
     refs: tuple[str, ...],
     to: str | None,
@@ -55,6 +65,7 @@ def get(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     bulk: str,
+    unpack: bool | None,
     jobs: int | None,
     connections: int | None,
     limit_rate: int | None,
@@ -85,7 +96,7 @@ def get(
                     out.say("flowtui: not signed in; only public files can be had")
                 select(session.client, refs, Filters(include, exclude), out, found)
                 require_files(found)
-                batch = make_batch(session, found, to, bulk)
+                batch = make_batch(session, found, to, bulk, unpack)
                 if dry_run:
                     return _dry_run(batch, found, out, started)
                 if detach:
@@ -120,8 +131,10 @@ def with_changes(settings: Settings, changes: dict[str, int]) -> Settings:
     )
 
 
-def make_batch(session: Session, found: Selection, to: str | None, bulk: str) -> Batch:
-    """The files as one batch. `bulk` is auto, always or never."""
+def make_batch(
+    session: Session, found: Selection, to: str | None, bulk: str, unpack: bool | None = None
+) -> Batch:
+    """The files as one batch. `bulk` is auto, always or never; `unpack` None is the settings'."""
     from flowtui.engine.protocol import Batch
 
     # Only what has a data id can be in an archive of Flow's.
@@ -138,6 +151,9 @@ def make_batch(session: Session, found: Selection, to: str | None, bulk: str) ->
         name=found.name,
         files=tuple(found.files),
         bulk=wanted,
+        # Where only a few are missing, an archive would take longer than it saves.
+        one_by_one_up_to=session.settings.bulk_above if bulk == "auto" else 0,
+        unpack=session.settings.unpack_archives if unpack is None else unpack,
     )
 
 
@@ -164,12 +180,15 @@ def _fetch(session: Session, batch: Batch, found: Selection, stop: StopSignals, 
 
 
 def _say_end(state: Follow, batch: Batch, status: Exit, out: Output) -> None:
-    here = state.count(*_HERE)
-    words = f"{here:,} of {counted(max(len(batch.files), len(state.rows)), 'file')} here"
-    if skipped := state.count(_SKIPPED):
+    counts = state.files()
+    here = sum(counts[name] for name in _HERE)
+    words = f"{here:,} of {counted(max(len(batch.files), counts.total()), 'file')} here"
+    if skipped := counts[_SKIPPED]:
         words += f" ({skipped:,} were already)"
     words += f", {size_text(state.fetched())} fetched in {seconds_text(state.seconds)}"
     out.say(f"{words}, in {one_line(batch.root)}")
+    if state.summary.trouble:
+        out.say(f"flowtui: {one_line(state.summary.trouble)}")
     if status is Exit.INTERRUPTED:
         out.error(CommandError(f"interrupted; {AGAIN}", exit=status, code="INTERRUPTED"))
     elif state.stuck == "NO_SPACE":
@@ -179,7 +198,10 @@ def _say_end(state: Follow, batch: Batch, status: Exit, out: Output) -> None:
     elif state.stuck == "UNAUTHENTICATED":
         words = f"not signed in at {batch.server}: `flowtui login`, then {AGAIN}"
         out.error(CommandError(words, exit=status, code="UNAUTHENTICATED"))
-    elif failed := state.count(*_LOST):
+    elif why := state.why_no_archive():
+        words = f"{one_line(why)}; `--bulk never` fetches the files one by one"
+        out.error(CommandError(words, exit=status, code="FAILED"))
+    elif failed := sum(counts[name] for name in _LOST):
         words = f"{counted(failed, 'file')} failed; the same command tries only what is missing"
         out.error(CommandError(words, exit=status, code="FAILED"))
 
@@ -188,7 +210,7 @@ def _summary_event(
     out: Output, state: Follow | None, found: Selection, status: Exit, seconds: float
 ) -> None:
     """The last line of `--json`, whatever happened."""
-    counts = {} if state is None else {key: n for key, n in state.counts.items() if n}
+    counts = {} if state is None else {key: n for key, n in state.files().items() if n}
     ended = sum(counts.get(name, 0) for name in ("done", "skipped", "failed", "cancelled"))
     out.event(
         "summary",
@@ -239,6 +261,8 @@ def _dry_run(batch: Batch, found: Selection, out: Output, started: float) -> int
             out.line(line)
     free = free_bytes(Path(batch.root))
     how = "as one archive of Flow's" if batch.bulk else "one by one"
+    if batch.bulk and batch.unpack:
+        how += ", unpacked here"
     out.say(
         f"{counted(len(batch.files), 'file')}, {size_text(found.known_bytes)}, {how},"
         f" to {one_line(batch.root)} ({size_text(free)} free there); nothing was fetched"

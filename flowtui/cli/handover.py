@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 def hand_over(session: Session, batch: Batch, changes: dict[str, int], out: Output) -> int:
     """Queue `batch` in the background engine, starting that where none runs.
 
-    `changes` (jobs, connections, limit_rate) apply to all that the engine does from now on.
+    `changes` (jobs, connections, limit_rate) apply to all that the engine does until it ends.
     """
     from flowtui.engine.client import EngineClient
+    from flowtui.engine.lingering import logout_warning
 
     with closing(EngineClient.connect(session.folders)) as engine:
         share_sign_in(session, engine)
@@ -42,10 +43,23 @@ def hand_over(session: Session, batch: Batch, changes: dict[str, int], out: Outp
     words = f"queued {counted(len(batch.files), 'file')}, {size_text(size)}"
     if batch.bulk:
         words += ", as one archive of Flow's"
+        if added.apart:
+            words += f" ({counted(added.apart, 'file')} one by one: no archive can hold them)"
     if added.known:
         words += f" ({added.known:,} were in the queue already)"
     out.say(f"{words}, to {one_line(batch.root)}; `flowtui status` shows how it goes")
+    if changes:
+        told = ", ".join(_words(name, value) for name, value in changes.items())
+        out.say(f"note: for all that the background engine does until it ends: {told}")
+    if warning := logout_warning():
+        out.say(f"note: {warning}")
     return Exit.OK
+
+
+def _words(name: str, value: int) -> str:
+    if name == "limit_rate":
+        return f"limit-rate {size_text(value)}/s" if value else "no limit-rate"
+    return f"{name} {value}"
 
 
 def share_sign_in(session: Session, engine: EngineClient) -> None:

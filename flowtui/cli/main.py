@@ -17,6 +17,7 @@ from flowtui.cli.output import Output, on_terminal
 COMMANDS: dict[str, tuple[str, str]] = {
     "add": ("queue:add", "Put files into the background queue."),
     "cancel": ("queue:cancel", "Cancel transfers and remove their unfinished files."),
+    "forget": ("queue:forget", "Take ended transfers and bulk jobs out of the list."),
     "demo": ("demo:demo", "Try the app on an embedded Flow with sample data."),
     "engine": ("engine:engine", "The background engine: run, stop, status."),
     "get": ("get:get", "Download, in the foreground, until all is here."),

@@ -55,7 +55,7 @@ def server_option(command: _F) -> _F:
         "--server",
         metavar="URL",
         callback=_server,
-        help="The Flow service; default: the settings', FLOW_API_URL, https://api.flow.bio.",
+        help="The Flow service; default: FLOW_API_URL, the settings, https://api.flow.bio.",
     )(command)
 
 
@@ -103,11 +103,19 @@ def filter_options(command: _F) -> _F:
 
 
 def bulk_option(command: _F) -> _F:
-    """`--bulk auto|always|never`."""
+    """`--bulk auto|always|never` and `--unpack/--keep-archive`."""
+    command = click.option(
+        "--unpack/--keep-archive",
+        "unpack",
+        default=None,
+        help="Unpack the archive and remove it, or keep it as it is; default: unpack_archives of "
+        "the settings, else unpack.",
+    )(command)
     return click.option(
         "--bulk",
         type=click.Choice(["auto", "always", "never"]),
-        default="never",
+        default="auto",
         show_default=True,
-        help="Ask Flow for one archive, kept as it is: auto does above bulk_above files (100).",
+        help="Have Flow put the files into one archive: auto does where more than bulk_above files "
+        "(100) are not here yet.",
     )(command)

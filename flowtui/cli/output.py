@@ -7,6 +7,7 @@ import sys
 from functools import lru_cache
 from typing import Any
 
+from flowtui import quantities
 from flowtui.cli.exits import CommandError
 
 
@@ -68,25 +69,12 @@ def one_line(text: str) -> str:
 @lru_cache(4096)  # a large selection has many files of one size, and humanize looks up each word
 def size_text(size: int | None) -> str:
     """A number of bytes for people; `?` where nobody knows."""
-    if size is None:
-        return "?"
-    import humanize
-
-    return humanize.naturalsize(size, format="%.1f").replace("Bytes", "B").replace("Byte", "B")
+    return "?" if size is None else quantities.size(size)
 
 
 def seconds_text(seconds: float | None) -> str:
-    """A time for people: `42s`, `3m 07s`, `2h 15m`; nothing where nobody knows."""
-    if seconds is None:
-        return ""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m {whole % 60:02d}s"
-    if whole < 48 * 3600:
-        return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
-    return f"{whole // 86400}d {whole % 86400 // 3600:02d}h"
+    """A time for people; nothing where nobody knows."""
+    return "" if seconds is None else quantities.duration(seconds)
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

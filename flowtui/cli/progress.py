@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from flowtui.cli.columns import fit, pad, width
 from flowtui.cli.output import counted, one_line, seconds_text, size_text
 from flowtui.engine.protocol import BulkRow, TransferRow
-from flowtui.engine.states import BulkState, TransferState
+from flowtui.engine.states import BULK_ENDED, BulkState, TransferState
 
 if TYPE_CHECKING:
     from flowtui.cli.follow import Follow, View
@@ -53,18 +53,45 @@ def outcome_line(row: TransferRow) -> str:
     return ""
 
 
-def bulk_line(job: BulkRow) -> str:
-    """Where a bulk job stands, as one line."""
+def bulk_line(job: BulkRow, now: float | None = None) -> str:
+    """Where a bulk job stands, as one line; with its age and its time left where `now` is given."""
     words = f"archive  {one_line(job.name)}: {job.state}"
-    if job.progress is not None and job.state == BulkState.PROCESSING:
+    moving = (BulkState.PROCESSING, BulkState.FETCHING, BulkState.UNPACKING)
+    if job.progress is not None and job.state in moving:
         words += f" {job.progress:.0f} %"
-    return words + (f" ({one_line(job.reason)})" if job.reason else "")
+    parts = []
+    if now is not None:
+        parts += _bulk_numbers(job, now)
+    if job.reason:
+        parts.append(one_line(job.reason))
+    return words + (f" ({'; '.join(parts)})" if parts else "")
+
+
+def _bulk_numbers(job: BulkRow, now: float) -> list[str]:
+    parts = [f"{counted(job.files, 'file')}, {size_text(job.bytes)}"]
+    if job.state == BulkState.FETCHING and job.rate:
+        left = f", {seconds_text(job.eta)} left" if job.eta is not None else ""
+        parts.append(f"{size_text(int(job.rate))}/s{left}")
+    if job.unpacked or job.state == BulkState.UNPACKING:
+        parts.append(f"{job.unpacked:,} unpacked")
+    if job.skipped:
+        parts.append(f"{job.skipped:,} were here")
+    if job.one_by_one:
+        parts.append(f"{job.one_by_one:,} one by one")
+    if job.ended is not None:
+        parts.append(f"ended {seconds_text(max(0.0, now - job.ended))} ago")
+    elif job.created:
+        parts.append(f"{seconds_text(max(0.0, now - job.created))} old")
+    if job.expires is not None and job.state in (BulkState.COMPLETED, BulkState.FETCHING):
+        parts.append(f"expires in {seconds_text(max(0.0, job.expires - now))}")
+    return parts
 
 
 def overall_words(state: Follow, total_files: int, cells: int | None = None) -> str:
     """The whole in words: bytes, rate, time left, files; less of it where `cells` are few."""
     summary = state.summary
-    ended = state.count(TransferState.DONE, TransferState.SKIPPED)
+    counts = state.files()
+    ended = counts[TransferState.DONE] + counts[TransferState.SKIPPED]
     total = ("at least " if summary.unknown_sizes else "") + size_text(summary.total)
     parts = [f"{size_text(summary.done)} of {total}"]
     optional = []
@@ -74,7 +101,7 @@ def overall_words(state: Follow, total_files: int, cells: int | None = None) -> 
         if summary.eta is not None:
             parts.append(f"{seconds_text(summary.eta)} left")
             optional.insert(0, parts[-1])
-    parts.append(f"{ended:,} of {counted(max(total_files, len(state.rows)), 'file')}")
+    parts.append(f"{ended:,} of {counted(max(total_files, counts.total()), 'file')}")
     if failed := state.count(TransferState.FAILED):
         parts.append(f"{failed:,} failed")
     if waiting := state.count(TransferState.WAITING):
@@ -117,7 +144,8 @@ def render(state: Follow, total_files: int, columns: int, lines: int, *, plain: 
     if len(running) > len(shown):
         drawn.append(f"  and {len(running) - len(shown)} more")
     for job in state.bulk_jobs.values():
-        if job.state in (BulkState.PENDING, BulkState.PROCESSING) and len(drawn) < lines - 1:
+        working = (BulkState.PENDING, BulkState.PROCESSING, BulkState.UNPACKING)
+        if job.state in working and len(drawn) < lines - 1:
             drawn.append("  " + bulk_line(job))
     return [fit(line, room, more=more) for line in drawn]
 
@@ -156,7 +184,7 @@ class Bars:
 
     def bulk(self, row: BulkRow) -> None:
         """Keep a line for an archive that came to an end or will not come."""
-        if row.state not in (BulkState.PENDING, BulkState.PROCESSING):
+        if row.state in BULK_ENDED:
             self._above.append(bulk_line(row))
 
     def update(self, follow: Follow) -> None:

@@ -1,7 +1,8 @@
-"""The background queue from the command line: add, status, pause, resume, retry, cancel."""
+"""The background queue from the command line: add, status, pause, resume, retry, cancel, forget."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ def add(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     bulk: str,
+    unpack: bool | None,
     as_json: bool,
 ) -> int:
     """Put the files of REF... into the background queue and leave.
@@ -56,7 +58,7 @@ def add(
     with closing(open_session(server, out)) as session:
         select(session.client, refs, Filters(include, exclude), out, found)
         require_files(found)
-        hand_over(session, make_batch(session, found, to, bulk), {}, out)
+        hand_over(session, make_batch(session, found, to, bulk, unpack), {}, out)
     return Exit.SOME_FAILED if found.errors else Exit.OK
 
 
@@ -65,8 +67,8 @@ def add(
 def status(as_json: bool) -> int:
     """Show what the background engine has in its queue.
 
-    The ids in the first column are what pause, resume, retry and cancel take; those that begin
-    with b are archives that Flow prepares.
+    The ids in the first column are what pause, resume, retry, cancel and forget take. Those that
+    begin with b are bulk jobs, archives that Flow prepares; pause and resume do not take them.
     """
     from flowtui.engine.client import EngineClient, EngineNotRunning
 
@@ -97,12 +99,13 @@ def _show_json(now: Status, out: Output) -> None:
 def _show(now: Status, out: Output) -> None:
     from flowtui.cli.columns import table
     from flowtui.cli.progress import bulk_line
-    from flowtui.engine.states import BULK_ENDED, TransferState
+    from flowtui.engine.states import TransferState
 
     out.line(_summary_line(now.summary))
+    if now.summary.trouble:
+        out.line(f"Trouble: {one_line(now.summary.trouble)}")
     for job in now.bulk_jobs:
-        if job.state not in BULK_ENDED or job.state == "failed":
-            out.line(f"b{job.id}  {bulk_line(job)}")
+        out.line(f"b{job.id}  {bulk_line(job, time.time())}")
     over = (TransferState.DONE, TransferState.SKIPPED, TransferState.CANCELLED)
     left = sum(n for state, n in now.summary.counts.items() if state not in over)
     rows = now.transfers
@@ -153,30 +156,60 @@ def pause(ids: tuple[str, ...], everything: bool) -> int:
 @click.argument("ids", metavar="[ID...]", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All transfers.")
 def resume(ids: tuple[str, ...], everything: bool) -> int:
-    """Go on with paused transfers, starting the engine where it does not run."""
+    """Go on with paused transfers, and have waiting ones try at once.
+
+    Starts the engine where it does not run; what was under way there goes on, too.
+    """
     return _act("resumed", ids, everything, lambda engine, some: engine.resume(some), start=True)
 
 
 @click.command(short_help="Try failed transfers again.")
 @click.argument("ids", metavar="[ID...]", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All that failed.")
-def retry(ids: tuple[str, ...], everything: bool) -> int:
-    """Try failed transfers again, from where they stopped."""
+@click.option("--all", "everything", is_flag=True, help="All that failed, expired or wait.")
+@click.option(
+    "--create-again",
+    "how",
+    flag_value="again",
+    help="Have Flow prepare the archives of bulk jobs anew.",
+)
+@click.option(
+    "--one-by-one", "how", flag_value="one_by_one", help="Fetch the files of bulk jobs one by one."
+)
+def retry(ids: tuple[str, ...], everything: bool, how: str | None) -> int:
+    """Try failed transfers again, from where they stopped; cancelled ones where they are named.
+
+    A bulk job goes on where it is: an archive that is here is not fetched again.
+    """
     return _act(
         "to be tried again",
         ids,
         everything,
         lambda engine, some: engine.retry(some),
         start=True,
-        bulk="retry",
+        bulk=how or "retry",
+    )
+
+
+@click.command(short_help="Take ended transfers and bulk jobs out of the list.")
+@click.argument("ids", metavar="[ID...]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All that have ended.")
+def forget(ids: tuple[str, ...], everything: bool) -> int:
+    """Take ended transfers and bulk jobs out of the list; files stay where they are."""
+    return _act(
+        "forgotten",
+        ids,
+        everything,
+        lambda engine, some: engine.forget(some),
+        start=True,
+        bulk="forget",
     )
 
 
 @click.command(short_help="Cancel transfers and remove their unfinished files.")
 @click.argument("ids", metavar="[ID...]", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All transfers.")
+@click.option("--all", "everything", is_flag=True, help="All that have not ended well.")
 def cancel(ids: tuple[str, ...], everything: bool) -> int:
-    """Cancel transfers; their unfinished files go, finished ones stay."""
+    """Cancel transfers and bulk jobs; their unfinished files go, finished ones stay."""
     return _act(
         "cancelled",
         ids,
@@ -221,7 +254,9 @@ def _takes(state: str, action: str) -> bool:
     """Whether a bulk job in that state is meant by `action --all`."""
     from flowtui.engine.states import BULK_ENDED, BulkState
 
-    if action == "retry":
+    if action == "forget":
+        return state in BULK_ENDED
+    if action != "cancel":
         return state in (BulkState.FAILED, BulkState.EXPIRED)
     return state not in BULK_ENDED
 

@@ -22,6 +22,7 @@ from flowtui.demo.projects import build
 from flowtui.demo.records import Dialect
 from flowtui.demo.service import Refusal, Service, not_found
 from flowtui.demo.signing_in import SigningIn
+from flowtui.demo.turns import NO_TURNS, Turns
 
 DAY_SECONDS = 86_400.0
 
@@ -47,12 +48,18 @@ class App:
 
     Attributes:
         service: its state, of which `rate` and `accounts` may be used while it runs.
+        bulk: the bulk jobs, of which `turns` may be changed.
     """
 
     def __init__(
-        self, service: Service, routed: ASGIApp, record: Callable[[Asked], None] | None
+        self,
+        service: Service,
+        bulk: BulkJobs,
+        routed: ASGIApp,
+        record: Callable[[Asked], None] | None,
     ) -> None:
         self.service = service
+        self.bulk = bulk
         self._routed = routed
         self._record = record
 
@@ -90,6 +97,7 @@ def create_app(
     token_seconds: float = 300,
     job_seconds: float = 1.0,
     expires_seconds: float = DAY_SECONDS,
+    turns: Turns = NO_TURNS,
     record: Callable[[Asked], None] | None = None,
 ) -> App:
     """A server of its own state.
@@ -101,11 +109,12 @@ def create_app(
         token_seconds: how long an access token lasts.
         job_seconds: how long a bulk job takes at least.
         expires_seconds: how long its archive is kept.
+        turns: what else happens to bulk jobs.
         record: called with each request when it is answered, on the server's thread.
     """
     catalogue = build()
     service = Service(catalogue, Accounts(catalogue.users, token_seconds), dialect, rate)
-    jobs = BulkJobs(service, job_seconds, expires_seconds)
+    jobs = BulkJobs(service, job_seconds, expires_seconds, turns)
 
     def refused(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
@@ -119,7 +128,7 @@ def create_app(
         exception_handlers={Refusal: refused, HTTPException: refused},
     )
     routed.router.redirect_slashes = False  # flowbio follows no redirects
-    return App(service, routed, record)
+    return App(service, jobs, routed, record)
 
 
 def _routes(service: Service, jobs: BulkJobs) -> list[BaseRoute]:

@@ -5,14 +5,17 @@ Members are stored, not compressed: they are compressed already, and sizes are k
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import tarfile
 import time
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from flowtui.demo.catalogue import File
-from flowtui.demo.source import Joined, Source, Window, crc32
+from flowtui.demo.source import Content, Flipped, Joined, Source, Window, crc32
+from flowtui.demo.turns import NO_TURNS, Turn, Turns
 
 ZIP_LIMIT = (1 << 32) - (1 << 20)
 """Bytes that an archive without ZIP64 can hold, with room for its directory."""
@@ -49,23 +52,60 @@ def _safe(part: str) -> str:
     return kept if kept.strip(".") else "_"
 
 
-def zip_of(files: Sequence[File]) -> Source:
-    """A ZIP of the files. One pass over their bytes (CRC-32). Raises TooLarge."""
-    if sum(file.size + 1000 for file in files) > ZIP_LIMIT or len(files) > 65_000:
+@dataclass(frozen=True)
+class Entry:
+    """A file in an archive. `crc32` is what the archive says, and need not be true."""
+
+    name: str
+    source: Source
+    crc32: int
+    created: int
+
+
+def entries_of(files: Sequence[File], turns: Turns = NO_TURNS) -> list[Entry]:
+    """The members of an archive of these files, as the chosen turns have them."""
+    names = member_names(files)
+    if turns.has(Turn.FLAT):
+        names = [f"{file.id}_{_safe(file.filename)}" for file in files]
+    entries = [
+        Entry(name, file.content, file.content.crc32, file.created)
+        for file, name in zip(files, names, strict=True)
+    ]
+    if turns.has(Turn.DAMAGED) and entries:
+        first = entries[0]
+        entries[0] = replace(first, source=Flipped(first.source, first.source.size // 2))
+    if turns.has(Turn.MISSING):
+        del entries[1:2]
+    if turns.has(Turn.HOSTILE):
+        evil = Content(b"this should never be written\n")
+        entries.append(Entry("../../evil.txt", evil, evil.crc32, files[0].created))
+    return entries
+
+
+def etag_of(entries: Sequence[Entry]) -> str:
+    """A strong entity tag: the same for the same members, in whichever job they are."""
+    text = "\n".join(f"{one.name} {one.source.size} {one.crc32}" for one in entries)
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
+
+
+def zip_of(entries: Sequence[Entry]) -> Source:
+    """A ZIP. Raises TooLarge."""
+    if sum(one.source.size + 1000 for one in entries) > ZIP_LIMIT or len(entries) > 65_000:
         raise TooLarge("The files do not fit one archive of 4 GB")
     parts: list[Source | bytes] = []
     directory: list[bytes] = []
     offset = 0
-    for file, name in zip(files, member_names(files), strict=True):
-        info = zipfile.ZipInfo(name, time.gmtime(file.created)[:6])
-        info.CRC = file.content.crc32
-        info.file_size = info.compress_size = file.size
+    for one in entries:
+        info = zipfile.ZipInfo(one.name, time.gmtime(one.created)[:6])
+        info.CRC = one.crc32
+        info.file_size = info.compress_size = one.source.size
         header = info.FileHeader(zip64=False)
-        parts += [header, file.content]
+        parts += [header, one.source]
         directory.append(_directory_entry(header, offset))
-        offset += len(header) + file.size
+        offset += len(header) + one.source.size
     listing = b"".join(directory)
-    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, len(files), len(files), len(listing), offset, 0)
+    count = len(entries)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(listing), offset, 0)
     return Joined([*parts, listing, end])
 
 
@@ -82,13 +122,13 @@ def _directory_entry(header: bytes, offset: int) -> bytes:
     )
 
 
-def tar_gz_of(files: Sequence[File]) -> Source:
-    """A tar.gz of the files. One pass over their bytes (CRC-32)."""
+def tar_gz_of(entries: Sequence[Entry]) -> Source:
+    """A tar.gz. One pass over its bytes (CRC-32)."""
     parts: list[Source | bytes] = []
-    for file, name in zip(files, member_names(files), strict=True):
-        info = tarfile.TarInfo(name)
-        info.size, info.mtime, info.mode = file.size, file.created, 0o644
-        parts += [info.tobuf(tarfile.PAX_FORMAT), file.content, b"\0" * (-file.size % 512)]
+    for one in entries:
+        info = tarfile.TarInfo(one.name)
+        info.size, info.mtime, info.mode = one.source.size, one.created, 0o644
+        parts += [info.tobuf(tarfile.PAX_FORMAT), one.source, b"\0" * (-info.size % 512)]
     parts.append(b"\0" * 1024)
     return _gzip(Joined(parts))
 

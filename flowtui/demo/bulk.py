@@ -13,45 +13,66 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from flowtui.demo.archives import TooLarge, tar_gz_of, zip_of
+from flowtui.demo.archives import Entry, TooLarge, entries_of, etag_of, tar_gz_of, zip_of
 from flowtui.demo.catalogue import File, User
 from flowtui.demo.files import SourceResponse
 from flowtui.demo.service import Refusal, Service, forbidden, not_found
 from flowtui.demo.source import Source
+from flowtui.demo.turns import EXPIRING_SECONDS, SLOW_SECONDS, Turn, Turns
 
 _PENDING_SHARE = 0.25
 
 
 class Job:
-    """One archive in the making: pending, processing, completed (or failed), expired."""
+    """One archive in the making: pending, processing, completed (or failed), expired.
 
-    def __init__(self, id: str, name: str, owner: User, files: Sequence[File]) -> None:
+    Attributes:
+        number: how many there were before it. `gone`: it has expired before its time.
+    """
+
+    def __init__(self, id: str, number: int, name: str, owner: User, files: Sequence[File]) -> None:
         self.id = id
+        self.number = number
         self.name = name
         self.owner = owner
         self.files = files
         self.began = time.monotonic()
         self.created = int(time.time())
         self.source: Source | None = None
+        self.etag = ""
         self.error: str | None = None
+        self.gone = False
+        self.looks = 0
         self.prepared = 0.0  # time.monotonic() when `source` or `error` was set
 
-    async def prepare(self, *, tar: bool) -> None:
+    async def prepare(self, turns: Turns, *, tar: bool) -> None:
         """Lay out the archive, off the event loop: it takes one pass over all bytes."""
         try:
-            self.source = await asyncio.to_thread(tar_gz_of if tar else zip_of, self.files)
+            entries: list[Entry] = await asyncio.to_thread(entries_of, self.files, turns)
+            self.source = await asyncio.to_thread(tar_gz_of if tar else zip_of, entries)
+            self.etag = etag_of(entries)
         except TooLarge as error:
             self.error = str(error)
+        if turns.fails(self.number):
+            self.error = "The archive could not be written: no space left on the worker"
         self.prepared = time.monotonic()
 
 
 class BulkJobs:
-    """The jobs of one server. A job takes at least `job_seconds`; archives go after a time."""
+    """The jobs of one server. A job takes at least `job_seconds`; archives go after a time.
 
-    def __init__(self, service: Service, job_seconds: float, expires_seconds: float) -> None:
+    Attributes:
+        turns: what their life is like; may be changed.
+    """
+
+    def __init__(
+        self, service: Service, job_seconds: float, expires_seconds: float, turns: Turns
+    ) -> None:
+        self.turns = turns
         self._service = service
-        self._job_seconds = job_seconds
-        self._expires_seconds = expires_seconds
+        slow, expiring = turns.has(Turn.SLOW), turns.has(Turn.EXPIRING)
+        self._job_seconds = SLOW_SECONDS if slow else job_seconds
+        self._expires_seconds = EXPIRING_SECONDS if expiring else expires_seconds
         self._jobs: dict[str, Job] = {}
         self._numbers = count(1001)
         self._preparing: set[asyncio.Task[None]] = set()
@@ -60,12 +81,16 @@ class BulkJobs:
         """`POST /downloads {"data_ids": […], "name": …}`."""
         user = self._service.signed_in(request)
         ids, name = await _asked(request)
+        self.turns.refuse(len(ids))
         files = [self._file(id, user) for id in dict.fromkeys(ids)]
         live = self._service.dialect == "live"
+        tar = live or self.turns.has(Turn.TAR)
         id = str(next(self._numbers)) if self._service.dialect == "guide" else str(uuid.uuid4())
-        job = Job(id, f"{id}.tar.gz" if live else name, user, files)
+        if tar:
+            name = f"{id}.tar.gz" if live else f"{name.removesuffix('.zip')}.tar.gz"
+        job = Job(id, len(self._jobs), name, user, files)
         self._jobs[id] = job
-        task = asyncio.create_task(job.prepare(tar=live))
+        task = asyncio.create_task(job.prepare(self.turns, tar=tar))
         self._preparing.add(task)
         task.add_done_callback(self._preparing.discard)
         return JSONResponse(self._worded(job), 201)
@@ -77,6 +102,10 @@ class BulkJobs:
     def poll(self, request: Request) -> Response:
         """`GET /downloads/<job>`: its state; on the live service the archive, once finished."""
         job = self._job(request)
+        job.looks += 1
+        trouble = self.turns.trouble(job.looks - 1)
+        if trouble is not None:
+            return trouble
         if self._service.dialect == "live" and self._status(job) in {"completed", "expired"}:
             return self._archive(request, job)
         return JSONResponse(self._worded(job))
@@ -94,10 +123,17 @@ class BulkJobs:
             raise Refusal(410, "EXPIRED", "Download link has expired")
         if job.source is None or status != "completed":
             raise not_found("Download not ready")
-        kind = "application/gzip" if self._service.dialect == "live" else "application/zip"
-        return SourceResponse(
-            request, job.source, job.name, f'"{job.id}"', kind, self._service, job.created
+        kind = "application/gzip" if job.name.endswith(".tar.gz") else "application/zip"
+        if job.number == 0 and self.turns.has(Turn.EXPIRED_ONCE):
+            job.gone = True
+            raise Refusal(410, "EXPIRED", "Download link has expired")
+        response = SourceResponse(
+            request, job.source, job.name, job.etag, kind, self._service, job.created
         )
+        if self.turns.cuts(job.number, request):
+            job.gone = True
+            response.cut_after(job.source.size // 2)
+        return response
 
     def _job(self, request: Request) -> Job:
         user = self._service.signed_in(request)
@@ -117,6 +153,8 @@ class BulkJobs:
 
     def _status(self, job: Job) -> str:
         now = time.monotonic()
+        if job.gone:
+            return "expired"
         if now < job.began + self._job_seconds * _PENDING_SHARE:
             return "pending"
         ready = max(job.began + self._job_seconds, job.prepared)

@@ -109,6 +109,7 @@ class SourceResponse(Response):
         headers["content-disposition"] = _disposition(filename)
         self._source = source
         self._service = service
+        self._cut: int | None = None
         self._start, self._stop, status = 0, size, 200
         self._head = request.method == "HEAD"
         asked = None if self._head else request.headers.get("range")
@@ -124,6 +125,10 @@ class SourceResponse(Response):
         headers["content-length"] = str(self._stop - self._start)
         super().__init__(None, status, headers, media_type)
 
+    def cut_after(self, count: int) -> None:
+        """Send so many bytes at most and then cut the connection, whatever was promised."""
+        self._cut = count
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, until the client has gone."""
         await send(
@@ -133,6 +138,8 @@ class SourceResponse(Response):
                 "headers": self.raw_headers,
             }
         )
+        if self._cut is not None:
+            self._stop = min(self._stop, self._start + self._cut)
         if not self._head:
             await self._send_body(receive, send)
         await send({"type": "http.response.body", "body": b""})

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self, get_args
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from flowtui.demo.app import App, Asked
+    from flowtui.demo.bulk import BulkJobs
     from flowtui.demo.service import Service
 
 START_SECONDS = 15.0
@@ -85,10 +86,12 @@ class DemoServer:
         requests: what was asked so far, in the order of the answers.
         service: the server's state; `service.rate` may be set, and
             `service.accounts.expire_all()` ends all access tokens.
+        bulk: its bulk jobs; `bulk.turns` may be set.
     """
 
     base_url: str
     service: Service
+    bulk: BulkJobs
 
     def __init__(
         self,
@@ -98,8 +101,10 @@ class DemoServer:
         job_seconds: float = 1.0,
         expires_seconds: float = 86_400,
         port: int = 0,
+        turns: Iterable[str] = (),
     ) -> None:
         from flowtui.demo.app import create_app
+        from flowtui.demo.turns import turns_of
 
         self.requests: list[Asked] = []
         self._app = create_app(
@@ -108,9 +113,11 @@ class DemoServer:
             token_seconds=token_seconds,
             job_seconds=job_seconds,
             expires_seconds=expires_seconds,
+            turns=turns_of(turns),
             record=self.requests.append,
         )
         self.service = self._app.service
+        self.bulk = self._app.bulk
         self._port = port
 
     def __enter__(self) -> Self:
@@ -144,15 +151,17 @@ def run(
     token_seconds: float = 300,
     job_seconds: float = 5.0,
     expires_seconds: float = 86_400,
+    turns: Iterable[str] = (),
     with_parent: bool = False,
 ) -> None:
     """Serve in the foreground until SIGINT or SIGTERM.
 
     `ready` is called with the base URL once connections are taken. With `with_parent` the server
-    also ends when standard input does. `rate` 0 or None is as fast as it goes.
-    Raises DemoDidNotStart.
+    also ends when standard input does. `rate` 0 or None is as fast as it goes. `turns` are names
+    of `turns.Turn`. Raises DemoDidNotStart.
     """
     from flowtui.demo.app import create_app
+    from flowtui.demo.turns import turns_of
 
     listener, base_url = _listen(port)
     app = create_app(
@@ -161,6 +170,7 @@ def run(
         token_seconds=token_seconds,
         job_seconds=job_seconds,
         expires_seconds=expires_seconds,
+        turns=turns_of(turns),
     )
     server = _server(app)
 
@@ -231,6 +241,7 @@ def spawn(
     token_seconds: float = 300,
     job_seconds: float = 5.0,
     expires_seconds: float = 86_400,
+    turns: Iterable[str] = (),
 ) -> Spawned:
     """Start a server in a process of its own, and wait until it takes connections.
 
@@ -246,6 +257,7 @@ def spawn(
     }
     command = [sys.executable, "-m", "flowtui.demo.serve", "--with-parent"]
     command += [str(part) for option in options.items() for part in option]
+    command += [part for turn in turns for part in ("--bulk", turn)]
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -279,6 +291,8 @@ def _first_line(process: subprocess.Popen[bytes]) -> str:
 
 
 def _main() -> int:
+    from flowtui.demo.turns import Turn
+
     parser = argparse.ArgumentParser(prog="python -m flowtui.demo.serve", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--dialect", choices=get_args(Dialect), default="both")
@@ -286,6 +300,7 @@ def _main() -> int:
     parser.add_argument("--token-seconds", type=float, default=300)
     parser.add_argument("--job-seconds", type=float, default=5.0)
     parser.add_argument("--expires-seconds", type=float, default=86_400)
+    parser.add_argument("--bulk", action="append", default=[], choices=[*Turn], metavar="TURN")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input does")
     options = parser.parse_args()
 
@@ -302,6 +317,7 @@ def _main() -> int:
             token_seconds=options.token_seconds,
             job_seconds=options.job_seconds,
             expires_seconds=options.expires_seconds,
+            turns=options.bulk,
             with_parent=options.with_parent,
         )
     except DemoDidNotStart as error:

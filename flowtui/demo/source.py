@@ -118,6 +118,26 @@ class Window:
         return self._source.chunks(self._start + start, self._start + stop)
 
 
+class Flipped:
+    """Another source with one byte changed."""
+
+    def __init__(self, source: Source, at: int) -> None:
+        self._source = source
+        self._at = at
+        self.size = source.size
+
+    def chunks(self, start: int, stop: int) -> Iterator[bytes | memoryview]:
+        """See `Source.chunks`."""
+        for piece in self._source.chunks(start, stop):
+            if start <= self._at < start + len(piece):
+                changed = bytearray(piece)
+                changed[self._at - start] ^= 0xFF
+                yield bytes(changed)
+            else:
+                yield piece
+            start += len(piece)
+
+
 def crc32(source: Source) -> int:
     """The CRC-32 of a whole source."""
     value = 0

@@ -1,265 +1,268 @@
-"""Follows bulk jobs: asks Flow for an archive, looks how far it is, has it fetched when ready.
+"""The bulk jobs: what people may do with them, and how their parts hang together.
 
-The engine's thread alone uses the tracker; the asking itself is done by workers.
+    begin (what is here?) → follow (ask Flow, poll) → fetch (a transfer) → unpack → done
+
+The engine's thread alone uses the tracker; what takes time is done by workers.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from collections.abc import Callable, Iterable, Sequence
 
-from flowtui.engine.bulk_job import LIFETIME, BulkJobRecord, pack_files, poll_delay, unpack_files
-from flowtui.engine.protocol import Batch
+from flowtui.engine.bulk_begin import Beginner
+from flowtui.engine.bulk_fetch import Fetcher
+from flowtui.engine.bulk_follow import ON_SERVER, Follower
+from flowtui.engine.bulk_job import BulkJobRecord, Wanted
+from flowtui.engine.bulk_list import BulkList, Desk
+from flowtui.engine.bulk_note import Notes
+from flowtui.engine.bulk_unpack import Unpacker
+from flowtui.engine.protocol import Batch, BulkFileRow, RequestRefused
 from flowtui.engine.queue import Transfer
-from flowtui.engine.service import Services
-from flowtui.engine.states import BULK_ENDED, BulkState, TransferState, check_bulk
-from flowtui.engine.workers import Workers
-from flowtui.flow.remote_file import RemoteFile
-
-if TYPE_CHECKING:
-    from flowtui.flow.errors import FlowError
-    from flowtui.flow.models import BulkJob
+from flowtui.engine.states import BULK_ENDED, BulkState, TransferState
 
 _B = BulkState
 
-_ON_SERVER = frozenset({_B.PENDING, _B.PROCESSING, _B.COMPLETED})
-
 
 class BulkTracker:
-    """The bulk jobs and when to look at each.
+    """All bulk jobs of an engine.
 
     Attributes:
-        jobs: by id, in the order in which they were asked for.
-        changed, removed: ids that clients (and the store) must hear of.
-        fetch: queues an archive and gives its transfer's id; `one_by_one` queues single files.
-        needs_sign_in: told of a server whose session has ended.
+        list: the jobs themselves, and which of them have news.
     """
 
-    def __init__(
-        self,
-        workers: Workers,
-        services: Services,
-        post: Callable[[Callable[[], None]], None],
-        *,
-        fetch: Callable[[BulkJobRecord, RemoteFile], int],
-        one_by_one: Callable[[Batch], None],
-        needs_sign_in: Callable[[str], None],
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self.jobs: dict[int, BulkJobRecord] = {}
-        self.changed: set[int] = set()
-        self.removed: set[int] = set()
-        self._workers = workers
-        self._services = services
-        self._post = post
-        self._fetch = fetch
-        self._one_by_one = one_by_one
-        self._needs_sign_in = needs_sign_in
-        self._clock = clock
-        self._due: dict[int, float] = {}
-        self._asking: set[int] = set()
-        self._failures: dict[int, int] = {}
+    def __init__(self, desk: Desk, *, keep_notes: bool) -> None:
+        """`keep_notes`: for an engine that remembers nothing (see `bulk_note`)."""
+        self.list = BulkList(desk, Notes() if keep_notes else None)
+        self._desk = desk
+        self._unpacker = Unpacker(self.list, lost=self._lost)
+        self._fetcher = Fetcher(self.list, prepare=self._prepare, unpack=self._unpacker.unpack)
+        self._follower = Follower(self.list, ready=self._fetcher.fetch, gone=self._fetcher.gone)
+        self._beginner = Beginner(
+            self.list, follow=self._follower.follow, unpack=self._unpacker.unpack
+        )
+        self._to_resume: list[BulkJobRecord] = []
+
+    @property
+    def jobs(self) -> dict[int, BulkJobRecord]:
+        """The jobs by id."""
+        return self.list.jobs
 
     def restore(self, jobs: Iterable[BulkJobRecord]) -> None:
-        """Take over what an earlier engine stored."""
+        """Take over what an earlier engine stored; the first turn goes on with it."""
         for job in jobs:
             self.jobs[job.id] = job
-            if job.state in _ON_SERVER:
-                self._due[job.id] = 0.0
+            if job.state not in BULK_ENDED:
+                self._to_resume.append(job)
 
-    def create(self, id_: int, batch_id: int, batch: Batch) -> BulkJobRecord:
-        """A new job for the files of a batch."""
-        job = BulkJobRecord(
-            id=id_,
+    def claims(self, root: str) -> Iterable[tuple[str, str]]:
+        """The paths below `root` that are kept for files still to come, and their keys."""
+        for job in self.jobs.values():
+            if job.root == root and job.state not in BULK_ENDED:
+                yield from ((one.path, one.file.key) for one in job.wanted() if one.path)
+
+    def create(
+        self, batch_id: int, batch: Batch, files: Sequence[Wanted], *, unpack: bool
+    ) -> BulkJobRecord:
+        """A new job for some files of a batch."""
+        job = self.list.add(
+            None,
+            files,
             batch_id=batch_id,
             name=batch.name,
             root=batch.root,
             server=batch.server,
-            data_ids=tuple(one.data_id for one in batch.files if one.data_id is not None),
-            bytes=sum(one.size or 0 for one in batch.files if one.data_id is not None),
-            created=self._clock(),
-            files=pack_files(batch.files),
+            created=self._desk.clock(),
+            unpack=unpack,
+            up_to=batch.one_by_one_up_to,
         )
-        self.jobs[job.id] = job
-        self.changed.add(job.id)
-        self._due[job.id] = 0.0
+        self._beginner.begin(job)
         return job
 
-    def cancel(self, ids: Iterable[int]) -> list[int]:
-        """Stop following these; the ids of their archives' transfers, to be cancelled too."""
-        transfers = []
-        for job in self._pick(ids):
-            if job.state not in BULK_ENDED:
-                self._due.pop(job.id, None)
-                if job.transfer_id is not None:
-                    transfers.append(job.transfer_id)
-                self._change(job, _B.CANCELLED, "")
-        return transfers
+    # What people may do
 
-    def retry(self, ids: Iterable[int]) -> int:
-        """Ask for these archives again; how many."""
-        count = 0
-        for job in self._pick(ids):
-            if job.state in (_B.FAILED, _B.EXPIRED, _B.CANCELLED):
-                job.job_id, job.url, job.progress, job.expires = "", "", None, None
-                job.transfer_id, job.code = None, ""
-                job.created = self._clock()
-                self._change(job, _B.PENDING, "")
-                self._due[job.id] = 0.0
-                count += 1
-        return count
+    def act(self, ids: Iterable[int], action: str) -> int:
+        """Cancel, retry, create again, fetch one by one or forget; for how many it was so."""
+        steps: dict[str, Callable[[BulkJobRecord], bool]] = {
+            "cancel": self._cancel,
+            "retry": self._retry,
+            "again": self._again,
+            "one_by_one": self._one_by_one,
+            "forget": self._forget,
+        }
+        step = steps.get(action)
+        if step is None:
+            raise RequestRefused("BAD_REQUEST", f"no such action: {action}")
+        return sum(step(job) for job in self.list.pick(ids))
 
-    def forget(self, ids: Iterable[int]) -> int:
-        """Take ended jobs out of the list; how many."""
-        count = 0
-        for job in self._pick(ids):
-            if job.state in BULK_ENDED:
-                del self.jobs[job.id]
-                self.changed.discard(job.id)
-                self.removed.add(job.id)
-                count += 1
-        return count
+    def files(self, id_: int) -> tuple[BulkFileRow, ...]:
+        """The files of a job. Raises RequestRefused."""
+        job = self.jobs.get(id_)
+        if job is None:
+            raise RequestRefused("NOT_FOUND", f"there is no bulk job {id_}")
+        return job.file_rows()
+
+    def transfers_of(self, ids: Iterable[int]) -> list[int]:
+        """The transfers of the archives of those jobs that have not ended."""
+        return [
+            job.transfer_id
+            for job in self.list.pick(ids)
+            if job.transfer_id is not None and job.state not in BULK_ENDED
+        ]
+
+    def _cancel(self, job: BulkJobRecord) -> bool:
+        if job.state in BULK_ENDED:
+            return False
+        self._let_go(job)
+        words = f"its archive is kept, {job.archive}: retry goes on with it" if job.archive else ""
+        self.list.change(job, _B.CANCELLED, words)
+        return True
+
+    def _retry(self, job: BulkJobRecord) -> bool:
+        """Go on from where it is: an archive that is here is not fetched again."""
+        if job.state not in (_B.FAILED, _B.EXPIRED, _B.CANCELLED):
+            return False
+        job.again = 0
+        transfer = self._desk.transfer(job.transfer_id or -1)
+        if job.archive and job.unpack:
+            self._unpacker.unpack(job)
+        elif job.state is _B.FAILED and transfer and transfer.state is TransferState.FAILED:
+            self.list.change(job, _B.FETCHING, "")
+            self._desk.retry(transfer.id)
+        elif job.job_id and job.state is not _B.EXPIRED and job.code not in ("FAILED", "EXPIRED"):
+            # Nothing says that the job on the server is no more; but look first what is here.
+            self.list.look_anew(job)
+            self.list.change(job, _B.PENDING, "")
+            self._beginner.begin(job)
+        else:
+            self.list.look_anew(job)
+            self._fetcher.anew(job, "")
+        return True
+
+    def _again(self, job: BulkJobRecord) -> bool:
+        if job.state not in BULK_ENDED:
+            return False
+        job.again = 0
+        job.results = {}
+        job.unpacked_bytes = 0
+        self._fetcher.anew(job, "")
+        return True
+
+    def _one_by_one(self, job: BulkJobRecord) -> bool:
+        """Fetch what is missing by transfers of its own, and leave the archive."""
+        if job.state is _B.DONE:
+            return False
+        self._let_go(job)
+        self.list.look_anew(job)
+        self.list.one_by_one(job, job.missing(), "as you asked for")
+        words = "its files are fetched one by one"
+        if job.archive:
+            words += f"; its archive is kept: {job.archive}"
+        self.list.change(job, _B.CANCELLED, words, "ONE_BY_ONE")
+        return True
+
+    def _forget(self, job: BulkJobRecord) -> bool:
+        if job.state not in BULK_ENDED:
+            return False
+        self.list.remove(job)
+        return True
+
+    def _let_go(self, job: BulkJobRecord) -> None:
+        self._beginner.stop(job)
+        self._follower.leave(job)
+        self._unpacker.stop(job)
+
+    def under_way(self, root: str) -> dict[str, int]:
+        """The keys of files below `root` that an unfinished job will bring, and which job."""
+        found: dict[str, int] = {}
+        for job in self.jobs.values():
+            if job.root == root and job.unpack and job.state not in BULK_ENDED:
+                found |= dict.fromkeys((one.file.key for one in job.missing()), job.id)
+        return found
+
+    # What the engine tells
 
     def signed_in(self, server: str) -> None:
         """Look at this server's jobs again, now."""
+        self._follower.signed_in(server)
+
+    def transfer_ended(self, transfer: Transfer) -> None:
+        """A transfer has ended, well or not, or was cancelled."""
+        if transfer.bulk_id is None:
+            self._unpacker.single_ended(transfer)
+            return
+        job = self.jobs.get(transfer.bulk_id)
+        if job is not None and job.state is _B.FETCHING and job.transfer_id == transfer.id:
+            self._fetcher.ended(job, transfer)
+
+    def transfer_retried(self, transfer: Transfer) -> None:
+        """Somebody tries the transfer of an ended job's archive again."""
+        job = self.jobs.get(transfer.bulk_id or -1)
+        if (
+            job is not None
+            and job.state in (_B.FAILED, _B.CANCELLED)
+            and job.transfer_id == transfer.id
+        ):
+            self.list.change(job, _B.FETCHING, "")
+
+    def is_unpacked(self, bulk_id: int | None) -> bool:
+        """Whether this is a job whose archive goes when its files are here."""
+        job = self.jobs.get(bulk_id or -1)
+        return job is not None and job.unpack
+
+    def reserved(self, batch_id: int) -> int:
+        """Bytes that the jobs of a batch will write beside the transfers that are queued."""
+        total = 0
         for job in self.jobs.values():
-            if job.server == server and job.state in _ON_SERVER:
-                self._due[job.id] = 0.0
+            if job.batch_id == batch_id:
+                total += job.bytes_to_unpack
+        return total
 
     @property
     def is_idle(self) -> bool:
-        """Whether no job is under way on a server."""
-        return not self._due and not self._asking
+        """Whether nothing is under way by itself."""
+        return not (self._to_resume or self._beginner.busy) and (
+            self._follower.is_idle and self._unpacker.is_idle
+        )
+
+    @property
+    def is_unpacking(self) -> bool:
+        """Whether files come out of an archive now."""
+        return bool(self._unpacker.runs)
 
     def turn(self) -> float | None:
-        """Have the jobs asked about whose time has come; seconds until the next one."""
-        now = self._clock()
-        for id_, when in list(self._due.items()):
-            if when <= now and id_ not in self._asking:
-                self._ask(self.jobs[id_])
-        waiting = [when for id_, when in self._due.items() if id_ not in self._asking]
-        return max(0.0, min(waiting) - now) if waiting else None
+        """Do what is due; seconds until the next thing, or None."""
+        resume, self._to_resume = self._to_resume, []
+        for job in resume:
+            self._resume(job)
+        now = self._desk.clock()
+        waits = (self._follower.turn(now), self._unpacker.turn(now))
+        return min((one for one in waits if one is not None), default=None)
 
-    def transfer_ended(self, transfer: Transfer) -> None:
-        """The transfer of an archive has ended."""
-        job = self.jobs.get(transfer.bulk_id or -1)
-        if job is None or job.state is not _B.FETCHING:
-            return
-        if transfer.state in (TransferState.DONE, TransferState.SKIPPED):
-            self._change(job, _B.DONE, "")
-        elif transfer.code == "EXPIRED":
-            self._change(job, _B.EXPIRED, "the archive has expired; create it again", "EXPIRED")
+    def stop(self) -> None:
+        """Have all workers let go; the next engine goes on."""
+        for stop in (*self._unpacker.runs.values(), *self._beginner.busy.values()):
+            stop.set()
+
+    def close(self) -> None:
+        """Let go of the notes."""
+        if self.list.notes is not None:
+            self.list.notes.close()
+
+    def _resume(self, job: BulkJobRecord) -> None:
+        if job.state is _B.FETCHING:
+            self._fetcher.resume(job)
+        elif job.state is _B.UNPACKING:
+            self._unpacker.unpack(job)
+        elif job.state in ON_SERVER:
+            self._prepare(job)
+
+    def _lost(self, job: BulkJobRecord, why: str, code: str) -> None:
+        """The archive that was here is gone, or of no use."""
+        self._fetcher.gone(job, why, code)
+
+    def _prepare(self, job: BulkJobRecord) -> None:
+        """Ask how far a job is, or look what is here and then ask for it."""
+        if job.job_id:
+            self._follower.follow(job)
         else:
-            self._change(job, _B.FAILED, transfer.reason, transfer.code)
-
-    def transfer_retried(self, transfer: Transfer) -> None:
-        """Somebody tries the transfer of a failed job's archive again."""
-        job = self.jobs.get(transfer.bulk_id or -1)
-        if job is not None and job.state is _B.FAILED and job.transfer_id == transfer.id:
-            self._change(job, _B.FETCHING, "")
-
-    def _ask(self, job: BulkJobRecord) -> None:
-        self._asking.add(job.id)
-        client = self._services.get(job.server).client
-        id_, job_id, data_ids, name = job.id, job.job_id, job.data_ids, job.name
-
-        def ask() -> None:
-            from flowtui.flow.errors import FlowError, UnexpectedAnswer
-
-            answer: BulkJob | FlowError
-            try:
-                if job_id:
-                    answer = client.bulk_job(job_id)
-                else:
-                    answer = client.create_bulk_job(data_ids, f"{name}.zip")
-            except FlowError as error:
-                answer = error
-            except Exception as error:  # noqa: BLE001
-                # A mistake of ours must not leave the job unlooked at for ever.
-                answer = UnexpectedAnswer(f"internal error: {type(error).__name__}: {error}")
-            self._post(lambda: self._answered(id_, answer))
-
-        self._workers.do(ask)
-
-    def _answered(self, id_: int, answer: BulkJob | FlowError) -> None:
-        from flowtui.flow.errors import FlowError
-
-        self._asking.discard(id_)
-        job = self.jobs.get(id_)
-        if job is None or job.state not in _ON_SERVER:
-            return
-        if isinstance(answer, FlowError):
-            self._refused(job, answer)
-            return
-        self._failures.pop(id_, None)
-        job.job_id = answer.id
-        job.progress = answer.progress
-        if answer.status == "failed":
-            self._end(
-                job, _B.FAILED, answer.error or "Flow could not prepare the archive", "FAILED"
-            )
-        elif answer.status == "expired":
-            self._end(job, _B.EXPIRED, "the archive has expired; create it again", "EXPIRED")
-        elif answer.status == "completed":
-            finished = answer.finished.timestamp() if answer.finished else self._clock()
-            job.expires = answer.expires.timestamp() if answer.expires else finished + LIFETIME
-            job.progress = 100.0
-            job.url = answer.download_url or f"/downloads/{quote(answer.id, safe='')}"
-            del self._due[id_]
-            archive = RemoteFile(
-                key=f"bulk/{answer.id}", filename=f"{job.name}.zip", url=job.url, size=answer.size
-            )
-            self._change(job, _B.COMPLETED, "")
-            job.transfer_id = self._fetch(job, archive)
-            self._change(job, _B.FETCHING, "")
-        else:
-            self._due[id_] = self._clock() + poll_delay(self._clock() - job.created)
-            self._change(job, _B.PROCESSING if answer.status == "processing" else _B.PENDING, "")
-
-    def _refused(self, job: BulkJobRecord, error: FlowError) -> None:
-        from flowtui.flow.errors import Gone, NotOffered, NotSignedIn, RateLimited
-
-        if isinstance(error, NotOffered):
-            self._end(
-                job,
-                _B.FAILED,
-                "this server prepares no archives; the files are fetched one by one",
-                error.code,
-            )
-            self._one_by_one(Batch(job.server, job.root, job.name, files=unpack_files(job.files)))
-            return
-        if isinstance(error, Gone):
-            self._end(job, _B.EXPIRED, "the archive has expired; create it again", error.code)
-            return
-        if isinstance(error, NotSignedIn):
-            self._needs_sign_in(job.server)
-            self._due[job.id] = self._clock() + 60.0
-            self._change(job, None, "waits for a sign-in", error.code)
-            return
-        if error.retryable:
-            failures = self._failures[job.id] = self._failures.get(job.id, 0) + 1
-            delay = min(60.0, 5.0 * 2 ** min(failures - 1, 6))
-            if isinstance(error, RateLimited) and error.retry_after is not None:
-                delay = max(delay, min(error.retry_after, 3600.0))
-            self._due[job.id] = self._clock() + delay
-            self._change(job, None, f"{error.message}; looks again in {delay:.0f} s", error.code)
-            return
-        self._end(job, _B.FAILED, error.message, error.code)
-
-    def _end(self, job: BulkJobRecord, state: BulkState, reason: str, code: str) -> None:
-        self._due.pop(job.id, None)
-        self._change(job, state, reason, code)
-
-    def _change(
-        self, job: BulkJobRecord, state: BulkState | None, reason: str, code: str = ""
-    ) -> None:
-        if state is not None and state is not job.state:
-            check_bulk(job.state, state)
-            job.state = state
-        job.reason, job.code = reason, code
-        self.changed.add(job.id)
-
-    def _pick(self, ids: Iterable[int]) -> list[BulkJobRecord]:
-        return [self.jobs[one] for one in ids if one in self.jobs]
+            self._beginner.begin(job)

@@ -1,17 +1,22 @@
-"""A bulk job: an archive that Flow prepares, from the request until it is here.
+"""A bulk job: an archive that Flow prepares, from the request until its files are here.
 
-The rules of following one are here, free of threads and time; `bulk.BulkTracker` applies them.
+The rules of following one are here, free of threads and time; the `bulk` modules apply them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
-from flowtui.engine.protocol import BulkRow
-from flowtui.engine.states import BulkState
+from flowtui.engine.protocol import BulkFileRow, BulkRow
+from flowtui.engine.states import BULK_ENDED, BulkState
 from flowtui.flow.remote_file import RemoteFile
+
+if TYPE_CHECKING:
+    from flowtui.engine.queue import Transfer
 
 POLL_SECONDS = 5.0
 """Between two looks at a young job (the guide's number)."""
@@ -24,15 +29,54 @@ SLOWER_AFTER = 60.0
 LIFETIME = 24 * 3600.0
 """Seconds that an archive is kept once it is completed (the guide)."""
 
+AGAIN_BY_ITSELF = 1
+"""How often an archive that went too early is asked for again without asking the user."""
+
+AT_A_TIME = 4
+"""Jobs of one server that are prepared or fetched at once; archives that nobody fetches in time
+would only expire."""
+
+DONE, SKIPPED, ONE_BY_ONE = "done", "skipped", "one_by_one"
+"""What may have become of a file (`BulkFileRow.state`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file that is asked for, and the path below the job's root that is kept for it."""
+
+    file: RemoteFile
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one file: see `BulkFileRow`."""
+
+    state: str
+    path: str = ""
+    size: int | None = None
+    md5: str | None = None
+    verified_by: str = ""
+    reason: str = ""
+
 
 @dataclass(slots=True)
 class BulkJobRecord:
-    """A bulk job; the fields are those of `protocol.BulkRow`.
+    """A bulk job; the fields are those of `protocol.BulkRow`, or stored beside them.
 
     Attributes:
-        files: what is asked for, as JSON (`pack_files`), for a fall-back to one by one.
-        data_ids: their ids. `job_id`: the service's id, empty until it is created.
+        files: what is asked for, as JSON (`pack`). `outcomes`: what became of them, as JSON
+            (`pack_results`), as it was when it was last stored.
+        data_ids: the ids of all of them. `job_id`: the service's id, empty until it is created.
         url: where the archive is, once the service has said so.
+        up_to: see `Batch.one_by_one_up_to`.
+        content: tells archives of different files apart; the same for the same files in every run.
+        archive: the archive's path, once it is fetched; empty again when it is removed.
+        part: the path that its transfer was given.
+        again: how often it was asked for again by itself.
+        base: the name of all the jobs that one batch was split into.
+        results: key → what became of the file; those without one are still to come.
+        unpacked_bytes: see `BulkRow`.
     """
 
     id: int
@@ -52,9 +96,62 @@ class BulkJobRecord:
     job_id: str = ""
     url: str = ""
     transfer_id: int | None = None
+    unpack: bool = False
+    up_to: int = 0
+    content: str = ""
+    archive: str = ""
+    part: str = ""
+    again: int = 0
+    base: str = ""
+    ended: float | None = None
+    outcomes: str = "{}"
+    results: dict[str, Result] = field(default_factory=dict)
+    unpacked_bytes: int = 0
 
-    def row(self) -> BulkRow:
-        """As clients see it."""
+    def wanted(self) -> tuple[Wanted, ...]:
+        """All its files."""
+        return unpack(self.files)
+
+    def missing(self) -> tuple[Wanted, ...]:
+        """The files of which nothing has become yet."""
+        return tuple(one for one in self.wanted() if one.file.key not in self.results)
+
+    @property
+    def archive_name(self) -> str:
+        """What its archive is called, here and at the service: one component of a path.
+
+        The job's name may be a ref, `sample/34`.
+        """
+        return f"{self.name}.zip".replace("/", "-")
+
+    def put(self, key: str, result: Result) -> None:
+        """Note what became of a file."""
+        before = self.results.get(key)
+        for one, sign in ((before, -1), (result, 1)):
+            if one is not None and one.state == DONE:
+                self.unpacked_bytes += sign * (one.size or 0)
+        self.results[key] = result
+
+    def count(self, state: str) -> int:
+        """How many of its files came to this."""
+        return sum(1 for one in self.results.values() if one.state == state)
+
+    @property
+    def bytes_to_unpack(self) -> int:
+        """Bytes that unpacking will still write, as far as known."""
+        if not self.unpack or self.state in BULK_ENDED:
+            return 0
+        return max(0, self.bytes - self.unpacked_bytes)
+
+    def row(self, transfer: Transfer | None = None) -> BulkRow:
+        """As clients see it; `transfer` is the archive's."""
+        progress = self.progress
+        fetched = transfer.row() if transfer is not None else None
+        if self.state is BulkState.FETCHING and fetched is not None and fetched.size:
+            progress = 100.0 * fetched.done / fetched.size
+        unpacked, skipped = self.count(DONE), self.count(SKIPPED)
+        if self.state is BulkState.UNPACKING and self.data_ids:
+            progress = 100.0 * len(self.results) / len(self.data_ids)
         return BulkRow(
             id=self.id,
             batch_id=self.batch_id,
@@ -65,23 +162,80 @@ class BulkJobRecord:
             code=self.code,
             files=len(self.data_ids),
             bytes=self.bytes,
-            progress=self.progress,
+            progress=progress,
             created=self.created,
             expires=self.expires,
+            ended=self.ended,
             job_id=self.job_id,
             transfer_id=self.transfer_id,
             server=self.server,
+            size=fetched.size if fetched else None,
+            done=fetched.done if fetched else 0,
+            rate=fetched.rate if fetched else 0.0,
+            eta=fetched.eta if fetched else None,
+            unpack=self.unpack,
+            unpacked=unpacked,
+            unpacked_bytes=self.unpacked_bytes,
+            skipped=skipped,
+            one_by_one=self.count(ONE_BY_ONE),
+            archive=self.archive,
         )
 
+    def file_rows(self) -> tuple[BulkFileRow, ...]:
+        """Its files as clients see them."""
+        pending = Result("pending")
+        rows = []
+        for one in self.wanted():
+            result = self.results.get(one.file.key, pending)
+            rows.append(
+                BulkFileRow(
+                    key=one.file.key,
+                    filename=one.file.filename,
+                    path=result.path or one.path,
+                    state=result.state,
+                    size=result.size if result.size is not None else one.file.size,
+                    md5=result.md5 or one.file.md5,
+                    verified_by=result.verified_by,
+                    reason=result.reason,
+                )
+            )
+        return tuple(rows)
 
-def pack_files(files: Iterable[RemoteFile]) -> str:
+
+def pack(files: Iterable[Wanted]) -> str:
     """Files as the JSON text that is stored."""
-    return json.dumps([asdict(one) for one in files])
+    return json.dumps([{**asdict(one.file), "path": one.path} for one in files])
 
 
-def unpack_files(text: str) -> tuple[RemoteFile, ...]:
-    """The files of `pack_files`' text."""
-    return tuple(RemoteFile(**{**one, "folder": tuple(one["folder"])}) for one in json.loads(text))
+def unpack(text: str) -> tuple[Wanted, ...]:
+    """The files of `pack`'s text; one of an older flowtui has no paths yet."""
+    found = []
+    for one in json.loads(text):
+        path = one.pop("path", "")
+        found.append(Wanted(RemoteFile(**{**one, "folder": tuple(one["folder"])}), path))
+    return tuple(found)
+
+
+def pack_results(results: dict[str, Result]) -> str:
+    """Results as the JSON text that is stored."""
+    return json.dumps({key: asdict(one) for key, one in results.items()})
+
+
+def unpack_results(text: str) -> dict[str, Result]:
+    """The results of `pack_results`' text."""
+    return {key: Result(**one) for key, one in json.loads(text).items()}
+
+
+def content_of(server: str, data_ids: Iterable[str]) -> str:
+    """A short name for an archive of these files, the same in every run."""
+    text = "\n".join([server, *sorted(data_ids)])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def halves(files: Sequence[Wanted]) -> tuple[tuple[Wanted, ...], tuple[Wanted, ...]]:
+    """Two parts of some files, of about the same number and in the same order."""
+    middle = (len(files) + 1) // 2
+    return tuple(files[:middle]), tuple(files[middle:])
 
 
 def poll_delay(age: float) -> float:

@@ -15,11 +15,14 @@ from typing import Any, BinaryIO, Self
 
 from flowtui import __version__
 from flowtui.config import Folders, folders
+from flowtui.engine.file_lock import is_held
+from flowtui.engine.holder import read_holder
 from flowtui.engine.protocol import (
     MAX_LINE,
     PROTOCOL,
     Added,
     Batch,
+    BulkFileRow,
     Changes,
     ProtocolError,
     RequestRefused,
@@ -31,6 +34,19 @@ from flowtui.engine.protocol import (
 
 REPLY_TIMEOUT = 60.0
 """Seconds after which an engine that does not answer counts as gone."""
+
+
+HELLO_TIMEOUT = 5.0
+"""Seconds after which an engine that does not even say hello counts as suspended."""
+
+START_AGAIN = 3.0
+"""Seconds after which an engine that was started and does not answer is started once more: the
+one that it was to replace may have kept it from its place."""
+
+
+UNREACHABLE_AFTER = 3.0
+"""Seconds after which an engine that runs and is not where it says counts as out of reach; it
+makes a socket that was taken away anew within them."""
 
 
 class EngineTrouble(Exception):
@@ -45,29 +61,43 @@ class EngineGone(EngineTrouble):
     """The engine ended while we were talking."""
 
 
+class EngineSilent(EngineGone):
+    """The engine is there and does not answer."""
+
+
 class EngineClient:
     """A connection to the engine. Its methods are the requests of `protocol`.
 
     They may be called from any thread, and raise RequestRefused or EngineGone.
 
     Attributes:
-        version, pid: the engine's.
+        version, pid: the engine's. `path`: where it listens.
     """
 
     def __init__(self, path: Path, timeout: float = REPLY_TIMEOUT) -> None:
         """Raises EngineNotRunning where nobody listens at `path`."""
-        self._path = path
+        self.path = path
         self._lock = threading.Lock()
         self._last = 0
-        self._socket, self._lines = _open(path, timeout)
+        self._streams: set[socket.socket] = set()
+        self._socket, self._lines = _open(path, min(timeout, HELLO_TIMEOUT))
         try:
             hello = self._ask("hello", version=__version__, protocol=PROTOCOL)
+        except RequestRefused as error:
+            self.close()
+            raise EngineGone(f"the background engine refuses: {error.message}") from error
         except BaseException:
             self.close()
             raise
         self.version = str(hello.get("version"))
         self.protocol = hello.get("protocol")
         self.pid = int(hello.get("pid", 0))
+        self._socket.settimeout(timeout)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the engine is of this very version."""
+        return (self.version, self.protocol) == (__version__, PROTOCOL)
 
     @classmethod
     def connect(
@@ -79,31 +109,55 @@ class EngineClient:
         one.
 
         Raises:
-            EngineNotRunning: none answers and `start` is false.
-            EngineTrouble: it cannot be started; the message says why.
+            EngineNotRunning: none runs and `start` is false.
+            EngineTrouble: it cannot be started or reached; the message says why.
         """
         from flowtui.engine.process import start_detached
 
         where = where or folders()
-        deadline = time.monotonic() + timeout
-        started = False
+        began = time.monotonic()
+        deadline = began + timeout
+        start_at = 0.0
         while True:
             try:
-                client = cls(where.socket)
-            except EngineNotRunning:
+                client = cls._reach(where)
+            except EngineSilent as error:
+                raise EngineTrouble(
+                    f"the background engine{_pid_words(where)} does not answer; it may be "
+                    "suspended (kill -CONT wakes it) or its disk may hang"
+                ) from error
+            except (EngineNotRunning, EngineGone) as error:
                 if not start:
-                    raise
+                    if not _listens_elsewhere(where):
+                        raise EngineNotRunning("no background engine is running") from error
+                    if time.monotonic() > min(deadline, began + UNREACHABLE_AFTER):
+                        raise EngineTrouble(_no_answer(where)) from error
+                    time.sleep(0.03)
+                    continue
             else:
-                if (client.version, client.protocol) == (__version__, PROTOCOL) or not start:
+                if client.is_ours or not start:
                     return client
-                client.stop()
+                with contextlib.suppress(EngineGone, RequestRefused):  # it may be ending already
+                    client.stop()
                 client.close()
-            if not started:
-                start_detached(where)
-                started = True
             if time.monotonic() > deadline:
-                raise EngineTrouble(f"the background engine does not start; see {where.engine_log}")
+                raise EngineTrouble(_no_answer(where))
+            if time.monotonic() >= start_at:
+                start_detached(where)
+                start_at = time.monotonic() + START_AGAIN
             time.sleep(0.03)
+
+    @classmethod
+    def _reach(cls, where: Folders) -> Self:
+        """The engine where it says it listens. Raises EngineTrouble."""
+        holder = read_holder(where.engine_lock)
+        if holder.socket is None or not _is_held(where):
+            return cls(where.socket)  # of an engine that could not note it, or of none
+        client = cls(holder.socket)
+        if client.pid != holder.pid:
+            client.close()  # not the one that keeps our queue
+            raise EngineNotRunning("no background engine is running")
+        return client
 
     def add(self, batch: Batch) -> Added:
         """Queue a batch."""
@@ -130,8 +184,13 @@ class EngineClient:
         return self._count("forget", ids)
 
     def bulk(self, ids: Sequence[int], action: str) -> int:
-        """`cancel`, `retry` or `forget` bulk jobs; how many."""
+        """`cancel`, `retry`, create `again`, fetch `one_by_one` or `forget` bulk jobs; how many."""
         return int(self._ask("bulk", bulk_ids=list(ids), action=action)["count"])
+
+    def bulk_files(self, id_: int) -> tuple[BulkFileRow, ...]:
+        """The files of a bulk job, and what became of each."""
+        answer = self._ask("bulk_files", bulk_id=id_)
+        return tuple(BulkFileRow.from_json(one) for one in answer["files"])
 
     def status(self, rows: bool = False, most: int | None = None) -> Status:
         """The queue now, with its rows (the first `most` still to be done) or only its sums."""
@@ -151,7 +210,7 @@ class EngineClient:
         return int(answer["count"])
 
     def settings(self, **changes: int) -> dict[str, int]:
-        """Change `jobs`, `connections`, `limit_rate`; what is in force then."""
+        """Change `jobs`, `connections`, `limit_rate` until it ends; what is in force then."""
         return dict(self._ask("settings", **changes))
 
     def stop(self, pause: bool = False) -> None:
@@ -159,8 +218,12 @@ class EngineClient:
         self._ask("stop", pause=pause)
 
     def events(self) -> Iterator[Changes]:
-        """What is there, then what changes, until the engine ends. Raises EngineGone."""
-        stream, lines = _open(self._path, None)
+        """What is there, then what changes, until the engine ends or we hang up.
+
+        Raises EngineGone.
+        """
+        stream, lines = _open(self.path, None)
+        self._streams.add(stream)
         try:
             stream.sendall(encode({"id": 0, "do": "subscribe"}))
             while line := lines.readline(MAX_LINE):
@@ -171,13 +234,15 @@ class EngineClient:
         except (OSError, ProtocolError) as error:
             raise EngineGone(f"the background engine is gone: {error}") from error
         finally:
+            self._streams.discard(stream)
             lines.close()
             stream.close()
 
     def close(self) -> None:
-        """Hang up; the engine goes on."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        """Hang up, `events` too; the engine goes on."""
+        for one in (self._socket, *self._streams):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
         self._lines.close()
         self._socket.close()
 
@@ -196,6 +261,8 @@ class EngineClient:
             try:
                 self._socket.sendall(encode({"id": self._last, "do": do, **fields}))
                 line = self._lines.readline(MAX_LINE)
+            except TimeoutError as error:
+                raise EngineSilent("the background engine does not answer in time") from error
             except (OSError, ValueError) as error:
                 raise EngineGone(f"the background engine does not answer: {error}") from error
         if not line:
@@ -209,6 +276,39 @@ class EngineClient:
             return result if isinstance(result, dict) else {}
         said = answer.get("error") or {}
         raise RequestRefused(str(said.get("code", "ERROR")), str(said.get("message", "refused")))
+
+
+def _pid_words(where: Folders) -> str:
+    """` (pid 123)` of the engine that holds the lock, or nothing where that is not known."""
+    pid = read_holder(where.engine_lock).pid
+    return "" if pid is None else f" (pid {pid})"
+
+
+def _listens_elsewhere(where: Folders) -> bool:
+    """Whether an engine runs that says it listens: then it is only that we cannot come there."""
+    return read_holder(where.engine_lock).socket is not None and _is_held(where)
+
+
+def _is_held(where: Folders) -> bool:
+    try:
+        return is_held(where.engine_lock)
+    except OSError as error:
+        raise EngineTrouble(f"cannot read {where.engine_lock}: {error.strerror}") from error
+
+
+def _no_answer(where: Folders) -> str:
+    """Why no engine is to be had, and what to do."""
+    if not _is_held(where):
+        return f"the background engine does not start; see {where.engine_log}"
+    holder = read_holder(where.engine_lock)
+    place = f" at {holder.socket}" if holder.socket else ""
+    end = (
+        "" if holder.pid is None else f"; `kill {holder.pid}` ends it, and all goes on in a new one"
+    )
+    return (
+        f"the background engine{_pid_words(where)} runs and cannot be reached{place} from here"
+        f"{end}. Its log is {where.engine_log}"
+    )
 
 
 def _open(path: Path, timeout: float | None) -> tuple[socket.socket, BinaryIO]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flowtui.engine.connections import ConnectionControl, Sample
 from flowtui.engine.failures import (
@@ -24,7 +24,8 @@ from flowtui.engine.failures import (
 )
 from flowtui.engine.journal import Identity
 from flowtui.engine.limits import RateLimit
-from flowtui.engine.part_file import NOTE_EVERY, PartFile
+from flowtui.engine.part_file import PartFile
+from flowtui.engine.progress import Memory, Progress
 from flowtui.engine.reading import PIECE
 from flowtui.engine.segments import SMALLEST, Segment, Segments
 from flowtui.engine.source import Body, Source, StopSignal
@@ -47,41 +48,6 @@ STEER_EVERY = 0.05
 
 RESTARTS = 3
 """How often a file is begun from its first byte again before it is given up."""
-
-
-@dataclass
-class Progress:
-    """How far a transfer is; written by its threads, read by the scheduler at any time.
-
-    Attributes:
-        done: bytes on disk. `fetched`: bytes that came over the network in this run.
-        size: bytes in all as the server says, or None. `resumed_at`: bytes that were here before.
-        phase: `active` or `verifying`. `reason`: what it waits for right now, or empty.
-        connections: how many are at work.
-        answered_in: the shortest time in seconds between a request and its answer, or None.
-    """
-
-    done: int = 0
-    fetched: int = 0
-    size: int | None = None
-    resumed_at: int = 0
-    phase: str = "active"
-    reason: str = ""
-    connections: int = 0
-    answered_in: float | None = None
-
-
-@dataclass
-class Memory:
-    """What is worth keeping between two runs of one transfer in one process.
-
-    Attributes:
-        hasher: how far the part file was hashed; None after a change of its bytes.
-        failures: tries since the last progress.
-    """
-
-    hasher: Hasher = field(default_factory=Hasher)
-    failures: int = 0
 
 
 @dataclass(eq=False)
@@ -137,9 +103,7 @@ class Download:
         self._probe = True
         self._steered = 0.0
         self._renew_lock = threading.Lock()
-        self._renewals = 0
         self._failed_at = 0
-        self._failing_until = 0.0
         if memory.hasher.position > part.done.prefix:
             memory.hasher = Hasher()
         progress.done = progress.resumed_at = part.done.total
@@ -166,6 +130,7 @@ class Download:
                         retryable=True,
                     ) from trouble
                 self._reset()
+                self._progress.reason = f"{trouble.message}; begun again"
             except OSError as error:
                 raise disk_trouble(error, self._part.target) from error
 
@@ -326,18 +291,16 @@ class Download:
 
     def _fetch_with_patience(self, line: Line, segment: Segment) -> None:
         """Fetch a segment once; wait after passing trouble. Raises what patience does not mend."""
-        renewals = self._renewals
         try:
             self._fetch(line, segment)
         except TryAgain as trouble:
             if self._halt:
                 return
             self._wait(line, trouble)
-        except FreshLink:
+        except FreshLink as trouble:
             with self._renew_lock:
-                if renewals == self._renewals:  # not renewed for another connection meanwhile
-                    self._source.renew()
-                    self._renewals += 1
+                self._source.renew(trouble.url)
+                self._memory.link = self._source.url
 
     def _wait(self, line: Line, trouble: TryAgain) -> None:
         """Wait as long as the trouble asks for, or raise it where that is not for us to do."""
@@ -350,36 +313,35 @@ class Download:
             return
         line.answered = False
         delay = self._count_failure(trouble, now)
-        if delay > LONG_WAIT:
-            raise TryAgain(
-                trouble.message, code=trouble.code, retry_after=delay, crowded=trouble.crowded
-            )
-        self._progress.reason = f"{trouble.message}; trying again in {max(1, round(delay))} s"
+        self._progress.reason = trouble.waiting(delay)
         if self._stop.event.wait(delay):
             raise Stopped
         self._progress.reason = ""
 
     def _count_failure(self, trouble: TryAgain, now: float) -> float:
-        """The seconds to wait after a failure; raises GiveUp after too many without progress.
+        """The seconds to wait after a failure; raises where waiting here is of no use.
 
-        What befalls several connections while one of them waits already is one failure.
+        What befalls several connections while one of them waits already is one failure; so is
+        what comes while others still fetch.
         """
+        memory = self._memory
         with self._news:
-            memory = self._memory
-            if self.segments.fetched > self._failed_at:
-                self._failed_at = self.segments.fetched
-                memory.failures = 0
-            elif now < self._failing_until:
-                return self._failing_until - now
-            memory.failures += 1
-            failures = memory.failures
-            delay = trouble.retry_after if trouble.retry_after is not None else backoff(failures)
+            fruitless = self.segments.fetched <= self._failed_at
+            self._failed_at = self.segments.fetched
+            failures, patient = memory.failed(now, fruitless)
+            patient = patient and (trouble.outage or trouble.asked is not None)
+            if failures >= TRIES and not patient:
+                raise GiveUp(
+                    f"{trouble.message} (tried {failures} times)", code=trouble.code, retryable=True
+                ) from trouble
+            asked = trouble.retry_after
+            delay = backoff(max(1, failures)) if asked is None else asked
+            if failures > TRIES:
+                delay = max(delay, backoff(failures))
             delay = min(delay, LONGEST_WAIT)
-            self._failing_until = now + delay
-        if (failures >= TRIES and trouble.retry_after is None) or failures >= 2 * TRIES:
-            raise GiveUp(
-                f"{trouble.message} (tried {failures} times)", code=trouble.code, retryable=True
-            ) from trouble
+            if delay > LONG_WAIT or failures >= TRIES:
+                raise trouble.postponed(delay)
+            memory.counted_until = now + 0.7 * delay
         return delay
 
     def _fetch(self, line: Line, segment: Segment) -> None:
@@ -394,6 +356,7 @@ class Download:
             self._progress.answered_in = took
         position = noted = told = segment.start
         segments, progress = self.segments, self._progress
+        self._part.notes.join()
         try:
             self._learn(body, known)
             line.answered = True
@@ -408,7 +371,7 @@ class Download:
                     segments.written(position, position + count)
                     progress.done, progress.fetched = segments.done.total, segments.fetched
                     position += count
-                    if position - noted >= NOTE_EVERY:
+                    if position - noted >= self._part.notes.every:
                         self._part.note(noted, position)
                         noted = position
                         if position - told >= READ:
@@ -423,6 +386,7 @@ class Download:
             if segment.end is None:
                 self._learn_size(position)
         finally:
+            self._part.notes.leave()
             body.close()
             if self._part.descriptor >= 0:
                 self._part.note(noted, position)

@@ -16,31 +16,36 @@ from typing import TypeVar
 from flowtui.config import Folders, Settings
 from flowtui.engine import log
 from flowtui.engine.bulk import BulkTracker
-from flowtui.engine.bulk_job import BulkJobRecord
+from flowtui.engine.bulk_list import Desk
+from flowtui.engine.intake import Intake
+from flowtui.engine.keeping import Keeping
 from flowtui.engine.limits import RateLimit
 from flowtui.engine.mailbox import Mailbox, MailboxClosed
+from flowtui.engine.news import News
 from flowtui.engine.protocol import (
     Added,
     Batch,
+    BulkFileRow,
     Changes,
     RequestRefused,
     Space,
     Status,
     Summary,
 )
-from flowtui.engine.publisher import Listener, Publisher
 from flowtui.engine.queue import Queue, Transfer
 from flowtui.engine.scheduler import Scheduler
 from flowtui.engine.service import Service, Services
 from flowtui.engine.space import SpaceWatch, look
 from flowtui.engine.states import ENDED, PENDING_WORK, UNFINISHED, TransferState
-from flowtui.engine.store import Store, StoreError
 from flowtui.engine.transfer import Outcome
+from flowtui.engine.tuning import checked
 from flowtui.engine.workers import Run, Workers
-from flowtui.flow.remote_file import RemoteFile
 
 TICK = 0.1
 """Seconds between two events while something moves."""
+
+AFTER_MISTAKE = 1.0
+"""Seconds of rest after a turn that failed, so that a lasting mistake does not burn a core."""
 
 _S = TransferState
 
@@ -63,16 +68,21 @@ class Engine:
         database: Path | None = None,
         folders: Folders | None = None,
         make_service: Callable[[str], Service] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`database` None keeps the queue in memory. Raises StoreError."""
+        """`database` None keeps the queue in memory; `clock` is what bulk jobs go by.
+
+        Raises StoreError.
+        """
         if make_service is None:
             from flowtui.engine.connect import service_maker
 
             make_service = service_maker(settings, folders)
         self.started = time.time()
-        self._store = Store(database)
+        self._clock = clock
+        self._keeping = Keeping(database)
         self._mailbox = Mailbox()
-        self._limit = RateLimit(self._store.fact("limit_rate", settings.limit_rate))
+        self._limit = RateLimit(settings.limit_rate)
         self._services = Services(make_service, self._limit)
         self._queue = Queue()
         self._workers = Workers(self._worker_finished)
@@ -82,33 +92,47 @@ class Engine:
             self._workers,
             self._services,
             self._space,
-            jobs=self._store.fact("jobs", settings.jobs),
-            connections=self._store.fact("connections", settings.connections),
+            jobs=settings.jobs,
+            connections=settings.connections,
             check_containers=settings.check_containers,
         )
-        self._bulk = BulkTracker(
-            self._workers,
-            self._services,
-            self._mailbox.post,
-            fetch=self._fetch_archive,
-            one_by_one=lambda batch: void(self._queue_files(self._next_batch(), batch)),
-            needs_sign_in=self._scheduler.needs_sign_in.add,
-        )
+        self._bulk = BulkTracker(self._desk(), keep_notes=database is None)
         self._scheduler.on_ended = self._bulk.transfer_ended
-        self._publisher = Publisher()
+        self._scheduler.bulk = self._bulk
+        self._intake = Intake(
+            self._queue, self._scheduler, self._bulk, unpack=settings.unpack_archives
+        )
+        self._news = News(self._queue, self._bulk)
         self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
         self._ending = False
-        self._last_id = 0
-        self._last_batch = 0
-        self._last_root = ""
-        self._changed: set[int] = set()
-        self._removed: set[int] = set()
-        self._bulk_changed: set[int] = set()
-        self._bulk_removed: set[int] = set()
+        self._told_at = self._saved_at = 0.0
         self._was_told = False
         self._idle = threading.Event()
-        self.trouble = ""
-        self._restore()
+        self._intake.restore(self._keeping.transfers(), self._keeping.bulk_jobs())
+        self._keeping.rebuild(self._queue, self._bulk, self._intake.add)
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the engine itself, in words, or empty."""
+        return self._keeping.trouble
+
+    def _desk(self) -> Desk:
+        return Desk(
+            workers=self._workers,
+            services=self._services,
+            post=self._mailbox.post,
+            # The intake is made after the bulk jobs, which it needs.
+            fetch=lambda job, archive: self._intake.add_archive(job, archive),  # noqa: PLW0108
+            singles=lambda job, files: self._intake.add_singles(job, files),  # noqa: PLW0108
+            drop=self._drop,
+            retry=self._retry_archive,
+            transfer=self._queue.transfers.get,
+            find=self._queue.find,
+            places=self._scheduler.places,
+            note=self._scheduler.note,
+            needs_sign_in=self._scheduler.needs_sign_in.add,
+            clock=self._clock,
+        )
 
     def start(self) -> None:
         """Begin to work."""
@@ -116,6 +140,7 @@ class Engine:
 
     def stop(self, timeout: float = 2.0, *, pause: bool = False) -> None:
         """End; unfinished files stay resumable. With `pause`, all is paused first."""
+        deadline = time.monotonic() + timeout
         if self._thread.is_alive():
             try:
                 if pause:
@@ -124,10 +149,11 @@ class Engine:
             except MailboxClosed:
                 pass  # somebody else stopped it meanwhile
             self._thread.join(timeout)
-        self._workers.close(timeout)
+        self._workers.close(max(0.0, deadline - time.monotonic()))
+        self._bulk.close()
         self._space.close()
         self._services.close()
-        self._store.close()
+        self._keeping.close()
 
     # Commands
 
@@ -137,8 +163,14 @@ class Engine:
             raise RequestRefused("EMPTY", "there is nothing to download in this selection")
         if not Path(batch.root).is_absolute():
             raise RequestRefused("BAD_REQUEST", f"the target folder {batch.root} is not absolute")
+
+        def add() -> Added:
+            added = self._intake.add(batch)
+            self._keeping.added(added.batch_id, batch)
+            return added
+
         try:
-            return self._call(lambda: self._add(batch))
+            return self._call(add)
         except OSError as error:
             raise RequestRefused(
                 "NOT_READABLE", f"cannot read {batch.root}: {error.strerror}; choose another folder"
@@ -166,6 +198,7 @@ class Engine:
 
         def forget() -> int:
             gone = [one for one in self._queue.pick(ids) if one.state in ENDED]
+            self._keeping.dropped(gone)
             for one in gone:
                 self._queue.remove(one)
             return len(gone)
@@ -173,20 +206,20 @@ class Engine:
         return self._call(forget)
 
     def bulk(self, ids: Sequence[int], action: str) -> int:
-        """Cancel, retry or forget bulk jobs."""
+        """Cancel, retry, create again, fetch one by one or forget bulk jobs."""
 
         def act() -> int:
-            if action == "cancel":
-                transfers = self._bulk.cancel(ids)
-                self._let_go(transfers, UNFINISHED | {_S.FAILED}, _S.CANCELLED)
-                return len(list(ids))
-            if action == "retry":
-                return self._bulk.retry(ids)
-            if action == "forget":
-                return self._bulk.forget(ids)
-            raise RequestRefused("BAD_REQUEST", f"no such action: {action}")
+            stopped = action in ("cancel", "one_by_one")
+            transfers = self._bulk.transfers_of(ids) if stopped else []
+            count = self._bulk.act(ids, action)
+            self._let_go(transfers, UNFINISHED | {_S.FAILED}, _S.CANCELLED)
+            return count
 
         return self._call(act)
+
+    def bulk_files(self, id_: int) -> tuple[BulkFileRow, ...]:
+        """The files of a bulk job, and what became of each."""
+        return self._call(lambda: self._bulk.files(id_))
 
     def status(self, rows: bool = False, most: int | None = None) -> Status:
         """The queue now; of its rows all, or the first `most` of those still to be done."""
@@ -198,7 +231,7 @@ class Engine:
             return Status(
                 summary=self._summary(),
                 transfers=tuple(one.row() for one in shown),
-                bulk_jobs=tuple(one.row() for one in self._bulk.jobs.values()) if rows else (),
+                bulk_jobs=tuple(map(self._news.bulk_row, self._bulk.jobs)) if rows else (),
             )
 
         return self._call(look_at)
@@ -229,26 +262,17 @@ class Engine:
         return self._call(use)
 
     def settings(self, **changes: int | None) -> dict[str, int]:
-        """Change how many, how parallel, how fast; what is in force then."""
+        """Change how many, how parallel, how fast, until this engine ends; what is in force then.
+
+        What is to last is in the settings file.
+        """
 
         def change() -> dict[str, int]:
-            for name, lowest, highest in (
-                ("jobs", 1, 64),
-                ("connections", 0, 16),
-                ("limit_rate", 0, 1 << 50),
-            ):
-                value = changes.get(name)
-                if value is None:
-                    continue
-                if not lowest <= value <= highest:
-                    raise RequestRefused(
-                        "BAD_REQUEST", f"{name} should be from {lowest} to {highest}"
-                    )
+            for name, value in checked(changes).items():
                 if name == "limit_rate":
                     self._limit.rate = value
                 else:
                     setattr(self._scheduler, name, value)
-                self._store.remember(name, value)
             return {
                 "jobs": self._scheduler.jobs,
                 "connections": self._scheduler.connections,
@@ -264,15 +288,8 @@ class Engine:
         taken the event, and gets it again, with what is new by then.
         """
 
-        def take(changes: Changes) -> bool:
-            return listener(changes) is not False
-
-        def begin() -> Callable[[], None]:
-            quick: Listener = take
-            one = self._publisher.add(quick, self._queue.transfers, self._bulk.jobs)
-            return lambda: self._mailbox.post(lambda: self._publisher.discard(one))
-
-        return self._call(begin)
+        unsubscribe = self._call(lambda: self._news.subscribe(listener))
+        return lambda: self._mailbox.post(unsubscribe)
 
     def is_idle(self) -> bool:
         """Whether nothing is left that the engine would do by itself."""
@@ -298,88 +315,67 @@ class Engine:
 
     def _live(self) -> None:
         """Take letters, let the scheduler act, save, tell; until the end."""
-        last = saved = 0.0
         timeout: float | None = 0.0
-        told = True
         while not self._ending:
             for letter in self._mailbox.take(timeout):
                 try:
                     letter()
                 except Exception as error:  # noqa: BLE001
-                    # One letter's mistake must not end the queue of all others.
-                    _LOG.exception("a letter to the engine failed")
-                    self.trouble = f"internal error: {type(error).__name__}: {error}"
+                    self._mistake("a letter to the engine failed", error)
             if self._ending:
                 break
-            now = time.monotonic()
-            at = self._scheduler.turn(now)
-            bulk_in = self._bulk.turn()
-            if self._was_told or now - saved >= TICK:
-                # What was asked for is stored at once, what workers did together with more of it.
-                self._save()
-                self._was_told, saved = False, now
-            self._set_idle()
-            moving = bool(self._scheduler.runs)
-            if now - last >= TICK and (moving or self._has_news or not told):
-                last = now
-                self._scheduler.sample(now)
-                told = self._tell()
-            waits = [at - now] if at is not None else []
-            if bulk_in is not None:
-                waits.append(bulk_in)
-            if moving or self._has_news or not told:
-                waits.append(last + TICK - now)
-            if self._queue.unsaved:
-                waits.append(saved + TICK - now)
-            timeout = max(0.0, min(waits)) if waits else None
+            try:
+                timeout = self._turn(time.monotonic())
+            except Exception as error:  # noqa: BLE001
+                self._mistake("a turn of the engine failed", error)
+                timeout = AFTER_MISTAKE
         self._save()
-        self._tell()
+        self._news.tell(self._summary)
 
-    @property
-    def _has_news(self) -> bool:
-        return bool(
-            self._changed
-            or self._removed
-            or self._bulk_changed
-            or self._bulk_removed
-            or self._queue.changed
-            or self._bulk.changed
-        )
+    def _mistake(self, what: str, error: Exception) -> None:
+        """One letter's or turn's mistake must not end the queue of all others."""
+        _LOG.error(what, exc_info=error)
+        words = f"internal error: {type(error).__name__}: {error}"
+        self._keeping.note_trouble("mistake", words)
+
+    def _turn(self, now: float) -> float | None:
+        """Do what is due; seconds until something is, or None."""
+        at = self._scheduler.turn(now)
+        bulk_in = self._bulk.turn()
+        self._keeping.collect(self._queue, self._bulk)
+        self._news.collect()
+        if self._was_told or now - self._saved_at >= TICK:
+            # What was asked for is stored at once, what workers did together with more of it.
+            self._save()
+            self._was_told, self._saved_at = False, now
+        self._set_idle()
+        moving = bool(self._scheduler.runs) or self._bulk.is_unpacking
+        if now - self._told_at >= TICK and (moving or self._news.is_waiting):
+            self._told_at = now
+            self._scheduler.sample(now)
+            self._news.tell(self._summary)
+        waits = [at - now] if at is not None else []
+        if bulk_in is not None:
+            waits.append(bulk_in)
+        if moving or self._news.is_waiting:
+            waits.append(self._told_at + TICK - now)
+        if self._queue.unsaved:
+            waits.append(self._saved_at + TICK - now)
+        return max(0.0, min(waits)) if waits else None
 
     def _save(self) -> None:
         """Store what changed, and write the log; one transaction for all of a turn."""
-        queue, bulk = self._queue, self._bulk
-        if self._store.file is None:
-            queue.unsaved.clear()  # this engine's queue ends with it
-        elif queue.unsaved or queue.removed or bulk.changed or bulk.removed:
-            try:
-                self._store.save(
-                    [queue.transfers[one] for one in queue.unsaved],
-                    queue.removed,
-                    [bulk.jobs[one] for one in bulk.changed if one in bulk.jobs],
-                    bulk.removed,
-                )
-                queue.unsaved.clear()
-                self.trouble = ""
-            except StoreError as error:
-                # The files themselves are safe; the queue is saved with the next change.
-                self.trouble = str(error)
-        self._changed |= queue.changed
-        self._removed |= queue.removed
-        self._bulk_changed |= bulk.changed
-        self._bulk_removed |= bulk.removed
-        queue.changed.clear()
-        queue.removed.clear()
-        bulk.changed.clear()
-        bulk.removed.clear()
+        self._keeping.save(self._queue, self._bulk)
         for root, entries in self._scheduler.take_log().items():
             self._workers.do(lambda root=root, entries=entries: self._write_log(root, entries))  # type: ignore[misc]
 
     def _write_log(self, root: str, entries: list[log.Entry]) -> None:
         try:
             log.append(Path(root), entries)
+            words = ""
         except OSError as error:
-            self.trouble = f"cannot write {Path(root) / log.LOG_NAME}: {error.strerror}"
+            words = f"cannot write {Path(root) / log.LOG_NAME}: {error.strerror}"
+        self._keeping.note_trouble("log", words)
 
     def _set_idle(self) -> None:
         pending = any(self._queue.counts[state] for state in PENDING_WORK)
@@ -388,126 +384,39 @@ class Engine:
         else:
             self._idle.set()
 
-    def _tell(self) -> bool:
-        """Publish; whether everybody has heard everything."""
-        transfers, jobs = self._queue.transfers, self._bulk.jobs
-        self._changed |= self._queue.changed
-        self._queue.changed.clear()
-        left = self._publisher.publish(
-            changed=self._changed,
-            removed=self._removed,
-            bulk=self._bulk_changed,
-            removed_bulk=self._bulk_removed,
-            summary=self._summary,
-            row=lambda i: transfers[i].row() if i in transfers else None,
-            bulk_row=lambda i: jobs[i].row() if i in jobs else None,
-        )
-        for one in (self._changed, self._removed, self._bulk_changed, self._bulk_removed):
-            one.clear()
-        return not left
-
     def _summary(self) -> Summary:
-        room = self._space.room(self._last_root) if self._last_root else None
+        root = self._intake.last_root
+        room = self._space.room(root) if root else None
         return self._queue.summary(
             self._scheduler.rate if self._scheduler.runs else 0.0,
-            root=self._last_root,
+            root=root,
             free=room.free if room else None,
             needs_sign_in=tuple(sorted(self._scheduler.needs_sign_in)),
             limit_rate=self._limit.rate,
             jobs=self._scheduler.jobs,
+            trouble=self.trouble,
         )
 
-    def _restore(self) -> None:
-        for transfer in self._store.transfers():
-            self._queue.add(transfer)
-            self._last_id = max(self._last_id, transfer.id)
-            self._last_batch = max(self._last_batch, transfer.batch_id)
-            self._last_root = transfer.root
-            if transfer.state is _S.QUEUED:
-                self._scheduler.enqueue(transfer)
-        jobs: list[BulkJobRecord] = list(self._store.bulk_jobs())
-        self._bulk.restore(jobs)
-        self._last_batch = max([self._last_batch, *(one.batch_id for one in jobs)])
+    def _retry_archive(self, id_: int) -> None:
+        self._requeue([id_], {_S.FAILED})
 
-    def _next_batch(self) -> int:
-        self._last_batch += 1
-        return self._last_batch
-
-    def _add(self, batch: Batch) -> Added:
-        batch_id = self._next_batch()
-        if batch.bulk:
-            with_id = tuple(one for one in batch.files if one.data_id is not None)
-            without = tuple(one for one in batch.files if one.data_id is None)
-            job_id = max([0, *self._bulk.jobs]) + 1
-            whole = Batch(batch.server, batch.root, batch.name, with_id, bulk=True)
-            if with_id:
-                self._last_root = batch.root
-                self._bulk.create(job_id, batch_id, whole)
-            if not without:
-                return Added(batch_id, (), 0, 0, job_id)
-            # What has no data id cannot be in an archive.
-            rest = self._queue_files(batch_id, Batch(batch.server, batch.root, batch.name, without))
-            return Added(batch_id, rest.ids, rest.added, rest.known, job_id if with_id else None)
-        return self._queue_files(batch_id, batch)
-
-    def _queue_files(self, batch_id: int, batch: Batch, bulk_id: int | None = None) -> Added:
-        places = self._scheduler.places(batch.root)
-        ids: list[int] = []
-        added = known = 0
-        self._last_root = batch.root
-        # In the order of their keys, two files of one name get the same names in every run.
-        assigned = {
-            one.key: places.assign(one.key, one.folder, one.filename)
-            for one in sorted(batch.files, key=lambda one: one.key)
-        }
-        for one in batch.files:
-            there = self._queue.find(batch.root, one.key)
-            if there is not None and there.state in UNFINISHED:
-                known += 1
-            else:
-                if there is not None:
-                    self._queue.remove(there)
-                there = self._new_transfer(batch_id, batch, one, assigned[one.key], bulk_id)
-                self._queue.add(there)
-                self._scheduler.enqueue(there)
-                added += 1
-            ids.append(there.id)
-        return Added(batch_id, tuple(dict.fromkeys(ids)), added, known)
-
-    def _new_transfer(
-        self, batch_id: int, batch: Batch, one: RemoteFile, path: str, bulk_id: int | None
-    ) -> Transfer:
-        self._last_id += 1
-        return Transfer(
-            id=self._last_id,
-            batch_id=batch_id,
-            key=one.key,
-            filename=one.filename,
-            folder=one.folder,
-            url=one.url,
-            root=batch.root,
-            path=path,
-            server=batch.server,
-            expected=one.size,
-            md5=one.md5,
-            data_id=one.data_id,
-            sample=one.sample,
-            bulk_id=bulk_id,
-        )
-
-    def _fetch_archive(self, job: BulkJobRecord, archive: RemoteFile) -> int:
-        batch = Batch(job.server, job.root, job.name, (archive,))
-        return self._queue_files(job.batch_id, batch, bulk_id=job.id).ids[0]
+    def _drop(self, id_: int) -> None:
+        """Take a transfer out of the list; its part file stays."""
+        transfer = self._queue.transfers.get(id_)
+        if transfer is not None and transfer.state in ENDED:
+            self._queue.remove(transfer)
 
     def _let_go(
         self, ids: Sequence[int] | None, states: Iterable[TransferState], to: TransferState
     ) -> int:
-        count = 0
-        for one in self._queue.pick(ids):
-            if one.state in states:
-                self._scheduler.let_go(one, to)
-                count += 1
-        return count
+        chosen = [one for one in self._queue.pick(ids) if one.state in states]
+        if to is _S.CANCELLED:
+            self._keeping.dropped(chosen)
+        for one in chosen:
+            self._scheduler.let_go(one, to)
+            if to is _S.CANCELLED:
+                self._bulk.transfer_ended(one)
+        return len(chosen)
 
     def _requeue(self, ids: Sequence[int] | None, states: Iterable[TransferState]) -> int:
         count = 0
@@ -531,10 +440,7 @@ class Engine:
     def _end(self) -> None:
         for run in self._scheduler.runs.values():
             run.stop.set()
+        self._bulk.stop()
         self._scheduler.sample(time.monotonic())
         self._ending = True
         self._mailbox.close()
-
-
-def void(_: object) -> None:
-    """Let a result go."""

@@ -17,6 +17,17 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from flowtui.engine.words import time_words
+
+SHARE_WAIT = 15.0
+"""Seconds between two looks at a network file system that went away."""
+
+_LOST_SHARE = {
+    errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH,
+    errno.EREMOTEIO, errno.ENOLINK,
+}  # fmt: skip
+"""What a network file system answers while its server is away or was started anew."""
+
 
 class TransferTrouble(Exception):
     """The base. `message` is for people; `code` is its short name for programs."""
@@ -35,8 +46,10 @@ class TryAgain(TransferTrouble):
     """Passing trouble on the network or at the server.
 
     Attributes:
-        retry_after: seconds that the server asks to wait, or None.
+        retry_after: seconds to wait before the next try, or None for the usual ones.
+        asked: seconds that the server itself asks to wait, or None.
         crowded: the server has too many connections (429, 503, refused): take one back.
+        outage: nobody answers for the whole server; it is waited for, not given up at once.
     """
 
     code = "CONNECTION"
@@ -47,11 +60,37 @@ class TryAgain(TransferTrouble):
         *,
         code: str | None = None,
         retry_after: float | None = None,
+        asked: float | None = None,
         crowded: bool = False,
+        outage: bool = False,
     ) -> None:
         super().__init__(message, code=code)
-        self.retry_after = retry_after
+        self.retry_after = retry_after if retry_after is not None else asked
+        self.asked = asked
         self.crowded = crowded
+        self.outage = outage
+
+    def postponed(self, delay: float) -> TryAgain:
+        """The same trouble, to be tried again in `delay` seconds."""
+        return TryAgain(
+            self.message,
+            code=self.code,
+            retry_after=delay,
+            asked=self.asked,
+            crowded=self.crowded,
+            outage=self.outage,
+        )
+
+    def waiting(self, delay: float) -> str:
+        """What to say while it is waited `delay` seconds."""
+        if self.asked is None:
+            return f"{self.message}; trying again in {time_words(delay)}"
+        if delay >= self.asked - 1:
+            return f"the server asked to wait {time_words(delay)} ({self.message})"
+        return (
+            f"the server asked to wait {time_words(self.asked)} ({self.message}); "
+            f"trying again in {time_words(delay)}"
+        )
 
 
 class StartOver(TransferTrouble):
@@ -61,9 +100,17 @@ class StartOver(TransferTrouble):
 
 
 class FreshLink(TransferTrouble):
-    """The link has expired."""
+    """The link has expired.
+
+    Attributes:
+        url: the link; another thread may have got a fresh one meanwhile.
+    """
 
     code = "EXPIRED"
+
+    def __init__(self, message: str, url: str) -> None:
+        super().__init__(message)
+        self.url = url
 
 
 class SignInNeeded(TransferTrouble):
@@ -123,4 +170,12 @@ def disk_trouble(error: OSError, path: Path) -> TransferTrouble:
         )
     if error.errno == errno.ENAMETOOLONG:
         return GiveUp(f"the path is too long: {path}", code="NAME_TOO_LONG")
+    if error.errno in _LOST_SHARE:
+        return TryAgain(
+            f"the network file system of {path.parent} does not answer: {words}",
+            code="DISK",
+            retry_after=SHARE_WAIT,
+        )
+    if error.errno == errno.ENOENT:
+        return GiveUp(f"the folder {path.parent} was removed", code="REMOVED", retryable=True)
     return GiveUp(f"the disk failed at {path}: {words}", code="DISK", retryable=True)

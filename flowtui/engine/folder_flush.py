@@ -6,6 +6,7 @@ its file is called done, but one flush serves all renames that came before it be
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 
 GATHER = 0.01
 """Seconds that a flush waits for more to flush, where one has just ended: then files come fast."""
+_CANNOT = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 _lock = threading.Lock()
 _running: dict[Path, Future[None]] = {}
@@ -69,7 +71,7 @@ def _flush(folder: Path) -> None:
         os.fsync(descriptor)
     except OSError as error:
         # Some network file systems cannot sync a folder; they do so by themselves on rename.
-        if error.errno not in (22, 38, 95):
+        if error.errno not in _CANNOT:
             raise
     finally:
         os.close(descriptor)

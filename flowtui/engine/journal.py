@@ -36,7 +36,7 @@ class Identity:
         key: see `RemoteFile.key`.
         size: bytes, or None while unknown.
         md5: as the service says, or None.
-        etag: a strong entity tag as sent, quotes included, or None.
+        etag: the entity tag as sent, quotes and weakness (`W/`) included, or None.
         modified: the Last-Modified header as sent, or None.
     """
 
@@ -49,7 +49,7 @@ class Identity:
     @property
     def validator(self) -> str | None:
         """What to send as If-Range (RFC 9110, 13.1.5): a strong ETag, else Last-Modified."""
-        return self.etag or self.modified
+        return self.etag if _strong(self) else self.modified
 
     def is_same_file(self, other: Identity) -> bool:
         """Whether nothing that both know differs."""
@@ -58,8 +58,8 @@ class Identity:
         pairs = [
             (self.size, other.size),
             (self.md5, other.md5),
-            (self.etag, other.etag),
-            (self.modified if not (self.etag and other.etag) else None, other.modified),
+            (_opaque(self.etag), _opaque(other.etag)),
+            (self.modified if not (_strong(self) and _strong(other)) else None, other.modified),
         ]
         return all(a == b for a, b in pairs if a is not None and b is not None)
 
@@ -74,6 +74,16 @@ class Identity:
         )
 
 
+def _strong(identity: Identity) -> bool:
+    """Whether its entity tag stands for every byte (RFC 9110, 8.8.3)."""
+    return identity.etag is not None and not identity.etag.startswith("W/")
+
+
+def _opaque(etag: str | None) -> str | None:
+    """An entity tag without its weakness: other tags mean another file, be they weak or not."""
+    return etag.removeprefix("W/") if etag else None
+
+
 @cache
 def this_boot() -> str:
     """The host and its boot; another value after every start of the machine."""
@@ -85,7 +95,26 @@ def this_boot() -> str:
     return f"{socket.gethostname()} {boot}"
 
 
+@dataclass(frozen=True)
+class Record:
+    """What a journal says.
+
+    Attributes:
+        ranges: all that can be believed. `flushed`: what of it was put on the disk.
+    """
+
+    identity: Identity
+    ranges: RangeSet
+    flushed: RangeSet
+
+
 def read(file: Path) -> tuple[Identity, RangeSet] | None:
+    """Identity and believable ranges of a journal, or None; see `load`."""
+    record = load(file)
+    return (record.identity, record.ranges) if record else None
+
+
+def load(file: Path) -> Record | None:
     """What the journal says, or None where there is none that can be read.
 
     Raises OSError where the file is there but the disk does not give it.
@@ -98,37 +127,71 @@ def read(file: Path) -> tuple[Identity, RangeSet] | None:
         head = json.loads(lines[0])
         if head["flowtui"] != FORMAT:
             return None
-        identity = Identity(**{k: head.get(k) for k in ("key", "size", "md5", "etag", "modified")})
+        identity = _identity(head)
         same_boot = head.get("boot") == this_boot()
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    ranges = RangeSet()
+    ranges, flushed = RangeSet(), RangeSet()
     for line in lines[1:]:
         try:
             entry = json.loads(line) if line else {}
             if same_boot and "w" in entry:
-                start, end = entry["w"]
-                ranges.add(int(start), int(end))
-            for start, end in entry.get("f", ()):
-                ranges.add(int(start), int(end))
-        except (ValueError, TypeError, AttributeError):
+                ranges.add(*_span(entry["w"]))
+            for span in [_span(one) for one in entry.get("f", ())]:
+                ranges.add(*span)
+                flushed.add(*span)
+        except (ValueError, TypeError, AttributeError, RecursionError):
             # Cut off or damaged: it adds nothing, and what it would have said is fetched again.
             continue
-    return identity, ranges
+    return Record(identity, ranges, flushed)
+
+
+def _identity(head: dict[str, object]) -> Identity:
+    """The identity of a head. Raises ValueError, KeyError for one that was not written by us."""
+    size, key = head.get("size"), head["key"]
+    if not isinstance(key, str) or (size is not None and (type(size) is not int or size < 0)):
+        raise ValueError("a damaged head")
+    texts = [head.get(name) for name in ("md5", "etag", "modified")]
+    md5, etag, modified = [one if isinstance(one, str) else None for one in texts]
+    if texts != [md5, etag, modified]:
+        raise ValueError("a damaged head")
+    return Identity(key, size, md5, etag, modified)
+
+
+def _span(pair: object) -> tuple[int, int]:
+    """The range of a pair. Raises ValueError where it is none."""
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise ValueError("a damaged range")
+    start, end = pair
+    if type(start) is not int or type(end) is not int or start < 0:
+        raise ValueError("a damaged range")
+    return start, end
 
 
 class Journal:
-    """The open journal of one part file; one writer."""
+    """The open journal of one part file; one writer.
+
+    Attributes:
+        descriptor: of the open file; another one after `begin`.
+    """
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self._descriptor = os.open(
+        self.descriptor = os.open(
             file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644
         )
-        self._length = os.fstat(self._descriptor).st_size
+        self._length = os.fstat(self.descriptor).st_size
+        self._torn = self._length > 0
 
-    def begin(self, identity: Identity, flushed: RangeSet, written: RangeSet) -> None:
-        """Write the journal anew, in one step: the old one stands until the new one is whole."""
+    def begin(
+        self, identity: Identity, flushed: RangeSet, written: RangeSet, *, durable: bool = False
+    ) -> None:
+        """Write the journal anew, in one step: the old one stands until the new one is whole.
+
+        It is put on the disk first where that matters: where it tells of flushed bytes, which
+        an empty file in its place would forget, and where the old one must not come back
+        (`durable`).
+        """
         head = {
             "flowtui": FORMAT,
             "key": identity.key,
@@ -144,15 +207,18 @@ class Journal:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         try:
             _write_all(descriptor, text)
+            if durable or len(flushed):
+                os.fsync(descriptor)
             fresh.replace(self.file)
         except BaseException:
             os.close(descriptor)
             fresh.unlink(missing_ok=True)
             raise
-        os.close(self._descriptor)
-        self._descriptor = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        os.close(self.descriptor)
+        self.descriptor = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         os.close(descriptor)
         self._length = len(text)
+        self._torn = False
 
     def written(self, start: int, end: int) -> None:
         """Note a range that the kernel has."""
@@ -169,12 +235,16 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
 
     def _append(self, line: bytes) -> None:
-        _write_all(self._descriptor, line)
+        if self._torn:
+            line = b"\n" + line  # a full disk cut the last line off: it spoils itself alone
+        self._torn = True
+        _write_all(self.descriptor, line)
+        self._torn = False
         self._length += len(line)
 
 

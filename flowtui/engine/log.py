@@ -6,6 +6,7 @@ also what a later run reads to know which file a path was given to.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -66,11 +67,16 @@ def append(root: Path, entries: list[Entry]) -> None:
             fields["message"] = one.message
         lines.append(json.dumps(fields) + "\n")
     root.mkdir(parents=True, exist_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(root / LOG_NAME, flags, 0o644)
     try:
-        # Appending is not one step on a network file system; the lock makes it one.
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Appending is not one step on a network file system; the lock makes it one, where there
+        # are locks. Where there are none, two programs' lines may rarely mix, and are passed over.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            lines.insert(0, "\n")  # the last line was cut off by a crash or a full disk
         view = memoryview("".join(lines).encode())
         while view:
             view = view[os.write(descriptor, view) :]
@@ -104,7 +110,7 @@ def read(root: Path) -> Iterator[tuple[str, Recorded]]:
                     continue
                 key, path = fields["key"], fields["path"]
                 size, md5 = fields.get("size"), fields.get("md5")
-            except (ValueError, KeyError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue
             if isinstance(key, str) and isinstance(path, str):
                 yield (

@@ -23,7 +23,7 @@ class Mailbox:
     """Letters are functions; the owner's thread calls them in the order in which they came."""
 
     def __init__(self) -> None:
-        self._letters: deque[Callable[[], None]] = deque()
+        self._letters: deque[tuple[Callable[[], None], Future[Any] | None]] = deque()
         self._news = threading.Condition()
         self._closed = False
 
@@ -34,7 +34,7 @@ class Mailbox:
         """
         with self._news:
             if not self._closed:
-                self._letters.append(letter)
+                self._letters.append((letter, None))
                 if wake:
                     self._news.notify()
 
@@ -51,7 +51,7 @@ class Mailbox:
         with self._news:
             if self._closed:
                 raise MailboxClosed
-            self._letters.append(deliver)
+            self._letters.append((deliver, answer))
             self._news.notify()
         return answer.result(timeout)
 
@@ -60,12 +60,16 @@ class Mailbox:
         with self._news:
             if not self._letters and not self._closed:
                 self._news.wait(timeout)
-            letters = list(self._letters)
+            letters = [letter for letter, _ in self._letters]
             self._letters.clear()
             return letters
 
     def close(self) -> None:
-        """Take no letter any more, and wake the owner."""
+        """Take no letter any more, refuse those that nobody has taken, and wake the owner."""
         with self._news:
             self._closed = True
+            left = [answer for _, answer in self._letters if answer is not None]
+            self._letters.clear()
             self._news.notify_all()
+        for answer in left:
+            answer.set_exception(MailboxClosed())

@@ -14,6 +14,10 @@ MAX_BYTES = 220
 
 PART = ".part"
 JOURNAL = ".part.journal"
+LOCK = ".part.lock"
+
+_OURS = (PART, JOURNAL, JOURNAL + "~", LOCK)
+"""Endings that no file of the server may have: the last is a journal that is being renewed."""
 
 _BAD_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -30,7 +34,7 @@ def safe_name(name: str) -> str:
     ).strip()
     if not text.strip("._ "):
         text = "_" * max(1, len(text)) if len(text) < 8 else "_"
-    if text.casefold().endswith((PART, JOURNAL)):
+    if text.casefold().endswith(_OURS):
         text += "_"
     return _shortened(text, name)
 
@@ -66,8 +70,12 @@ def split_endings(name: str) -> tuple[str, str]:
 
 
 def same_name(path: str) -> str:
-    """What two paths share that a case-insensitive file system takes for one."""
-    return unicodedata.normalize("NFC", path).casefold()
+    """What two paths share that a file system takes for one where case or Unicode form is alike."""
+    if path.isascii():
+        return path.lower()
+    # Canonical caseless matching (The Unicode Standard, D145).
+    folded = unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
+    return unicodedata.normalize("NFC", folded.casefold())
 
 
 def _shortened(text: str, original: str) -> str:

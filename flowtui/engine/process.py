@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import logging.handlers
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flowtui.config import Folders, folders, load_settings, private_folder
+from flowtui.config import ConfigError, Folders, folders, load_settings, private_folder
 from flowtui.engine.client import EngineClient, EngineNotRunning, EngineTrouble
+from flowtui.engine.file_lock import Held, lock
+from flowtui.engine.holder import Place
+from flowtui.engine.lingering import scope_command
+
+if TYPE_CHECKING:
+    from flowtui.engine.server import Server
 
 IDLE_SECONDS = 300.0
 """With no client and nothing to do for so long, the engine ends by itself."""
 
 STOP_SECONDS = 2.0
 """Within which the engine ends when it is told to."""
+
+LOOK_SECONDS = 1.0
+"""Between two looks at whether the engine is still to be reached, and needed."""
 
 LOG_BYTES = 1 << 20
 
@@ -42,13 +52,15 @@ def engine_status(where: Folders | None = None) -> EngineStatus | None:
     where = where or folders()
     try:
         with EngineClient.connect(where, start=False) as client:
-            return EngineStatus(client.pid, client.version, where.socket)
+            return EngineStatus(client.pid, client.version, client.path)
     except EngineNotRunning:
         return None
 
 
 def start_detached(where: Folders | None = None) -> None:
     """Start the engine in a session of its own, without terminal. It may take a moment to answer.
+
+    Where a logout ends all processes of the user, it gets a scope of its own if there can be one.
 
     Raises EngineTrouble where not even its log can be written.
     """
@@ -65,7 +77,7 @@ def start_detached(where: Folders | None = None) -> None:
             environment[name] = str(Path(environment[name]).expanduser().absolute())
     try:
         subprocess.Popen(
-            [sys.executable, "-m", "flowtui", "engine", "run"],
+            [*scope_command(), sys.executable, "-m", "flowtui", "engine", "run"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -90,8 +102,8 @@ def run_background_engine(where: Folders | None = None, idle_seconds: float = ID
     where = where or folders()
     private_folder(where.state)
     _log_to(where.engine_log)
-    lock = _lock(where.engine_lock)
-    if lock is None:
+    place = _lock(where)
+    if place is None:
         _LOG.info("another engine is running")
         return 0
     ended = threading.Event()
@@ -110,49 +122,107 @@ def run_background_engine(where: Folders | None = None, idle_seconds: float = ID
         engine = Engine(load_settings(where), database=where.database, folders=where)
     except StoreError as error:
         _LOG.error("cannot open the queue: %s", error)
+        place.let_go()
         return 1
-    server = Server(engine, where.socket, stop)
+    server = Server(engine, _doors(where)[0], stop)
+    _note(place, server.path)
     engine.start()
     _LOG.info("engine %d is ready", os.getpid())
     last_used = time.monotonic()
-    while not ended.wait(1.0):
+    while not ended.wait(LOOK_SECONDS):
+        if not server.is_there():
+            _reopen(server, where, place)
         if server.has_clients or not engine.is_idle():
             last_used = time.monotonic()
         elif time.monotonic() - last_used > idle_seconds:
             _LOG.info("nothing to do and nobody there: the engine ends")
             break
+    _note(place, None)
     server.close()
-    engine.stop(STOP_SECONDS, pause=pause_first)
-    os.close(lock)
+    engine.stop(0.75 * STOP_SECONDS, pause=pause_first)
+    place.let_go()
     _LOG.info("engine %d has ended", os.getpid())
     return 0
 
 
-def _lock(path: Path) -> int | None:
-    """The lock of the one engine, or None where another one holds it.
+def _doors(where: Folders) -> list[Path]:
+    """Where the engine can listen, the best first.
 
-    It goes with the process: a crash leaves no stale lock behind.
+    The folder it began with may be gone by now, and an engine of another state folder may listen
+    in the same one.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    found = [where.socket] if where.runtime.parent.is_dir() else []
+    found.append(folders().socket)
+    free = [one for one in found if not _is_taken(one)]
+    free += [one.with_name(f"engine-{os.getpid()}.sock") for one in found]
+    return list(dict.fromkeys(free))
+
+
+def _is_taken(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+        other.settimeout(1.0)
+        try:
+            other.connect(str(path))
+        except TimeoutError:
+            return True
+        except OSError:
+            return False
+    return True
+
+
+def _reopen(server: Server, where: Folders, place: Place) -> None:
+    """Listen again, where the socket has vanished: without it nobody reaches this engine."""
+    for path in _doors(where):
+        try:
+            server.move(path)
+        except (OSError, ConfigError) as error:
+            _LOG.warning("the socket is gone, and there can be none at %s: %s", path, error)
+            continue
+        _LOG.warning("the socket was gone; the engine listens at %s now", path)
+        _note(place, path)
+        return
+
+
+def _note(place: Place, path: Path | None) -> None:
+    try:
+        place.note(path)
+    except OSError as error:
+        # On a full disk, say. Who has the same folders finds the engine all the same.
+        _LOG.warning("cannot note where the engine listens: %s", error)
+
+
+def _lock(where: Folders) -> Place | None:
+    """Be the one engine. None where another one is.
+
+    The lock goes with the process: a crash leaves no stale lock behind.
+    """
+    descriptor = os.open(where.engine_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + 3 * STOP_SECONDS
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            unlock = lock(descriptor, where.engine_lock)
+            break
+        except Held:
             # It may be one that is just ending, replaced by us.
-            try:
-                with EngineClient.connect(start=False):
-                    os.close(descriptor)
-                    return None
-            except EngineTrouble:
-                if time.monotonic() > deadline:
-                    os.close(descriptor)
-                    return None
-                time.sleep(0.05)
-        else:
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, f"{os.getpid()}\n".encode())
-            return descriptor
+            if _answers_as_we_do(where) or time.monotonic() > deadline:
+                os.close(descriptor)
+                return None
+            time.sleep(0.05)
+        except BaseException:
+            os.close(descriptor)
+            raise
+    place = Place(descriptor, unlock)
+    _note(place, None)
+    return place
+
+
+def _answers_as_we_do(where: Folders) -> bool:
+    """Whether an engine of this version answers; another version's is about to end."""
+    try:
+        with EngineClient.connect(where, start=False) as client:
+            return client.is_ours
+    except EngineTrouble:
+        return False
 
 
 def _log_to(path: Path) -> None:

@@ -7,9 +7,10 @@ One JSON object a line, UTF-8, over a Unix socket, both ways.
                       {"id": 7, "ok": false, "error": {"code": "…", "message": "…"}}
     engine → client   {"event": "changes", …}            after `subscribe`
 
-The first request is `hello`. After `subscribe` come the events: `transfers` (the whole queue, in
-pieces of at most SNAPSHOT_PIECE rows, `last` true on the final piece, with `reset` true on the
-first), then `changes` at most ten times a second, with only the rows that changed.
+The first request is `hello`. After `subscribe` come the events: the whole queue in pieces of at
+most SNAPSHOT_PIECE rows (`reset` true on the first, `last` true on the final one), then, at most
+ten times a second, only the rows that changed. An event that begins the snapshot, or that more
+pieces follow, is called `transfers`, all others `changes`; their fields are those of `Changes`.
 
 Requests (`do`), their fields → the result:
 
@@ -20,13 +21,14 @@ Requests (`do`), their fields → the result:
     cancel     ids | null for all → count
     retry      ids | null for all → count
     forget     ids | null for all ended → count          ended rows leave the list
-    bulk       bulk_ids, action: cancel|retry|forget → count
+    bulk       bulk_ids, action: cancel|retry|again|one_by_one|forget → count
+    bulk_files bulk_id → files (`BulkFileRow`s)
     subscribe  → (events follow)
     status     rows: bool, most: number | null → summary, and where rows is true bulk_jobs and
                transfers: all, or the first `most` of those still to be done, running ones first
     space      path → free, promised                     bytes; the file system of that folder
     sign_in    server, username, token, refresh_token → count of transfers that go on
-    settings   jobs, connections, limit_rate (each may be absent) → the settings in force
+    settings   jobs, connections, limit_rate (each may be absent) → those in force, till it ends
     stop       pause: bool → (the engine ends; with pause, all is paused first)
 
 Ids of transfers and bulk jobs are whole numbers given by the engine.
@@ -41,7 +43,7 @@ from typing import Any, Self
 
 from flowtui.flow.remote_file import RemoteFile
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised by one when a message changes its meaning; another version's engine is replaced."""
 
 SNAPSHOT_PIECE = 1000
@@ -84,6 +86,9 @@ class Batch(Message):
         root: absolute path of the target folder (`--to`).
         name: what a person calls it: `project RNA-seq of …`, `3 items`.
         bulk: ask Flow for one archive instead of fetching the files one by one.
+        one_by_one_up_to: with `bulk`: where at most so many of the files are not here yet, they
+            are fetched one by one all the same.
+        unpack: unpack the archive and remove it; None for what the engine's settings say.
     """
 
     server: str
@@ -91,15 +96,43 @@ class Batch(Message):
     name: str
     files: tuple[RemoteFile, ...]
     bulk: bool = False
+    one_by_one_up_to: int = 0
+    unpack: bool | None = None
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
-        """See `Message.from_json`."""
-        files = tuple(
-            RemoteFile(**{**one, "folder": tuple(one.get("folder", ()))})
-            for one in fields.get("files", ())
-        )
-        return super().from_json({**fields, "files": files})
+        """See `Message.from_json`. Raises TypeError, ValueError for values of another kind too.
+
+        So what is queued can be stored and fetched, whoever asked for it.
+        """
+        if not isinstance(fields["files"], list):
+            raise TypeError("files should be a list")
+        files = tuple(_remote_file(one) for one in fields["files"])
+        batch = super().from_json({**fields, "files": files})
+        for name in ("server", "root", "name"):
+            if not isinstance(getattr(batch, name), str):
+                raise TypeError(f"{name} should be text")
+        return batch
+
+
+def _remote_file(fields: dict[str, Any]) -> RemoteFile:
+    """A file of a batch. Raises TypeError, ValueError."""
+    if not isinstance(fields, dict):
+        raise TypeError("a file should be an object")
+    known = {one.name for one in dataclasses.fields(RemoteFile)}
+    file = RemoteFile(**{name: value for name, value in fields.items() if name in known})
+    folder = file.folder
+    if not isinstance(folder, list | tuple) or not all(isinstance(one, str) for one in folder):
+        raise TypeError("folder should be a list of names")
+    if not all(isinstance(one, str) for one in (file.key, file.filename, file.url)):
+        raise TypeError("key, filename and url should be text")
+    if not all(
+        one is None or isinstance(one, str) for one in (file.md5, file.data_id, file.sample)
+    ):
+        raise TypeError("md5, data_id and sample should be text or null")
+    if file.size is not None and (type(file.size) is not int or not 0 <= file.size < 1 << 63):
+        raise ValueError("size should be a number of bytes or null")
+    return dataclasses.replace(file, folder=tuple(folder))
 
 
 @dataclass(frozen=True)
@@ -148,11 +181,20 @@ class BulkRow(Message):
 
     Attributes:
         state: one of `states.BulkState`. `reason`: the error, or what it waits for.
-        files: how many files were asked for. `bytes`: the sum of their sizes as far as known.
-        progress: percent that the server tells, 0 to 100, or None.
-        created, expires: Unix seconds; `expires` is None until the archive is ready.
+        files: how many files it is about. `bytes`: the sum of their sizes as far as known.
+        progress: percent of the present state, 0 to 100, or None: what the server tells while it
+            prepares the archive, bytes while fetching, files while unpacking.
+        created, expires, ended: Unix seconds; `expires` is None until the archive is ready, and
+            `ended` until the job is over.
         job_id: the service's own id, or empty while not created.
         transfer_id: the transfer that fetches the archive, or None.
+        size, done, rate, eta: of the archive's transfer; None and 0 where there is none.
+        unpack: the archive is unpacked and removed; else it stays as it is.
+        unpacked: how many of the files are here and verified by this job.
+        unpacked_bytes: the sum of their sizes.
+        skipped: how many were here before. `one_by_one`: how many are fetched by transfers of
+            their own, because the archive does not hold them or there is none.
+        archive: path of the archive relative to `root`, where one is on the disk; else empty.
     """
 
     id: int
@@ -167,9 +209,41 @@ class BulkRow(Message):
     progress: float | None = None
     created: float = 0.0
     expires: float | None = None
+    ended: float | None = None
     job_id: str = ""
     transfer_id: int | None = None
     server: str = ""
+    size: int | None = None
+    done: int = 0
+    rate: float = 0.0
+    eta: float | None = None
+    unpack: bool = True
+    unpacked: int = 0
+    unpacked_bytes: int = 0
+    skipped: int = 0
+    one_by_one: int = 0
+    archive: str = ""
+
+
+@dataclass(frozen=True)
+class BulkFileRow(Message):
+    """One of a bulk job's files.
+
+    Attributes:
+        path: where it goes or is, relative to the job's root.
+        state: `pending`, `done` (unpacked and verified), `skipped` (was here before) or
+            `one_by_one` (a transfer of its own). `reason`: why one by one, or empty.
+        verified_by: as in `TransferRow`; `md5, crc`, `size and crc`, …
+    """
+
+    key: str
+    filename: str
+    path: str
+    state: str
+    size: int | None = None
+    md5: str | None = None
+    verified_by: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,6 +258,7 @@ class Summary(Message):
         free: bytes free on the file system of `root`, the latest batch's target; None if unknown.
         needs_sign_in: servers for which transfers wait for a sign-in.
         limit_rate: bytes a second at most, 0 for no limit. `jobs`: files at a time.
+        trouble: what is wrong with the engine itself (its disk, its database), or empty.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -197,6 +272,7 @@ class Summary(Message):
     needs_sign_in: tuple[str, ...] = ()
     limit_rate: int = 0
     jobs: int = 4
+    trouble: str = ""
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
@@ -265,7 +341,7 @@ def decode(line: bytes) -> dict[str, Any]:
     """The message of a line. Raises ProtocolError."""
     try:
         message = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProtocolError(f"not a JSON line: {line[:80]!r}") from error
     if not isinstance(message, dict):
         raise ProtocolError("a message is a JSON object")
@@ -279,7 +355,9 @@ class Added(Message):
     Attributes:
         ids: the transfers that stand for its files, known ones included.
         added: how many are new in the queue. `known`: how many were unfinished there already.
-        bulk_id: the bulk job, where the batch asked for one.
+        bulk_id: the (first) bulk job, where the batch asked for one.
+        apart: how many of the files no archive can hold (Flow gives them no id); they are among
+            `ids`.
     """
 
     batch_id: int
@@ -287,6 +365,12 @@ class Added(Message):
     added: int
     known: int
     bulk_id: int | None = None
+    apart: int = 0
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """See `Message.from_json`."""
+        return super().from_json({**fields, "ids": tuple(fields["ids"])})
 
 
 @dataclass(frozen=True)

@@ -163,11 +163,11 @@ class Queue:
         self.changed.add(transfer.id)
 
     def pick(self, ids: Iterable[int] | None) -> Iterator[Transfer]:
-        """The transfers of these ids, unknown ones passed over; all for None."""
+        """The transfers of these ids, each once, unknown ones passed over; all for None."""
         if ids is None:
             yield from list(self.transfers.values())
             return
-        for one in ids:
+        for one in dict.fromkeys(ids):
             if (found := self.transfers.get(one)) is not None:
                 yield found
 

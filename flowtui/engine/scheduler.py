@@ -18,12 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowtui.engine import log
-from flowtui.engine.download import INLINE_BELOW, Memory
+from flowtui.engine.bulk_side import BulkSide, NoBulk
+from flowtui.engine.download import INLINE_BELOW
 from flowtui.engine.lane import AHEAD
+from flowtui.engine.part_file import NoteBudget
 from flowtui.engine.places import Places
+from flowtui.engine.progress import Memory
 from flowtui.engine.queue import Queue, Transfer
+from flowtui.engine.rates import sample
 from flowtui.engine.space import MARGIN, SpaceWatch
-from flowtui.engine.states import RUNNING, TransferState
+from flowtui.engine.states import TransferState
 from flowtui.engine.transfer import Outcome, Task, Tools
 from flowtui.engine.words import size_words
 from flowtui.engine.workers import Run, Workers
@@ -40,9 +44,6 @@ SMALL_SHARE = 8
 FAR = 0.005
 """Seconds of round trip for each small file that shares a place."""
 
-RATE_SECONDS = 3.0
-"""Over which the rates that people see are smoothed."""
-
 _S = TransferState
 
 
@@ -53,6 +54,7 @@ class Scheduler:
         jobs: files at a time. `connections`: per file at most, 0 for automatic.
         needs_sign_in: servers whose session has ended.
         runs: what workers hold, by id of the transfer, also what they are just letting go of.
+        bulk: the bulk jobs that some of the transfers belong to.
     """
 
     def __init__(
@@ -72,19 +74,21 @@ class Scheduler:
         self.runs: dict[int, Run] = {}
         self.rate = 0.0
         self.on_ended: Callable[[Transfer], None] = lambda transfer: None
+        self.bulk: BulkSide = NoBulk()
         self._check_containers = check_containers
         self._queue = queue
         self._workers = workers
         self._services = services
         self._space = space
+        self._notes = NoteBudget()
         self._ready: list[int] = []
         self._held: dict[object, list[int]] = defaultdict(list)
         self._waits: list[tuple[float, int]] = []
         self._wait_until: dict[int, float] = {}
         self._round_trip = 0.0
-        self._sign_ins: Counter[str] = Counter()
         self._memories: dict[int, Memory] = {}
         self._admitted: set[int] = set()
+        self._sign_ins: Counter[str] = Counter()
         self._space_checks: dict[int, float] = {}
         self._places: dict[str, Places] = {}
         self._log: dict[str, list[log.Entry]] = defaultdict(list)
@@ -107,13 +111,14 @@ class Scheduler:
         held = self.runs.get(transfer.id)
         done = transfer.done
         if held is not None:
-            done = held.progress.done if state is _S.PAUSED else done
+            if state is _S.PAUSED:
+                done = held.progress.done
             held.stop.set()
             if self._workers.lane.take_back(lambda one: one is held):
                 del self.runs[transfer.id]  # no worker holds it yet
-        self._queue.change(transfer, state, done=done, reason="", code="")
+        self._queue.change(transfer, state, reason="", code="", done=done)
         if state is _S.CANCELLED and transfer.id not in self.runs:
-            self._sweep(transfer)
+            self._cancelled(transfer)
 
     def places(self, root: str) -> Places:
         """Whose the paths below `root` are. Raises OSError."""
@@ -123,6 +128,8 @@ class Scheduler:
             for one in self._queue.transfers.values():
                 if one.root == root:
                     found.claim(one.path, one.key)
+            for path, key in self.bulk.claims(root):
+                found.claim(path, key)
         return found
 
     def signed_in(self, server: str) -> int:
@@ -216,12 +223,13 @@ class Scheduler:
             recorded=recorded,
             archive=transfer.bulk_id is not None,
             connections=self.connections,
-            check_containers=self._check_containers,
+            # What is unpacked is checked then, member by member.
+            check_containers=self._check_containers and not self.bulk.is_unpacked(transfer.bulk_id),
         )
-        tools = Tools(service.http, service.client, self._services.limit)
+        tools = Tools(service.http, service.client, self._services.limit, self._notes)
         memory = self._memories.setdefault(id_, Memory())
         sign_ins = self._sign_ins[transfer.server]
-        held = Run(task=task, tools=tools, memory=memory, sign_ins=sign_ins, looked=now)
+        held = Run(task=task, tools=tools, memory=memory, looked=now, sign_ins=sign_ins)
         self.runs[id_] = held
         if not task.is_small:  # a small one is active when its turn has come
             self._queue.change(transfer, _S.ACTIVE, reason="", code="", retryable=False)
@@ -238,7 +246,7 @@ class Scheduler:
             self._held["batch", batch].append(transfer.id)
             self._space_checks[batch] = now + LOOK_AGAIN
             return False
-        left = self._queue.left[batch]
+        left = self._queue.left[batch] + self.bulk.reserved(batch)
         if room is None or left <= 0:
             self._admitted.add(batch)
             return True
@@ -261,14 +269,20 @@ class Scheduler:
         """Bytes still to come to this file system by batches that were let through before."""
         total = 0
         roots: dict[int, str] = {}
+        left: dict[int, int] = {}
         for one in self._admitted:
-            if one != but and self._queue.left[one] > 0:
+            left[one] = self._queue.left[one] + self.bulk.reserved(one)
+            if one != but and left[one] > 0:
                 roots.setdefault(one, self._queue.roots.get(one, ""))
         for batch, root in roots.items():
             room = self._space.room(root)
             if room is not None and room.device == device:
-                total += self._queue.left[batch]
+                total += left[batch]
         return total
+
+    def admit_anew(self, batch_id: int) -> None:
+        """Look again whether a batch has room, because more of it has come."""
+        self._admitted.discard(batch_id)
 
     def room_known(self) -> None:
         """A folder was looked at first: look at what was held for it."""
@@ -286,12 +300,14 @@ class Scheduler:
             self._round_trip = min(took, self._round_trip or took)
         transfer = self._queue.transfers.get(id_)
         if transfer is None:
+            # Cancelled and forgotten while its worker let go of it.
+            self._sweep(run.task.target)
             return
         progress = run.progress
         ended = outcome.state in (_S.DONE, _S.SKIPPED)
         if not ended and transfer.state in (_S.PAUSED, _S.CANCELLED):
             if transfer.state is _S.CANCELLED:
-                self._sweep(transfer)
+                self._cancelled(transfer)
             else:
                 self._queue.change(transfer, done=progress.done)
             return
@@ -302,11 +318,12 @@ class Scheduler:
             self._queue.change(transfer, _S.ACTIVE)
         if outcome.state is _S.PAUSED:
             # Stopped by the end of the engine: it stays as it is, and goes on in the next one.
-            transfer.done = progress.done
+            self._queue.change(transfer, done=progress.done)
             return
         if outcome.needs == "sign-in" and run.sign_ins != self._sign_ins[transfer.server]:
+            # It was refused with the token of before; meanwhile somebody has signed in.
             self._queue.change(transfer, done=progress.done)
-            self.requeue(transfer)  # someone signed in meanwhile
+            self.requeue(transfer)
             return
         if outcome.state is _S.WAITING:
             self._waiting(transfer, outcome, progress.done, now)
@@ -388,23 +405,30 @@ class Scheduler:
             status=transfer.state.value,
             message=outcome.reason if transfer.state is _S.FAILED else "",
         )
-        self._log[transfer.root].append(entry)
-        places = self._places.get(transfer.root)
-        if places is not None and transfer.state in (_S.DONE, _S.SKIPPED):
-            places.recorded[transfer.path] = log.Recorded(transfer.key, transfer.size, outcome.md5)
+        if not self.bulk.is_unpacked(transfer.bulk_id):  # that archive does not stay
+            self.note(transfer.root, entry)
+
+    def note(self, root: str, entry: log.Entry) -> None:
+        """Have an entry written into the log of `root`."""
+        self._log[root].append(entry)
+        places = self._places.get(root)
+        if places is not None and entry.status in (_S.DONE, _S.SKIPPED):
+            places.recorded[entry.path] = log.Recorded(entry.key, entry.size, entry.md5)
 
     def take_log(self) -> dict[str, list[log.Entry]]:
         """The log's new entries by folder, to be written by whoever takes them."""
         taken, self._log = self._log, defaultdict(list)
         return taken
 
-    def _sweep(self, transfer: Transfer) -> None:
-        """Take away what a cancelled transfer left."""
-        from flowtui.engine.part_file import remove_leftovers
-
-        target = Path(transfer.root) / transfer.path
+    def _cancelled(self, transfer: Transfer) -> None:
+        """A cancelled transfer is in nobody's hands: what it left goes."""
         self._memories.pop(transfer.id, None)
-        transfer.done = 0
+        self._queue.change(transfer, done=0)
+        self._sweep(Path(transfer.root) / transfer.path)
+
+    def _sweep(self, target: Path) -> None:
+        """Take away what is left of an unfinished file."""
+        from flowtui.engine.part_file import remove_leftovers
 
         def sweep() -> None:
             try:
@@ -417,44 +441,4 @@ class Scheduler:
 
     def sample(self, now: float) -> None:
         """Take over how far the workers are, and how fast."""
-        overall = 0.0
-        for id_, run in self.runs.items():
-            transfer = self._queue.transfers.get(id_)
-            if transfer is None or not run.begun:
-                continue
-            if transfer.state is _S.QUEUED and not run.is_leaving:
-                self._queue.change(transfer, _S.ACTIVE, reason="", code="", retryable=False)
-            if transfer.state not in RUNNING:
-                continue
-            progress = run.progress
-            seconds = now - run.looked
-            if seconds > 0:
-                latest = (progress.fetched - run.fetched) / seconds
-                weight = min(1.0, seconds / RATE_SECONDS)
-                run.rate = latest if run.rate == 0 else run.rate + weight * (latest - run.rate)
-                run.fetched, run.looked = progress.fetched, now
-            overall += run.rate
-            state = _S.VERIFYING if progress.phase == "verifying" else _S.ACTIVE
-            reason = progress.reason
-            if not reason and progress.resumed_at and progress.size:
-                reason = f"resumed at {100 * progress.resumed_at // progress.size} %"
-            news: dict[str, object] = {}
-            if (reason, progress.size, progress.resumed_at) != (
-                transfer.reason,
-                transfer.size,
-                transfer.resumed_at,
-            ):
-                news = {
-                    "reason": reason,
-                    "size": progress.size,
-                    "resumed_at": progress.resumed_at,
-                }
-            self._queue.change(
-                transfer,
-                state if state is not transfer.state else None,
-                done=progress.done,
-                rate=run.rate if run.rate > 1 else 0.0,
-                connections=progress.connections,
-                **news,
-            )
-        self.rate = overall if overall > 1 else 0.0
+        self.rate = sample(self._queue, self.runs, now)

@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ from flowtui.engine.protocol import (
     encode,
 )
 
+ACCEPT_AGAIN = 0.5
+"""Seconds until clients are taken again after one could not be."""
+
 _LOG = logging.getLogger("flowtui.engine")
 
 
@@ -43,18 +47,50 @@ class Server:
         """
         self._engine = engine
         self._stop = stop
-        self._path = path
-        private_folder(path.parent)
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()  # a stale one: the engine's lock says that we are the only engine
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.bind(str(path))
-        path.chmod(0o600)
-        self._socket.listen(16)
         self._lock = threading.Lock()
         self._clients: set[socket.socket] = set()
         self._closed = False
-        threading.Thread(target=self._accept, name="socket", daemon=True).start()
+        self._ending = False
+        self._listen(path)
+
+    def _listen(self, path: Path) -> None:
+        """Make the socket, and take clients. Raises OSError, ConfigError."""
+        private_folder(path.parent)
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()  # a stale one: the engine's lock says that we are the only engine
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listening.bind(str(path))
+            path.chmod(0o600)
+            listening.listen(16)
+            there = path.lstat()
+        except BaseException:
+            listening.close()
+            raise
+        self._socket, self._path, self._inode = listening, path, (there.st_dev, there.st_ino)
+        threading.Thread(target=self._accept, args=(listening,), name="socket", daemon=True).start()
+
+    @property
+    def path(self) -> Path:
+        """Where it listens."""
+        return self._path
+
+    def is_there(self) -> bool:
+        """Whether the socket is still where clients look for it."""
+        try:
+            there = self._path.lstat()
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == self._inode
+
+    def move(self, path: Path) -> None:
+        """Listen at `path` from now on; the clients that are there stay.
+
+        Raises OSError, ConfigError; then it is as before.
+        """
+        before = self._socket
+        self._listen(path)
+        _wake_and_close(before)
 
     @property
     def has_clients(self) -> bool:
@@ -65,24 +101,27 @@ class Server:
     def close(self) -> None:
         """Take no more clients and let go of those there are."""
         self._closed = True
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
-        self._socket.close()
+        if self.is_there():  # another's is not ours to take away
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+        _wake_and_close(self._socket)
         with self._lock:
             clients = list(self._clients)
         for one in clients:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
-    def _accept(self) -> None:
+    def _accept(self, listening: socket.socket) -> None:
         while not self._closed:
             try:
-                client, _ = self._socket.accept()
+                client, _ = listening.accept()
             except OSError:
-                if self._closed:
+                if self._closed or listening is not self._socket:
                     return
+                # Too many open files, say: that passes, and the others must stay reachable.
                 _LOG.exception("cannot accept a client")
-                return
+                time.sleep(ACCEPT_AGAIN)
+                continue
             if not _is_mine(client):
                 _LOG.warning("refused a client of another user")
                 client.close()
@@ -103,13 +142,14 @@ class Server:
                         talk.send(_refusal(None, "BAD_REQUEST", str(error)))
                         return
                     if request.get("do") == "subscribe" and unsubscribe is None:
-                        talk.send({"id": request.get("id"), "ok": True, "result": {}})
-                        unsubscribe = self._engine.subscribe(talk.offer)
+                        unsubscribe = self._subscribe(request, talk)
                         continue
-                    talk.send(self._answer(request))
                     if request.get("do") == "stop":
+                        self._ending = True  # who comes from now on is for the next engine
+                        talk.send(self._answer(request))
                         self._stop(bool(request.get("pause")))
                         return
+                    talk.send(self._answer(request))
         except OSError:
             return  # the client went away, which it may do at any time
         finally:
@@ -120,6 +160,24 @@ class Server:
             with self._lock:
                 self._clients.discard(client)
             client.close()
+
+    def _subscribe(self, request: dict[str, Any], talk: _Talk) -> Callable[[], None] | None:
+        """Answer a `subscribe`, then have the events follow; how to end them, or None if refused.
+
+        Raises OSError.
+        """
+        try:
+            unsubscribe = self._engine.subscribe(talk.offer)
+        except RequestRefused as error:
+            talk.send(_refusal(request.get("id"), error.code, error.message))
+            return None
+        try:
+            talk.send({"id": request.get("id"), "ok": True, "result": {}})
+        except OSError:
+            unsubscribe()
+            raise
+        talk.begin()
+        return unsubscribe
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         id_ = request.get("id")
@@ -137,6 +195,8 @@ class Server:
     def _do(self, request: dict[str, Any]) -> Any:
         engine, do = self._engine, request.get("do")
         if do == "hello":
+            if self._ending:
+                raise RequestRefused("ENDING", "this engine is about to end")
             return {
                 "version": __version__,
                 "protocol": PROTOCOL,
@@ -147,9 +207,11 @@ class Server:
             return engine.add(Batch.from_json(request["batch"])).to_json()
         if do in ("pause", "resume", "cancel", "retry", "forget"):
             ids = request.get("ids")
-            return {"count": getattr(engine, do)(None if ids is None else [int(i) for i in ids])}
+            return {"count": getattr(engine, do)(None if ids is None else _numbers(ids))}
         if do == "bulk":
-            return {"count": engine.bulk([int(i) for i in request["bulk_ids"]], request["action"])}
+            return {"count": engine.bulk(_numbers(request["bulk_ids"]), str(request["action"]))}
+        if do == "bulk_files":
+            return {"files": [one.to_json() for one in engine.bulk_files(int(request["bulk_id"]))]}
         if do == "status":
             most = request.get("most")
             rows = bool(request.get("rows"))
@@ -181,7 +243,6 @@ class _Talk:
         self._news = threading.Condition()
         self._event: Changes | None = None
         self._closed = False
-        self._writer: threading.Thread | None = None
 
     def send(self, message: dict[str, Any]) -> None:
         """Send a message whole. Raises OSError."""
@@ -196,11 +257,12 @@ class _Talk:
             if self._event is not None:
                 return False
             self._event = changes
-            if self._writer is None:
-                self._writer = threading.Thread(target=self._write, name="events", daemon=True)
-                self._writer.start()
             self._news.notify()
             return True
+
+    def begin(self) -> None:
+        """Send the events that were taken and those to come."""
+        threading.Thread(target=self._write, name="events", daemon=True).start()
 
     def close(self) -> None:
         """Take no more events."""
@@ -226,8 +288,21 @@ class _Talk:
                 self._event = None
 
 
+def _wake_and_close(listening: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        listening.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+    listening.close()
+
+
 def _refusal(id_: Any, code: str, message: str) -> dict[str, Any]:
     return {"id": id_, "ok": False, "error": {"code": code, "message": message}}
+
+
+def _numbers(ids: Any) -> list[int]:
+    """The ids of a request. Raises TypeError for anything else."""
+    if not isinstance(ids, list) or not all(type(one) is int for one in ids):
+        raise TypeError("ids should be a list of whole numbers")
+    return ids
 
 
 def _is_mine(client: socket.socket) -> bool:

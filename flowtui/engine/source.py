@@ -6,15 +6,24 @@ Content-Range, 200 from the start, 416 with the size, HTML or JSON where a file 
 
 from __future__ import annotations
 
-import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import httpx
 
+from flowtui.engine.answer import (
+    content_encoding,
+    content_length,
+    content_range,
+    entity_tag,
+    network_trouble,
+    refusal,
+    refuse_pages,
+    size_of_unsatisfied,
+)
 from flowtui.engine.failures import (
     FreshLink,
     GiveUp,
@@ -32,8 +41,14 @@ if TYPE_CHECKING:
 
 MAX_REDIRECTS = 10
 
-_CONTENT_RANGE = re.compile(r"^\s*bytes\s+(\d+)-(\d+)/(\d+|\*)\s*$", re.IGNORECASE)
-_UNSATISFIED = re.compile(r"^\s*bytes\s+\*/(\d+)\s*$", re.IGNORECASE)
+WRONG_PARTS = 2
+"""So many parts that were not asked for, and the file is asked for as a whole only."""
+
+FRESH_LINKS = 2
+"""So many fresh links without a byte that came by them, and the file is given up."""
+
+_CHANGED = "the file on Flow has changed since the download began"
+_FROM_START = "the server sends this file from the start only"
 
 
 class StopSignal:
@@ -98,7 +113,7 @@ class Body:
 
     Attributes:
         start: offset of its first byte in the file.
-        end: one past its last byte, or None where the server does not say.
+        end: one past its last byte, or None where nobody can say.
         total: the file's size as the server says now, or None.
         identity: what the answer says of the file (ETag, Last-Modified, size).
         chunks: the bytes; raises TryAgain when they end too early.
@@ -120,6 +135,8 @@ class Source:
     Attributes:
         key: see `RemoteFile.key`.
         url: where the bytes are; changed by `renew` when the link has expired.
+        size: as Flow's records say, or None.
+        ranges: False once the server has shown that it sends the file from the start only.
     """
 
     def __init__(
@@ -132,15 +149,19 @@ class Source:
         filename: str,
         data_id: str | None,
         stop: StopSignal,
+        size: int | None = None,
     ) -> None:
         self.key = key
         self.url = url
         self.filename = filename
+        self.size = size
+        self.ranges = True
         self._data_id = data_id
         self._http = http
         self._client = client
         self._stop = stop
         self._renewed = 0
+        self._wrong_parts = 0
 
     def open(self, start: int, end: int | None, known: Identity, *, probe: bool = False) -> Body:
         """Ask for `[start, end)`; `end` None asks for the rest.
@@ -153,8 +174,10 @@ class Source:
                 sends from the start only).
             TryAgain, FreshLink, SignInNeeded, GiveUp, Stopped: see `failures`.
         """
+        if start > 0 and not self.ranges:
+            raise StartOver(_FROM_START, code="NO_RANGE")
         headers = {"Accept-Encoding": "identity", "Accept": "*/*"}
-        if start > 0 or end is not None or probe:
+        if self.ranges and (start > 0 or end is not None or probe):
             headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
             if start > 0 and known.validator:
                 headers["If-Range"] = known.validator
@@ -165,14 +188,21 @@ class Source:
             response.close()
             raise
 
-    def renew(self) -> None:
-        """Ask Flow for a fresh link after FreshLink. Raises GiveUp where there is none."""
+    def renew(self, expired: str) -> None:
+        """Ask Flow for a fresh link after FreshLink, unless another thread has got one since.
+
+        Raises GiveUp where there is none.
+        """
         from flowtui.flow.errors import FlowError, NotSignedIn
 
+        if self.url != expired:
+            return
         self._renewed += 1
-        if self._data_id is None or self._renewed > 2:
+        if self._data_id is None or self._renewed > FRESH_LINKS:
             raise GiveUp(
-                "the link has expired and there is no other; queue it again", code="EXPIRED"
+                "the link has expired and there is no other; queue it again",
+                code="EXPIRED",
+                retryable=True,
             )
         try:
             data = self._client.data(self._data_id)
@@ -187,7 +217,8 @@ class Source:
 
     def _send(self, headers: dict[str, str]) -> httpx.Response:
         """Send the request, following redirects and refreshing the session once."""
-        url = self._client.absolute(self.url)
+        link = self.url
+        url = self._client.absolute(link)
         refreshed = False
         hops = 0
         while True:
@@ -196,35 +227,47 @@ class Source:
             auth = self._client.headers_for(url)
             try:
                 request = self._http.build_request("GET", url, headers={**headers, **auth})
+                if (request.url.port or 0) > 65535:
+                    raise ValueError("there is no such port")  # the system would take another
             except (httpx.InvalidURL, ValueError) as error:
                 raise GiveUp(
-                    f"the server gave a link that is none: {error}", code="BAD_LINK"
+                    f"the server gave a link that is none: {printable(str(error))}",
+                    code="BAD_LINK",
                 ) from None
             response = self._exchange(request)
             status = response.status_code
+            if status in (200, 206, 416):
+                return response
             if status in (301, 302, 303, 307, 308):
                 location = response.headers.get("location", "")
                 response.close()
                 hops += 1
-                if hops > MAX_REDIRECTS or not location:
+                if not location:
+                    raise GiveUp("the server redirects to nowhere", code="BAD_LINK")
+                if hops > MAX_REDIRECTS:
                     raise GiveUp("the server redirects in circles", code="REDIRECT_LOOP")
                 url = self._next_hop(url, location)
                 continue
+            own = self._client.is_own(url)
+            if status == 410 or (status in (401, 403) and not own and not hops):
+                # A link of Flow's straight to its storage ends so when its time is over.
+                response.close()
+                raise FreshLink("the link has expired", link)
             if status == 401:
                 response.close()
                 used = auth.get("Authorization", "").removeprefix("Bearer ") or None
-                if not auth and not self._client.is_own(url):
+                if not own:
                     raise GiveUp(
-                        "the storage behind Flow refused the request (401)", code="FORBIDDEN"
+                        "the storage behind Flow refused the request (401)",
+                        code="FORBIDDEN",
+                        retryable=True,
                     )
                 if refreshed or not self._refresh(used):
                     raise SignInNeeded("the session has ended; sign in again")
                 refreshed = True
                 continue
-            if status in (200, 206):
-                return response
             try:
-                self._refuse(response)
+                raise refusal(response)
             finally:
                 response.close()
 
@@ -233,7 +276,7 @@ class Source:
             return self._http.send(request, stream=True)
         except httpx.TransportError as error:
             self._stop.check()
-            raise network_trouble(error) from error
+            raise network_trouble(error, self._http.timeout) from error
 
     def _refresh(self, used: str | None) -> bool:
         from flowtui.flow.errors import FlowError, NotSignedIn
@@ -251,96 +294,45 @@ class Source:
         except (httpx.InvalidURL, ValueError):
             raise GiveUp("the server redirects to a link that is none", code="BAD_LINK") from None
         if target.scheme not in ("http", "https"):
-            raise GiveUp(f"the server redirects to {target.scheme}:, refused", code="BAD_LINK")
+            raise GiveUp(
+                f"the server redirects to {printable(target.scheme)}:, refused", code="BAD_LINK"
+            )
         if httpx.URL(url).scheme == "https" and target.scheme == "http":
             raise GiveUp("the server redirects from https to http, refused", code="INSECURE")
         return str(target)
 
-    def _refuse(self, response: httpx.Response) -> None:
-        """Raise what a status other than 200, 206, 3xx and 401 means."""
-        status = response.status_code
-        wait = retry_after(response)
-        if status == 416:
-            found = _UNSATISFIED.match(response.headers.get("content-range", ""))
-            size = f" ({int(found[1]):,} bytes there)" if found else ""
-            raise StartOver(f"the server has no such part of the file{size}", code="RANGE")
-        if status == 410:
-            raise FreshLink("the link has expired")
-        if status in (408, 425, 429) or status >= 500:
-            words = {429: "the server asks to slow down", 408: "the server waited too long"}
-            what = words.get(status, f"the server has trouble ({status})")
-            raise TryAgain(
-                what, code=f"HTTP_{status}", retry_after=wait, crowded=status in (429, 503)
-            )
-        said = self._words_of(response)
-        if status == 403:
-            raise GiveUp(
-                f"you may not download this file{said}; ask its owner for access",
-                code="FORBIDDEN",
-                retryable=True,
-            )
-        if status == 404:
-            raise GiveUp(
-                f"not found, or not visible to you{said}; check the id and your access",
-                code="NOT_FOUND",
-                retryable=True,
-            )
-        raise GiveUp(f"the server answered {status}{said}", code=f"HTTP_{status}", retryable=True)
-
-    def _words_of(self, response: httpx.Response) -> str:
-        """What an error answer says, as ` (…)`, or nothing."""
-        if "json" not in response.headers.get("content-type", ""):
-            return ""
-        try:
-            content = b""
-            for chunk in response.iter_bytes():
-                content += chunk
-                if len(content) > 16384:
-                    return ""
-            body = httpx.Response(200, content=content).json()
-        except (httpx.TransportError, httpx.DecodingError, ValueError):
-            # The status has said what matters; the words are a courtesy.
-            return ""
-        said = body.get("error") if isinstance(body, dict) else None
-        if isinstance(said, dict):
-            said = said.get("message")
-        return f" ({printable(said)[:200]})" if isinstance(said, str) and said else ""
-
     def _body(self, response: httpx.Response, start: int, end: int | None, known: Identity) -> Body:
-        headers = response.headers
-        self._refuse_pages(response)
-        encoding = headers.get("content-encoding", "identity").strip().lower()
-        length = _length(headers.get("content-length"))
-        identity = Identity(key=self.key, etag=_strong(headers.get("etag")))
-        modified = headers.get("last-modified")
-        if response.status_code == 206:
-            found = _CONTENT_RANGE.match(headers.get("content-range", ""))
-            if not found:
-                raise TryAgain("the server sent a part without saying which", code="BAD_RANGE")
-            first, last_byte = int(found[1]), int(found[2])
-            last: int | None = last_byte + 1
-            total = int(found[3]) if found[3] != "*" else None
-            if first != start or last_byte < first or (end is not None and last_byte >= end):
-                raise TryAgain(
-                    f"the server sent bytes {first}-{last_byte} where {start}- was asked for",
-                    code="BAD_RANGE",
-                )
+        if response.status_code == 416:
+            return self._nothing_more(response, start, known)
+        refuse_pages(response, self.filename)
+        ranged = response.status_code == 206
+        identity = Identity(
+            key=known.key,
+            etag=entity_tag(response),
+            modified=response.headers.get("last-modified"),
+        )
+        if ranged:
+            found = content_range(response)
+            if found is None or found.start != start:
+                raise self._wrong_part(response, start)
+            self._wrong_parts = 0
+            total = found.total
+            last: int | None = found.end if end is None else min(end, found.end)
         else:
-            first, last, total = 0, length, length
-            if start > 0:
-                response.close()
-                raise StartOver("the server sends this file from the start only", code="NO_RANGE")
-        if encoding not in ("", "identity") and not self._is_stored_so(total, known):
-            raise GiveUp(
-                f"the server sends this file encoded ({printable(encoding)[:20]}) in spite of our "
-                "asking for it as it is",
-                code="ENCODED",
-                retryable=True,
-            )
-        identity = Identity(key=self.key, size=total, etag=identity.etag, modified=modified)
-        if start > 0 and not known.is_same_file(Identity(**{**vars(identity), "key": known.key})):
-            response.close()
-            raise StartOver("the file on Flow has changed since the download began")
+            total = last = content_length(response)
+        decode = self._is_encoded_for_us(response, total)
+        if decode:
+            # Its length and its ranges are those of the encoded bytes.
+            total = last = None
+        identity = replace(identity, size=total)
+        if start > 0 and not known.is_same_file(identity):
+            raise StartOver(_CHANGED)
+        if (start > 0 and not ranged) or (decode and ranged):
+            self.ranges = False
+            raise StartOver(_FROM_START, code="NO_RANGE")
+        if last is None and not decode and "transfer-encoding" not in response.headers:
+            last = self.size  # the end of the connection is the only other sign of the end
+        self._renewed = 0
         unwatch = self._stop.watch(response)
 
         def close() -> None:
@@ -348,96 +340,79 @@ class Source:
             response.close()
 
         return Body(
-            start=first,
+            start=start,
             end=last,
             total=total,
             identity=identity,
-            chunks=self._chunks(response, first, last),
-            ranged=response.status_code == 206,
+            chunks=self._chunks(response, start, last, decode=decode),
+            ranged=ranged,
             close=close,
         )
 
-    def _is_stored_so(self, total: int | None, known: Identity) -> bool:
-        """Whether an encoded answer is the very file: servers label stored .gz files as encoded."""
-        if known.size is not None and total is not None:
-            return bool(total == known.size)
-        return self.filename.lower().endswith((".gz", ".bgz", ".tgz", ".bam", ".zip"))
+    def _nothing_more(self, response: httpx.Response, start: int, known: Identity) -> Body:
+        """What a 416 is good for: it tells that the bytes before `start` are all there are."""
+        response.close()
+        size = size_of_unsatisfied(response)
+        identity = Identity(key=known.key, size=size, etag=entity_tag(response))
+        if size != start or not known.is_same_file(identity):
+            raise refusal(response)
+        return Body(start, start, size, identity, iter(()), True, lambda: None)
 
-    def _refuse_pages(self, response: httpx.Response) -> None:
-        """Raise GiveUp for a web page or an error object with a good status.
+    def _wrong_part(self, response: httpx.Response, start: int) -> TryAgain | StartOver:
+        """What to do about a part that was not asked for: ask again, then for the whole file."""
+        self._wrong_parts += 1
+        if self._wrong_parts >= WRONG_PARTS:
+            self.ranges = False
+            return StartOver("the server sends other parts than it is asked for", code="NO_RANGE")
+        said = printable(response.headers.get("content-range", "no word on which"))[:80]
+        return TryAgain(
+            f"the server sent another part ({said}) where byte {start:,} was asked for",
+            code="BAD_RANGE",
+        )
 
-        The live service's host answers unknown paths with its web app's page and 200.
+    def _is_encoded_for_us(self, response: httpx.Response, total: int | None) -> bool:
+        """Whether the bytes are packed for the way only, in spite of our asking for them plain.
+
+        Servers also label stored .gz files as encoded: those are the very file. Raises GiveUp for
+        an encoding that cannot be undone.
         """
-        kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
-        name = self.filename.lower()
-        if kind in ("text/html", "application/xhtml+xml") and not name.endswith(
-            (".html", ".htm", ".xhtml")
-        ):
+        encoding = content_encoding(response)
+        if not encoding:
+            return False
+        if self.size is not None and total is not None:
+            stored = total == self.size
+        else:
+            stored = self.filename.lower().endswith((".gz", ".bgz", ".tgz", ".bam", ".zip"))
+        if stored:
+            return False
+        if encoding not in ("gzip", "x-gzip", "deflate"):
             raise GiveUp(
-                "a web page came instead of the file; the server's address may be wrong "
-                "(Flow's own is https://app.flow.bio/api), or the session has ended",
-                code="NOT_A_FILE",
+                f"the server sends this file encoded ({printable(encoding)[:20]}) in spite of our "
+                "asking for it as it is",
+                code="ENCODED",
                 retryable=True,
             )
-        if kind in ("application/json", "application/problem+json") and not name.endswith(
-            (".json", ".ipynb", ".geojson", ".jsonl")
-        ):
-            said = self._words_of(response)
-            raise GiveUp(
-                f"an answer of the service came instead of the file{said}",
-                code="NOT_A_FILE",
-                retryable=True,
-            )
+        return True
 
-    def _chunks(self, response: httpx.Response, start: int, end: int | None) -> Iterator[bytes]:
+    def _chunks(
+        self, response: httpx.Response, start: int, end: int | None, *, decode: bool
+    ) -> Iterator[bytes]:
+        """The bytes from `start`, of a part none beyond its `end`."""
+        most = end - start if end is not None and response.status_code == 206 else None
         got = 0
         try:
-            for chunk in pieces(response, None if end is None else end - start):
+            wanted = None if end is None else end - start
+            for chunk in response.iter_bytes() if decode else pieces(response, wanted):
+                if most is not None and got + len(chunk) > most:
+                    chunk = chunk[: most - got]  # noqa: PLW2901
                 got += len(chunk)
-                yield chunk
-        except (httpx.TransportError, httpx.StreamError) as error:
+                if chunk:
+                    yield chunk
+                elif most is not None:
+                    break  # more than was asked for: the rest is nobody's
+        except (httpx.TransportError, httpx.StreamError, httpx.DecodingError) as error:
             self._stop.check()
-            raise network_trouble(error) from error
+            raise network_trouble(error, self._http.timeout) from error
         self._stop.check()
         if end is not None and got < end - start:
             raise TryAgain(f"the connection ended {end - start - got:,} bytes early", code="CUT")
-
-
-def network_trouble(error: Exception) -> TryAgain:
-    """An exception of httpx in words."""
-    if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
-        return TryAgain("the server cannot be reached in time", code="TIMEOUT")
-    if isinstance(error, httpx.TimeoutException):
-        return TryAgain("no byte came for too long", code="STALLED")
-    if isinstance(error, httpx.ConnectError):
-        words = printable(str(error))[:160]
-        return TryAgain(f"cannot connect: {words}", code="UNREACHABLE", crowded=True)
-    if isinstance(error, httpx.ProxyError):
-        return TryAgain(f"the proxy refuses: {printable(str(error))[:160]}", code="PROXY")
-    if isinstance(error, httpx.RemoteProtocolError):
-        return TryAgain("the connection was cut", code="CUT")
-    return TryAgain("the connection was lost", code="CONNECTION")
-
-
-def retry_after(response: httpx.Response) -> float | None:
-    """Seconds of Retry-After, given as seconds or as a date (RFC 9110, 10.2.3); None for none."""
-    from datetime import UTC, datetime
-    from email.utils import parsedate_to_datetime
-
-    text = response.headers.get("retry-after", "").strip()
-    if text.isdecimal() and len(text) < 12:
-        return float(text)
-    try:
-        when = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
-        return None
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-
-
-def _length(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() and len(text) < 19 else None
-
-
-def _strong(etag: str | None) -> str | None:
-    """A strong entity tag, or None: a weak one says nothing about bytes (RFC 9110, 8.8.3)."""
-    return etag if etag and etag.startswith('"') and len(etag) < 300 else None

@@ -29,6 +29,7 @@ class BulkState(StrEnum):
     PROCESSING = "processing"
     COMPLETED = "completed"
     FETCHING = "fetching"
+    UNPACKING = "unpacking"
     DONE = "done"
     FAILED = "failed"
     EXPIRED = "expired"
@@ -44,8 +45,10 @@ TRANSFER_STEPS: dict[TransferState, frozenset[TransferState]] = {
         {_T.VERIFYING, _T.DONE, _T.PAUSED, _T.WAITING, _T.FAILED, _T.SKIPPED, _T.CANCELLED,
          _T.QUEUED}
     ),
+    # Skipped: at the last step the file stood there already, brought by somebody else.
     _T.VERIFYING: frozenset(
-        {_T.DONE, _T.ACTIVE, _T.PAUSED, _T.WAITING, _T.FAILED, _T.CANCELLED, _T.QUEUED}
+        {_T.DONE, _T.ACTIVE, _T.PAUSED, _T.WAITING, _T.FAILED, _T.SKIPPED, _T.CANCELLED,
+         _T.QUEUED}
     ),
     _T.WAITING: frozenset({_T.QUEUED, _T.ACTIVE, _T.PAUSED, _T.FAILED, _T.CANCELLED}),
     # Done: its last byte was there before the pause reached it.
@@ -57,19 +60,25 @@ TRANSFER_STEPS: dict[TransferState, frozenset[TransferState]] = {
 }  # fmt: skip
 
 BULK_STEPS: dict[BulkState, frozenset[BulkState]] = {
+    # Done: all was here already. Unpacking: an earlier run has fetched the archive.
     _B.PENDING: frozenset(
-        {_B.PROCESSING, _B.COMPLETED, _B.FETCHING, _B.FAILED, _B.EXPIRED, _B.CANCELLED}
+        {_B.PROCESSING, _B.COMPLETED, _B.FETCHING, _B.UNPACKING, _B.DONE, _B.FAILED, _B.EXPIRED,
+         _B.CANCELLED}
     ),
     _B.PROCESSING: frozenset(
         {_B.PENDING, _B.COMPLETED, _B.FETCHING, _B.FAILED, _B.EXPIRED, _B.CANCELLED}
     ),
-    _B.COMPLETED: frozenset({_B.FETCHING, _B.EXPIRED, _B.FAILED, _B.CANCELLED}),
-    _B.FETCHING: frozenset({_B.DONE, _B.FAILED, _B.EXPIRED, _B.CANCELLED, _B.COMPLETED}),
-    _B.DONE: frozenset(),
-    _B.FAILED: frozenset({_B.PENDING, _B.CANCELLED, _B.FETCHING}),
+    _B.COMPLETED: frozenset({_B.PENDING, _B.FETCHING, _B.EXPIRED, _B.FAILED, _B.CANCELLED}),
+    # Pending: the archive has expired and is asked for again.
+    _B.FETCHING: frozenset(
+        {_B.PENDING, _B.COMPLETED, _B.UNPACKING, _B.DONE, _B.FAILED, _B.EXPIRED, _B.CANCELLED}
+    ),
+    _B.UNPACKING: frozenset({_B.PENDING, _B.DONE, _B.FAILED, _B.CANCELLED}),
+    _B.DONE: frozenset({_B.PENDING}),
+    _B.FAILED: frozenset({_B.PENDING, _B.FETCHING, _B.UNPACKING, _B.CANCELLED}),
     _B.EXPIRED: frozenset({_B.PENDING, _B.CANCELLED}),
-    _B.CANCELLED: frozenset({_B.PENDING}),
-}
+    _B.CANCELLED: frozenset({_B.PENDING, _B.FETCHING, _B.UNPACKING}),
+}  # fmt: skip
 
 RUNNING = frozenset({_T.ACTIVE, _T.VERIFYING})
 """A worker holds it."""

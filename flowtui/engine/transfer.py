@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
-from flowtui.engine import verify
-from flowtui.engine.download import INLINE_BELOW, Download, Memory, Progress
+from flowtui.engine import proof, verify
+from flowtui.engine.download import INLINE_BELOW, Download
 from flowtui.engine.failures import (
     Busy,
     GiveUp,
@@ -30,9 +31,19 @@ from flowtui.engine.failures import (
 from flowtui.engine.journal import Identity
 from flowtui.engine.limits import RateLimit
 from flowtui.engine.log import Recorded
-from flowtui.engine.part_file import PartFile
+from flowtui.engine.part_file import (
+    NoteBudget,
+    PartFile,
+    journal_path,
+    make_folder,
+    remove_leftovers,
+)
+from flowtui.engine.progress import Memory, Progress
 from flowtui.engine.source import Source, StopSignal
+from flowtui.engine.space import look
 from flowtui.engine.states import TransferState
+from flowtui.engine.verify import Hasher
+from flowtui.engine.words import size_words
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -76,11 +87,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Tools:
-    """What workers share: the connection pool, the service's client, the rate limit."""
+    """What workers share: connections, the service's client, the rate limit, the note budget."""
 
     http: httpx.Client
     client: FlowClient
     limit: RateLimit
+    notes: NoteBudget = field(default_factory=NoteBudget)
 
 
 @dataclass(frozen=True)
@@ -123,30 +135,21 @@ def run(
     try:
         there = _look(task, stop)
         if there is not None:
+            _sweep(task.target)
             return there
-        task.target.parent.mkdir(parents=True, exist_ok=True)
-        identity = Identity(key=task.key, md5=task.md5)
-        part = PartFile(task.target, identity, journaled=not task.is_small)
-        closed = opened(part)
-        try:
-            outcome = _fetch_and_verify(task, tools, part, progress, memory, stop, fetched)
-        finally:
-            closed()
-            if not progress.done and part.descriptor >= 0:
-                part.remove()  # nothing came: nothing to go on from
-            part.close()
-        return Outcome(**{**vars(outcome), "seconds": time.monotonic() - began})
+        outcome = _with_part(task, tools, progress, memory, stop, opened, fetched)
+        return replace(outcome, seconds=time.monotonic() - began)
     except Stopped:
         return Outcome(TransferState.PAUSED)
     except TryAgain as trouble:
         wait = trouble.retry_after or 0.0
-        return _waiting(trouble, f"{trouble.message}; waits {_seconds(wait)}", wait)
+        return _waiting(trouble, trouble.waiting(wait), wait)
     except Busy as trouble:
         return _waiting(trouble, trouble.message, BUSY_WAIT)
     except SignInNeeded as trouble:
         return _waiting(trouble, trouble.message, None, "sign-in")
     except NoRoom as trouble:
-        return _waiting(trouble, trouble.message, SPACE_WAIT, "space")
+        return _without_room(task, trouble, progress, memory)
     except Occupied as trouble:
         return _waiting(trouble, trouble.message, 0.0, "place")
     except TransferTrouble as trouble:
@@ -154,11 +157,55 @@ def run(
     except OSError as error:
         disk = disk_trouble(error, task.target)
         if isinstance(disk, NoRoom):
-            return _waiting(disk, disk.message, SPACE_WAIT, "space")
+            return _without_room(task, disk, progress, memory)
+        if isinstance(disk, TryAgain):
+            wait = disk.retry_after or 0.0
+            return _waiting(disk, disk.waiting(wait), wait)
         return _failed(disk)
     except Exception as error:  # noqa: BLE001
         # A mistake of ours ends this file with words; the engine and the other files go on.
         return _failed(GiveUp(f"internal error: {type(error).__name__}: {error}", code="INTERNAL"))
+
+
+def _with_part(
+    task: Task,
+    tools: Tools,
+    progress: Progress,
+    memory: Memory,
+    stop: StopSignal,
+    opened: Callable[[PartFile], Callable[[], None]],
+    fetched: Callable[[], None],
+) -> Outcome:
+    """Open the part file, fill it, and give it the final name. Raises what stops that."""
+    make_folder(task.target.parent)
+    identity = Identity(key=task.key, md5=task.md5)
+    part = PartFile(task.target, identity, tools.notes, journaled=not task.is_small)
+    closed = opened(part)
+    try:
+        # The process that held it until now may have brought the file to its end.
+        there = _look(task, stop)
+        if there is not None:
+            part.remove()
+            return there
+        if memory.stamp != part.stamp():
+            memory.hasher = Hasher()  # its bytes are not those that were hashed
+        if memory.starved:
+            _require_room(task, part, progress)
+        return _fetch_and_verify(task, tools, part, progress, memory, stop, fetched)
+    except FileExistsError:
+        there = _look(task, stop)
+        if there is None:
+            raise
+        part.remove()
+        return there
+    finally:
+        closed()
+        if part.descriptor >= 0:
+            if not part.done.total:
+                part.remove()  # nothing came: nothing to go on from
+            else:
+                memory.stamp = part.stamp()
+        part.close()
 
 
 def _look(task: Task, stop: StopSignal) -> Outcome | None:
@@ -199,10 +246,11 @@ def _fetch_and_verify(
         tools.http,
         tools.client,
         key=task.key,
-        url=task.url,
+        url=memory.link or task.url,
         filename=task.filename,
         data_id=task.data_id,
         stop=stop,
+        size=task.size,
     )
     download = Download(
         source,
@@ -220,12 +268,13 @@ def _fetch_and_verify(
         md5 = download.run()
         progress.phase = "verifying"
         size = download.segments.size or 0
+        progress.reason = proof.checking(task)
         try:
-            verified_by = _verified_by(task, part, size, md5, stop)
+            verified_by = proof.verified_by(task, part, size, md5, stop)
             break
         except GiveUp as trouble:
             if second or trouble.code not in ("MD5", "DAMAGED"):
-                part.reset(Identity(key=task.key, md5=task.md5))
+                download.start_over()  # nothing of it is worth keeping
                 raise
             second = True
             progress.reason = f"{trouble.message}; fetching it once more"
@@ -233,47 +282,32 @@ def _fetch_and_verify(
     final = _final_name(task, part)
     fetched()
     try:
+        intact = part.settle(size) or verify.md5_of(part.path, stop.check) == md5
+        if not intact:
+            download.start_over()
+            raise GiveUp(
+                f"another program changed {part.path.name} under way",
+                code="TAMPERED",
+                retryable=True,
+            )
         part.finish(final, size)
     except FileExistsError:
+        if final == task.target:
+            raise
         raise Occupied(f"a different file stands at {final.name}") from None
+    reason = f"verified by {verified_by}"
+    if task.md5 is None:
+        reason += "; the server gave no md5"
+    if progress.resumed_at and size:
+        reason = f"resumed at {100 * progress.resumed_at // size} %; {reason}"
     return Outcome(
         TransferState.DONE,
+        reason=reason,
         size=size,
         md5=md5,
         verified_by=verified_by,
         final=final if final != task.target else None,
     )
-
-
-def _verified_by(task: Task, part: PartFile, size: int, md5: str, stop: StopSignal) -> str:
-    """What proves the bytes right. Raises GiveUp where something proves them wrong."""
-    if task.md5 is not None:
-        if md5 == task.md5:
-            return "md5"
-        raise GiveUp(
-            f"the md5 is wrong: {md5} came, {task.md5} is right; tell the owner of the file",
-            code="MD5",
-            retryable=True,
-        )
-    if task.size is not None and size != task.size:
-        raise GiveUp(
-            f"the size is wrong: {size:,} bytes came, {task.size:,} are right by Flow's record",
-            code="SIZE",
-            retryable=True,
-        )
-    if size == 0 and task.size is None:
-        raise GiveUp(
-            "the file came empty, and Flow does not say that it is", code="EMPTY", retryable=True
-        )
-    known = "size" if task.size is not None else "length"
-    kind = verify.container_kind(task.filename) if task.check_containers else None
-    if kind is None:
-        return known
-    try:
-        checked = verify.check_container(part.path, kind, stop.check)
-    except verify.Damaged as error:
-        raise GiveUp(str(error), code="DAMAGED", retryable=True) from error
-    return f"{known} and {checked}" if checked else known
 
 
 def _final_name(task: Task, part: PartFile) -> Path:
@@ -287,10 +321,47 @@ def _final_name(task: Task, part: PartFile) -> Path:
     return task.target.with_name(f"{name}.zip") if magic[:2] == b"PK" else task.target
 
 
+def _sweep(target: Path) -> None:
+    """Take away what a crash behind the last step left beside a file that is here."""
+    if journal_path(target).exists():
+        with contextlib.suppress(OSError):  # it does no harm where it is
+            remove_leftovers(target)
+
+
+def _require_room(task: Task, part: PartFile, progress: Progress) -> None:
+    """Raise NoRoom, before a byte is asked for, while what is still to come does not fit."""
+    size = part.identity.size or task.size
+    left = 0 if size is None else size - part.done.total
+    progress.size, progress.done = size, part.done.total
+    if look(task.target.parent).free < left:
+        raise NoRoom(f"the disk is full at {task.target.parent}")
+
+
+def _without_room(task: Task, trouble: NoRoom, progress: Progress, memory: Memory) -> Outcome:
+    """Wait for room, and say how much is missing where that is known."""
+    memory.starved = True
+    folder = task.target.parent
+    size = progress.size if progress.size is not None else task.size
+    try:
+        free = look(folder).free
+    except OSError:
+        # The numbers are a courtesy; that there is no room is said anyway.
+        return _waiting(trouble, trouble.message, SPACE_WAIT, "space")
+    left = 0 if size is None else size - progress.done
+    reason = trouble.message
+    if left > free:
+        reason = (
+            f"needs {size_words(left - free)} more in {folder} "
+            f"({size_words(free)} free, {size_words(left)} to come)"
+        )
+    elif left:
+        reason = f"{trouble.message} ({size_words(left)} to come)"
+    return _waiting(trouble, reason, SPACE_WAIT, "space")
+
+
 def _skipped(size: int, md5: str | None, how: str) -> Outcome:
-    return Outcome(
-        TransferState.SKIPPED, reason="already here", size=size, md5=md5, verified_by=how
-    )
+    reason = f"already here; verified by {how}"
+    return Outcome(TransferState.SKIPPED, reason=reason, size=size, md5=md5, verified_by=how)
 
 
 def _waiting(trouble: TransferTrouble, reason: str, wait: float | None, needs: str = "") -> Outcome:
@@ -311,7 +382,3 @@ def _failed(trouble: TransferTrouble) -> Outcome:
         code=trouble.code,
         retryable=trouble.retryable,
     )
-
-
-def _seconds(seconds: float) -> str:
-    return f"{round(seconds)} s" if seconds < 120 else f"{round(seconds / 60)} min"

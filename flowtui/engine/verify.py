@@ -10,7 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 READ = 1 << 20
-"""Bytes read and hashed at a time."""
+"""Bytes read and hashed, or unpacked, at a time."""
+
+PACKED = 128 << 10
+"""Bytes of a gzip file read at a time; few, because what follows a member's end is copied."""
 
 
 class Hasher:
@@ -84,8 +87,8 @@ def container_kind(filename: str) -> str | None:
 def check_container(path: Path, kind: str, check: Callable[[], None] = lambda: None) -> str | None:
     """Read a container to its end with its checksums; `"gzip check"` if all fit.
 
-    None where the file is no such container at all in spite of its name (then its size alone
-    decides). `check` is called now and then and may raise.
+    None where the file is no such container at all in spite of its name, or one that cannot be
+    looked into (then its size alone decides). `check` is called now and then and may raise.
 
     Raises:
         Damaged: it is one, and it is broken.
@@ -97,46 +100,58 @@ def check_container(path: Path, kind: str, check: Callable[[], None] = lambda: N
         _check_gzip(path, check)
         return "gzip check"
     if kind == "zip" and magic in (b"PK\x03\x04", b"PK\x05\x06"):
-        _check_zip(path, check)
-        return "zip check"
+        return "zip check" if _check_zip(path, check) else None
     return None
 
 
 def _check_gzip(path: Path, check: Callable[[], None]) -> None:
-    """Every member of a gzip or BGZF file (RFC 1952), CRC and length."""
-    inflate = zlib.decompressobj(31)
+    """Every member of a gzip or BGZF file (RFC 1952), CRC and length.
+
+    Zeros between and behind members are allowed, as gzip does for tapes.
+    """
+    member: zlib._Decompress | None = None
     members = 0
-    inside = False
     with path.open("rb", buffering=0) as stream:
-        while chunk := stream.read(READ):
-            check()
+        while chunk := stream.read(PACKED):
             while chunk:
-                try:
-                    inflate.decompress(chunk)
-                except zlib.error as error:
-                    if members and not chunk.strip(b"\0"):
-                        break  # zero padding behind the last member is allowed
-                    raise Damaged(f"broken gzip data: {error}") from error
-                inside = not inflate.eof
-                if inside:
-                    break
-                members += 1
-                chunk = inflate.unused_data
-                inflate = zlib.decompressobj(31)
-                if not chunk.strip(b"\0"):
-                    chunk = b""
-    if inside or not members:
+                check()
+                if member is None:
+                    chunk = chunk.lstrip(b"\0") if members else chunk
+                    if not chunk:
+                        break
+                    member = zlib.decompressobj(31)
+                chunk = _inflated(member, chunk)
+                if member.eof:
+                    member, members = None, members + 1
+    if member is not None:
         raise Damaged("the gzip data ends in the middle")
 
 
-def _check_zip(path: Path, check: Callable[[], None]) -> None:
+def _inflated(member: zlib._Decompress, chunk: bytes) -> bytes:
+    """Unpack at most READ bytes of `chunk`, however tightly it is packed; what is left of it."""
+    try:
+        member.decompress(chunk, READ)
+    except zlib.error as error:
+        raise Damaged(f"broken gzip data: {error}") from error
+    return member.unused_data if member.eof else member.unconsumed_tail
+
+
+def _check_zip(path: Path, check: Callable[[], None]) -> bool:
+    """Every member of an archive; False where one cannot be looked into (encrypted, too new)."""
     import zipfile
 
+    whole = True
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
-                with archive.open(member) as stream:
+                try:
+                    stream = archive.open(member)
+                except (NotImplementedError, RuntimeError):
+                    whole = False
+                    continue
+                with stream:
                     while stream.read(READ):
                         check()
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise Damaged(f"broken zip archive: {error}") from error
+    return whole

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flowtui.engine.download import Memory, Progress
 from flowtui.engine.lane import Lane
 from flowtui.engine.part_file import PartFile
+from flowtui.engine.progress import Memory, Progress
 from flowtui.engine.source import StopSignal
 from flowtui.engine.transfer import Outcome, Task, Tools, run
 

@@ -6,22 +6,35 @@ prepared, and on the live service the archive itself afterwards.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from urllib.parse import quote
 
 import httpx
 
-from flowtui.flow.answers import error_of, json_of, network_error
-from flowtui.flow.errors import NotFound, NotOffered, Refused
+from flowtui.flow.answers import error_of, json_of, network_error, retry_after
+from flowtui.flow.errors import NotFound, NotOffered, Refused, TooMuch, UnexpectedAnswer
 from flowtui.flow.listing import read_record
 from flowtui.flow.models import BulkJob
 from flowtui.flow.session import Session
+
+_TOO_MUCH = re.compile(
+    r"too (?:many|large|big|much|long)|exceed|maximum|at most|limit(?:ed)? (?:of|to|is)"
+    r"|more than|(?:do|does) not fit|cannot hold",
+    re.IGNORECASE,
+)
+
+
+def says_too_much(words: str) -> bool:
+    """Whether a refusal's words are about the size or number of what was asked for."""
+    return _TOO_MUCH.search(words) is not None
 
 
 def create(session: Session, data_ids: Sequence[str], name: str) -> BulkJob:
     """Have Flow prepare an archive (`POST /downloads`, the guide's body).
 
-    Raises NotOffered where the server has no such thing, or not for this kind of token.
+    Raises NotOffered where the server has no such thing, or not for this kind of token, and
+    TooMuch where fewer files may be asked for.
     """
     ids = [_as_number(one) for one in data_ids]
     try:
@@ -31,6 +44,13 @@ def create(session: Session, data_ids: Sequence[str], name: str) -> BulkJob:
             "this server prepares no archives for you; the files are to be had one by one",
             status=error.status,
         ) from error
+    except UnexpectedAnswer as error:
+        too_much = error.status == 413 or (
+            error.status in (400, 422) and says_too_much(error.message)
+        )
+        if not too_much:
+            raise
+        raise TooMuch(error.message, status=error.status) from error
     return read_record(BulkJob, body)
 
 
@@ -49,12 +69,15 @@ def state(session: Session, http: httpx.Client, job_id: str) -> BulkJob:
         raise error_of(response)
     if not _is_text(response):
         if response.status_code in (202, 204):
-            return BulkJob(id=job_id, status="processing")
+            wait = retry_after(response)
+            found = BulkJob(id=job_id, status="processing")
+            return found.model_copy(update={"retry_after": wait})
         return BulkJob(id=job_id, status="completed", progress=100.0)
     body = json_of(response)
     if isinstance(body, dict):
         body = {"id": job_id, **{key: value for key, value in body.items() if value is not None}}
-    return read_record(BulkJob, body)
+    job = read_record(BulkJob, body)
+    return job.model_copy(update={"retry_after": retry_after(response)})
 
 
 def _ask(session: Session, http: httpx.Client, url: str) -> httpx.Response:

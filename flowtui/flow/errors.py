@@ -13,6 +13,7 @@ carry words of the server, cleaned of control characters; they never carry a tok
     ├── NotFound               404: absent, or not visible to this account
     ├── Gone                   410: the link or the archive has expired
     ├── NotOffered             404/405/501 on a feature this server lacks (bulk downloads)
+    ├── TooMuch                413, or 400/422 in such words: one archive is not to hold it all
     ├── BadReference           a REF that names nothing (see `refs`)
     └── UnexpectedAnswer       anything else: other statuses, JSON of another shape
 """
@@ -108,6 +109,12 @@ class NotOffered(FlowError):
     """This server has no such feature (404/405/501 where a feature was asked for)."""
 
     default_code = "NOT_OFFERED"
+
+
+class TooMuch(FlowError):
+    """The service refuses what was asked for because it is too many or too large."""
+
+    default_code = "TOO_MUCH"
 
 
 class BadReference(FlowError):

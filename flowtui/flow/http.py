@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ssl
 from functools import cache
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 
 import httpx
 
@@ -31,7 +33,7 @@ def _tls(ca_file: str | None) -> ssl.SSLContext:
     context = httpx.create_ssl_context()
     if ca_file:
         try:
-            context.load_verify_locations(cafile=ca_file)
+            context.load_verify_locations(cafile=Path(ca_file).expanduser())
         except (OSError, ssl.SSLError) as error:
             raise BadCertificateFile(f"cannot use the CA file {ca_file}: {error}") from error
     return context
@@ -46,6 +48,9 @@ def make_client(
 ) -> httpx.Client:
     """A pool of connections; proxies come from the environment, redirects are not followed.
 
+    It keeps no cookies: a cookie of Flow's would go to every port and, by its domain, to other
+    hosts too, its storage among them.
+
     Times are seconds; `read_timeout` is how long no byte may come. Raises BadCertificateFile,
     BadProxy.
     """
@@ -53,13 +58,20 @@ def make_client(
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30)
     headers = {"User-Agent": USER_AGENT}
     if transport is not None:
-        return httpx.Client(timeout=timeout, headers=headers, transport=transport)
+        return _without_cookies(httpx.Client(timeout=timeout, headers=headers, transport=transport))
     tls = _tls(ca_file)
     try:
-        return httpx.Client(timeout=timeout, limits=limits, headers=headers, verify=tls)
+        return _without_cookies(
+            httpx.Client(timeout=timeout, limits=limits, headers=headers, verify=tls)
+        )
     except (ValueError, ImportError, httpx.InvalidURL):
         # Not chained: the address may hold the proxy's password.
         raise BadProxy(
             "the proxy named by HTTPS_PROXY, HTTP_PROXY or ALL_PROXY cannot be used; "
             "it is written http://host:port"
         ) from None
+
+
+def _without_cookies(client: httpx.Client) -> httpx.Client:
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    return client

@@ -12,87 +12,24 @@ it there.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from flowtui.flow.fields import (
+    Count,
+    Id,
+    Label,
+    Md5,
+    Size,
+    Text,
+    Time,
+    fill_owner,
+    fill_private,
+    job_status,
+    metadata_of,
+    spread_named,
 )
-
-
-def parse_id(value: object) -> str:
-    """An id as an opaque string. Raises ValueError for what cannot be one."""
-    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise ValueError("an id is a string or a whole number")
-    return str(value)
-
-
-def parse_time(value: object) -> datetime | None:
-    """A time from Unix seconds (int, float) or ISO 8601, in UTC; None for none or nonsense."""
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        if isinstance(value, int | float):
-            return datetime.fromtimestamp(value, UTC)
-        if isinstance(value, str):
-            parsed = datetime.fromisoformat(value)
-            return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return None
-
-
-def parse_size(value: object) -> int | None:
-    """A number of bytes, or None where the service gives none (or nonsense)."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str) and value.isdecimal() and len(value) < 20:
-        value = int(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and 0 <= value < 1 << 63 else None
-
-
-def parse_md5(value: object) -> str | None:
-    """An md5 as 32 lower-case hex digits; None where it is missing or malformed."""
-    if not isinstance(value, str):
-        return None
-    text = value.strip().lower()
-    return text if len(text) == 32 and all(c in "0123456789abcdef" for c in text) else None
-
-
-def parse_label(value: object) -> str | None:
-    """A label that comes as text or as `{"name": …}`; None where it is empty."""
-    if isinstance(value, dict):
-        value = value.get("name") or value.get("identifier") or value.get("username")
-    if isinstance(value, str) and value:
-        return value
-    return None
-
-
-def parse_count(value: object) -> int | None:
-    """How many there are, or None where the service does not say."""
-    return parse_size(value)
-
-
-Id = Annotated[str, BeforeValidator(parse_id)]
-Time = Annotated[datetime | None, BeforeValidator(parse_time)]
-Size = Annotated[int | None, BeforeValidator(parse_size)]
-Md5 = Annotated[str | None, BeforeValidator(parse_md5)]
-Label = Annotated[str | None, BeforeValidator(parse_label)]
-Count = Annotated[int | None, BeforeValidator(parse_count)]
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-Text = Annotated[str, BeforeValidator(_text)]
 
 
 class Record(BaseModel):
@@ -114,32 +51,6 @@ def _readable(model: type[R], rows: Iterable[Any]) -> tuple[list[R], int]:
         except ValidationError:
             unreadable += 1
     return found, unreadable
-
-
-def _named(fields: dict[str, Any], key: str) -> None:
-    """Spread `key: {id, name}` (or a bare id) into `key_id` and `key_name`, where not given."""
-    value = fields.get(key)
-    if isinstance(value, dict):
-        if isinstance(value.get("id"), str | int):
-            fields.setdefault(f"{key}_id", value["id"])
-        fields.setdefault(f"{key}_name", value.get("name"))
-    elif isinstance(value, str | int) and not isinstance(value, bool):
-        fields.setdefault(f"{key}_id", value)
-
-
-def _owner(fields: dict[str, Any]) -> None:
-    """Fill `owner_name` from the detail's `owner` or `group_owner`."""
-    if not fields.get("owner_name"):
-        owner = fields.get("owner") or fields.get("group_owner")
-        if isinstance(owner, dict):
-            fields["owner_name"] = owner.get("name") or owner.get("username") or owner.get("slug")
-
-
-def _private(fields: dict[str, Any]) -> None:
-    """The documented dialect says `is_public` where the live one says `private`."""
-    if not isinstance(fields.get("private"), bool):
-        public = fields.get("is_public")
-        fields["private"] = not public if isinstance(public, bool) else None
 
 
 class User(Record):
@@ -199,7 +110,7 @@ class Data(Record):
             return fields
         fields = dict(fields)
         for key in ("sample", "project"):
-            _named(fields, key)
+            spread_named(fields, key)
         execution = fields.get("execution")
         if isinstance(execution, dict):
             fields.setdefault("execution_id", execution.get("id"))
@@ -216,8 +127,8 @@ class Data(Record):
         for key in ("sample_id", "project_id", "execution_id"):
             if fields.get(key) in (None, ""):
                 fields[key] = None
-        _owner(fields)
-        _private(fields)
+        fill_owner(fields)
+        fill_private(fields)
         return fields
 
 
@@ -250,10 +161,10 @@ class Sample(Record):
         if not isinstance(fields, dict):
             return fields
         fields = dict(fields)
-        _named(fields, "project")
-        _owner(fields)
-        _private(fields)
-        fields["metadata"] = _metadata(fields.get("metadata"))
+        spread_named(fields, "project")
+        fill_owner(fields)
+        fill_private(fields)
+        fields["metadata"] = metadata_of(fields.get("metadata"))
         if not isinstance(fields.get("data"), list):
             sets = fields.get("filesets")
             files = [
@@ -268,23 +179,6 @@ class Sample(Record):
             # A list may mix ids with records; only a record names a file.
             fields["data"], fields["unreadable"] = _readable(Data, fields["data"])
         return fields
-
-
-def _metadata(value: object) -> dict[str, str]:
-    """Metadata as `attribute name → text` from either dialect's form."""
-    if not isinstance(value, dict):
-        return {}
-    found: dict[str, str] = {}
-    for key, item in value.items():
-        name, text = str(key), item
-        if isinstance(item, dict):
-            name = str(item.get("attribute_name") or key)
-            text = item.get("value")
-        if isinstance(text, list):
-            text = ", ".join(str(part) for part in text)
-        if text not in (None, ""):
-            found[name] = str(text)
-    return found
 
 
 class Project(Record):
@@ -314,8 +208,8 @@ class Project(Record):
         if not isinstance(fields, dict):
             return fields
         fields = dict(fields)
-        _owner(fields)
-        _private(fields)
+        fill_owner(fields)
+        fill_private(fields)
         fields["unreadable"] = 0
         if isinstance(fields.get("samples"), list):
             fields["samples"], fields["unreadable"] = _readable(Sample, fields["samples"])
@@ -368,11 +262,11 @@ class Execution(Record):
         elif isinstance(pipeline, str):
             fields.setdefault("pipeline_name", pipeline)
         for key in ("sample", "project"):
-            _named(fields, key)
+            spread_named(fields, key)
         for key in ("sample_id", "project_id"):
             if fields.get(key) in (None, ""):
                 fields[key] = None
-        _owner(fields)
+        fill_owner(fields)
         fields["outputs"], fields["unreadable"] = _outputs(fields)
         return fields
 
@@ -435,6 +329,7 @@ class BulkJob(Record):
         progress: percent, 0 to 100, or None.
         download_url: where the archive is, once completed; None means `/downloads/<id>`.
         expires: when the archive goes (24 hours after it is completed, by the guide).
+        retry_after: seconds after which the service wants to be asked again, or None.
     """
 
     id: Id
@@ -448,51 +343,20 @@ class BulkJob(Record):
     started: Time = None
     finished: Time = None
     expires: Time = None
+    retry_after: float | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _from_wire(cls, fields: Any) -> Any:
         if not isinstance(fields, dict):
             return fields
-        fields = dict(fields)
+        fields = {**fields, "retry_after": None}
         fields["id"] = fields.get("id") or fields.get("uuid") or fields.get("job_id")
         fields["expires"] = fields.get("expires") or fields.get("expires_at")
-        fields["status"] = _job_status(fields)
+        fields["status"] = job_status(fields)
         progress = fields.get("progress")
         number = isinstance(progress, int | float) and not isinstance(progress, bool)
         fields["progress"] = min(100.0, max(0.0, float(progress))) if number else None
         if not isinstance(fields.get("download_url"), str) or not fields["download_url"]:
             fields["download_url"] = None
         return fields
-
-
-_JOB_STATUS = {
-    "pending": "pending",
-    "queued": "pending",
-    "created": "pending",
-    "processing": "processing",
-    "running": "processing",
-    "started": "processing",
-    "completed": "completed",
-    "complete": "completed",
-    "finished": "completed",
-    "ready": "completed",
-    "ok": "completed",
-    "expired": "expired",
-    "failed": "failed",
-    "error": "failed",
-    "cancelled": "failed",
-    "canceled": "failed",
-}
-
-
-def _job_status(fields: dict[str, Any]) -> str:
-    """The job's status in our five words; an unknown word counts as failed, never as done."""
-    status = fields.get("status")
-    if isinstance(status, str) and status:
-        return _JOB_STATUS.get(status.lower(), "failed")
-    if fields.get("error"):
-        return "failed"
-    if fields.get("finished"):
-        return "completed"
-    return "processing" if fields.get("started") else "pending"

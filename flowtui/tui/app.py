@@ -2,47 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App, ComposeResult, SystemCommand
+from rich.text import Text
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer
+from textual.worker import WorkerFailed
 
+from flowtui import quantities
 from flowtui.engine.protocol import Batch, Space
 from flowtui.flow.clean import printable
+from flowtui.tui.account import Account, AccountKnown, ServerUnreachable, SignedOut, SignInNeeded
+from flowtui.tui.background import Background
 from flowtui.tui.browser.details import DetailsPane
 from flowtui.tui.browser.filter import FilterLine
 from flowtui.tui.browser.tree import TreePane
-from flowtui.tui.downloads import format as words
-from flowtui.tui.downloads.bulk_panel import BulkActionRequested, BulkPanel
-from flowtui.tui.downloads.link import EngineCallFailed, EngineLost, EngineUp, QueueChanged
-from flowtui.tui.downloads.manager import (
-    CancelRequested,
-    DownloadManager,
-    ForgetRequested,
-    PauseRequested,
-    ResumeRequested,
-    RetryRequested,
-)
+from flowtui.tui.commands import commands_of
+from flowtui.tui.downloads.bulk_panel import BulkPanel
+from flowtui.tui.downloads.link import QueueChanged
+from flowtui.tui.downloads.manager import DownloadManager
+from flowtui.tui.engine_app import EngineApp
 from flowtui.tui.header import HeaderLine
+from flowtui.tui.screens.panes import PanesScreen
 from flowtui.tui.selection import Selection
 from flowtui.tui.services import Services
+from flowtui.tui.theme import THEME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
+    from textual.app import SystemCommand
     from textual.screen import Screen
 
     from flowtui.config import Folders, Settings
     from flowtui.tui.screens.quit import Leave
     from flowtui.tui.screens.sign_in import SignedIn
 
-UNFINISHED = ("queued", "active", "verifying", "waiting")
 
-
-class FlowApp(App[None]):
+class FlowApp(EngineApp):
     """Browse Flow, mark, download.
 
     Attributes:
@@ -52,15 +55,16 @@ class FlowApp(App[None]):
     TITLE = "flowtui"
     CSS_PATH: ClassVar[list[str]] = ["app.tcss", "downloads/downloads.tcss"]  # type: ignore[assignment]
     ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("d", "download", "Download"),
-        Binding("slash", "filter", "Filter"),
-        Binding("tab", "app.focus_next", "Next pane", show=False),
+        Binding("d", "download", "Download", show=False),
+        Binding("slash", "filter", "Filter", show=False),
         Binding("s", "sign_in", "Sign in", show=False),
         Binding("b", "toggle_bulk", "Bulk jobs", show=False),
         Binding("question_mark", "help", "Help"),
         Binding("q", "leave", "Quit"),
+        Binding("ctrl+q", "leave", "Quit", show=False, priority=True),
     ]
 
     def __init__(
@@ -70,14 +74,20 @@ class FlowApp(App[None]):
         *,
         to: str | None = None,
         services: Services | None = None,
+        engine_stays: bool = True,
     ) -> None:
+        """`engine_stays`: whether the engine goes on when the app is left."""
         super().__init__()
         self.crash: BaseException | None = None
         self.services = services or Services(settings, folders)
-        self._to = to
         self._target: Path = settings.target(to)
-        self._asking = False
+        self._engine_stays = engine_stays
+        self._logout = ""
+        self._asking = self._declined = self._stopping = False
+        self._who: tuple[str, str] | None = None
         self.link = self.services.link(self)
+        self._background = Background(self)
+        self._account = Account(self.services, self._background, self.post_message)
 
     def compose(self) -> ComposeResult:
         """Header, tree and details, downloads, bulk jobs, footer."""
@@ -85,81 +95,117 @@ class FlowApp(App[None]):
         with Horizontal(id="browse"):
             with Vertical(id="tree-side"):
                 yield FilterLine(id="filter")
-                yield TreePane(self.services.client, id="tree")
-            yield DetailsPane(id="details")
-        yield DownloadManager(id="downloads")
+                yield TreePane(self.services.client, self._background, id="tree")
+            yield DetailsPane(self.services.client, self._background, id="details")
+        yield DownloadManager(id="downloads", classes="-empty")
         yield BulkPanel(id="bulk")
         yield Footer(compact=True, show_command_palette=False)
 
+    def get_default_screen(self) -> Screen[object]:
+        """The screen of the panes."""
+        return PanesScreen(id="_default")
+
     def on_mount(self) -> None:
         """Paint first; then look who is signed in, and for the engine."""
-        self.query_one(HeaderLine).server = self.services.settings.base_url
-        self.query_one(TreePane).focus()
+        self.register_theme(THEME)
+        self.theme = THEME.name
+        self._panes()
+        self.header.server = self.services.settings.base_url
+        self._tree.focus()
+        if threading.current_thread() is threading.main_thread():
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self._told_to_end, 128 + number)
         self.call_after_refresh(self._begin)
+
+    def _panes(self) -> None:
+        """Keep the panes at hand: while a dialog is open, a query would look into that."""
+        self.header = self.query_one(HeaderLine)
+        self._tree = self.query_one(TreePane)
+        self._details = self.query_one(DetailsPane)
+        self._filter = self.query_one(FilterLine)
+        self._manager = self.query_one(DownloadManager)
+        self._bulk = self.query_one(BulkPanel)
 
     def _begin(self) -> None:
         self.link.start()
-        self.run_worker(self._look_who, thread=True, exit_on_error=False, group="account")
+        self._account.look()
+        self._background.run(self._look_at_logout, "what a logout does")
+
+    def _look_at_logout(self) -> None:
+        from flowtui.engine.lingering import logout_warning
+
+        self._logout = logout_warning()
+
+    def _told_to_end(self, status: int) -> None:
+        self.exit(return_code=status)
 
     def _handle_exception(self, error: Exception) -> None:
         """Keep a crash for the report, instead of painting a traceback."""
-        self.crash = self.crash or error
+        cause = error.__cause__ if isinstance(error, WorkerFailed) else None
+        self.crash = self.crash or cause or error
         self._return_code = 1
-        self.panic("")
+        if self._exception is None:  # a test under Textual's pilot is told by these
+            self._exception = error
+            self._exception_event.set()
+        self._close_messages_no_wait()
 
     # Who is signed in
 
-    def _look_who(self) -> None:
-        """See whether a stored credential works, in a thread."""
-        from flowtui.flow.credentials import KeepError
-        from flowtui.flow.errors import FlowError, NotSignedIn
-
-        try:
-            client = self.services.client()
-            if client.credential is None:
-                self.call_from_thread(self._signed_out, "")
-                return
-            user = client.me()
-        except NotSignedIn:
-            self.call_from_thread(self._signed_out, "The stored session has ended.")
-        except (FlowError, KeepError) as error:
-            self.call_from_thread(self._unreachable, str(getattr(error, "message", error)))
-        else:
-            self.call_from_thread(self._known, user.username or user.name)
+    def on_account_known(self, message: AccountKnown) -> None:
+        """Somebody is signed in from the last time."""
+        self._known(message.username)
+        self._tree.open_scope("mine")
 
     def _known(self, username: str) -> None:
-        header = self.query_one(HeaderLine)
-        header.account = printable(username)
-        header.server = self.services.client().server
+        server = self.services.settings.base_url
+        self._who = (server, username)
+        self._declined = False
+        self.header.account = username
+        self.header.server = server
         if self.services.found:
             self.notify(self.services.found, markup=False)
-        self.query_one(TreePane).open_first()
+            self.services.found = ""
 
-    def _signed_out(self, reason: str) -> None:
-        self.query_one(HeaderLine).account = "not signed in"
-        self._ask_to_sign_in(reason)
+    def on_sign_in_needed(self, message: SignInNeeded) -> None:
+        """Nobody is signed in."""
+        self.header.server = self.services.settings.base_url
+        self.header.account = "not signed in (s: sign in)"
+        self._ask_to_sign_in(message.reason)
 
-    def _unreachable(self, message: str) -> None:
-        self.query_one(HeaderLine).account = "not connected"
-        self.notify(message, severity="error", markup=False, timeout=10)
-        self.query_one(TreePane).open_first()
+    def on_server_unreachable(self, message: ServerUnreachable) -> None:
+        """Say so; the tree tells why, and can be asked to try again."""
+        self.header.server = self.services.settings.base_url
+        self.header.account = "not connected"
+        self._tree.open_scope("mine")
 
-    def _ask_to_sign_in(self, reason: str) -> None:
-        if self._asking:
+    def on_tree_pane_recovered(self) -> None:
+        """The server answers again; who is signed in may not be known yet."""
+        if self._who is None and not self._asking and not self._declined:
+            self._account.look()
+
+    def _ask_to_sign_in(self, reason: str, *, again: bool = False) -> None:
+        """Ask, unless that is going on, or was declined (and nobody wants it `again`)."""
+        if self._asking or (self._declined and not again):
             return
         self._asking = True
         from flowtui.tui.screens.sign_in import SignInScreen
 
-        self.push_screen(SignInScreen(self.services, reason), self._signed_in)
+        self.push_screen(SignInScreen(self.services, self._background, reason), self._signed_in)
 
     def _signed_in(self, result: SignedIn | None) -> None:
         self._asking = False
-        tree = self.query_one(TreePane)
         if result is None:
-            tree.open_first()
+            self._declined = True
+            if self._who is None:
+                self._tree.open_scope("public")
             return
+        before, self._declined = self._who, False
         self._known(result.username)
-        tree.start_anew()
+        if before == self._who:
+            self._tree.try_failed_again()
+        else:
+            self._tree.start_anew()
         credential = result.credential
         self.link.call(
             "hand the sign-in to the engine",
@@ -170,87 +216,81 @@ class FlowApp(App[None]):
 
     def action_sign_in(self) -> None:
         """Sign in, or in as somebody else."""
-        self._ask_to_sign_in("")
+        self._ask_to_sign_in("", again=True)
 
     def action_sign_out(self) -> None:
         """Forget the stored token."""
+        self._account.sign_out()
 
-        def forget() -> None:
-            from flowtui.flow.credentials import KeepError
-
-            client = self.services.client()
-            name = self.services.settings.usernames.get(client.server)
-            try:
-                said = self.services.store().forget(client.server, name)
-            except KeepError as error:
-                said = [str(error)]
-            client.use(None)
-            self.call_from_thread(self._forgotten, said)
-
-        self.run_worker(forget, thread=True, exit_on_error=False, group="account")
-
-    def _forgotten(self, said: list[str]) -> None:
-        self.notify("; ".join(said) or "nothing was stored", title="Signed out", markup=False)
-        self._signed_out("")
+    def on_signed_out(self, message: SignedOut) -> None:
+        """Say what was forgotten; what was loaded was for the one who is gone."""
+        said = "; ".join(message.said) or "nothing was stored"
+        self.notify(printable(said), title="Signed out", markup=False)
+        self._who = None
+        self._tree.start_anew()
+        self.header.account = "not signed in (s: sign in)"
+        self._ask_to_sign_in("", again=True)
 
     # Browsing
 
     def on_tree_pane_highlighted(self, message: TreePane.Highlighted) -> None:
         """Show details of what is under the cursor."""
-        self.query_one(DetailsPane).show(message.node)
+        self._details.show(message.node)
 
     def on_tree_pane_marks_changed(self, message: TreePane.MarksChanged) -> None:
         """Tell what is marked."""
         marks = message.marks
         size, whole = marks.known_size()
-        told = "" if not len(marks) else f"{len(marks)} marked"
+        told = f"{len(marks):,} marked" if len(marks) else ""
         if told and size:
-            told += f", {'' if whole else 'over '}{words.size(size)}"
-        self.query_one(HeaderLine).marked = told
+            told += f", {'' if whole else 'at least '}{quantities.size(size)}"
+        self.header.marked = told
 
     def on_tree_pane_trouble(self, message: TreePane.Trouble) -> None:
         """Ask to sign in where that is what is missing."""
         from flowtui.flow.errors import NotSignedIn
 
-        if isinstance(message.error, NotSignedIn):
+        if isinstance(message.error, NotSignedIn) and self._who is not None:
             self._ask_to_sign_in("The session has ended. Sign in to go on.")
+
+    def on_tree_pane_filter_dropped(self) -> None:
+        """The filter line goes with the filter."""
+        self._filter.end()
 
     def action_filter(self) -> None:
         """Show the filter line."""
-        line = self.query_one(FilterLine)
-        line.display = True
-        line.focus()
+        self._filter.begin()
 
     def on_filter_line_wanted(self, message: FilterLine.Wanted) -> None:
         """Filter as one types."""
-        self.query_one(TreePane).filter(message.text)
+        self._tree.filter(message.text)
 
     def on_filter_line_left(self, message: FilterLine.Left) -> None:
         """Back to the tree."""
-        line, tree = self.query_one(FilterLine), self.query_one(TreePane)
-        if not message.keep or not line.value:
-            line.value = ""
-            tree.filter("")
-            line.display = False
-        tree.focus()
+        if not message.keep:
+            self._filter.end()
+            self._tree.filter("")
+        self._tree.focus()
 
     # Downloading
 
     def action_download(self) -> None:
         """Ask how and where to, then queue what is marked or under the cursor."""
-        tree = self.query_one(TreePane)
-        nodes = tuple(tree.marks.chosen())
+        nodes = tuple(self._tree.marks.chosen())
         if not nodes:
-            node = tree.node
+            node = self._tree.node
             if node is None or not node.can_mark:
                 self.notify("Nothing is marked. Go to a project, sample or file, and press space.")
                 return
             nodes = (node,)
+        from flowtui.tui.counting import Count
         from flowtui.tui.screens.download import DownloadDialog
 
+        selection = Selection(nodes, self._tree.marks.taken_out)
         dialog = DownloadDialog(
-            Selection(nodes, tree.marks.taken_out),
-            self.services.client,
+            selection.name,
+            Count(self.services.client, selection),
+            self._background,
             target=self._target,
             bulk_above=self.services.settings.bulk_above,
             look_at_space=self._look_at_space,
@@ -263,10 +303,8 @@ class FlowApp(App[None]):
     def _queue(self, batch: Batch | None) -> None:
         if batch is None:
             return
-        from pathlib import Path
-
         self._target = Path(batch.root)
-        self.query_one(TreePane).clear_marks()
+        self._tree.clear_marks()
         self.link.call(
             "queue the files",
             lambda engine: engine.add(batch),
@@ -279,62 +317,51 @@ class FlowApp(App[None]):
             ),
         )
 
+    def action_target(self) -> None:
+        """Ask for another target folder."""
+        from flowtui.tui.screens.folder import TargetDialog
+
+        self.push_screen(TargetDialog(self._target), self._aim)
+
+    def _aim(self, folder: Path | None) -> None:
+        if folder is None:
+            return
+        self._target = folder
+
+        def keep() -> None:
+            from flowtui.config import ConfigError
+
+            try:
+                self.services.keep_target(str(folder))
+            except (OSError, ConfigError) as error:
+                self._background.tell(self._not_kept, str(error))
+
+        self._background.run(keep, "keep the target folder")
+
+    def _not_kept(self, why: str) -> None:
+        self.notify(
+            printable(why), title="Not kept for the next start", severity="warning", markup=False
+        )
+
     def on_queue_changed(self, message: QueueChanged) -> None:
         """Show what changed in the queue."""
         model, delta = message.take()
-        self.query_one(DownloadManager).show(model, delta)
-        self.query_one(BulkPanel).show(model, delta)
-        waiting = model.summary.needs_sign_in
-        if self.services.settings.base_url in waiting and not self._asking:
+        self._manager.show(model, delta)
+        self._manager.set_class(not model.transfers, "-empty")
+        self._bulk.show(model, delta)
+        self.tell_trouble(model.summary.trouble)
+        if self.services.settings.base_url in model.summary.needs_sign_in:
             self._ask_to_sign_in("The session has ended. Sign in, and the downloads go on.")
-
-    def on_engine_up(self, message: EngineUp) -> None:
-        """The engine answers."""
-        self.query_one(HeaderLine).engine = "engine: on"
-
-    def on_engine_lost(self, message: EngineLost) -> None:
-        """The engine does not answer; the link tries again by itself."""
-        self.query_one(HeaderLine).engine = "engine: lost, trying again"
-        self.notify(message.reason, severity="warning", markup=False)
-
-    def on_engine_call_failed(self, message: EngineCallFailed) -> None:
-        """The engine would not do something."""
-        self.notify(
-            printable(message.message),
-            title=f"Could not {message.what}",
-            severity="error",
-            markup=False,
-        )
-
-    def on_pause_requested(self, message: PauseRequested) -> None:
-        """Pause transfers."""
-        self.link.call("pause", lambda engine: engine.pause(message.ids))
-
-    def on_resume_requested(self, message: ResumeRequested) -> None:
-        """Let transfers go on."""
-        self.link.call("resume", lambda engine: engine.resume(message.ids))
-
-    def on_cancel_requested(self, message: CancelRequested) -> None:
-        """Cancel transfers."""
-        self.link.call("cancel", lambda engine: engine.cancel(message.ids))
-
-    def on_retry_requested(self, message: RetryRequested) -> None:
-        """Try transfers again."""
-        self.link.call("try again", lambda engine: engine.retry(message.ids))
-
-    def on_forget_requested(self, message: ForgetRequested) -> None:
-        """Clear ended transfers."""
-        self.link.call("clear the list", lambda engine: engine.forget(message.ids))
-
-    def on_bulk_action_requested(self, message: BulkActionRequested) -> None:
-        """Cancel, retry or forget bulk jobs."""
-        self.link.call(message.action, lambda engine: engine.bulk(message.ids, message.action))
 
     # The app itself
 
     def action_toggle_bulk(self) -> None:
         """Show or hide the bulk jobs."""
-        self.query_one(BulkPanel).toggle()
+        self._bulk.toggle()
+
+    def action_reload_all(self) -> None:
+        """Load the whole tree anew."""
+        self._tree.start_anew()
 
     def action_help(self) -> None:
         """Show the keys."""
@@ -348,38 +375,38 @@ class FlowApp(App[None]):
 
     def action_leave(self) -> None:
         """Leave; where work is under way, say that it goes on and offer to stop it."""
-        counts = self.link.model.summary.counts
-        unfinished = sum(counts.get(state, 0) for state in UNFINISHED)
-        if not unfinished:
+        from flowtui.tui.screens.quit import Leave, QuitDialog, work_under_way
+
+        files, archives = work_under_way(self.link.model)
+        if not (files or archives) or self._stopping or isinstance(self.screen, QuitDialog):
             self._leave_now()
             return
-        from flowtui.tui.screens.quit import Leave, QuitDialog
 
         def leave(how: Leave | None) -> None:
             if how is Leave.KEEP_GOING:
-                self._leave_now()
+                self._leave_now(
+                    "The engine goes on with the downloads; flowtui shows them again."
+                    if self._engine_stays
+                    else ""
+                )
             elif how is Leave.PAUSE_ALL:
-                self.link.stop_engine(pause=True)
-                self._leave_now()
+                self._stopping = True
+                self.notify("Pausing all, and stopping the engine …")
+                self._background.run(self._stop_engine, "stop the engine")
 
-        self.push_screen(QuitDialog(unfinished), leave)
+        self.push_screen(QuitDialog(files, archives, self._engine_stays, self._logout), leave)
 
-    def _leave_now(self) -> None:
-        self.link.close()
-        self.exit()
+    def _stop_engine(self) -> None:
+        self.link.stop_engine(pause=True)
+        self._background.tell(
+            self._leave_now, "All is paused and the engine stopped; flowtui goes on from there."
+        )
+
+    def _leave_now(self, words_for_the_end: str = "") -> None:
+        # Hanging up may have to wait for a connection that is just being made.
+        self._background.run(self.link.close, "hang up")
+        self.exit(message=Text(words_for_the_end) if words_for_the_end else None)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers, ours first."""
-        yield SystemCommand("Download", "what is marked or under the cursor", self.action_download)
-        yield SystemCommand("Filter the tree", "by a part of the name", self.action_filter)
-        yield SystemCommand("Sign in", "or in as somebody else", self.action_sign_in)
-        yield SystemCommand("Sign out", "forget the stored token", self.action_sign_out)
-        yield SystemCommand("Load the tree anew", "", self.query_one(TreePane).start_anew)
-        yield SystemCommand("Bulk jobs", "show or hide them", self.action_toggle_bulk)
-        yield SystemCommand("Help", "all keys", self.action_help)
-        yield from (
-            one
-            for one in super().get_system_commands(screen)
-            if one.title in ("Theme", "Screenshot")
-        )
-        yield SystemCommand("Quit", "the engine goes on", self.action_leave)
+        return commands_of(self, super().get_system_commands(screen))

@@ -28,7 +28,7 @@ class HeaderLine(Widget):
         """The line, what matters least left out where it is narrow."""
         width = self.size.width
         host = urlsplit(self.server).netloc
-        left = f" flowtui  {self.account} @ {host}" if self.account else f" flowtui  {host}"
+        left = f" flowtui  {self.account[:60]} @ {host}" if self.account else f" flowtui  {host}"
         right = [part for part in (self.marked, self.engine) if part]
         while right and len(left) + sum(len(part) + 3 for part in right) > width:
             right.pop()

@@ -41,11 +41,21 @@ def files_of(
     client: FlowClient, selection: Selection, left_out: Callable[[LeftOut], None]
 ) -> Iterator[RemoteFile]:
     """The files, each once, fetched as they are asked for. Raises FlowError."""
+    seen: set[str] = set()
+    for file in _files(client, selection, left_out):
+        if file.key not in seen:
+            seen.add(file.key)
+            yield file
+
+
+def _files(
+    client: FlowClient, selection: Selection, left_out: Callable[[LeftOut], None]
+) -> Iterator[RemoteFile]:
     from flowtui.flow.refs import Kind as RefKind
     from flowtui.flow.refs import Ref
-    from flowtui.flow.walk import Walk, remote_file
+    from flowtui.flow.walk import Walk
 
-    out = selection.taken_out
+    out = selection.taken_out | _executions_taken_out(client, selection.taken_out)
     walk = Walk(client, left_out, lambda key: key in out)
     for node in selection.nodes:
         id_ = node.key.partition("/")[2]
@@ -71,7 +81,36 @@ def files_of(
         elif node.kind is Kind.EXECUTION:
             yield from walk.files(Ref(RefKind.EXECUTION, id_))
         else:
-            yield remote_file(node.record, _folder_of(node))
+            yield from _one(node, left_out)
+
+
+def _executions_taken_out(client: FlowClient, taken_out: frozenset[str]) -> frozenset[str]:
+    """The executions of samples whose executions were taken out as a group.
+
+    A project lists its executions by themselves, not by sample.
+    """
+    groups = [key.split("/") for key in taken_out]
+    return frozenset(
+        f"execution/{one.id}"
+        for parts in groups
+        if len(parts) == 3 and parts[0] == "sample" and parts[2] == "executions"
+        for one in client.sample_executions(parts[1])
+    )
+
+
+def _one(node: Node, left_out: Callable[[LeftOut], None]) -> Iterator[RemoteFile]:
+    """The file of a data node, from what the tree knows of it."""
+    from flowtui.flow.walk import LeftOut, remote_file
+
+    data = node.record
+    if data.is_removed or data.is_directory:
+        why = "it was removed from Flow" if data.is_removed else "it is a folder"
+        left_out(LeftOut(data.filename, why))
+        return
+    try:
+        yield remote_file(data, _folder_of(node))
+    except ValueError as error:
+        left_out(LeftOut(data.filename, str(error)))
 
 
 def _folder_of(node: Node) -> tuple[str, ...]:

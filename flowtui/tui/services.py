@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from flowtui.config import DEFAULT_SERVER, OTHER_SERVER, Folders, Settings, save_settings
+from flowtui.config import (
+    DEFAULT_SERVER,
+    OTHER_SERVER,
+    ConfigError,
+    Folders,
+    Settings,
+    save_settings,
+)
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.credentials import CredentialStore
+    from flowtui.flow.credentials import Credential, CredentialStore
     from flowtui.tui.downloads.link import EngineLink
 
 
@@ -20,13 +26,14 @@ class Services:
 
     Attributes:
         settings: as given, then with what was found out or signed in to.
+        found: words on another server than the default having been found; else empty.
     """
 
     def __init__(self, settings: Settings, folders: Folders) -> None:
         self.settings = settings
         self.folders = folders
         self.found = ""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._client: FlowClient | None = None
         self._store: CredentialStore | None = None
 
@@ -54,32 +61,52 @@ class Services:
         with self._lock:
             if self._client is None:
                 self._discover()
-                self._client = self._make(store)
+                server = self.settings.base_url
+                credential = store.find(server, self.settings.usernames.get(server))
+                self._client = self._make(server, credential)
             return self._client
 
-    def choose_server(self, server: str) -> FlowClient:
-        """Talk to another server from now on (and remember it), or on with the same."""
-        store = self.store()
+    def client_of(self, server: str) -> FlowClient:
+        """A client of `server`: the one in force, or one to try that server with."""
         with self._lock:
-            if self._client is None or self._client.server != server:
-                self.settings = replace(self.settings, server=server)
-                self._client = self._make(store)
-            return self._client
+            if self._client is not None and self._client.server == server:
+                return self._client
+        return self._make(server, None)
 
-    def remember_user(self, server: str, username: str) -> None:
-        """Keep the user's name for the next start. Raises OSError, ConfigError."""
-        usernames = {**self.settings.usernames, server: username}
-        self.settings = replace(self.settings, usernames=usernames)
-        save_settings({"usernames": usernames}, self.folders)
+    def take(self, client: FlowClient, username: str) -> None:
+        """Use this client from now on; its server and user are kept for the next start.
 
-    def _make(self, store: CredentialStore) -> FlowClient:
+        Raises OSError, ConfigError where the settings cannot be written.
+        """
+        with self._lock:
+            server = client.server
+            usernames = {**self.settings.usernames, server: username}
+            changes: dict[str, Any] = {"usernames": usernames}
+            if server != self.settings.base_url:
+                changes["server"] = server
+            self._client = client
+            self.settings = replace(self.settings, **changes)
+        save_settings(changes, self.folders)
+
+    def keep_target(self, folder: str) -> None:
+        """Keep the target folder for the next start. Raises OSError, ConfigError."""
+        with self._lock:
+            self.settings = replace(self.settings, download_dir=folder)
+        save_settings({"download_dir": folder}, self.folders)
+
+    def secrets(self) -> list[str]:
+        """The tokens in use, for a crash report to leave out."""
+        credential = self._client.credential if self._client is not None else None
+        found = (credential.token, credential.refresh_token) if credential else ()
+        return [one for one in found if one]
+
+    def _make(self, server: str, credential: Credential | None) -> FlowClient:
         from flowtui.flow.client import FlowClient
 
-        server = self.settings.base_url
         return FlowClient(
             server,
-            store.find(server, self.settings.usernames.get(server)),
-            store=store,
+            credential,
+            store=self.store(),
             ca_file=self.settings.ca_file,
             connect_timeout=self.settings.connect_timeout,
             read_timeout=self.settings.read_timeout,
@@ -94,8 +121,8 @@ class Services:
         found = find_server(DEFAULT_SERVER, OTHER_SERVER)
         if found == OTHER_SERVER:
             self.settings = replace(self.settings, found_server=found)
-            save_settings({"found_server": found}, self.folders)
             self.found = f"{DEFAULT_SERVER} does not answer as Flow does; using {found}"
-
-
-Make = Callable[[Settings, Folders], Services]
+            try:
+                save_settings({"found_server": found}, self.folders)
+            except (OSError, ConfigError) as error:
+                self.found += f" (not remembered: {error})"

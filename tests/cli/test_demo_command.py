@@ -10,6 +10,8 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import httpx
+import keyring
+import keyring.core
 import pytest
 from click.testing import CliRunner
 
@@ -24,8 +26,9 @@ from flowtui.flow.credentials import CredentialStore, Source
 
 @pytest.fixture
 def own_environment() -> Iterator[None]:
-    before = dict(os.environ)
+    before, ring = dict(os.environ), keyring.get_keyring()
     yield
+    keyring.set_keyring(ring)
     os.environ.clear()
     os.environ.update(before)
 
@@ -35,6 +38,7 @@ def test_the_demo_drops_all_that_is_the_users(tmp_path: Path) -> None:
     os.environ |= {"FLOW_ACCESS_TOKEN": "mine", "FLOW_API_TOKEN": "mine", "FLOW_API_URL": "https://x",
                    "FLOW_TOKEN_FILE": "/mine", "FLOWTUI_HOME": "/mine"}  # fmt: skip
     demo.separate_environment(tmp_path)
+    keyring.core.init_backend()  # as in a new process: other tests here have looked at it before
     left = {key: value for key, value in os.environ.items() if key.startswith("FLOW")}
     assert left == {"FLOWTUI_HOME": str(tmp_path), "FLOW_TOKEN_FILE": str(tmp_path / "no-token")}
     store = CredentialStore(tmp_path / "config")
@@ -48,7 +52,8 @@ def test_the_app_opens_signed_in_and_afterwards_it_is_said_where_the_files_are(
 ) -> None:
     seen: list[tuple[Settings, Folders, str | None]] = []
 
-    def start(settings: Settings, folders: Folders, *, to: str | None = None) -> int:
+    def start(settings: Settings, folders: Folders, *, to: str, engine_stays: bool) -> int:
+        assert not engine_stays
         seen.append((settings, folders, to))
         store = CredentialStore(folders.config)
         credential = store.find(settings.base_url, settings.usernames[settings.base_url])
@@ -84,7 +89,7 @@ def test_what_is_missing_is_said_with_the_way_to_install_it(
     result = CliRunner().invoke(cli, ["demo", "--serve-only"])
     assert result.exit_code == Exit.SOME_FAILED
     assert result.stderr == (
-        "flowtui: the demo needs uvicorn; to install: pip install 'flowtui[demo]'\n"
+        "flowtui: the demo needs uvicorn; install it beside flowtui: pip install uvicorn\n"
     )
 
 

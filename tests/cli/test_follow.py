@@ -11,7 +11,16 @@ from flowtui.cli import follow
 from flowtui.cli.exits import Exit
 from flowtui.cli.follow import Follow, Follower
 from flowtui.cli.output import Output
-from flowtui.engine.protocol import Added, Batch, BulkRow, Changes, Status, Summary, TransferRow
+from flowtui.engine.protocol import (
+    Added,
+    Batch,
+    BulkFileRow,
+    BulkRow,
+    Changes,
+    Status,
+    Summary,
+    TransferRow,
+)
 from flowtui.flow.remote_file import RemoteFile
 
 ROOT = "/data/down"
@@ -66,6 +75,9 @@ class FakeEngine:
 
     def is_idle(self) -> bool:
         return True
+
+    def bulk_files(self, id_: int) -> tuple[BulkFileRow, ...]:
+        return ()
 
     def status(self, rows: bool = False) -> Status:
         return Status(self.summary, tuple(self.rows.values()), tuple(self.jobs.values()))

@@ -56,7 +56,7 @@ def test_the_overall_line_says_what_matters() -> None:
     assert "1 of 3 files" in line
     assert "1 failed" in line
     assert "50 B/s" in line
-    assert "3s left" in line
+    assert "3 s left" in line
 
 
 def test_a_narrow_terminal_gets_fewer_words_not_cut_ones() -> None:

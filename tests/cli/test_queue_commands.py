@@ -1,7 +1,9 @@
 """status, pause, resume, retry, cancel, engine: against an engine that only writes down."""
 
 import json
+import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -25,6 +27,7 @@ class Engine:
 
     version = "0.1.0"
     pid = 4711
+    path = Path("/run/elsewhere/engine.sock")
 
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
@@ -72,6 +75,9 @@ class Engine:
         self.asked.append(("bulk", action, tuple(ids)))
         return len(ids)
 
+    def forget(self, ids: Sequence[int] | None) -> int:
+        return self._note("forget", ids)
+
     def stop(self, pause: bool = False) -> None:
         self.asked.append(("stop", pause))
 
@@ -92,7 +98,7 @@ def run(*args: str) -> Result:
 def test_status_shows_what_is_not_over_without_moving_the_terminal(engine: Engine) -> None:
     result = run("status")
     assert result.exit_code == 0
-    assert "1 active, 1 failed, 1 done; 1.2 kB of 2.0 kB here, 100 B/s, 8s left" in result.output
+    assert "1 active, 1 failed, 1 done; 1.2 kB of 2.0 kB here, 100 B/s, 8 s left" in result.output
     assert "b5  archive  proj: processing 40 %" in result.output
     assert "md5" in result.output
     assert "\x1b" not in result.output
@@ -105,6 +111,25 @@ def test_status_as_json_is_the_whole_queue(engine: Engine) -> None:
     assert lines[0]["running"] is True
     assert lines[0]["counts"] == {"active": 1, "failed": 1, "done": 1}
     assert lines[4]["path"] == "/r/data/\x1b[2Jevil"
+
+
+def test_status_tells_a_bulk_job_in_numbers(engine: Engine) -> None:
+    now = time.time()
+    engine.jobs = (
+        BulkRow(id=7, batch_id=1, name="p", root="/r", state="fetching", files=150, bytes=10**9,
+                created=now - 3700, expires=now + 7200, size=100, done=50, rate=5e6, eta=100.0,
+                progress=50.0, transfer_id=1),
+        BulkRow(id=8, batch_id=1, name="q", root="/r", state="done", files=9, unpacked=5,
+                skipped=3, one_by_one=1, created=now - 99, ended=now - 65),
+    )  # fmt: skip
+    text = run("status").output
+    for words in ("b7  archive  p: fetching 50 %", "150 files, 1.0 GB", "5.0 MB/s, 1 m 40 s left",
+                  "1 h 01 m old", "expires in 2 h 00 m", "b8  archive  q: done", "5 unpacked",
+                  "3 were here", "1 one by one", "ended 1 m 05 s ago"):  # fmt: skip
+        assert words in text, (words, text)
+    jobs = [json.loads(line) for line in run("status", "--json").output.splitlines()][1:3]
+    assert (jobs[0]["rate"], jobs[0]["eta"], jobs[0]["progress"]) == (5_000_000, 100, 50.0)
+    assert (jobs[1]["unpacked"], jobs[1]["skipped"], jobs[1]["one_by_one"]) == (5, 3, 1)
 
 
 def test_status_starts_no_engine(engine: Engine) -> None:
@@ -123,6 +148,10 @@ def test_status_starts_no_engine(engine: Engine) -> None:
         (["pause", "--all"], [("pause", None)]),
         (["resume", "1", "2"], [("resume", (1, 2))]),
         (["retry", "--all"], [("retry", None), ("bulk", "retry", (6,))]),
+        (["retry", "b6", "--create-again"], [("bulk", "again", (6,))]),
+        (["retry", "b6", "--one-by-one"], [("bulk", "one_by_one", (6,))]),
+        (["forget", "--all"], [("forget", None), ("bulk", "forget", (6,))]),
+        (["forget", "3", "b6"], [("forget", (3,)), ("bulk", "forget", (6,))]),
         (["cancel", "2", "b5"], [("cancel", (2,)), ("bulk", "cancel", (5,))]),
         (["cancel", "b5"], [("bulk", "cancel", (5,))]),
         (["cancel", "--all"], [("cancel", None), ("bulk", "cancel", (5,))]),
@@ -153,11 +182,13 @@ def test_pausing_starts_no_engine_but_resuming_does(engine: Engine) -> None:
 
 
 def test_engine_stop_and_status(engine: Engine) -> None:
-    assert "pid 4711" in run("engine", "status").output
+    said = run("engine", "status").output
+    assert "pid 4711" in said
+    assert "/run/elsewhere/engine.sock" in said  # where it is, not where it would be
     assert run("engine", "stop", "--pause").exit_code == 0
     assert engine.asked == [("stop", True)]
     engine.runs = False
     assert "not running" in run("engine", "stop").output
-    said = json.loads(run("engine", "status", "--json").output)
-    assert said["running"] is False
-    assert said["log"].endswith("engine.log")
+    event = json.loads(run("engine", "status", "--json").output)
+    assert event["running"] is False
+    assert event["log"].endswith("engine.log")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import queue
 import random
 import threading
 import time
@@ -372,6 +373,21 @@ def test_events_are_a_snapshot_and_then_changes(server: FaultServer, tmp_path: P
     assert states[-1] == "done"
     assert "active" in states
     assert not any(event.reset for event in events[1:])
+
+
+def test_who_subscribes_to_a_queue_at_rest_hears_of_it_too(server: FaultServer, tmp_path: Path):
+    server.files["/downloads/1/a"] = File(b"x" * 1000)
+    made = engine()
+    try:
+        made.add(batch(server, tmp_path, remote(server, "1", "a")))
+        assert made.wait_idle(10)
+        time.sleep(0.3)  # all has been told to nobody
+        heard: queue.SimpleQueue[Changes] = queue.SimpleQueue()
+        made.subscribe(heard.put)
+        first = heard.get(timeout=5)
+        assert first.reset and [row.state for row in first.transfers] == ["done"]
+    finally:
+        made.stop()
 
 
 def test_another_process_holding_the_part_is_waited_for(server, tmp_path, monkeypatch):

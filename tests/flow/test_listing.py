@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flowtui.flow.client import Scope
 from flowtui.flow.credentials import Credential
-from flowtui.flow.errors import Gone, NotFound, NotOffered, UnexpectedAnswer
+from flowtui.flow.errors import Gone, NotFound, NotOffered, TooMuch, UnexpectedAnswer
 from flowtui.flow.models import Data, Project
 from flowtui.flow.pages import Page, Pages, read_page
 
@@ -242,6 +242,32 @@ def test_how_far_a_bulk_job_is(flow, answer: httpx.Response, status: str) -> Non
     flow.answers["/downloads/j-1"] = answer
     job = flow.client().bulk_job("j-1")
     assert (job.id, job.status) == ("j-1", status)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(413, ""), (422, {"error": "Cannot request more than 100 items"}),
+     (400, {"error": {"data_ids": ["Too many files"]}})],
+)  # fmt: skip
+def test_a_server_that_wants_fewer_files(flow, status: int, body) -> None:
+    flow.answers["POST /downloads"] = httpx.Response(status, json=body)
+    with pytest.raises(TooMuch):
+        flow.client().create_bulk_job(["1", "2"], "x")
+
+
+def test_a_bad_request_is_not_about_the_number_of_files(flow) -> None:
+    flow.answers["POST /downloads"] = httpx.Response(400, json={"error": "name is missing"})
+    with pytest.raises(UnexpectedAnswer, match="name is missing"):
+        flow.client().create_bulk_job(["1"], "x")
+
+
+def test_a_bulk_job_says_when_to_look_again(flow) -> None:
+    for answer in (
+        httpx.Response(202, headers={"Retry-After": "17"}),
+        httpx.Response(200, json={"status": "processing"}, headers={"Retry-After": "17"}),
+    ):
+        flow.answers["/downloads/j"] = answer
+        assert flow.client().bulk_job("j").retry_after == 17
 
 
 def test_a_bulk_job_that_is_no_more_or_a_page(flow) -> None:

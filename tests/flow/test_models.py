@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from flowtui.flow.fields import parse_size, parse_time
 from flowtui.flow.models import (
     BulkJob,
     Data,
@@ -18,8 +19,6 @@ from flowtui.flow.models import (
     Record,
     Sample,
     User,
-    parse_size,
-    parse_time,
 )
 
 MODELS = [User, Data, Sample, Project, Execution, BulkJob]

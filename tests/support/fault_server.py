@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import ssl
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -142,7 +143,8 @@ class Exchange:
 class FaultServer:
     """`with FaultServer() as server: server.files["/downloads/1/x"] = File(b"…")`."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.files: dict[str, File] = {}
         self.requests: list[Request] = []
         self.good_tokens: set[str] | None = None
@@ -156,7 +158,7 @@ class FaultServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def of(self, path: str) -> list[Request]:
         return [one for one in self.requests if one.path == path]
@@ -171,26 +173,53 @@ class FaultServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        def end() -> None:
-            for writer in list(self._writers):
-                writer.transport.abort()
-            self._loop.stop()
+        async def end() -> None:
+            self._hang_up()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks)
 
-        self._loop.call_soon_threadsafe(end)
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
 
-        async def begin() -> None:
-            self._server = await asyncio.start_server(self._client, "127.0.0.1", 0)
-            self.port = self._server.sockets[0].getsockname()[1]
-            self._ready.set()
-
-        self._loop.run_until_complete(begin())
+        self._loop.run_until_complete(self._listen())
+        self._ready.set()
         self._loop.run_forever()
+        self._loop.close()
+
+    def _hang_up(self) -> None:
+        """Listen no more and reset all connections."""
+        assert self._server is not None
+        self._server.close()
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(
+            self._client, "127.0.0.1", self.port, ssl=self._tls
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def go_away(self) -> None:
+        """Reset all connections and listen no more: the port refuses."""
+
+        async def leave() -> None:
+            self._hang_up()
+
+        asyncio.run_coroutine_threadsafe(leave(), self._loop).result(5)
+
+    def come_back(self) -> None:
+        """Listen at the same port again."""
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(5)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
         self._writers.add(writer)
         try:
             if self.down:
@@ -209,9 +238,10 @@ class FaultServer:
                 self.requests.append(request)
                 if not await self._answer(request, writer):
                     return
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            return  # cancelled: the server ends
         finally:
+            self._tasks.discard(task)
             self._writers.discard(writer)
             writer.close()
 
@@ -283,6 +313,66 @@ def stall(after: int, seconds: float) -> Handler:
         await exchange.body(memoryview(exchange.file.content)[start : min(end, start + after)])
         await asyncio.sleep(seconds)
         exchange.finish()
+
+    return handle
+
+
+def stalled_head(seconds: float) -> Handler:
+    """Take the request and answer nothing for a while."""
+
+    async def handle(exchange: Exchange) -> None:
+        await asyncio.sleep(seconds)
+        exchange.finish()
+
+    return handle
+
+
+def part(first: int, last: int, total: int | str, body: bytes, **headers: Any) -> Handler:
+    """A 206 that says it holds bytes `first` to `last` (inclusive), with any body."""
+    said = f"bytes {first}-{last}/{total}"
+    return answer(206, body, Content_Range=said, ETag='"v1"', **headers)
+
+
+def without_length(count: int | None = None) -> Handler:
+    """200 with neither length nor chunks: the end of the connection is the end of the file."""
+
+    async def handle(exchange: Exchange) -> None:
+        headers = {"Connection": "close", "Content-Type": exchange.file.content_type}
+        if exchange.file.etag:
+            headers["ETag"] = exchange.file.etag
+        await exchange.head(200, headers)
+        await exchange.body(memoryview(exchange.file.content)[:count])
+        exchange.finish()
+
+    return handle
+
+
+def chunked(*, cut_after: int | None = None) -> Handler:
+    """200 in chunks, without length; cut before the last chunk if asked for."""
+
+    async def handle(exchange: Exchange) -> None:
+        headers: dict[str, Any] = {"Transfer-Encoding": "chunked", "ETag": exchange.file.etag}
+        await exchange.head(200, headers)
+        view = memoryview(exchange.file.content)[:cut_after]
+        for at in range(0, len(view), 65536):
+            piece = bytes(view[at : at + 65536])
+            exchange.writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            await exchange.writer.drain()
+            exchange.request.sent += len(piece)
+        if cut_after is None:
+            exchange.writer.write(b"0\r\n\r\n")
+        else:
+            exchange.finish()
+
+    return handle
+
+
+def wait_for(event: threading.Event, then: Handler | None = None) -> Handler:
+    """Answer only once the test has set `event`."""
+
+    async def handle(exchange: Exchange) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, event.wait, 10)
+        await (then(exchange) if then else exchange.serve())
 
     return handle
 

@@ -13,6 +13,7 @@ from flowtui.config import Settings
 from flowtui.engine.engine import Engine
 from flowtui.engine.protocol import Batch, TransferRow
 from flowtui.engine.service import Service
+from flowtui.flow.http import make_client
 from flowtui.flow.remote_file import RemoteFile
 from support.fault_server import FaultServer
 
@@ -26,6 +27,8 @@ class FakeClient:
         self.refreshed: Callable[[], str | None] = lambda: None
         self.refreshes = 0
         self.fresh_urls: dict[str, str] = {}
+        self.fresh_link: Callable[[], str] | None = None
+        self.links_given = 0
         self._lock = threading.Lock()
 
     def absolute(self, url: str) -> str:
@@ -49,7 +52,9 @@ class FakeClient:
             return self.token is not None
 
     def data(self, id_: str) -> Any:
-        return SimpleNamespace(download_url=self.fresh_urls.get(id_))
+        self.links_given += 1
+        url = self.fresh_link() if self.fresh_link else self.fresh_urls.get(id_)
+        return SimpleNamespace(download_url=url)
 
     def use(self, credential: Any) -> None:
         self.token = credential.token if credential else None
@@ -59,14 +64,12 @@ class FakeClient:
 
 
 def make_service(
-    client: FakeClient | None = None, read_timeout: float = 5.0
+    client: FakeClient | None = None, read_timeout: float = 5.0, ca_file: str | None = None
 ) -> Callable[[str], Service]:
     def make(server: str) -> Service:
-        http = httpx.Client(
-            timeout=httpx.Timeout(read_timeout, connect=2.0),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
-        )
-        return Service(cast(Any, client or FakeClient(server)), http)
+        http = make_client(ca_file=ca_file, connect_timeout=2.0, read_timeout=read_timeout)
+        mine = client if client is not None and client.server == server else FakeClient(server)
+        return Service(cast(Any, mine), http)
 
     return make
 
@@ -75,7 +78,8 @@ def engine(
     client: FakeClient | None = None, settings: Settings | None = None, **more: Any
 ) -> Engine:
     read_timeout = more.pop("read_timeout", 5.0)
-    made = Engine(settings or Settings(), make_service=make_service(client, read_timeout), **more)
+    service = make_service(client, read_timeout, more.pop("ca_file", None))
+    made = Engine(settings or Settings(), make_service=service, **more)
     made.start()
     return made
 

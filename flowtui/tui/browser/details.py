@@ -2,130 +2,132 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
+from textual.timer import Timer
 from textual.widgets import Static
 
 from flowtui.flow.clean import printable
+from flowtui.tui.background import Background
 from flowtui.tui.browser import labels
-from flowtui.tui.browser.nodes import Kind, Load, Node
-from flowtui.tui.downloads import format as words
+from flowtui.tui.browser.facts import facts_of
+from flowtui.tui.browser.fetching import words_of
+from flowtui.tui.browser.nodes import Kind, Node
 
-Fact = tuple[str, str]
+if TYPE_CHECKING:
+    from flowtui.flow.client import FlowClient
+
+REST = 0.35
+"""Seconds that the cursor rests on a thing before more is asked about it."""
+
+LONGEST = 4000
+"""Characters of one fact that are shown."""
 
 
-class DetailsPane(VerticalScroll):
-    """Shows what is known of a node: name on top, then facts, one a line. Sends no messages."""
+class DetailsPane(VerticalScroll, can_focus=False):
+    """Shows what is known of a node: name on top, then facts, one a line. Sends no messages.
+
+    The rows of a list do not say all: where the cursor rests, the rest is fetched, once.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(
+        self, client: Callable[[], FlowClient], background: Background, *, id: str | None = None
+    ) -> None:
+        """`client` is called in a thread, when more is to be asked."""
+        super().__init__(id=id)
+        self._client = client
+        self._background = background
+        self._node: Node | None = None
+        self._timer: Timer | None = None
+        # At hand: news may come before they are mounted, and after.
+        self._title = Static(id="details-title", markup=False)
+        self._facts = Static(id="details-facts", markup=False)
 
     def compose(self) -> ComposeResult:
         """A title and the facts."""
-        yield Static(id="details-title", markup=False)
-        yield Static(id="details-facts", markup=False)
+        yield self._title
+        yield self._facts
 
     def show(self, node: Node | None) -> None:
         """Show another node, or nothing."""
-        title = self.query_one("#details-title", Static)
-        facts = self.query_one("#details-facts", Static)
+        if node is not self._node:
+            self.scroll_home(animate=False)
+        self._node = node
+        self._draw()
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        if node is not None and wants_more(node):
+            self._timer = self.set_timer(REST, self._ask)
+
+    def _draw(self) -> None:
+        node, title, facts = self._node, self._title, self._facts
         if node is None:
             title.update("")
             facts.update("")
             return
         title.update(Text(labels.name_of(node), style="bold", overflow="fold"))
         table = Table.grid(padding=(0, 1), expand=True)
-        table.add_column(style="dim", no_wrap=True)
+        table.add_column(style="dim", no_wrap=True, max_width=16)
         table.add_column(overflow="fold", ratio=1)
         for name, value in facts_of(node):
-            table.add_row(Text(printable(name)), Text(printable(value), overflow="fold"))
+            table.add_row(
+                Text(printable(name[:LONGEST]), overflow="ellipsis"),
+                Text(printable(value[:LONGEST]), overflow="fold"),
+            )
         facts.update(table)
-        self.scroll_home(animate=False)
+
+    def _ask(self) -> None:
+        """Ask for the details of the node, in a thread."""
+        node = self._node
+        if node is None or not wants_more(node):
+            return
+        node.looked = True
+
+        def work() -> None:
+            record, trouble = node.record, ""
+            try:
+                record = richer(node, self._client())
+            except Exception as error:  # noqa: BLE001
+                # Said among the details; what the list gave is there all the same.
+                trouble = words_of(error)
+            self._background.tell(self._told, node, record, trouble)
+
+        self._background.run(work, f"details of {node.key}")
+
+    def _told(self, node: Node, record: Any, trouble: str) -> None:
+        node.record, node.trouble = record, trouble
+        if node is self._node and self.is_mounted:
+            self._draw()
 
 
-def facts_of(node: Node) -> Iterator[Fact]:
-    """The facts of a node, name and value, untrusted text both."""
-    for name, value in _all_facts(node):
-        if value:
-            yield name, value
-
-
-def _all_facts(node: Node) -> Iterator[tuple[str, str | None]]:
+def wants_more(node: Node) -> bool:
+    """Whether the service may know more of the node than its list said."""
     record = node.record
+    if node.looked or record is None:
+        return False
     if node.kind is Kind.DATA:
-        yield "size", _size(record.size)
-        yield "type", record.filetype
-        yield "md5", record.md5 or "not given by the server"
-        yield "created", _time(record.created)
-        yield "sample", record.sample_name or _above(node, Kind.SAMPLE)
-        yield "made by", _joined(record.pipeline_name, record.process_name) or "uploaded"
-        yield "owner", record.owner_name
-        yield "access", _access(record.private)
-        yield "id", record.id or node.key
-    elif node.kind is Kind.SAMPLE:
-        yield "type", record.sample_type
-        yield "organism", record.organism
-        yield "owner", record.owner_name
-        yield "created", _time(record.created)
-        yield "project", record.project_name or _above(node, Kind.PROJECT)
-        yield "access", _access(record.private)
-        yield "id", record.id
-        yield from record.metadata.items()
-    elif node.kind is Kind.EXECUTION:
-        yield "pipeline", _joined(record.pipeline_name, record.pipeline_version)
-        yield "status", record.status or "running"
-        yield "created", _time(record.created)
-        yield "started", _time(record.started)
-        yield "finished", _time(record.finished)
-        yield "took", _took(record.started, record.finished)
-        yield "sample", record.sample_name
-        yield "owner", record.owner_name
-        yield "outputs", None if record.outputs is None else f"{len(record.outputs):,}"
-        yield "id", record.id
-    elif node.kind is Kind.PROJECT:
-        yield "samples", None if record.sample_count is None else f"{record.sample_count:,}"
-        count = record.execution_count
-        yield "executions", None if count is None else f"{count:,}"
-        yield "size", None if record.total_size is None else _size(record.total_size)
-        yield "owner", record.owner_name
-        yield "created", _time(record.created)
-        yield "access", _access(record.private)
-        yield "id", record.id
-        yield "about", record.description
-    elif node.kind is Kind.SCOPE:
-        about = {
-            "scope/mine": "Projects that you own.",
-            "scope/shared": "Projects of others that you may see.",
-            "scope/public": "Projects that everybody may see.",
+        return record.id is not None and not (record.md5 and record.filetype)
+    return node.kind is Kind.SAMPLE and not record.metadata
+
+
+def richer(node: Node, client: FlowClient) -> Any:
+    """The node's record, what it lacks filled from the service's details. Raises FlowError."""
+    record = node.record
+    more = client.data(record.id) if node.kind is Kind.DATA else client.sample(record.id)
+    lacking: tuple[object, ...] = (None, "", {}, ())
+    return record.model_copy(
+        update={
+            name: getattr(more, name)
+            for name in type(record).model_fields
+            if getattr(record, name) in lacking
         }
-        yield "", about[node.key]
-    if node.load is Load.FAILED:
-        yield "trouble", node.error
-
-
-def _size(size: int | None) -> str:
-    return "not given by the server" if size is None else f"{words.size(size)}  ({size:,} bytes)"
-
-
-def _time(time: datetime | None) -> str | None:
-    return time.astimezone().strftime("%Y-%m-%d %H:%M") if time else None
-
-
-def _took(started: datetime | None, finished: datetime | None) -> str | None:
-    if started is None or finished is None:
-        return None
-    return words.duration(max(0.0, (finished - started).total_seconds()))
-
-
-def _joined(*parts: str | None) -> str:
-    return " ".join(part for part in parts if part)
-
-
-def _access(private: bool | None) -> str | None:
-    return None if private is None else "private" if private else "public"
-
-
-def _above(node: Node, kind: Kind) -> str | None:
-    return next((one.name for one in node.ancestors() if one.kind is kind), None)
+    )

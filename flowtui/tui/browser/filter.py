@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 
-class FilterLine(Input):
+class FilterInput(Input):
+    """Where to type; enter and down go to the tree."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,down", "submit", "First match", key_display="enter")
+    ]
+
+
+class FilterLine(Horizontal):
     """Shown by `/`; sends `Wanted` as one types, and `Left` with enter or escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave(False)", "Everything again", show=False),
-        Binding("down", "leave(True)", "To the tree", show=False),
+        Binding("escape", "leave(False)", "Everything again", key_display="esc"),
     ]
 
     class Wanted(Message):
@@ -32,7 +41,26 @@ class FilterLine(Input):
             self.keep = keep
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(placeholder="filter: part of a name", id=id, compact=True)
+        super().__init__(id=id)
+        self.display = False
+
+    def compose(self) -> ComposeResult:
+        """A word, and where to type."""
+        yield Static(" filter ")
+        yield FilterInput(placeholder="a part of the name", compact=True)
+
+    @property
+    def _input(self) -> Input:
+        return self.query_one(Input)
+
+    def begin(self) -> None:
+        """Show the line, and type there."""
+        self.display = True
+        self._input.focus()
+
+    def end(self) -> None:
+        """Hide the line, emptied."""
+        self._input.value = ""
         self.display = False
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -46,5 +74,5 @@ class FilterLine(Input):
         self.action_leave(True)
 
     def action_leave(self, keep: bool) -> None:
-        """Go back to the tree."""
-        self.post_message(self.Left(keep))
+        """Go back to the tree; an empty filter is none."""
+        self.post_message(self.Left(keep and bool(self._input.value)))

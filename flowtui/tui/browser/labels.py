@@ -4,33 +4,46 @@ from __future__ import annotations
 
 from rich.cells import cell_len, set_cell_size
 
+from flowtui import quantities
 from flowtui.flow.clean import printable
 from flowtui.tui.browser.nodes import Kind, Load, Node
-from flowtui.tui.downloads import format as words
+
+PRIVATE = "◆"
+"""Marks what only some may see."""
+
+LONGEST = 500
+"""Characters of a name that are looked at: a server may send a name of a megabyte."""
 
 
 def name_of(node: Node) -> str:
     """The node's name, fit for a terminal."""
     if node.kind in (Kind.SAMPLES, Kind.EXECUTIONS):
         return node.name.capitalize()
-    return printable(node.name) or node.key
+    name = node.name
+    if len(name) > LONGEST:
+        name = f"{name[: LONGEST - 100]}…{name[-100:]}"
+    return printable(name) or node.key
+
+
+def access_of(node: Node) -> str:
+    """The mark of what is private, one cell."""
+    return PRIVATE if getattr(node.record, "private", None) else " "
 
 
 def note_of(node: Node) -> str:
     """What is told at the right edge: a size, a count, a status."""
     record = node.record
     if node.kind is Kind.DATA:
-        return "" if record.size is None else words.size(record.size)
+        return "size unknown" if record.size is None else quantities.size(record.size)
     if node.kind is Kind.PROJECT:
         count = record.sample_count
-        counted = "" if count is None else f"{count:,} sample{'' if count == 1 else 's'}"
-        return f"private  {counted}" if record.private else counted
+        return "" if count is None else f"{count:,} sample{'' if count == 1 else 's'}"
     if node.kind is Kind.EXECUTION:
-        pipeline = printable(record.pipeline_name or "")
-        status = printable(record.status or "") or "running"
+        pipeline = printable((record.pipeline_name or "")[:LONGEST])
+        status = printable(record.status[:LONGEST]) or "running"
         return f"{pipeline}  {status}".strip()
     if node.kind is Kind.SAMPLE:
-        return "private" if record.private else printable(record.sample_type or "")
+        return printable((record.sample_type or "")[:LONGEST])
     if node.load is Load.READY:
         return f"{len(node.children):,}"
     if node.kind in (Kind.SAMPLES, Kind.EXECUTIONS) and node.parent is not None:
@@ -50,7 +63,7 @@ def fit(text: str, width: int, tail: float = 0.33) -> str:
         return set_cell_size(text, width)
     if width < 8:
         return set_cell_size(text, width - 1) + "…"
-    room = int(width * tail)
+    room = max(1, int(width * tail))
     end = text[-room:]
     while cell_len(end) > room:
         end = end[1:]

@@ -11,22 +11,26 @@ if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
 
 
+FEWER = "the server gives fewer than it counted (r: ask again)"
+
+
 @dataclass(frozen=True)
 class Loaded:
-    """What came: children for the places from `first` on, of `total` (None where unknown).
+    """A page that came.
 
     Attributes:
-        fixed: children that come before the paged ones.
-        full: whether the page was full, so that another may follow where no total is known.
+        children: what is on it, groups that come before the paged ones included.
+        total: how many there are on all pages, groups included; None where unknown.
+        number: from 1. `size`: paged children of a full page. `full`: another may follow it.
+        pages: where further pages come from, or None.
     """
 
     children: list[Node]
-    first: int
     total: int | None
-    pages: Any = None
-    page_size: int = 100
-    fixed: int = 0
+    number: int = 1
+    size: int = 100
     full: bool = False
+    pages: Any = None
 
 
 def scopes() -> Node:
@@ -40,49 +44,40 @@ def scopes() -> Node:
 def load_page(client: FlowClient, node: Node, number: int) -> Loaded:
     """Fetch page `number` (from 1) of what is below `node`. Raises FlowError."""
     if node.kind is Kind.PROJECT:
-        return Loaded(_groups(node, ("samples", "executions")), 0, 2)
+        return Loaded(_groups(node, ("samples", "executions")), 2)
     if node.kind is Kind.EXECUTION:
         return _outputs(client, node)
     pages = node.pages if node.pages is not None else _pages(client, node)
     page = pages.page(number)
-    fixed = _groups(node, ("executions",)) if node.kind is Kind.SAMPLE else []
+    # The first page tells how many the server really gives at a time.
+    size = page.size if number == 1 else node.page_size
     children = [_child(node, record) for record in page.items]
-    first = len(fixed) + (number - 1) * page.size
-    total = None if page.total is None else page.total + len(fixed)
-    if number == 1:
-        children, first = fixed + children, 0
-    return Loaded(
-        children,
-        first,
-        total,
-        pages=pages,
-        page_size=page.size,
-        fixed=len(fixed),
-        full=len(page.items) >= page.size,
-    )
+    if number == 1 and node.kind is Kind.SAMPLE:
+        children = _groups(node, ("executions",)) + children
+    total = None if page.total is None else page.total + node.fixed
+    return Loaded(children, total, number, size, max(page.received, len(page.items)) >= size, pages)
 
 
 def apply(node: Node, loaded: Loaded) -> None:
-    """Put what came in its places."""
-    node.load, node.error = Load.READY, ""
-    node.pages, node.page_size = loaded.pages, loaded.page_size
-    end = loaded.first + len(loaded.children)
-    wanted = loaded.total if loaded.total is not None else end + (1 if loaded.full else 0)
-    if loaded.first == 0 or len(node.children) < wanted:
-        missing = wanted - len(node.children)
-        node.children.extend([None] * max(0, missing))
-    node.children[loaded.first : end] = loaded.children
-    if not loaded.full and loaded.pages is not None:
-        # The last page: the service counted what it then did not give.
-        expected_end = loaded.first + loaded.page_size + (loaded.fixed if loaded.first == 0 else 0)
-        if loaded.total is None or (end < len(node.children) <= expected_end):
-            del node.children[end:]
-
-
-def page_of(node: Node, index: int) -> int:
-    """The number of the page on which the child at `index` is."""
-    fixed = 1 if node.kind is Kind.SAMPLE else 0
-    return max(0, index - fixed) // node.page_size + 1
+    """Put what came in its places, and make places for what is still to come."""
+    number = loaded.number
+    if number == 1:
+        node.load, node.error = Load.READY, ""
+        node.pages, node.page_size = loaded.pages, loaded.size
+    first = 0 if number == 1 else node.fixed + (number - 1) * node.page_size
+    end = first + len(loaded.children)
+    ends_at = node.fixed + number * node.page_size
+    if loaded.total is not None:
+        wanted = max(loaded.total, end)
+    else:
+        wanted = max(len(node.children), end) if not loaded.full else max(ends_at, end) + 1
+    node.children.extend([None] * (wanted - len(node.children)))
+    node.children[first:end] = loaded.children
+    if ends_at >= wanted or (loaded.total is None and not loaded.full):
+        # The last page: what was counted and is not on it is nowhere.
+        del node.children[end:]
+    elif None in node.children[first:ends_at]:
+        node.failed[number] = FEWER
 
 
 def _pages(client: FlowClient, node: Node) -> Any:
@@ -127,4 +122,4 @@ def _outputs(client: FlowClient, node: Node) -> Loaded:
     execution = client.execution(node.key.partition("/")[2])
     node.record = execution
     children = [_child(node, one) for one in execution.outputs or ()]
-    return Loaded(children, 0, len(children))
+    return Loaded(children, len(children), size=max(1, len(children)))

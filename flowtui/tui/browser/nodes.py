@@ -46,6 +46,9 @@ class Node:
         pages: where further children come from (`flow.pages.Pages`).
         pending: numbers of the pages that are on their way.
         error: why loading failed, in words.
+        failed: number of a later page that could not be had → why.
+        epoch: how often what is below was forgotten; an answer to an older question is dropped.
+        looked: whether its own details were asked for. `trouble`: why they could not be had.
     """
 
     kind: Kind
@@ -60,6 +63,10 @@ class Node:
     pages: Any = None
     page_size: int = 100
     pending: set[int] = field(default_factory=set)
+    failed: dict[int, str] = field(default_factory=dict)
+    epoch: int = 0
+    looked: bool = False
+    trouble: str = ""
 
     @property
     def can_open(self) -> bool:
@@ -85,6 +92,28 @@ class Node:
         self.load, self.error = Load.NEW, ""
         self.children, self.pages = [], None
         self.pending.clear()
+        self.failed.clear()
+        self.epoch += 1
+        self.looked, self.trouble = False, ""
+
+    @property
+    def fixed(self) -> int:
+        """How many children come before the paged ones."""
+        return 1 if self.kind is Kind.SAMPLE else 0
+
+    def page_of(self, index: int) -> int:
+        """The number of the page on which the child at `index` is."""
+        return max(0, index - self.fixed) // self.page_size + 1
+
+    def missing_pages(self) -> list[int]:
+        """The numbers of the pages of which something is not loaded."""
+        return sorted(
+            {self.page_of(index) for index, child in enumerate(self.children) if child is None}
+        )
+
+
+NOTICE, REST = -1, -2
+"""The `index` of a row that tells how its parent is, or that there are more than is filtered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +122,12 @@ class Row:
 
     Attributes:
         node: what it shows; None for a child that is not loaded, or for a notice.
-        parent, index: which child it is.
+        parent, index: which child it is; NOTICE or REST where it is none.
         notice: words in place of children: loading, empty, or why it failed.
     """
 
     node: Node | None
-    parent: Node | None
+    parent: Node
     index: int
     depth: int
     notice: str = ""
@@ -136,13 +165,13 @@ def _walk(node: Node, parent: Node, index: int, depth: int, wanted: str, rows: l
             else:
                 unloaded += 1
         if unloaded and node.expanded:
-            rows.append(Row(None, node, -1, depth + 1, f"{unloaded:,} more are not loaded yet"))
+            rows.append(Row(None, node, REST, depth + 1, f"{unloaded:,} more: enter loads them"))
             below = True
         hit |= below
         if not wanted and not node.children:
             notice = _notice(node)
             if notice:
-                rows.append(Row(None, node, -1, depth + 1, notice))
+                rows.append(Row(None, node, NOTICE, depth + 1, notice))
     if wanted and not hit and node.kind is not Kind.SCOPE:
         del rows[start:]
     return hit
@@ -152,7 +181,7 @@ def _notice(node: Node) -> str:
     if node.load is Load.LOADING or node.load is Load.NEW:
         return "loading …"
     if node.load is Load.FAILED:
-        return f"{node.error} — press r to try again"
+        return f"{node.error} (r: try again)"
     return {
         Kind.SCOPE: "no projects",
         Kind.SAMPLES: "no samples",

@@ -5,37 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.timer import Timer
 
-from flowtui.flow.clean import printable
-from flowtui.tui.browser import labels, loading
+from flowtui.tui.background import Background
+from flowtui.tui.browser import drawing, loading
+from flowtui.tui.browser.fetching import Fetcher, words_of
+from flowtui.tui.browser.lines import LineView
 from flowtui.tui.browser.marks import Marks
-from flowtui.tui.browser.nodes import Kind, Load, Node, Row, visible_rows
+from flowtui.tui.browser.nodes import REST, Kind, Load, Node, Row, visible_rows
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
 
-LOOK_DELAY = 0.06
-"""Seconds that a row stays in sight before its page is fetched: scrolling past costs nothing."""
-
-MARKED, PARTLY, UNMARKED = "●", "◐", " "
-OPEN, CLOSED, LEAF = "▾", "▸", " "
+LOOK_DELAY = 0.08
+"""Seconds without scrolling before the pages in sight are fetched: what is passed costs nothing."""
 
 
-class TreePane(ScrollView, can_focus=True):
+class TreePane(LineView, can_focus=True):
     """Shows what is on Flow; loads what is looked at, in threads.
 
     Messages: `Highlighted` when the cursor is on another node, `MarksChanged`, `Trouble` when
-    something could not be loaded.
+    something could not be loaded, `Recovered` when loading works again, `FilterDropped` when
+    escape took the filter away.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -45,9 +43,11 @@ class TreePane(ScrollView, can_focus=True):
         Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False),
         Binding("home,g", "jump(0)", "First", show=False),
         Binding("end,G", "jump(-1)", "Last", show=False),
-        Binding("right,l,enter", "open", "Open", show=False),
-        Binding("left,h", "close", "Close", show=False),
         Binding("space", "mark", "Mark"),
+        Binding("right,l,enter", "open", "Open", key_display="→"),
+        Binding("left,h", "close", "Close", show=False),
+        Binding("d", "app.download", "Download"),
+        Binding("slash", "app.filter", "Filter"),
         Binding("r", "reload", "Reload", show=False),
         Binding("escape", "clear_marks", "Clear marks", show=False),
     ]
@@ -86,54 +86,70 @@ class TreePane(ScrollView, can_focus=True):
             self.node = node
             self.error = error
 
-    def __init__(self, client: Callable[[], FlowClient], *, id: str | None = None) -> None:
+    class Recovered(Message):
+        """Something could be loaded, where the last thing could not."""
+
+    class FilterDropped(Message):
+        """Everything is shown again."""
+
+    def __init__(
+        self, client: Callable[[], FlowClient], background: Background, *, id: str | None = None
+    ) -> None:
         """`client` is called in a thread, when something is to be loaded."""
         super().__init__(id=id)
         self.root = loading.scopes()
         self.marks = Marks()
         self.rows: list[Row] = []
         self.wanted = ""
-        self._client = client
-        self._look_timer_set = False
-        self._generation = 0
+        self._fetcher = Fetcher(client, background, self._fetched)
+        self._look_timer: Timer | None = None
+        self._troubled = False
 
     def on_mount(self) -> None:
         """Show the scopes; nothing is loaded before someone asks."""
         self._rebuild()
 
-    def open_first(self) -> None:
-        """Load and open the user's own projects."""
-        scope = self.root.children[0]
-        if scope is not None and not scope.expanded:
-            self._open(scope)
+    def open_scope(self, name: str) -> None:
+        """Load and open `mine`, `shared` or `public`."""
+        for scope in self.root.children:
+            if scope is not None and scope.key == f"scope/{name}" and not scope.expanded:
+                self._open(scope)
 
     def start_anew(self) -> None:
         """Forget everything that was loaded, as another user or server may answer now."""
-        self._generation += 1
         self.root = loading.scopes()
-        self.marks.clear()
-        self.post_message(self.MarksChanged(self.marks))
+        self.clear_marks()
         self.cursor = 0
         self._rebuild()
-        self.open_first()
+        self.open_scope("mine")
+
+    def try_failed_again(self) -> None:
+        """Load what could not be loaded, as there may be somebody signed in now."""
+        for row in list(self.rows):
+            if row.node is not None and row.node.expanded and row.node.load is Load.FAILED:
+                self._open(row.node)
+            row.parent.failed.clear()
+        self._look_soon()
+
+    @property
+    def row(self) -> Row | None:
+        """The line under the cursor."""
+        return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
 
     @property
     def node(self) -> Node | None:
         """The node under the cursor; for a notice, the one it belongs to."""
-        if not 0 <= self.cursor < len(self.rows):
-            return None
-        row = self.rows[self.cursor]
-        return row.node or (row.parent if row.notice else None)
+        row = self.row
+        return None if row is None else row.node or (row.parent if row.notice else None)
 
     def filter(self, text: str) -> None:
         """Show only what has `text` in its name; everything again for the empty text."""
-        here = self.node
         self.wanted = text.strip().casefold()
         self._rebuild()
-        if here is not None and not self.wanted:
-            self._go_to(here)
-        else:
+        if self.wanted:
             self._first_match()
+        else:
+            self._follow_cursor()
 
     # Keys
 
@@ -151,42 +167,45 @@ class TreePane(ScrollView, can_focus=True):
 
     def action_open(self) -> None:
         """Open the node, or step into it when it is open."""
-        node = self.node
-        if node is None or not node.can_open:
+        node, row = self.node, self.row
+        if row is not None and row.index == REST:
+            for number in row.parent.missing_pages():
+                self._fetcher.fetch(row.parent, number)
+        elif node is None or not node.can_open:
             return
-        if node.load is Load.FAILED:
+        elif node.load is Load.FAILED:
             self.action_reload()
         elif not node.expanded:
             self._open(node)
-        else:
+        elif row is not None and row.node is node:
             self._set_cursor(self.cursor + 1)
 
     def action_close(self) -> None:
         """Close the node, or step out to the one above it."""
-        node = self.node
-        row = self.rows[self.cursor] if self.rows else None
-        if node is not None and node.expanded and row is not None and row.node is node:
-            node.expanded = False
-            self._rebuild()
+        row = self.row
+        if row is None:
             return
-        above = row.parent if row else None
-        if above is not None and above.kind is not Kind.ROOT:
-            self._go_to(above)
+        if row.node is not None and row.node.expanded and not self.wanted:
+            row.node.expanded = False
+            self._rebuild()
+        elif row.parent.kind is not Kind.ROOT:
+            self._go_to(row.parent)
 
     def action_mark(self) -> None:
         """Mark or unmark the node under the cursor, and go on to the next line."""
-        node = self.node
-        if node is None or not node.can_mark:
+        row = self.row
+        if row is None or row.node is None or not row.node.can_mark:
             return
-        self.marks.toggle(node)
+        self.marks.toggle(row.node)
         self.refresh()
         self.post_message(self.MarksChanged(self.marks))
         self._set_cursor(self.cursor + 1)
 
     def action_clear_marks(self) -> None:
-        """Take all marks away, or the filter if there is one."""
+        """Take the filter away if there is one, else all marks."""
         if self.wanted:
             self.filter("")
+            self.post_message(self.FilterDropped())
         elif self.marks.decisions:
             self.clear_marks()
 
@@ -198,6 +217,12 @@ class TreePane(ScrollView, can_focus=True):
 
     def action_reload(self) -> None:
         """Load the node under the cursor anew (for a file, the one it is in)."""
+        row = self.row
+        if row is not None and row.node is None and row.index >= 0:
+            row.parent.failed.pop(row.parent.page_of(row.index), None)
+            self._look_soon()
+            self.refresh()
+            return
         node = self.node
         while node is not None and not node.can_open:
             node = node.parent
@@ -211,110 +236,115 @@ class TreePane(ScrollView, can_focus=True):
         node.expanded = True
         if node.load in (Load.NEW, Load.FAILED):
             node.load = Load.LOADING
-            self._fetch(node, 1)
+            self._fetcher.fetch(node, 1)
         self._rebuild()
+        self._reveal()
 
-    def _fetch(self, node: Node, number: int) -> None:
-        """Fetch a page of what is below `node`, in a thread."""
-        if number in node.pending:
-            return
-        node.pending.add(number)
-        generation = self._generation
-
-        def fetch() -> None:
-            from flowtui.flow.errors import FlowError
-
-            result: loading.Loaded | Exception
-            try:
-                result = loading.load_page(self._client(), node, number)
-            except FlowError as error:
-                result = error
-            except Exception as error:  # noqa: BLE001
-                # It is shown in the tree where the children should be, and can be tried again.
-                result = error
-            self.app.call_from_thread(self._fetched, node, number, result, generation)
-
-        self.run_worker(fetch, thread=True, group="tree", exit_on_error=False)
-
-    def _fetched(
-        self, node: Node, number: int, result: loading.Loaded | Exception, generation: int
-    ) -> None:
-        node.pending.discard(number)
-        if generation != self._generation or not self.is_mounted:
-            return
+    def _fetched(self, node: Node, number: int, result: loading.Loaded | Exception) -> None:
+        if not self.is_mounted or self.root not in node.ancestors():
+            return  # it belongs to a tree that was left behind
         if isinstance(result, Exception):
             if number == 1:
-                node.load = Load.FAILED
-            node.error = getattr(result, "message", None) or f"{type(result).__name__}: {result}"
+                node.load, node.error = Load.FAILED, words_of(result)
+            else:
+                node.failed[number] = f"{words_of(result)} (r: try again)"
+            self._troubled = True
             self.post_message(self.Trouble(node, result))
         else:
+            if self._troubled:
+                self._troubled = False
+                self.post_message(self.Recovered())
             loading.apply(node, result)
-            if node.kind is Kind.PROJECT and node.children and node.children[0] is not None:
-                self._open(node.children[0])
-        here = self.node
+            if node.kind is Kind.PROJECT and node.children[0] is not None:
+                node.children[0].expanded = True
+                node.children[0].load = Load.LOADING
+                self._fetcher.fetch(node.children[0], 1)
         self._rebuild()
-        if here is not None and here is not node:
-            self._go_to(here, scroll=False)
+        if number == 1:
+            self._reveal()
         self.post_message(self.Highlighted(self.node))
 
     def _look_soon(self) -> None:
-        """Fetch the pages of what is in sight, unless it has been scrolled away by then."""
-        if not self._look_timer_set:
-            self._look_timer_set = True
-            self.set_timer(LOOK_DELAY, self._look)
+        """Fetch the pages of what is in sight, once the scrolling has come to rest."""
+        if self._look_timer is not None:
+            self._look_timer.stop()
+        self._look_timer = self.set_timer(LOOK_DELAY, self._look)
 
     def _look(self) -> None:
-        self._look_timer_set = False
-        top = int(self.scroll_offset.y)
+        self._look_timer = None
+        top = self.top
         for row in self.rows[top : top + self.size.height]:
-            if row.node is None and row.parent is not None and not row.notice:
-                number = loading.page_of(row.parent, row.index)
-                if number not in row.parent.pending:
-                    self._fetch(row.parent, number)
+            if row.node is None and not row.notice:
+                number = row.parent.page_of(row.index)
+                if number not in row.parent.failed:
+                    self._fetcher.fetch(row.parent, number)
 
     # The screen
 
     def _rebuild(self) -> None:
+        """Make the lines anew; what is under the cursor stays there, and in its place in sight."""
+        before, row = self.cursor, self.row
+        top = self.top
         self.rows = visible_rows(self.root, self.wanted)
         self.virtual_size = Size(max(1, self.size.width), len(self.rows))
-        self._set_cursor(self.cursor, tell=False)
+        line = before if row is None else self._line_like(row)
+        self.cursor = max(0, min(before if line is None else line, len(self.rows) - 1))
+        if self.cursor != before:
+            self.scroll_to(y=top + self.cursor - before, animate=False, force=True)
         self.refresh()
         self._look_soon()
 
-    def _set_cursor(self, line: int, *, tell: bool = True) -> None:
+    def _line_like(self, row: Row) -> int | None:
+        """Where a line is now that was made before the last rebuild."""
+
+        def is_it(other: Row) -> bool:
+            if row.node is not None:
+                return other.node is row.node
+            return other.parent is row.parent and other.index == row.index
+
+        if self.cursor < len(self.rows) and is_it(self.rows[self.cursor]):
+            return self.cursor
+        return next((line for line, other in enumerate(self.rows) if is_it(other)), None)
+
+    def _reveal(self) -> None:
+        """Scroll so that what was opened under the cursor is in sight, as far as it fits."""
+        row = self.row
+        if row is None or row.node is None:
+            self._follow_cursor()
+            return
+        last = self.cursor
+        most = min(len(self.rows), self.cursor + self.size.height)
+        while last + 1 < most and self.rows[last + 1].depth > row.depth:
+            last += 1
+        self.bring_into_sight(self.cursor, last - self.cursor + 1)
+
+    def _follow_cursor(self) -> None:
+        self.bring_into_sight(self.cursor, 1)
+
+    def _set_cursor(self, line: int) -> None:
         before = self.cursor
         self.cursor = max(0, min(line, len(self.rows) - 1))
-        self.refresh_line_at(before)
-        self.refresh_line_at(self.cursor)
-        if self.cursor != before or not tell:
-            self.scroll_to_region(
-                Region(0, self.cursor, 1, 1), animate=False, force=True, x_axis=False
-            )
-        if tell:
+        self.draw_line(before)
+        self.draw_line(self.cursor)
+        self._follow_cursor()
+        if self.cursor != before:
             self.post_message(self.Highlighted(self.node))
 
-    def refresh_line_at(self, line: int) -> None:
-        """Draw one line of the tree again."""
-        y = line - int(self.scroll_offset.y)
-        if 0 <= y < self.size.height:
-            self.refresh(Region(0, y, self.size.width, 1))
-
-    def _go_to(self, node: Node, *, scroll: bool = True) -> None:
+    def _go_to(self, node: Node) -> None:
         for line, row in enumerate(self.rows):
             if row.node is node:
-                if scroll:
-                    self._set_cursor(line)
-                else:
-                    self.cursor = line
+                self._set_cursor(line)
                 return
 
     def _first_match(self) -> None:
         for line, row in enumerate(self.rows):
-            if row.node is not None and self.wanted in row.node.name.casefold():
-                if row.node.kind in (Kind.SCOPE, Kind.SAMPLES, Kind.EXECUTIONS):
-                    continue
+            node = row.node
+            if node is None or node.kind in drawing.GROUPS:
+                continue
+            if self.wanted in node.name.casefold():
                 self._set_cursor(line)
-                return
+                break
+        self.post_message(self.Highlighted(self.node))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Load what came into sight."""
@@ -323,70 +353,47 @@ class TreePane(ScrollView, can_focus=True):
             self._look_soon()
 
     def on_resize(self, _: events.Resize) -> None:
-        """Fit the lines to the new width."""
+        """Fit the lines to the new size."""
         self.virtual_size = Size(max(1, self.size.width), len(self.rows))
+        self._follow_cursor()
         self._look_soon()
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor on the line; a second click opens or closes it."""
-        line = event.y + int(self.scroll_offset.y)
+        """Put the cursor on the line; a click on its mark marks, a second one opens or closes."""
+        line = event.y + self.top
         if line >= len(self.rows):
             return
-        if line == self.cursor:
-            node = self.rows[line].node
-            if node is not None and node.expanded:
-                self.action_close()
-            else:
-                self.action_open()
-        else:
-            self._set_cursor(line)
+        again = line == self.cursor
+        self._set_cursor(line)
+        node = self.rows[line].node
+        if event.x < 2:
+            self.action_mark()
+        elif again and node is not None and node.expanded:
+            self.action_close()
+        elif again:
+            self.action_open()
 
     def render_line(self, y: int) -> Strip:
         """One line of the tree."""
-        line = y + int(self.scroll_offset.y)
-        width = self.size.width
+        line = y + self.top
+        width = self.scrollable_content_region.width
         base = self.get_component_rich_style("tree--row")
         if line >= len(self.rows):
             return Strip.blank(width, base)
-        if line == self.cursor:
+        on_cursor = line == self.cursor
+        if on_cursor:
             name = "tree--cursor" if self.has_focus else "tree--cursor-blurred"
             base = self.get_component_rich_style(name)
-        return Strip(self._segments(self.rows[line], width, base, line == self.cursor), width)
-
-    def _segments(self, row: Row, width: int, base: Style, on_cursor: bool) -> list[Segment]:
-        def style(name: str) -> Style:
-            found = self.get_component_rich_style(name, partial=True)
-            return base + (found.without_color if on_cursor else found)
-
-        indent = " " * (2 * row.depth)
-        node = row.node
-        if node is None:
-            failed = row.notice and row.parent is not None and row.parent.load is Load.FAILED
-            words = row.notice or "…"
-            text = labels.fit(f"{indent}    {printable(words)}", width)
-            return [Segment(text, style("tree--error" if failed else "tree--dim"))]
-        marked = self.marks.is_marked(node) and node.can_mark
-        sign = MARKED if marked else PARTLY if self.marks.is_partly(node) else UNMARKED
-        fold = (OPEN if node.expanded else CLOSED) if node.can_open else LEAF
-        note = labels.note_of(node)
-        room = width - len(indent) - 5
-        if note and len(note) > max(0, room - 10):
-            note = note.rpartition("  ")[2] if "  " in note else ""
-        note = labels.fit(note, min(cell_len(note), max(0, room - 6)))
-        name = labels.fit(labels.name_of(node), room - cell_len(note) - 1)
-        group = node.kind in (Kind.SCOPE, Kind.SAMPLES, Kind.EXECUTIONS)
-        name_style = style("tree--marked" if marked else "tree--group") if marked or group else base
-        return [
-            Segment(f"{indent}{fold} ", style("tree--dim")),
-            Segment(f"{sign} ", style("tree--marked")),
-            Segment(name, name_style),
-            Segment(f" {note} ", style("tree--dim")),
-        ]
+        segments = []
+        for text, name in drawing.pieces(self.rows[line], self.marks, width):
+            style = self.get_component_rich_style(f"tree--{name}", partial=True)
+            segments.append(Segment(text, base + (style.without_color if on_cursor else style)))
+        return Strip(segments, width)
 
     def on_focus(self) -> None:
         """The cursor looks another way with the focus."""
-        self.refresh_line_at(self.cursor)
+        self.draw_line(self.cursor)
 
     def on_blur(self) -> None:
         """See `on_focus`."""
-        self.refresh_line_at(self.cursor)
+        self.draw_line(self.cursor)

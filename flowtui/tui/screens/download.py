@@ -2,204 +2,252 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
+from textual.timer import Timer
 from textual.widgets import Button, Input, Static
 
+from flowtui import quantities
 from flowtui.engine.protocol import Batch, Space
 from flowtui.flow.clean import printable
-from flowtui.tui.downloads import format as words
-from flowtui.tui.selection import Selection, files_of
-
-if TYPE_CHECKING:
-    from flowtui.flow.client import FlowClient
-    from flowtui.flow.remote_file import RemoteFile
-    from flowtui.flow.walk import LeftOut
+from flowtui.tui.background import Background
+from flowtui.tui.counting import Count
+from flowtui.tui.screens.folder import FolderTrouble, folder_of
 
 MARGIN = 1.1
 """The guide's 10 % of room beyond the files' sizes."""
+
+SAY_EVERY = 0.15
+"""Seconds between two words on how far the counting is."""
+
+SHOWN_LEFT_OUT = 3
+"""Left-out things that are named; the others are counted."""
+
+WAYS = {"one-by-one": "One by one", "bulk": "As a bulk job", "cancel": "Cancel"}
 
 LookAtSpace = Callable[[str, Callable[[Space], None]], None]
 
 
 class DownloadDialog(ModalScreen[Batch | None]):
-    """Counts the files of a selection and asks for the target; gives a `Batch`, or None."""
+    """Counts the files of a selection and asks for the target; gives a `Batch`, or None.
 
+    Enter takes what is proposed: a bulk job above `bulk_above` files, else one by one.
+    """
+
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Cancel"),
+        Binding("escape,q", "dismiss(None)", "Cancel"),
+        Binding("enter", "accept", "What is proposed", show=False),
         Binding("left", "app.focus_previous", show=False),
         Binding("right", "app.focus_next", show=False),
     ]
 
     def __init__(
         self,
-        selection: Selection,
-        client: Callable[[], FlowClient],
+        name: str,
+        count: Count,
+        background: Background,
         *,
         target: Path,
         bulk_above: int,
         look_at_space: LookAtSpace,
     ) -> None:
-        """`look_at_space(folder, then)` asks the engine for room and calls back."""
+        """`name` is the selection's; `look_at_space(folder, then)` asks the engine for room."""
         super().__init__()
-        self._selection = selection
-        self._client = client
+        self._selection_name = printable(name[:200])
+        self._count = count
+        self._background = background
         self._target = target
         self._bulk_above = bulk_above
         self._look_at_space = look_at_space
-        self._files: list[RemoteFile] = []
-        self._left_out: list[LeftOut] = []
-        self._ended = threading.Event()
-        self._counted = False
-        self._trouble = ""
-        self._space: Space | None = None
+        self._space: tuple[Path, Space] | None = None
+        self._timer: Timer | None = None
+        # At hand: what is counted and asked may be known before they are mounted, and after.
+        self._what_line = Static(id="dialog-what", markup=False)
+        self._left_out_lines = Static(id="dialog-left-out", markup=False)
+        self._folder_input = Input(str(target), id="dialog-target", compact=True)
+        self._space_line = Static(id="dialog-space", markup=False)
+        self._hint = Static(id="dialog-hint", classes="label", markup=False)
+        self._ways = {
+            name: Button(words, id=name, compact=True, disabled=name != "cancel")
+            for name, words in WAYS.items()
+        }
 
     def compose(self) -> ComposeResult:
         """Words, the folder, and the ways to go on."""
-        with Vertical(id="dialog"):
+        with VerticalScroll(id="dialog", can_focus=False):
             yield Static("Download", id="dialog-title")
-            yield Static(id="dialog-what", markup=False)
-            yield Static(id="dialog-left-out", markup=False)
+            yield self._what_line
+            yield self._left_out_lines
             yield Static("to folder", classes="label")
-            yield Input(str(self._target), id="dialog-target", compact=True)
-            yield Static(id="dialog-space", markup=False)
+            yield self._folder_input
+            yield self._space_line
             with Horizontal(id="dialog-buttons"):
-                yield Button("One by one", id="one-by-one", compact=True, disabled=True)
-                yield Button("As a bulk job", id="bulk", compact=True, disabled=True)
-                yield Button("Cancel", id="cancel", compact=True)
+                yield from self._ways.values()
+            yield self._hint
 
     def on_mount(self) -> None:
         """Begin to count."""
         self._say()
         self._ask_for_space()
-        self.query_one("#cancel", Button).focus()
-        self.run_worker(self._count, thread=True, exit_on_error=False, group="count")
-        self.set_interval(0.15, self._say)
+        self._background.run(self._count.run, "count files")
+        self._timer = self.set_interval(SAY_EVERY, self._say)
 
     def on_unmount(self) -> None:
         """Count no further."""
-        self._ended.set()
+        self._count.stop()
 
-    def _count(self) -> None:
-        """Find all files, in a thread."""
-        from flowtui.flow.errors import FlowError
-
-        try:
-            for file in files_of(self._client(), self._selection, self._left_out.append):
-                if self._ended.is_set():
-                    return
-                self._files.append(file)
-        except FlowError as error:
-            self._trouble = error.message
-        except Exception as error:  # noqa: BLE001
-            # Said in the dialog; what was found until then is not offered as if it were all.
-            self._trouble = f"internal error: {type(error).__name__}: {error}"
-        self._counted = True
-        if not self._ended.is_set():
-            self.app.call_from_thread(self._counted_all)
-
-    def _counted_all(self) -> None:
-        if not self.is_mounted:
-            return
-        self._say()
-        if self._trouble or not self._files:
-            return
-        for name in ("one-by-one", "bulk"):
-            self.query_one(f"#{name}", Button).disabled = False
-        with_id = sum(1 for one in self._files if one.data_id)
-        self.query_one("#bulk", Button).disabled = with_id == 0
-        proposed = "bulk" if len(self._files) > self._bulk_above and with_id else "one-by-one"
-        button = self.query_one(f"#{proposed}", Button)
-        button.variant = "primary"
-        if not self.query_one("#dialog-target", Input).has_focus:
-            button.focus()
+    @property
+    def proposed(self) -> str:
+        """The button that enter stands for; empty while there is nothing to download."""
+        count = self._count
+        if not count.ended or count.trouble or not count.files:
+            return ""
+        return "bulk" if len(count.files) > self._bulk_above and count.with_id else "one-by-one"
 
     def _say(self) -> None:
-        files = list(self._files)
-        known = [one.size for one in files if one.size is not None]
-        self._total = sum(known)
-        at_least = "at least " if len(known) < len(files) else ""
-        count = f"{len(files):,} file{'' if len(files) == 1 else 's'}"
-        what = f"{count}, {at_least}{words.size(self._total)}"
-        name = printable(self._selection.name)
-        if self._trouble:
-            text = Text(f"{name}\n{self._trouble}", style="bold")
-        elif not self._counted:
-            text = Text(f"{name}\n{what} so far, counting …")
-        elif not files:
-            text = Text(f"{name}\nnothing to download here")
-        else:
-            text = Text(f"{name}\n{what}")
-        self.query_one("#dialog-what", Static).update(text)
-        left = self._left_out
-        said = ""
-        if left:
-            first = f"{printable(left[0].name)}: {printable(left[0].why)}"
-            more = f" (and {len(left) - 1:,} more)" if len(left) > 1 else ""
-            said = f"left out: {first}{more}"
-        self.query_one("#dialog-left-out", Static).update(Text(said, style="dim"))
+        """Say how far it is; when all is counted, propose what to do with it."""
+        count, ended = self._count, self._count.ended
+        self._what_line.update(Text(self._what(), overflow="fold"))
+        self._left_out_lines.update(Text(_left_out(count), style="dim"))
+        self._left_out_lines.display = bool(count.left_out)
         self._say_space()
+        if ended and self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+            self._propose()
+
+    def _what(self) -> str:
+        count = self._count
+        files = len(count.files)
+        at_least = "at least " if count.unknown else ""
+        what = (
+            f"{files:,} file{'' if files == 1 else 's'}, {at_least}{quantities.size(count.bytes)}"
+        )
+        if count.unknown:
+            what += f" ({count.unknown:,} of unknown size)"
+        if count.trouble:
+            what = f"Could not look what there is: {printable(count.trouble)}"
+        elif not count.ended:
+            what += " so far, counting …"
+        elif not files:
+            what = "nothing to download here"
+        return f"{self._selection_name}\n{what}"
+
+    def _propose(self) -> None:
+        hint, ways = self._hint, self._ways
+        if not self.proposed:
+            hint.update("esc: back")
+            ways["cancel"].focus()
+            return
+        count = self._count
+        ways["one-by-one"].disabled = False
+        ways["bulk"].disabled = count.with_id == 0
+        button = ways[self.proposed]
+        button.variant = "primary"
+        if self.focused is None:
+            button.focus()
+        why = ""
+        if self.proposed == "bulk":
+            why = f"  More than {self._bulk_above:,} files: Flow can pack them into one archive."
+        hint.update(f"enter: {str(button.label).lower()}   tab: the rest   esc: cancel{why}")
 
     def _say_space(self) -> None:
-        line = self.query_one("#dialog-space", Static)
-        if self._space is None:
-            line.update(Text("looking at the disk …", style="dim"))
-            return
-        free = self._space.free - self._space.promised
-        text = f"{words.size(max(0, free))} free there"
-        if self._space.promised:
-            text += f" ({words.size(self._space.promised)} of it promised to the queue: kept out)"
+        line = self._space_line
         line.remove_class("warning")
-        if self._total * MARGIN > free:
-            missing = words.size(int(self._total * MARGIN) - free)
-            text = f"{text} — {missing} too little; it will wait for room"
+        try:
+            folder = self._folder()
+        except FolderTrouble as error:
+            line.add_class("warning")
+            line.update(Text(str(error)))
+            return
+        if self._space is None or self._space[0] != folder:
+            line.update(Text("looking at the disk …"))
+            return
+        space = self._space[1]
+        free = space.free - space.promised
+        text = f"{quantities.size(max(0, free))} free there"
+        if space.promised:
+            text += f" ({quantities.size(space.promised)} more are kept for the queue)"
+        needed = int(self._count.bytes * MARGIN)
+        if needed > free:
+            text = f"{text}: {quantities.size(needed - free)} too little. It will wait for room."
             line.add_class("warning")
         line.update(Text(text))
 
     def _ask_for_space(self) -> None:
-        def known(space: Space) -> None:
-            self._space = space
-            if self.is_mounted:
-                self._say_space()
+        try:
+            folder = self._folder()
+        except FolderTrouble:
+            return  # `_say_space` says it
 
-        self._look_at_space(str(self._folder()), known)
+        def known(space: Space) -> None:
+            self._space = (folder, space)
+            self._say_space()
+
+        self._look_at_space(str(folder), known)
 
     def _folder(self) -> Path:
-        given = self.query_one("#dialog-target", Input).value.strip()
-        return Path(given or self._target).expanduser().absolute()
+        return folder_of(self._folder_input.value or str(self._target))
 
     def on_input_blurred(self, event: Input.Blurred) -> None:
         """Another folder may be on another disk."""
         event.stop()
+        self._say_space()
         self._ask_for_space()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in the folder's line: on to the proposed way."""
+        """Enter in the folder's line: on to the proposed way, where the room can be seen."""
         event.stop()
-        proposed = [one for one in self.query(Button) if one.variant == "primary"]
-        if proposed:
-            proposed[0].focus()
+        if self.proposed:
+            self._ways[self.proposed].focus()
+        else:
+            self.set_focus(None)
+
+    def action_accept(self) -> None:
+        """Take what is proposed."""
+        if self.proposed:
+            self._take(self.proposed)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Take it, or leave it."""
         event.stop()
-        if event.button.id == "cancel" or not self._counted:
+        if event.button.id == "cancel":
             self.dismiss(None)
+        elif self.proposed:
+            self._take(event.button.id or "")
+
+    def _take(self, how: str) -> None:
+        try:
+            folder = self._folder()
+        except FolderTrouble:
+            self._folder_input.focus()
             return
         self.dismiss(
             Batch(
-                server=self._client().server,
-                root=str(self._folder()),
-                name=printable(self._selection.name)[:200],
-                files=tuple(self._files),
-                bulk=event.button.id == "bulk",
+                server=self._count.server,
+                root=str(folder),
+                name=self._selection_name,
+                files=tuple(self._count.files),
+                bulk=how == "bulk",
+                # What was only proposed may be done one by one where little is missing.
+                one_by_one_up_to=self._bulk_above if how == self.proposed else 0,
             )
         )
+
+
+def _left_out(count: Count) -> str:
+    """What is left out and why, in a few lines."""
+    left = count.left_out[:SHOWN_LEFT_OUT]
+    lines = [f"left out: {printable(one.name[:200])}: {printable(one.why[:200])}" for one in left]
+    more = len(count.left_out) - len(left)
+    if more > 0:
+        lines.append(f"left out: {more:,} more")
+    return "\n".join(lines)

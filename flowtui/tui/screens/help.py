@@ -21,32 +21,37 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("b", "show or hide the bulk jobs"),
         ("ctrl+p", "all commands"),
         ("?", "this help"),
-        ("q", "leave; the engine goes on with the downloads"),
+        ("q  ctrl+q", "leave; the engine goes on with the downloads"),
     ),
     "Tree": (
         ("↑ ↓  k j", "move; page up, page down, home, end too"),
         ("→ l enter", "open"),
         ("← h", "close, then up"),
         ("space", "mark, with all below it, loaded or not"),
-        ("esc", "take all marks (or the filter) away"),
+        ("esc", "take the filter away, else all marks"),
         ("r", "load again, or try again"),
+        ("● ◐", "marked; marked in part"),
+        ("◆", "private: only those it is shared with see it"),
     ),
     "Downloads": (
         ("p  P", "pause or resume; all of them"),
-        ("x", "cancel"),
+        ("x  X", "cancel; all that is not here yet"),
         ("r  R", "try again; all that failed"),
         ("c", "clear what has ended from the list"),
+        ("l", "limit the rate of all together"),
     ),
     "Bulk jobs": (
+        ("enter", "its files, and what became of each"),
         ("x", "cancel"),
-        ("r", "try again, or create again"),
+        ("r  R", "try again, with what is here; create a new archive"),
+        ("o", "fetch what is missing one by one instead"),
         ("c", "forget"),
     ),
 }
 
 CONCEPT = (
     "Downloads are done by an engine of their own, not by this screen. Close it, lose the SSH "
-    "connection, log out: the engine goes on. Run flowtui again and see where it stands. A file "
+    "connection: the engine goes on. Run flowtui again and see where it stands. A file "
     "gets its final name only when it is whole and verified; what is unfinished is beside it as "
     "NAME.part and goes on where it was."
 )

@@ -11,12 +11,33 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from flowtui.engine.states import BULK_ENDED, PENDING_WORK
+from flowtui.tui.downloads.model import QueueModel
+
+GOES_ON = (
+    "The engine goes on in the background, also after you log out. "
+    "Run flowtui again to see where it is."
+)
+
+ENDS = "The demo's engine and server end with the app; a real one would go on in the background."
+
 
 class Leave(StrEnum):
     """How to leave."""
 
     KEEP_GOING = "keep-going"
     PAUSE_ALL = "pause-all"
+
+
+def work_under_way(model: QueueModel) -> tuple[int, int]:
+    """How many files and how many bulk jobs the engine has something to do for by itself."""
+    counts = model.summary.counts
+    jobs = sum(1 for job in model.bulk_jobs.values() if job.state not in BULK_ENDED)
+    return sum(counts.get(state, 0) for state in PENDING_WORK), jobs
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}" if count else ""
 
 
 class QuitDialog(ModalScreen[Leave | None]):
@@ -28,25 +49,43 @@ class QuitDialog(ModalScreen[Leave | None]):
         Binding("right", "app.focus_next", show=False),
     ]
 
-    def __init__(self, unfinished: int) -> None:
-        """`unfinished`: how many files are still to come."""
+    def __init__(
+        self, files: int, archives: int, engine_stays: bool = True, logout: str = ""
+    ) -> None:
+        """How many files are still to come, and how many archives Flow is still asked for.
+
+        `engine_stays`: whether the engine goes on without the app. `logout`: what a logout does to
+        it on this host, or empty where it does nothing.
+        """
         super().__init__()
-        self._unfinished = unfinished
+        self._logout = logout
+        self._engine_stays = engine_stays
+        self._files = files
+        self._archives = archives
 
     def compose(self) -> ComposeResult:
         """The words and the choice."""
-        files = f"{self._unfinished:,} file{'' if self._unfinished == 1 else 's'}"
+        what = [_counted(self._files, "file"), _counted(self._archives, "archive")]
+        coming = " and ".join(one for one in what if one)
         with Vertical(id="dialog"):
             yield Static("Leave flowtui", id="dialog-title")
             yield Static(
-                f"{files} still to come. The engine goes on with them in the background, also "
-                "after you log out. Run flowtui again to see where it is.",
+                f"{coming} still to come. {self._promise}",
                 markup=False,
             )
             with Horizontal(id="dialog-buttons"):
-                yield Button("Keep going", id=Leave.KEEP_GOING, variant="primary", compact=True)
+                going = "Keep going" if self._engine_stays else "Leave"
+                yield Button(going, id=Leave.KEEP_GOING, variant="primary", compact=True)
                 yield Button("Pause all, stop the engine", id=Leave.PAUSE_ALL, compact=True)
                 yield Button("Stay", id="stay", compact=True)
+
+    @property
+    def _promise(self) -> str:
+        if not self._engine_stays:
+            return ENDS
+        if self._logout:
+            return f"The engine goes on when you leave flowtui. But {self._logout}."
+        return GOES_ON
 
     def on_mount(self) -> None:
         """Enter keeps going."""

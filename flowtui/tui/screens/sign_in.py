@@ -10,14 +10,31 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, RadioButton, RadioSet, Static
+from textual.widgets import Button, RadioButton, RadioSet, Static
 
 from flowtui.config import ConfigError, check_server
 from flowtui.flow.clean import printable
+from flowtui.tui.background import Background
+from flowtui.tui.screens.field import Field
 from flowtui.tui.services import Services
 
 if TYPE_CHECKING:
-    from flowtui.flow.credentials import Credential, Source
+    from flowtui.flow.client import FlowClient
+    from flowtui.flow.credentials import Credential
+
+
+LABELS = {
+    "server": "server",
+    "username": "user name",
+    "password": "password",
+    "token": "or paste a token or API key",
+}
+
+KEEPS = {
+    "keyring": "in the keyring",
+    "file": "in a file that only I can read",
+    "memory": "in memory: sign in again next time",
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +46,19 @@ class SignedIn:
     credential: Credential
 
 
+class Choice(RadioButton):
+    """A radio button whose dot is there only when it is chosen: colour alone does not tell."""
+
+    def __init__(self, label: str, *, value: bool = False, id: str) -> None:
+        super().__init__(label, value=value, id=id)
+        self.BUTTON_INNER = "●" if value else " "
+
+    def watch_value(self) -> None:
+        """Set the dot."""
+        self.BUTTON_INNER = "●" if self.value else " "
+        super().watch_value()
+
+
 class SignInScreen(ModalScreen[SignedIn | None]):
     """Asks for credentials, tries them, keeps the token; gives who signed in, or None."""
 
@@ -38,62 +68,69 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         Binding("up", "app.focus_previous", show=False),
     ]
 
-    def __init__(self, services: Services, reason: str = "") -> None:
+    def __init__(self, services: Services, background: Background, reason: str = "") -> None:
         """`reason`: why it is asked for, in words."""
         super().__init__()
         self._services = services
+        self._background = background
         self._reason = reason
         self._busy = False
+        settings = services.settings
+        user = settings.usernames.get(settings.base_url, "")
+        # At hand: a thread's answer may come before they are mounted, and after.
+        self._fields = {
+            "server": Field(settings.base_url, id="server", entered=self._entered),
+            "username": Field(user, id="username", entered=self._entered),
+            "password": Field(password=True, id="password", entered=self._entered),
+            "token": Field(password=True, id="token", entered=self._entered),
+        }
+        self._keeps = {
+            name: Choice(words, id=f"keep-{name}", value=name == "keyring")
+            for name, words in KEEPS.items()
+        }
+        self._keep_set = RadioSet(*self._keeps.values(), id="keep", compact=True)
+        self._trouble = Static(id="sign-in-trouble", markup=False)
 
     def compose(self) -> ComposeResult:
         """The form."""
-        settings = self._services.settings
-        user = settings.usernames.get(settings.base_url, "")
         with VerticalScroll(id="dialog", can_focus=False):
             yield Static("Sign in to Flow", id="dialog-title")
             yield Static(Text(self._reason), id="sign-in-reason")
-            yield Static("server", classes="label")
-            yield Input(settings.base_url, id="server", compact=True)
-            yield Static("user name", classes="label")
-            yield Input(user, id="username", compact=True)
-            yield Static("password", classes="label")
-            yield Input(password=True, id="password", compact=True)
-            yield Static("or paste a token or API key", classes="label")
-            yield Input(password=True, id="token", compact=True)
+            for name, words in LABELS.items():
+                yield Static(words, classes="label")
+                yield self._fields[name]
             yield Static("keep the token", classes="label")
-            with RadioSet(id="keep", compact=True):
-                yield RadioButton("in the keyring", id="keep-keyring", value=True)
-                yield RadioButton("in a file that only I can read", id="keep-file")
-                yield RadioButton("in memory: sign in again next time", id="keep-memory")
-            yield Static(id="sign-in-trouble", markup=False)
+            yield self._keep_set
+            yield self._trouble
             with Horizontal(id="dialog-buttons"):
                 yield Button("Sign in", id="go", variant="primary", compact=True)
                 yield Button("Without signing in", id="skip", compact=True)
 
     def on_mount(self) -> None:
         """Look whether a keyring works; start where something is missing."""
-        first = "password" if self.query_one("#username", Input).value else "username"
-        self.query_one(f"#{first}", Input).focus()
-        self.run_worker(self._look_for_keyring, thread=True, exit_on_error=False)
+        self.set_focus(self._fields["password" if self._value("username") else "username"])
+        self._background.run(self._look_for_keyring, "look for a keyring")
 
     def _look_for_keyring(self) -> None:
         works = self._services.store().keyring_works()
-        self.app.call_from_thread(self._keyring_known, works)
+        self._background.tell(self._keyring_known, works)
 
     def _keyring_known(self, works: bool) -> None:
-        if works or not self.is_mounted:
+        if works:
             return
-        button = self.query_one("#keep-keyring", RadioButton)
-        button.label = "in the keyring (none works on this machine)"
+        button = self._keeps["keyring"]
+        button.label = "in the keyring (there is none that works here)"
         button.disabled = True
         if button.value:
-            self.query_one("#keep-file", RadioButton).value = True
+            self._keeps["file"].value = True
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter: on to the next empty field, then sign in."""
-        event.stop()
-        if event.input.id in ("server", "username") and not self._value("token"):
-            self.app.action_focus_next()
+    def _entered(self, field: str) -> None:
+        """Enter in a field: on to the next empty one, then sign in."""
+        empty = [name for name in ("server", "username", "password") if not self._value(name)]
+        if empty and not self._value("token"):
+            self.set_focus(self._fields[empty[0]])
+        elif field in ("server", "username") and not self._value("token"):
+            self.set_focus(self._fields["password"])
         else:
             self._go()
 
@@ -106,7 +143,7 @@ class SignInScreen(ModalScreen[SignedIn | None]):
             self._go()
 
     def _value(self, name: str) -> str:
-        return self.query_one(f"#{name}", Input).value.strip()
+        return self._fields[name].value.strip()
 
     def _go(self) -> None:
         if self._busy:
@@ -117,56 +154,62 @@ class SignInScreen(ModalScreen[SignedIn | None]):
             self._say(str(error))
             return
         token, username = self._value("token"), self._value("username")
-        password = self.query_one("#password", Input).value
+        password = self._fields["password"].value
         if not token and not (username and password):
             self._say("type your user name and password, or paste a token")
             return
         self._busy = True
         self._say("signing in …")
-        keep = self.query_one("#keep", RadioSet).pressed_button
+        keep = self._keep_set.pressed_button
         where = (keep.id or "").removeprefix("keep-") if keep else "memory"
-        self.run_worker(
-            lambda: self._sign_in(server, username, password, token, where),
-            thread=True,
-            exit_on_error=False,
-            group="sign-in",
+        self._background.run(
+            lambda: self._sign_in(server, username, password, token, where), "sign in"
         )
 
     def _sign_in(self, server: str, username: str, password: str, token: str, keep: str) -> None:
         """Try it, in a thread."""
-        from flowtui.flow.credentials import KeepError, Source
-        from flowtui.flow.errors import FlowError
+        from flowtui.flow.credentials import KeepError
+        from flowtui.flow.errors import FlowError, NotSignedIn
 
         try:
-            client = self._services.choose_server(server)
+            client = self._services.client_of(server)
             user = client.sign_in_with_token(token) if token else client.sign_in(username, password)
-            credential = client.credential
-            assert credential is not None
-            where = Source(keep)
-            if where is Source.KEYRING and not credential.username:
-                where = Source.FILE
-            kept = self._keep(server, credential, where)
-            client.use(kept)
             name = user.username or username
-            self._services.remember_user(server, name)
+            kept = self._keep(client, keep)
+            self._services.take(client, name)
         except (FlowError, KeepError, ConfigError, OSError) as error:
-            self.app.call_from_thread(self._failed, str(getattr(error, "message", error)))
-            return
-        except Exception as error:  # noqa: BLE001
-            # Said on the form, which stays as it is.
-            self.app.call_from_thread(
-                self._failed, f"internal error: {type(error).__name__}: {error}"
-            )
-            return
-        self.app.call_from_thread(self.dismiss, SignedIn(server, name, kept))
+            wrong = isinstance(error, NotSignedIn)
+            self._background.tell(self._failed, str(getattr(error, "message", error)), wrong)
+        else:
+            self._background.tell(self._done, SignedIn(client.server, name, kept))
 
-    def _keep(self, server: str, credential: Credential, where: Source) -> Credential:
-        return self._services.store().keep(server, credential, where)
+    def _keep(self, client: FlowClient, where: str) -> Credential:
+        """Keep the token of this sign-in where it was wanted. Raises KeepError."""
+        from flowtui.flow.credentials import Source
 
-    def _failed(self, message: str) -> None:
+        credential = client.credential
+        assert credential is not None
+        source = Source(where)
+        if source is Source.KEYRING and not credential.username:
+            source = Source.FILE  # the keyring's key is a user name
+        kept = self._services.store().keep(client.server, credential, source)
+        client.use(kept)
+        return kept
+
+    def _done(self, signed_in: SignedIn) -> None:
+        if self.is_current:
+            self.dismiss(signed_in)
+
+    def _failed(self, message: str, wrong: bool) -> None:
+        """Say why; what was typed in vain is taken away, since nobody sees it to mend it."""
         self._busy = False
+        if not self.is_current:
+            return
         self._say(message)
-        self.query_one("#password", Input).focus()
+        field = self._fields["token" if self._value("token") else "password"]
+        if wrong:
+            field.value = ""
+        self.set_focus(field)
 
     def _say(self, message: str) -> None:
-        self.query_one("#sign-in-trouble", Static).update(Text(printable(message)))
+        self._trouble.update(Text(printable(message)))

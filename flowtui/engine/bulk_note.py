@@ -1,0 +1,126 @@
+"""A note in the target folder on an archive that is under way, for engines without a database.
+
+`flowtui get` in a job script may be killed at any time, and the same command shall go on where it
+was: with the job on Flow that it has begun, and with the archive that it has fetched. The note says
+which these are. It is a file of JSON lines that only grows, locked by the process that follows the
+job; a line that was cut off counts for nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+PREFIX, SUFFIX = ".flowtui-bulk-", ".jsonl"
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is known of an archive.
+
+    Attributes:
+        content: `BulkJobRecord.content`. `job_id`: the service's id of the job.
+        keys: of all the files in it. `archive`: its path below the root once it is fetched whole.
+    """
+
+    content: str
+    server: str
+    job_id: str
+    keys: tuple[str, ...]
+    archive: str = ""
+
+
+class Notes:
+    """The notes that this process holds. Its methods are for workers, and raise OSError."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, str], int] = {}
+        self._lock = threading.Lock()
+
+    def write(self, root: Path, note: Note) -> bool:
+        """Write what is known now; False where another process holds this note."""
+        with self._lock:
+            held = self._held.get((str(root), note.content))
+            if held is None:
+                root.mkdir(parents=True, exist_ok=True)
+                held = _open_locked(_path(root, note.content))
+                if held is None:
+                    return False
+                self._held[str(root), note.content] = held
+            os.write(held, b"\n" + json.dumps(asdict(note)).encode() + b"\n")
+            os.fsync(held)
+            return True
+
+    def remove(self, root: Path, content: str) -> None:
+        """The archive is done with."""
+        with self._lock:
+            held = self._held.pop((str(root), content), None)
+            if held is not None:
+                _path(root, content).unlink(missing_ok=True)
+                os.close(held)
+
+    def find(self, root: Path, server: str) -> list[Note]:
+        """The notes of ended processes on this server's archives; they are this process's now."""
+        found = []
+        for path in sorted(root.glob(f"{PREFIX}*{SUFFIX}")):
+            held = _open_locked(path)
+            if held is None:
+                continue
+            note = _read(path)
+            content = path.name.removeprefix(PREFIX).removesuffix(SUFFIX)
+            if note is None or note.server != server or note.content != content:
+                os.close(held)
+                continue
+            with self._lock:
+                self._held[str(root), content] = held
+            found.append(note)
+        return found
+
+    def release(self, root: Path, content: str) -> None:
+        """Leave a note to others."""
+        with self._lock:
+            held = self._held.pop((str(root), content), None)
+            if held is not None:
+                os.close(held)
+
+    def close(self) -> None:
+        """Leave all notes to others."""
+        with self._lock:
+            for held in self._held.values():
+                os.close(held)
+            self._held.clear()
+
+
+def _path(root: Path, content: str) -> Path:
+    return root / f"{PREFIX}{content}{SUFFIX}"
+
+
+def _open_locked(path: Path) -> int | None:
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _read(path: Path) -> Note | None:
+    """The last whole line that is a note; one of another user's counts for nothing."""
+    if path.stat().st_uid != os.getuid():
+        return None
+    for line in reversed(path.read_bytes().split(b"\n")):
+        try:
+            fields = json.loads(line)
+            texts = {name: fields[name] for name in ("content", "server", "job_id", "archive")}
+            keys = tuple(fields["keys"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        if all(isinstance(one, str) for one in (*texts.values(), *keys)):
+            return Note(**texts, keys=keys)
+    return None

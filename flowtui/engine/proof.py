@@ -1,0 +1,65 @@
+"""What proves that the bytes of a transfer are the right ones, and what proves them wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowtui.engine import verify
+from flowtui.engine.failures import GiveUp
+from flowtui.engine.part_file import PartFile
+from flowtui.engine.source import StopSignal
+
+if TYPE_CHECKING:
+    from flowtui.engine.transfer import Task
+
+
+def checking(task: Task) -> str:
+    """What is being looked at, in words."""
+    if task.md5 is not None:
+        return "comparing the md5"
+    kind = verify.container_kind(task.filename) if task.check_containers else None
+    return f"reading the {kind} data to its end" if kind else "comparing the size"
+
+
+def verified_by(task: Task, part: PartFile, size: int, md5: str, stop: StopSignal) -> str:
+    """What proves the bytes right. Raises GiveUp where something proves them wrong."""
+    if task.md5 is not None:
+        if md5 == task.md5:
+            return "md5"
+        raise GiveUp(
+            f"the md5 is wrong: {md5} came, {task.md5} is right; tell the owner of the file",
+            code="MD5",
+            retryable=True,
+        )
+    if task.size is not None and size != task.size:
+        raise GiveUp(
+            f"the size is wrong: {size:,} bytes came, {task.size:,} are right by Flow's record",
+            code="SIZE",
+            retryable=True,
+        )
+    if size == 0 and task.size is None:
+        raise GiveUp(
+            "the file came empty, and Flow does not say that it is", code="EMPTY", retryable=True
+        )
+    if task.size is None and _looks_like_page(task.filename, part.read(0, 64)):
+        raise GiveUp(
+            "a web page came instead of the file; the session may have ended",
+            code="NOT_A_FILE",
+            retryable=True,
+        )
+    known = "size" if task.size is not None else "length"
+    kind = verify.container_kind(task.filename) if task.check_containers else None
+    if kind is None:
+        return known
+    try:
+        checked = verify.check_container(part.path, kind, stop.check)
+    except verify.Damaged as error:
+        raise GiveUp(str(error), code="DAMAGED", retryable=True) from error
+    return f"{known} and {checked}" if checked else known
+
+
+def _looks_like_page(filename: str, start: bytes) -> bool:
+    """Whether bytes of which nothing is known begin as a web page, which was not asked for."""
+    if filename.lower().endswith((".html", ".htm", ".xhtml", ".xml", ".svg")):
+        return False
+    return start.lstrip().lower().startswith((b"<!doctype html", b"<html"))

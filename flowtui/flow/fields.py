@@ -1,0 +1,157 @@
+"""The loose fields of Flow's answers, read into one form whichever dialect they come in.
+
+First the kinds of single values, as types for records; then what is spread over several fields.
+Nonsense is read as nothing: one odd field must not cost a whole record.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+
+def parse_id(value: object) -> str:
+    """An id as an opaque string. Raises ValueError for what cannot be one."""
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise ValueError("an id is a string or a whole number")
+    return str(value)
+
+
+def parse_time(value: object) -> datetime | None:
+    """A time from Unix seconds (int, float) or ISO 8601, in UTC; None for none or nonsense."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC)
+        if isinstance(value, str):
+            parsed = datetime.fromisoformat(value)
+            return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
+
+
+def parse_size(value: object) -> int | None:
+    """A number of bytes, or None where the service gives none (or nonsense)."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str) and value.isdecimal() and len(value) < 20:
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and 0 <= value < 1 << 63 else None
+
+
+def parse_md5(value: object) -> str | None:
+    """An md5 as 32 lower-case hex digits; None where it is missing or malformed."""
+    if not isinstance(value, str):
+        return None
+    text = value.strip().lower()
+    return text if len(text) == 32 and all(c in "0123456789abcdef" for c in text) else None
+
+
+def parse_label(value: object) -> str | None:
+    """A label that comes as text or as `{"name": …}`; None where it is empty."""
+    if isinstance(value, dict):
+        value = value.get("name") or value.get("identifier") or value.get("username")
+    if isinstance(value, str) and value:
+        return value
+    return None
+
+
+def parse_count(value: object) -> int | None:
+    """How many there are, or None where the service does not say."""
+    return parse_size(value)
+
+
+Id = Annotated[str, BeforeValidator(parse_id)]
+Time = Annotated[datetime | None, BeforeValidator(parse_time)]
+Size = Annotated[int | None, BeforeValidator(parse_size)]
+Md5 = Annotated[str | None, BeforeValidator(parse_md5)]
+Label = Annotated[str | None, BeforeValidator(parse_label)]
+Count = Annotated[int | None, BeforeValidator(parse_count)]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+
+
+def spread_named(fields: dict[str, Any], key: str) -> None:
+    """Spread `key: {id, name}` (or a bare id) into `key_id` and `key_name`, where not given."""
+    value = fields.get(key)
+    if isinstance(value, dict):
+        if isinstance(value.get("id"), str | int):
+            fields.setdefault(f"{key}_id", value["id"])
+        fields.setdefault(f"{key}_name", value.get("name"))
+    elif isinstance(value, str | int) and not isinstance(value, bool):
+        fields.setdefault(f"{key}_id", value)
+
+
+def fill_owner(fields: dict[str, Any]) -> None:
+    """Fill `owner_name` from the detail's `owner` or `group_owner`."""
+    if not fields.get("owner_name"):
+        owner = fields.get("owner") or fields.get("group_owner")
+        if isinstance(owner, dict):
+            fields["owner_name"] = owner.get("name") or owner.get("username") or owner.get("slug")
+
+
+def fill_private(fields: dict[str, Any]) -> None:
+    """The documented dialect says `is_public` where the live one says `private`."""
+    if not isinstance(fields.get("private"), bool):
+        public = fields.get("is_public")
+        fields["private"] = not public if isinstance(public, bool) else None
+
+
+def metadata_of(value: object) -> dict[str, str]:
+    """Metadata as `attribute name → text` from either dialect's form."""
+    if not isinstance(value, dict):
+        return {}
+    found: dict[str, str] = {}
+    for key, item in value.items():
+        name, text = str(key), item
+        if isinstance(item, dict):
+            name = str(item.get("attribute_name") or key)
+            text = item.get("value")
+        if isinstance(text, list):
+            text = ", ".join(str(part) for part in text)
+        if text not in (None, ""):
+            found[name] = str(text)
+    return found
+
+
+_JOB_STATUS = {
+    "pending": "pending",
+    "queued": "pending",
+    "created": "pending",
+    "processing": "processing",
+    "running": "processing",
+    "started": "processing",
+    "completed": "completed",
+    "complete": "completed",
+    "finished": "completed",
+    "ready": "completed",
+    "ok": "completed",
+    "expired": "expired",
+    "failed": "failed",
+    "error": "failed",
+    "cancelled": "failed",
+    "canceled": "failed",
+}
+
+
+def job_status(fields: dict[str, Any]) -> str:
+    """The job's status in our five words; an unknown word counts as failed, never as done."""
+    status = fields.get("status")
+    if isinstance(status, str) and status:
+        return _JOB_STATUS.get(status.lower(), "failed")
+    if fields.get("error"):
+        return "failed"
+    if fields.get("finished"):
+        return "completed"
+    return "processing" if fields.get("started") else "pending"

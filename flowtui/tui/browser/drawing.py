@@ -1,0 +1,79 @@
+"""How a line of the tree looks: pieces of text, each with the name of its style."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from flowtui.flow.clean import printable
+from flowtui.tui.browser import labels
+from flowtui.tui.browser.marks import Marks
+from flowtui.tui.browser.nodes import NOTICE, Kind, Load, Row
+
+MARKED, PARTLY, UNMARKED = "●", "◐", " "
+OPEN, CLOSED, LEAF = "▾", "▸", " "
+
+GROUPS = (Kind.SCOPE, Kind.SAMPLES, Kind.EXECUTIONS)
+
+Piece = tuple[str, str]
+"""Text, and the name of a style: row, marked, dim, group or error."""
+
+LEAST_NAME = 10
+"""Cells that a name keeps before the note beside it is cut."""
+
+
+def pieces(row: Row, marks: Marks, width: int) -> list[Piece]:
+    """A line of the tree, exactly `width` cells: mark, fold, name, note, access."""
+    if row.node is None:
+        return _without_node(row, width)
+    node = row.node
+    marked = node.can_mark and marks.is_marked(node)
+    partly = marks.is_partly(node)
+    sign = PARTLY if partly else MARKED if marked else UNMARKED
+    fold = (OPEN if node.expanded else CLOSED) if node.can_open else LEAF
+    head = _head(row.depth, fold, width)
+    room = width - 2 - len(head) - 3
+    note = labels.note_of(node)
+    if cell_len(note) > max(0, room - LEAST_NAME):
+        # Of "pipeline  status" the status stays longest.
+        note = note.rpartition("  ")[2]
+    note = labels.fit(note, min(cell_len(note), max(0, room - LEAST_NAME)))
+    name = labels.fit(labels.name_of(node), max(0, room - cell_len(note)))
+    style = "marked" if marked else "group" if node.kind in GROUPS else "row"
+    line = [
+        (f"{sign} ", "marked"),
+        (head, "dim"),
+        (name, style),
+        (f" {note}", "dim"),
+        (f" {labels.access_of(node)}", "dim"),
+    ]
+    return _exactly(line, width)
+
+
+def _without_node(row: Row, width: int) -> list[Piece]:
+    style = "dim"
+    words = row.notice or "…"
+    if row.index == NOTICE and row.parent.load is Load.FAILED:
+        style = "error"
+    elif not row.notice and (trouble := row.parent.failed.get(row.parent.page_of(row.index))):
+        words, style = trouble, "error"
+    head = _head(row.depth, LEAF, width)
+    text = labels.fit(printable(words), max(0, width - 2 - len(head)))
+    return _exactly([("  ", "dim"), (head, "dim"), (text, style)], width)
+
+
+def _head(depth: int, fold: str, width: int) -> str:
+    """The indent and the fold sign; a deep line in a narrow pane is indented less."""
+    return " " * min(2 * depth, max(0, width // 3)) + f"{fold} "
+
+
+def _exactly(line: list[Piece], width: int) -> list[Piece]:
+    """The line cut, or filled up with blanks, to `width` cells."""
+    cut: list[Piece] = []
+    left = width
+    for text, style in line:
+        length = min(left, cell_len(text))
+        cut.append((labels.fit(text, length), style))
+        left -= length
+    if left:
+        cut.append((" " * left, "row"))
+    return cut

@@ -1,0 +1,103 @@
+"""What is told of a node in the details pane: names and values, all untrusted text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from flowtui import quantities
+from flowtui.tui.browser import labels
+from flowtui.tui.browser.nodes import Kind, Load, Node
+
+Fact = tuple[str, str]
+
+ABOUT = {
+    "scope/mine": "Projects that you own.",
+    "scope/shared": "Projects of others that you may see.",
+    "scope/public": "Projects that everybody may see.",
+}
+
+
+def facts_of(node: Node) -> Iterator[Fact]:
+    """The facts of a node, name and value, untrusted text both."""
+    for name, value in _all_facts(node):
+        if value:
+            yield name, value
+
+
+def _all_facts(node: Node) -> Iterator[tuple[str, str | None]]:
+    record = node.record
+    if node.kind is Kind.DATA:
+        yield "size", _size(record.size)
+        yield "type", record.filetype
+        yield "md5", record.md5 or "not given by the server"
+        yield "created", _time(record.created)
+        yield "sample", record.sample_name or _above(node, Kind.SAMPLE)
+        yield "made by", _joined(record.pipeline_name, record.process_name) or "uploaded"
+        yield "owner", record.owner_name
+        yield "access", _access(record.private)
+        yield "id", record.id or node.key
+    elif node.kind is Kind.SAMPLE:
+        yield "type", record.sample_type
+        yield "organism", record.organism
+        yield "owner", record.owner_name
+        yield "created", _time(record.created)
+        yield "project", record.project_name or _above(node, Kind.PROJECT)
+        yield "access", _access(record.private)
+        yield "id", record.id
+        yield from record.metadata.items()
+    elif node.kind is Kind.EXECUTION:
+        yield "pipeline", _joined(record.pipeline_name, record.pipeline_version)
+        yield "status", record.status or "running"
+        yield "created", _time(record.created)
+        yield "started", _time(record.started)
+        yield "finished", _time(record.finished)
+        yield "took", _took(record.started, record.finished)
+        yield "sample", record.sample_name
+        yield "owner", record.owner_name
+        yield "outputs", None if record.outputs is None else f"{len(record.outputs):,}"
+        yield "id", record.id
+    elif node.kind is Kind.PROJECT:
+        yield "samples", None if record.sample_count is None else f"{record.sample_count:,}"
+        count = record.execution_count
+        yield "executions", None if count is None else f"{count:,}"
+        yield "size", None if record.total_size is None else _size(record.total_size)
+        yield "owner", record.owner_name
+        yield "created", _time(record.created)
+        yield "access", _access(record.private)
+        yield "id", record.id
+        yield "about", record.description
+    elif node.kind is Kind.SCOPE:
+        yield "about", ABOUT[node.key]
+    if node.load is Load.FAILED:
+        yield "trouble", node.error
+    if node.trouble:
+        yield "trouble", f"no further details: {node.trouble}"
+
+
+def _size(size: int | None) -> str:
+    return (
+        "not given by the server" if size is None else f"{quantities.size(size)}  ({size:,} bytes)"
+    )
+
+
+def _time(time: datetime | None) -> str | None:
+    return time.astimezone().strftime("%Y-%m-%d %H:%M") if time else None
+
+
+def _took(started: datetime | None, finished: datetime | None) -> str | None:
+    if started is None or finished is None:
+        return None
+    return quantities.duration(max(0.0, (finished - started).total_seconds()))
+
+
+def _joined(*parts: str | None) -> str:
+    return " ".join(part for part in parts if part)
+
+
+def _access(private: bool | None) -> str | None:
+    return None if private is None else f"{labels.PRIVATE} private" if private else "public"
+
+
+def _above(node: Node, kind: Kind) -> str | None:
+    return next((one.name for one in node.ancestors() if one.kind is kind), None)

@@ -1,0 +1,63 @@
+"""Asks for what is below nodes, in threads, a few at a time, each page once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from flowtui.tui.background import Background
+from flowtui.tui.browser.loading import Loaded, load_page
+from flowtui.tui.browser.nodes import Node
+
+if TYPE_CHECKING:
+    from flowtui.flow.client import FlowClient
+
+AT_A_TIME = 4
+"""Requests under way at once; more would not come sooner, and the service counts them."""
+
+Came = Callable[[Node, int, Loaded | Exception], None]
+
+
+class Fetcher:
+    """Fetches pages; `came(node, number, result)` is called on the screen's thread."""
+
+    def __init__(
+        self, client: Callable[[], FlowClient], background: Background, came: Came
+    ) -> None:
+        """`client` is called in a thread: it may take a moment the first time."""
+        self._client = client
+        self._background = background
+        self._came = came
+        self._slots = threading.BoundedSemaphore(AT_A_TIME)
+
+    def fetch(self, node: Node, number: int) -> None:
+        """Ask for page `number` of what is below `node`, unless it was asked for already."""
+        if number in node.pending:
+            return
+        node.pending.add(number)
+        epoch = node.epoch
+
+        def work() -> None:
+            result: Loaded | Exception
+            try:
+                with self._slots:
+                    if node.epoch != epoch:
+                        return
+                    result = load_page(self._client(), node, number)
+            except Exception as error:  # noqa: BLE001
+                # It is shown in the tree where the children should be, and can be tried again.
+                result = error
+            self._background.tell(self._arrived, node, epoch, number, result)
+
+        self._background.run(work, f"fetch {node.key} {number}")
+
+    def _arrived(self, node: Node, epoch: int, number: int, result: Loaded | Exception) -> None:
+        if node.epoch == epoch:
+            node.pending.discard(number)
+            self._came(node, number, result)
+
+
+def words_of(error: Exception) -> str:
+    """An error in words for people; the errors of Flow's client have some."""
+    return getattr(error, "message", None) or f"{type(error).__name__}: {error}"

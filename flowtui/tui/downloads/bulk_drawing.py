@@ -1,0 +1,118 @@
+"""How a bulk job, and each of its files, looks on one line."""
+
+from __future__ import annotations
+
+import time
+
+from rich.cells import cell_len
+
+from flowtui import quantities
+from flowtui.engine.protocol import BulkFileRow, BulkRow
+from flowtui.engine.states import BULK_ENDED, BulkState
+from flowtui.flow.clean import printable
+from flowtui.tui.browser.labels import LONGEST, fit
+from flowtui.tui.downloads.drawing import bar, begin, fit_path
+from flowtui.tui.downloads.lines import Piece
+
+_B = BulkState
+
+SIGNS: dict[str, tuple[str, str]] = {
+    _B.PENDING: ("·", "dim"),
+    _B.PROCESSING: ("⟳", "active"),
+    _B.COMPLETED: ("▼", "active"),
+    _B.FETCHING: ("▼", "active"),
+    _B.UNPACKING: ("▤", "active"),
+    _B.DONE: ("✓", "good"),
+    _B.FAILED: ("✗", "error"),
+    _B.EXPIRED: ("✗", "warning"),
+    _B.CANCELLED: ("-", "dim"),
+}
+"""State → its sign, and its style."""
+
+FILE_SIGNS: dict[str, tuple[str, str]] = {
+    "pending": ("·", "dim"),
+    "done": ("✓", "good"),
+    "skipped": ("✓", "good"),
+    "one_by_one": ("▶", "active"),
+}
+"""State of a job's file → its sign, and its style."""
+
+
+def pieces(job: BulkRow, width: int) -> list[Piece]:
+    """A bulk job's line, `width` cells."""
+    sign, style = SIGNS.get(job.state, ("?", "dim"))
+    over = job.state in BULK_ENDED
+    meter = 11 if width >= 100 else 0
+    name = max(10, min(40, width // 3 if width >= 100 else width // 4 - 6))
+    share = job.progress
+    line = [
+        (f" {sign} ", style),
+        (fit(printable(job.name[:LONGEST]), name), "dim" if over else "row"),
+        (f"{job.files:,} files".rjust(12) + "  ", "dim"),
+        (fit(job.state, 11), style),
+    ]
+    if meter:
+        whole = 100 if share is not None and not over else None
+        line.append((bar(int(share or 0), whole, meter - 1), style))
+        line.append((" ", "row"))
+    line.append(((f"{int(share)}%" if share is not None and not over else "").rjust(5), "row"))
+    left = width - sum(cell_len(text) for text, _ in line) - 2
+    note = begin(note_of(job), left)
+    line.append((f"  {note}", style if over and job.state != _B.DONE else "dim"))
+    return line
+
+
+def note_of(job: BulkRow, now: float | None = None) -> str:
+    """What else is to say of a job: why, how fast, what came, how long it is kept, how old."""
+    now = time.time() if now is None else now
+    parts = []
+    if job.reason:
+        parts.append(printable(job.reason[:LONGEST]))
+    if job.state == _B.FETCHING and job.rate:
+        parts.append(quantities.rate(job.rate))
+        if job.eta is not None:
+            parts.append(f"{quantities.duration(job.eta)} left")
+    if job.unpacked or job.state == _B.UNPACKING:
+        parts.append(f"{job.unpacked:,} unpacked")
+    if job.skipped:
+        parts.append(f"{job.skipped:,} were here")
+    if job.one_by_one:
+        parts.append(f"{job.one_by_one:,} one by one")
+    if job.expires is not None and job.state in (_B.COMPLETED, _B.FETCHING):
+        left = job.expires - now
+        parts.append(f"expires in {quantities.duration(left)}" if left > 0 else "about to expire")
+    if job.ended is not None:
+        parts.append(f"ended {_ago(job.ended, now)}")
+    elif job.created:
+        parts.append(f"asked for {_ago(job.created, now)}")
+    return ", ".join(parts)
+
+
+def file_pieces(row: BulkFileRow, width: int) -> list[Piece]:
+    """The line of one of a job's files, `width` cells."""
+    sign, style = FILE_SIGNS.get(row.state, ("?", "dim"))
+    size = "?" if row.size is None else quantities.size(row.size)
+    words = file_words(row)
+    told = min(max(24, width // 3), max(8, width - 30))
+    path = max(8, width - told - 3 - 11 - 1)
+    return [
+        (fit(f" {sign} ", 3), style),
+        (fit_path(printable(row.path[-LONGEST:] or row.filename[-LONGEST:]), path), "row"),
+        (size.rjust(11) + " ", "dim"),
+        (begin(words, width - path - 15), style),
+    ]
+
+
+def file_words(row: BulkFileRow) -> str:
+    """What became of a file."""
+    if row.state == "done":
+        return f"unpacked, verified by {printable(row.verified_by)}"
+    if row.state == "skipped":
+        return "was here before"
+    if row.state == "one_by_one":
+        return "one by one" + (f": {printable(row.reason)}" if row.reason else "")
+    return "to come"
+
+
+def _ago(moment: float, now: float) -> str:
+    return f"{quantities.duration(max(0.0, now - moment))} ago"

@@ -1,0 +1,201 @@
+"""The panel of the bulk jobs: the archives that Flow was asked for."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Static
+
+from flowtui.engine.protocol import BulkRow
+from flowtui.engine.states import BULK_ENDED, BulkState
+from flowtui.flow.clean import printable
+from flowtui.tui.downloads import bulk_drawing
+from flowtui.tui.downloads.lines import LineList, Piece
+from flowtui.tui.downloads.model import Delta, QueueModel
+from flowtui.tui.screens.confirm import Confirm
+
+MOST_LINES = 6
+"""Jobs in sight; the others are scrolled to."""
+
+AGE_EVERY = 1.0
+"""Seconds between two looks at the clock, for ages and expiry."""
+
+_B = BulkState
+
+
+class BulkActionRequested(Message):
+    """`action` (cancel, retry, again, one_by_one or forget) is wanted for these jobs."""
+
+    def __init__(self, ids: tuple[int, ...], action: str) -> None:
+        super().__init__()
+        self.ids = ids
+        self.action = action
+
+
+class BulkFilesRequested(Message):
+    """The files of this job are to be shown."""
+
+    def __init__(self, job: BulkRow) -> None:
+        super().__init__()
+        self.job = job
+
+
+class BulkList(LineList):
+    """Shows the jobs, one a line, the latest on top. Sends no messages."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._model = QueueModel()
+        self._ids: list[int] = []
+
+    @property
+    def count(self) -> int:
+        """How many jobs there are."""
+        return len(self._ids)
+
+    @property
+    def job(self) -> BulkRow | None:
+        """The job under the cursor."""
+        if not 0 <= self.cursor < len(self._ids):
+            return None
+        return self._model.bulk_jobs.get(self._ids[self.cursor])
+
+    def show(self, model: QueueModel) -> None:
+        """Draw the jobs anew; the cursor stays with its job."""
+        before = self.job
+        self._model = model
+        self._ids = sorted(model.bulk_jobs, reverse=True)
+        self.redraw()
+        if before is not None and before.id in model.bulk_jobs:
+            self.set_cursor(self._ids.index(before.id))
+
+    def pieces(self, line: int, width: int) -> list[Piece]:
+        """See `LineList.pieces`."""
+        job = self._model.bulk_jobs.get(self._ids[line])
+        return [] if job is None else bulk_drawing.pieces(job, width)
+
+
+class BulkPanel(Vertical):
+    """Shows the bulk jobs; hidden while there are none.
+
+    Messages: `BulkActionRequested`, `BulkFilesRequested`.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "files", "Files", key_display="enter"),
+        Binding("x", "cancel", "Cancel"),
+        Binding("r", "retry", "Retry"),
+        Binding("R", "again", "Create again", show=False),
+        Binding("o", "one_by_one", "One by one"),
+        Binding("c", "forget", "Forget"),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._model = QueueModel()
+        self._wanted = True
+        self._jobs = BulkList(id="bulk-list")
+
+    def compose(self) -> ComposeResult:
+        """A title and the jobs."""
+        yield Static(" bulk jobs", id="bulk-title", markup=False)
+        yield self._jobs
+
+    def on_mount(self) -> None:
+        """Hidden at first; ages are kept true."""
+        self.display = False
+        self.set_interval(AGE_EVERY, self._age)
+
+    def show(self, model: QueueModel, delta: Delta) -> None:
+        """Draw what is new."""
+        self._model = model
+        if delta.bulk:
+            self._jobs.styles.height = max(1, min(MOST_LINES, len(model.bulk_jobs)))
+            self._jobs.show(model)
+            self._set_display()
+
+    def toggle(self) -> None:
+        """Show it, or hide it."""
+        if not self._model.bulk_jobs:
+            self.app.notify("There are no bulk jobs.")
+            return
+        self._wanted = not self._wanted
+        self._set_display()
+
+    def _set_display(self) -> None:
+        self.display = self._wanted and bool(self._model.bulk_jobs)
+
+    def _age(self) -> None:
+        if self.display:
+            self._jobs.refresh()
+
+    def action_files(self) -> None:
+        """Show the files of the job under the cursor."""
+        job = self._jobs.job
+        if job is not None:
+            self.post_message(BulkFilesRequested(job))
+
+    def action_cancel(self) -> None:
+        """Cancel the job under the cursor, after asking where bytes of it are here."""
+        job = self._jobs.job
+        if job is None or job.state in BULK_ENDED:
+            return
+        if not job.done:
+            self._want(job, "cancel")
+            return
+        text = f"Cancel {printable(job.name[:200])}? What is here of its archive will be deleted."
+        self._ask("Cancel bulk job", text, "Cancel it", job, "cancel")
+
+    def action_retry(self) -> None:
+        """Go on with a job that ended badly; what is here is not fetched again."""
+        job = self._jobs.job
+        if job is not None and job.state in (_B.FAILED, _B.EXPIRED, _B.CANCELLED):
+            self._want(job, "retry")
+        elif job is not None:
+            self.app.notify(f"It is {job.state}: there is nothing to try again.", markup=False)
+
+    def action_again(self) -> None:
+        """Ask Flow for a new archive of the same files."""
+        job = self._jobs.job
+        if job is None:
+            return
+        if job.state not in BULK_ENDED:
+            self.app.notify("It is still under way; x cancels it.")
+            return
+        text = f"Ask Flow for {printable(job.name[:200])} again? Files that are here stay."
+        self._ask("Create again", text, "Create it again", job, "again")
+
+    def action_one_by_one(self) -> None:
+        """Fetch what is missing of a job without its archive."""
+        job = self._jobs.job
+        if job is None:
+            return
+        if job.state == _B.DONE:
+            self.app.notify("It is done: nothing is missing.")
+            return
+        text = f"Fetch what is missing of {printable(job.name[:200])} one by one instead?"
+        self._ask("One by one", text, "One by one", job, "one_by_one")
+
+    def action_forget(self) -> None:
+        """Take an ended job out of the list."""
+        job = self._jobs.job
+        if job is None:
+            return
+        if job.state not in BULK_ENDED:
+            self.app.notify("It is still under way; x cancels it.")
+            return
+        self._want(job, "forget")
+
+    def _want(self, job: BulkRow, action: str) -> None:
+        self.post_message(BulkActionRequested((job.id,), action))
+
+    def _ask(self, title: str, text: str, yes: str, job: BulkRow, action: str) -> None:
+        def answered(agreed: bool | None) -> None:
+            if agreed:
+                self._want(job, action)
+
+        self.app.push_screen(Confirm(title, text, yes=yes, no="Leave it as it is"), answered)

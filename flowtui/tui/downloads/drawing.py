@@ -1,0 +1,159 @@
+"""How a transfer looks on one line, and which columns there is room for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+
+from flowtui import quantities
+from flowtui.engine.protocol import TransferRow
+from flowtui.engine.states import ENDED, RUNNING, TransferState
+from flowtui.flow.clean import printable
+from flowtui.tui.browser.labels import LONGEST, fit
+from flowtui.tui.downloads.lines import Piece
+
+_S = TransferState
+
+SIGNS: dict[str, tuple[str, str]] = {
+    _S.QUEUED: ("·", "dim"),
+    _S.ACTIVE: ("▶", "active"),
+    _S.VERIFYING: ("▶", "active"),
+    _S.DONE: ("✓", "good"),
+    _S.SKIPPED: ("✓", "good"),
+    _S.PAUSED: ("‖", "warning"),
+    _S.WAITING: ("…", "warning"),
+    _S.FAILED: ("✗", "error"),
+    _S.CANCELLED: ("-", "dim"),
+}
+"""State → its sign, which tells without colours, and its style."""
+
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+LEAST_STATE = 12
+"""Cells of the state's column at least; `cancelled` and a blank fit."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The widths in cells; 0 for a column that there is no room for.
+
+    Attributes:
+        sign: state's sign with blanks around. `done`: bytes here and in all.
+    """
+
+    sign: int
+    name: int
+    bar: int
+    percent: int
+    done: int
+    rate: int
+    left: int
+    state: int
+
+
+def columns_for(width: int) -> Columns:
+    """What fits into `width` cells: the name gets what the others leave, at least a third."""
+    if width >= 100:
+        state = LEAST_STATE + (width - 100) // 3
+        fixed = Columns(3, 0, 11, 5, 21, 12, 11, state)
+    elif width >= 70:
+        fixed = Columns(3, 0, 6, 5, 21, 12, 0, LEAST_STATE)
+    else:
+        fixed = Columns(3, 0, 0, 5, 0, 12 if width >= 50 else 0, 0, LEAST_STATE)
+    taken = sum(vars(fixed).values())
+    return Columns(**{**vars(fixed), "name": max(8, width - taken)})
+
+
+def heading(width: int) -> str:
+    """The names of the columns."""
+    at = columns_for(width)
+    line = " " * at.sign + fit("file", at.name) + " " * (at.bar + at.percent)
+    for title, cells in (("done / size", at.done), ("rate", at.rate), ("left", at.left)):
+        line += title.rjust(cells) if cells else ""
+    return fit(f"{line} state", width)
+
+
+def pieces(row: TransferRow, width: int) -> list[Piece]:
+    """A transfer's line, `width` cells."""
+    at = columns_for(width)
+    sign, style = SIGNS.get(row.state, ("?", "dim"))
+    over = row.state in ENDED
+    line = [
+        (fit(f" {sign} ", at.sign), style),
+        (fit_path(printable(row.path[-LONGEST:]), at.name), "dim" if over else "row"),
+    ]
+    if at.bar:
+        line.append((" " + bar(row.done, row.size, at.bar - 1, hide=over), style))
+    line.append((percent(row).rjust(at.percent), "dim" if over else "row"))
+    if at.done:
+        line.append((amount(row).rjust(at.done), "dim" if over else "row"))
+    if at.rate:
+        line.append(((quantities.rate(row.rate) if row.rate else "").rjust(at.rate), "row"))
+    if at.left:
+        left = quantities.duration(row.eta) if row.eta is not None and row.rate else ""
+        line.append((left.rjust(at.left), "row"))
+    line.append((" " + begin(state_words(row), at.state - 1), style))
+    return line
+
+
+def state_words(row: TransferRow) -> str:
+    """The state, and why; for a verified file, by what."""
+    if row.state in (_S.DONE, _S.SKIPPED) and row.verified_by:
+        what = "already here" if row.state == _S.SKIPPED else "done"
+        return f"{what}, by {printable(row.verified_by)}"
+    if row.reason:
+        return f"{row.state}: {printable(row.reason)}"
+    return row.state
+
+
+def full_words(row: TransferRow) -> str:
+    """All there is to say of a transfer's state, for the line below the table."""
+    if row.state in (_S.DONE, _S.SKIPPED) and row.verified_by:
+        what = "already here" if row.state == _S.SKIPPED else "done"
+        return f"{what}, verified by {printable(row.verified_by)}"
+    words = state_words(row)
+    if row.state == _S.FAILED and row.retryable:
+        words += "  (r: try again)"
+    if row.state in RUNNING and row.connections > 1:
+        words += f"  ({row.connections} connections)"
+    return words
+
+
+def begin(words: str, width: int) -> str:
+    """The beginning of a sentence, in `width` cells."""
+    if cell_len(words) <= width or width < 2:
+        return set_cell_size(words, width)
+    return set_cell_size(words, width - 1) + "…"
+
+
+def fit_path(path: str, width: int) -> str:
+    """A path in `width` cells; of a long one the file's name is kept before its folders."""
+    if cell_len(path) <= width:
+        return fit(path, width)
+    name = cell_len(path.rpartition("/")[2])
+    return fit(path, width, tail=max(0.5, min(0.85, name / max(1, width))))
+
+
+def bar(done: int, size: int | None, cells: int, *, hide: bool = False) -> str:
+    """A bar in eighths of a cell; blank where it would tell nothing."""
+    if hide or not size:
+        return " " * cells
+    eighths = max(0, min(8 * cells, 8 * cells * done // size))
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (EIGHTHS[rest] if rest else "")).ljust(cells)
+
+
+def percent(row: TransferRow) -> str:
+    """The share that is here; 100 % only when all of it is."""
+    if not row.size or row.state in ENDED:
+        return ""
+    return f"{min(99 if row.done < row.size else 100, 100 * row.done // row.size)}%"
+
+
+def amount(row: TransferRow) -> str:
+    """Bytes here and in all; of what is here only the size."""
+    if row.state in (_S.DONE, _S.SKIPPED):
+        return quantities.size(row.size or row.done)
+    size = "?" if row.size is None else quantities.size(row.size)
+    return f"{quantities.size(row.done)} / {size}"

@@ -1,0 +1,124 @@
+"""A list of lines with a cursor: what the table of transfers and the bulk jobs share."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.strip import Strip
+
+from flowtui.tui.browser.lines import LineView
+
+Piece = tuple[str, str]
+"""Text, and the name of its style; a style `x` is the component class `lines--x`."""
+
+
+class LineList(LineView, can_focus=True):
+    """Shows `count` lines, each drawn by `pieces`; the keys move a cursor over them.
+
+    Messages: those of its children, for which `cursor_moved` is called.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
+        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False),
+        Binding("home,g", "jump(0)", "First", show=False),
+        Binding("end,G", "jump(-1)", "Last", show=False),
+    ]
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "lines--row",
+        "lines--cursor",
+        "lines--cursor-blurred",
+        "lines--dim",
+        "lines--active",
+        "lines--good",
+        "lines--warning",
+        "lines--error",
+    }
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+
+    @property
+    def count(self) -> int:
+        """How many lines there are."""
+        raise NotImplementedError
+
+    def pieces(self, line: int, width: int) -> list[Piece]:
+        """What is on a line, `width` cells in all."""
+        raise NotImplementedError
+
+    def cursor_moved(self) -> None:
+        """The cursor is on another line."""
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor so many lines."""
+        self.set_cursor(self.cursor + by)
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor so many screens."""
+        self.set_cursor(self.cursor + by * max(1, self.size.height - 1))
+
+    def action_jump(self, to: int) -> None:
+        """Go to the first (0) or last (-1) line."""
+        self.set_cursor(to if to >= 0 else self.count - 1)
+
+    def set_cursor(self, line: int) -> None:
+        """Go to a line, or the nearest there is."""
+        before = self.cursor
+        self.cursor = max(0, min(line, self.count - 1))
+        self.draw_line(before)
+        self.draw_line(self.cursor)
+        self.bring_into_sight(self.cursor)
+        if self.cursor != before:
+            self.cursor_moved()
+
+    def redraw(self) -> None:
+        """Draw all that is in sight again, as lines came or went."""
+        self.virtual_size = Size(max(1, self.size.width), self.count)
+        if self.cursor >= self.count:
+            self.set_cursor(self.count - 1)
+        self.refresh()
+
+    def on_resize(self, _: events.Resize) -> None:
+        """Fit the lines to the new size."""
+        self.virtual_size = Size(max(1, self.size.width), self.count)
+        self.bring_into_sight(self.cursor)
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor on the line."""
+        line = event.y + self.top
+        if line < self.count:
+            self.set_cursor(line)
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the list."""
+        line = y + self.top
+        width = self.scrollable_content_region.width
+        base = self.get_component_rich_style("lines--row")
+        if line >= self.count:
+            return Strip.blank(width, base)
+        on_cursor = line == self.cursor and self.has_focus
+        if on_cursor:
+            base = self.get_component_rich_style("lines--cursor")
+        elif line == self.cursor:
+            base = self.get_component_rich_style("lines--cursor-blurred")
+        segments = []
+        for text, name in self.pieces(line, width):
+            style = self.get_component_rich_style(f"lines--{name}", partial=True)
+            segments.append(Segment(text, base + (style.without_color if on_cursor else style)))
+        return Strip(segments, width).adjust_cell_length(width, base)
+
+    def on_focus(self) -> None:
+        """The cursor looks another way with the focus."""
+        self.draw_line(self.cursor)
+
+    def on_blur(self) -> None:
+        """See `on_focus`."""
+        self.draw_line(self.cursor)

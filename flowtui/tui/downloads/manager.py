@@ -1,0 +1,189 @@
+"""The download manager: the table of transfers, what is to say of one, and the sums."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Static
+
+from flowtui import quantities
+from flowtui.engine.protocol import TransferRow
+from flowtui.engine.states import ENDED, PENDING_WORK, UNFINISHED, TransferState
+from flowtui.flow.clean import printable
+from flowtui.tui.downloads import drawing
+from flowtui.tui.downloads.model import Delta, QueueModel
+from flowtui.tui.downloads.table import TableHead, TransferTable
+from flowtui.tui.downloads.totals import TotalsLine
+from flowtui.tui.screens.confirm import Confirm
+
+ASK_ABOVE = 1_000_000
+"""Bytes on disk from which on cancelling, which deletes them, is asked about."""
+
+EMPTY = "Nothing queued. Mark files in the tree with space, then press d."
+
+_S = TransferState
+
+
+class _AboutTransfers(Message):
+    """Something is wanted for these transfers; None stands for all."""
+
+    def __init__(self, ids: tuple[int, ...] | None) -> None:
+        super().__init__()
+        self.ids = ids
+
+
+class PauseRequested(_AboutTransfers):
+    """Pause."""
+
+
+class ResumeRequested(_AboutTransfers):
+    """Go on."""
+
+
+class CancelRequested(_AboutTransfers):
+    """Cancel, and delete what is unfinished."""
+
+
+class RetryRequested(_AboutTransfers):
+    """Try again."""
+
+
+class ForgetRequested(_AboutTransfers):
+    """Take what has ended out of the list."""
+
+
+class DownloadManager(Vertical):
+    """Shows the queue.
+
+    Messages: `PauseRequested`, `ResumeRequested`, `CancelRequested`, `RetryRequested`,
+    `ForgetRequested`.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "Pause/resume"),
+        Binding("P", "pause_all", "Pause or resume all", show=False),
+        Binding("x", "cancel", "Cancel"),
+        Binding("X", "cancel_all", "Cancel all", show=False),
+        Binding("r", "retry", "Retry"),
+        Binding("R", "retry_all", "Retry all", show=False),
+        Binding("c", "clear", "Clear ended"),
+        Binding("l", "app.limit_rate", "Limit rate", show=False),
+    ]
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._model = QueueModel()
+        # At hand: news may come before they are mounted, and after.
+        self._table = TransferTable(id="table")
+        self._reason = Static(id="reason", markup=False)
+        self._totals = TotalsLine(id="totals")
+
+    def compose(self) -> ComposeResult:
+        """Head, table, reason, sums."""
+        yield TableHead(id="table-head")
+        yield Static(EMPTY, id="queue-empty", markup=False)
+        yield self._table
+        yield self._reason
+        yield self._totals
+
+    def show(self, model: QueueModel, delta: Delta) -> None:
+        """Draw what is new in the queue."""
+        self._model = model
+        self.set_class(not model.transfers, "-empty")
+        self._table.show(model, delta)
+        self._totals.show(model.summary)
+
+    def on_transfer_table_highlighted(self, message: TransferTable.Highlighted) -> None:
+        """Tell all of the transfer under the cursor."""
+        row = message.row
+        words = Text(overflow="ellipsis", no_wrap=True)
+        if row is not None:
+            words.append(f" {drawing.full_words(row)}")
+            words.append(f"  {printable(f'{row.root}/{row.path}')}", "dim")
+        self._reason.update(words)
+
+    @property
+    def _row(self) -> TransferRow | None:
+        return self._table.row
+
+    def action_pause(self) -> None:
+        """Pause the transfer under the cursor, or let it go on."""
+        row = self._row
+        if row is None:
+            return
+        if row.state == _S.PAUSED:
+            self.post_message(ResumeRequested((row.id,)))
+        elif row.state in PENDING_WORK:
+            self.post_message(PauseRequested((row.id,)))
+        else:
+            self.app.notify(f"It is {row.state}: there is nothing to pause.", markup=False)
+
+    def action_pause_all(self) -> None:
+        """Pause all that is to come; where all of that is paused, let it go on."""
+        counts = self._model.summary.counts
+        if any(counts.get(state) for state in PENDING_WORK):
+            self.post_message(PauseRequested(None))
+        elif counts.get(_S.PAUSED):
+            self.post_message(ResumeRequested(None))
+
+    def action_cancel(self) -> None:
+        """Cancel the transfer under the cursor."""
+        row = self._row
+        if row is None:
+            return
+        if row.state not in UNFINISHED and row.state != _S.FAILED:
+            self.app.notify(f"It is {row.state}: there is nothing to cancel.", markup=False)
+            return
+        self._cancel((row.id,), printable(row.filename[-200:]), row.done)
+
+    def action_cancel_all(self) -> None:
+        """Cancel all that is not here yet."""
+        rows = [
+            row
+            for row in self._model.transfers.values()
+            if row.state in UNFINISHED or row.state == _S.FAILED
+        ]
+        if rows:
+            ids = tuple(row.id for row in rows)
+            self._cancel(ids, f"{len(rows):,} files", sum(row.done for row in rows), ask=True)
+
+    def _cancel(self, ids: tuple[int, ...], what: str, here: int, *, ask: bool = False) -> None:
+        if here < ASK_ABOVE and not ask:
+            self.post_message(CancelRequested(ids))
+            return
+        text = f"Cancel {what}?"
+        if here:
+            text += f" {quantities.size(here)} of it are here and will be deleted."
+        question = Confirm("Cancel", text, yes="Cancel it", no="Keep it")
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.post_message(CancelRequested(ids))
+
+        self.app.push_screen(question, answered)
+
+    def action_retry(self) -> None:
+        """Try the transfer under the cursor again."""
+        row = self._row
+        if row is None:
+            return
+        if row.state in (_S.FAILED, _S.CANCELLED, _S.WAITING):
+            self.post_message(RetryRequested((row.id,)))
+        elif row.state == _S.PAUSED:
+            self.post_message(ResumeRequested((row.id,)))
+        else:
+            self.app.notify(f"It is {row.state}: there is nothing to try again.", markup=False)
+
+    def action_retry_all(self) -> None:
+        """Try all again that failed."""
+        self.post_message(RetryRequested(None))
+
+    def action_clear(self) -> None:
+        """Take what has ended out of the list; the files stay."""
+        if any(self._model.summary.counts.get(state) for state in ENDED):
+            self.post_message(ForgetRequested(None))

@@ -1,0 +1,54 @@
+"""The files of a bulk job, and what became of each."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from flowtui.engine.protocol import BulkFileRow, BulkRow
+from flowtui.flow.clean import printable
+from flowtui.tui.downloads import bulk_drawing
+from flowtui.tui.downloads.lines import LineList, Piece
+
+
+class FileList(LineList):
+    """Shows the files, one a line. Sends no messages."""
+
+    def __init__(self, files: tuple[BulkFileRow, ...]) -> None:
+        super().__init__(id="bulk-files")
+        self._files = files
+
+    @property
+    def count(self) -> int:
+        """How many files there are."""
+        return len(self._files)
+
+    def pieces(self, line: int, width: int) -> list[Piece]:
+        """See `LineList.pieces`."""
+        return bulk_drawing.file_pieces(self._files[line], width)
+
+
+class BulkFilesScreen(ModalScreen[None]):
+    """Shows a job and its files as they were when it was asked for. Any of escape and q closes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter", "dismiss", "Back")]
+
+    def __init__(self, job: BulkRow, files: tuple[BulkFileRow, ...]) -> None:
+        super().__init__()
+        self._job = job
+        self._files = files
+
+    def compose(self) -> ComposeResult:
+        """The job's name and state, its files, how to leave."""
+        job = self._job
+        with Vertical(id="bulk-dialog"):
+            yield Static(printable(job.name[:200]), id="dialog-title", markup=False)
+            words = ", ".join(one for one in (job.state, bulk_drawing.note_of(job)) if one)
+            yield Static(f"{words}\nto {printable(job.root)}", markup=False)
+            yield FileList(self._files)
+            yield Static("esc: back", id="dialog-hint", classes="label")

@@ -1,0 +1,44 @@
+"""Asking for the rate that all downloads together may have."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from flowtui import quantities
+from flowtui.config import ConfigError, parse_rate
+
+
+class RateDialog(ModalScreen[int | None]):
+    """Asks for a limit; gives bytes a second, 0 for none, or None where it stays as it is."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
+
+    def __init__(self, limit: int) -> None:
+        """`limit`: bytes a second now, 0 for none."""
+        super().__init__()
+        self._limit = limit
+
+    def compose(self) -> ComposeResult:
+        """The limit."""
+        now = f"{quantities.rate(self._limit)} now" if self._limit else "no limit now"
+        with Vertical(id="dialog"):
+            yield Static("Limit the rate", id="dialog-title")
+            yield Static(f"All downloads together, {now}.", markup=False)
+            yield Input(placeholder="20M, 500k, 0 for no limit", id="dialog-rate", compact=True)
+            yield Static("", id="dialog-trouble", classes="warning", markup=False)
+            yield Static("enter: from now on   esc: cancel", classes="label")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take the rate."""
+        event.stop()
+        try:
+            self.dismiss(parse_rate(event.value))
+        except ConfigError as error:
+            self.query_one("#dialog-trouble", Static).update(Text(str(error)))

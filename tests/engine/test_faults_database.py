@@ -1,0 +1,281 @@
+"""A database that is damaged, a newer version's, an older version's, or cannot be written."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from flowtui.engine.engine import Engine
+from flowtui.engine.store import SCHEMA, Store, StoreError
+from support.fault_server import File
+from support.lab import TOKEN, Lab, content
+from support.services import batch, make_service, remote, rows
+
+
+class Desk:
+    """An engine with a database, begun again and again."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.lab = lab
+        self.database = folder / "state" / "queue.db"
+        self.database.parent.mkdir()
+
+    def engine(self) -> Engine:
+        made = Engine(
+            self.lab_settings(), database=self.database, make_service=make_service(self.lab.client)
+        )
+        made.start()
+        return made
+
+    def lab_settings(self):
+        from flowtui.config import Settings
+
+        return Settings(jobs=1, connections=1)
+
+    def files(self, count: int) -> list:
+        for n in range(count):
+            self.lab.server.files[f"/downloads/{n}/f{n}"] = File(
+                content(60_000 if n else 600_000, n)
+            )
+        return [remote(self.lab.server, str(n), f"f{n}") for n in range(count)]
+
+    def queue(self, count: int) -> None:
+        """An engine that has one file, paused, of so many, and ended."""
+        files = self.files(count)
+        self.lab.server.files["/downloads/0/f0"].rate = 400_000
+        made = self.engine()
+        made.add(batch(self.lab.server, self.lab.root, *files))
+        made.pause([row.id for row in rows(made)][1:])
+        while rows(made)[0].done < 20_000:
+            pass
+        made.stop()
+        self.lab.server.files["/downloads/0/f0"].rate = 0
+
+    def expect_all_after_resume(self, made: Engine, count: int) -> None:
+        made.resume(None)
+        assert made.wait_idle(15)
+        found = rows(made)
+        assert {row.state for row in found} <= {"done", "skipped"}, found
+        assert len(found) == count
+        for n in range(count):
+            got = (self.lab.root / "data" / f"f{n}").read_bytes()
+            assert got == self.lab.server.files[f"/downloads/{n}/f{n}"].content
+
+    @property
+    def aside(self) -> list[str]:
+        return sorted(
+            one.name for one in self.database.parent.iterdir() if ".corrupt-" in one.name
+        ) + sorted(one.name for one in self.database.parent.iterdir() if ".newer-" in one.name)
+
+
+@pytest.fixture
+def desk(lab: Lab, tmp_path: Path) -> Desk:
+    return Desk(lab, tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["garbage", "empty head", "cut in half", "a page in the middle"])
+def test_a_damaged_database_is_set_aside_and_the_queue_rebuilt(desk: Desk, damage: str):
+    desk.queue(40)
+    good = desk.database.read_bytes()
+    assert len(good) > 3 * 4096
+    if damage == "garbage":
+        desk.database.write_bytes(b"this is not a database\n" * 500)
+    elif damage == "empty head":
+        desk.database.write_bytes(bytes(100) + good[100:])
+    elif damage == "cut in half":
+        desk.database.write_bytes(good[: len(good) // 2])
+    else:
+        desk.database.write_bytes(good[:8192] + b"\xaa" * 4096 + good[12288:])
+    made = desk.engine()
+    summary = made.status().summary
+    assert "the queue's database could not be used" in summary.trouble
+    assert "rebuilt with 40 transfers" in summary.trouble
+    assert str(desk.database) + ".corrupt-" in summary.trouble
+    assert len(rows(made)) == 40
+    desk.expect_all_after_resume(made, 40)
+    made.stop()
+    assert [name for name in desk.aside if name.endswith(("-wal", "-shm"))] == []
+    assert len(desk.aside) == 1
+    # What was here of the first file was not fetched again.
+    again = desk.lab.server.of("/downloads/0/f0")
+    assert again[-1].range is not None
+    assert again[-1].range[0] >= 20_000
+
+
+def test_the_word_on_it_is_still_there_in_the_next_engine(desk: Desk):
+    desk.queue(3)
+    desk.database.write_bytes(b"garbage" * 1000)
+    desk.engine().stop()
+    made = desk.engine()
+    assert "could not be used" in made.status().summary.trouble
+    made.stop()
+
+
+def test_what_was_cancelled_or_forgotten_does_not_come_back(desk: Desk):
+    files = desk.files(6)
+    made = desk.engine()
+    ids = made.add(batch(desk.lab.server, desk.lab.root, *files)).ids
+    made.cancel(ids[:2])
+    assert made.wait_idle(10)
+    made.forget(ids[2:3])
+    made.add(batch(desk.lab.server, desk.lab.root, files[1]))
+    assert made.wait_idle(10)
+    made.stop()
+    desk.database.write_bytes(b"garbage" * 1000)
+    made = desk.engine()
+    assert made.wait_idle(10)
+    keys = {row.key for row in rows(made)}
+    made.stop()
+    assert "data/0" not in keys
+    assert "data/2" not in keys
+    assert {"data/1", "data/3", "data/4", "data/5"} <= keys
+
+
+def test_a_newer_database_is_set_aside_and_its_rows_taken_over(desk: Desk):
+    desk.queue(5)
+    db = sqlite3.connect(desk.database)
+    db.execute("ALTER TABLE transfers ADD COLUMN colour TEXT DEFAULT 'green'")
+    db.execute(f"PRAGMA user_version={SCHEMA + 7}")
+    db.commit()
+    db.close()
+    made = desk.engine()
+    assert "was written by a newer flowtui" in made.status().summary.trouble
+    states = [row.state for row in rows(made)]
+    assert states[1:] == ["paused"] * 4
+    desk.expect_all_after_resume(made, 5)
+    made.stop()
+    assert len(desk.aside) == 1
+    assert ".newer-" in desk.aside[0]
+
+
+def test_an_older_database_gets_the_columns_it_lacks(desk: Desk):
+    desk.queue(3)
+    db = sqlite3.connect(desk.database)
+    db.execute("ALTER TABLE transfers DROP COLUMN occupied")
+    db.execute("ALTER TABLE transfers DROP COLUMN verified_by")
+    db.commit()
+    db.close()
+    made = desk.engine()
+    assert made.status().summary.trouble == ""
+    desk.expect_all_after_resume(made, 3)
+    made.stop()
+    assert desk.aside == []
+
+
+def test_a_text_record_that_was_cut_off_loses_its_last_line_alone(desk: Desk):
+    desk.queue(3)
+    record = desk.database.with_name("queue.jsonl")
+    with record.open("ab") as stream:
+        stream.write(b'{"add": 9, "batch": {"server": "htt')
+    desk.database.write_bytes(b"garbage" * 1000)
+    made = desk.engine()
+    desk.expect_all_after_resume(made, 3)
+    made.stop()
+
+
+def test_without_database_and_record_there_is_an_empty_queue_and_the_parts_are_gone_on_from(
+    desk: Desk,
+):
+    desk.queue(3)
+    for one in desk.database.parent.iterdir():
+        one.unlink()
+    made = desk.engine()
+    assert rows(made) == []
+    made.add(batch(desk.lab.server, desk.lab.root, *desk.files(3)))
+    desk.expect_all_after_resume(made, 3)
+    made.stop()
+    assert desk.lab.server.of("/downloads/0/f0")[-1].range[0] >= 20_000
+
+
+def test_the_text_record_is_private_short_and_without_token(desk: Desk):
+    desk.queue(3)
+    record = desk.database.with_name("queue.jsonl")
+    assert record.stat().st_mode & 0o077 == 0
+    made = desk.engine()
+    desk.expect_all_after_resume(made, 3)
+    made.stop()
+    desk.engine().stop()
+    assert record.read_text() == ""
+    for one in desk.database.parent.iterdir():
+        assert TOKEN.encode() not in one.read_bytes()
+
+
+def test_a_database_that_cannot_be_saved_costs_no_file_and_is_said(desk: Desk, monkeypatch):
+    files = desk.files(4)
+    full = [True]
+    real = Store.save
+
+    def save(self, *args, **more):
+        if full[0]:
+            raise StoreError("cannot save the queue in queue.db: database or disk is full")
+        real(self, *args, **more)
+
+    monkeypatch.setattr(Store, "save", save)
+    made = desk.engine()
+    ids = made.add(batch(desk.lab.server, desk.lab.root, *files)).ids
+    assert made.wait_idle(10)
+    assert "disk is full" in made.status().summary.trouble
+    assert {row.state for row in rows(made)} == {"done"}
+    made.forget(ids[:1])
+    full[0] = False
+    made.retry(ids[1:2])
+    made.pause([999])
+    made.forget(ids[1:2])
+    assert made.status().summary.trouble == ""
+    made.stop()
+    again = desk.engine()
+    assert len(rows(again)) == 2
+    again.stop()
+
+
+def test_a_state_folder_on_a_full_disk_is_said(desk: Desk):
+    made = desk.engine()
+    record = desk.database.with_name("queue.jsonl")
+    record.unlink()
+    record.mkdir()
+    made.add(batch(desk.lab.server, desk.lab.root, *desk.files(1)))
+    assert f"cannot write {record}" in made.status().summary.trouble
+    assert made.wait_idle(10)
+    assert rows(made)[0].state == "done"
+    made.stop()
+
+
+def test_the_record_tells_batches_as_they_were_added(desk: Desk):
+    desk.queue(2)
+    record = desk.database.with_name("queue.jsonl")
+    (line,) = record.read_text().splitlines()
+    said = json.loads(line)
+    assert [one["key"] for one in said["batch"]["files"]] == ["data/0", "data/1"]
+
+
+def test_a_state_folder_without_locks_still_keeps_the_queue(desk: Desk, monkeypatch):
+    """$HOME on a share without a lock daemon."""
+    import errno
+
+    asked = []
+
+    def refuse(descriptor: int, *_: object) -> None:
+        asked.append(descriptor)
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.lockf", refuse)
+    desk.queue(3)
+    made = desk.engine()
+    assert made.status().summary.trouble == ""
+    desk.expect_all_after_resume(made, 3)
+    made.stop()
+    assert len(asked) == 2
+
+
+def test_a_state_folder_that_may_not_be_written_is_said(desk: Desk, monkeypatch):
+    import errno
+
+    def refuse(descriptor: int, *_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("fcntl.lockf", refuse)
+    with pytest.raises(StoreError, match="Read-only file system"):
+        desk.engine()

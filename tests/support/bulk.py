@@ -1,0 +1,106 @@
+"""Bulk jobs against the demo server: an engine that is signed in, and batches of its projects."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from flowtui.config import Settings
+from flowtui.demo.serve import DemoServer
+from flowtui.engine.engine import Engine
+from flowtui.engine.protocol import Batch, BulkFileRow, BulkRow
+from flowtui.engine.service import Service
+from flowtui.flow.client import FlowClient
+from flowtui.flow.credentials import Credential
+from flowtui.flow.refs import parse_ref
+from flowtui.flow.remote_file import RemoteFile
+from flowtui.flow.walk import walk
+
+
+def token(server: DemoServer) -> str:
+    sent = {"username": "demo", "password": "demo"}
+    answer = httpx.post(f"{server.base_url}/login", json=sent).json()
+    return str(answer.get("token") or answer["access_token"])
+
+
+def start(server: DemoServer, database: Path | None = None, **more: Any) -> Engine:
+    """A started engine, signed in at the server."""
+    credential = Credential(token(server))
+
+    def make(url: str) -> Service:
+        return Service(FlowClient(url, credential), httpx.Client(timeout=5.0))
+
+    # With one connection the requests for an archive can be counted.
+    settings = more.pop("settings", Settings(connections=1))
+    made = Engine(settings, database=database, make_service=make, **more)
+    made.start()
+    return made
+
+
+def files_of(server: DemoServer, ref: str) -> list[RemoteFile]:
+    client = FlowClient(server.base_url, Credential(token(server)))
+    try:
+        return list(walk(client, parse_ref(ref, client.server)))
+    finally:
+        client.close()
+
+
+def batch(server: DemoServer, root: Path, files: Iterable[RemoteFile], **more: Any) -> Batch:
+    return Batch(server.base_url, str(root), "all", tuple(files), bulk=True, **more)
+
+
+def job(made: Engine, id_: int = 1) -> BulkRow:
+    return next(one for one in made.status(rows=True).bulk_jobs if one.id == id_)
+
+
+def wait(what: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.01)
+
+
+def archive_requests(server: DemoServer) -> list[str]:
+    """Requests for an archive's bytes (not for a job's state) that were answered well."""
+    return [
+        one.range or "all"
+        for one in server.requests
+        if one.status in (200, 206) and one.path.endswith((".zip", ".tar.gz"))
+    ]
+
+
+def single_requests(server: DemoServer) -> list[str]:
+    """Paths of single files whose bytes were asked for."""
+    return [
+        one.path
+        for one in server.requests
+        if one.method == "GET"
+        and one.path.startswith(("/api/downloads/", "/api/executions/"))
+        and len(one.path.split("/")) > 4
+        and not one.path.endswith((".zip", ".tar.gz"))
+    ]
+
+
+def check_all(made: Engine, server: DemoServer, root: Path, id_: int = 1) -> list[BulkFileRow]:
+    """Every file of the job is here with the right bytes."""
+    import hashlib
+
+    rows = made.bulk_files(id_)
+    for one in rows:
+        content = (root / one.path).read_bytes()
+        wanted = server.service.catalogue.files[one.key.removeprefix("data/")].content.md5
+        assert hashlib.md5(content).hexdigest() == wanted, one
+    return list(rows)
+
+
+def leftovers(root: Path) -> list[str]:
+    """What should not be there when all is done."""
+    return sorted(
+        one.name
+        for one in root.rglob("*")
+        if one.name.endswith((".part", ".journal", ".jsonl", ".zip", ".tar.gz"))
+    )

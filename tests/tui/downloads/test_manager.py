@@ -1,0 +1,286 @@
+"""The queue's keys, its cursor, and what is said of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from flowtui.engine.protocol import BulkFileRow, BulkRow, Changes, Summary, TransferRow
+from flowtui.tui.app import FlowApp
+from flowtui.tui.downloads.bulk_panel import BulkList, BulkPanel
+from flowtui.tui.downloads.link import QueueChanged
+from flowtui.tui.downloads.manager import DownloadManager
+from flowtui.tui.downloads.model import Delta
+from flowtui.tui.downloads.table import TransferTable
+from flowtui.tui.screens.bulk_files import BulkFilesScreen
+from flowtui.tui.screens.confirm import Confirm
+from flowtui.tui.screens.rate import RateDialog
+from support.fake_flow import screen
+from support.tui_app import make_app, opened, services, until
+
+SIZE = (100, 40)
+
+
+class Asked:
+    """An engine that writes down what it is asked."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[Any, ...]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments: self.done.append((name, *arguments)) or 1
+
+
+def row(id_: int, state: str = "queued", **more: object) -> TransferRow:
+    fields = {"key": f"data/{id_}", "filename": f"f{id_}", "root": "/to", "path": f"data/f{id_}"}
+    return TransferRow(id=id_, batch_id=1, state=state, **{**fields, **more})  # type: ignore[arg-type]
+
+
+def told(app: FlowApp, *rows: TransferRow, **more: Any) -> None:
+    """Have the app hear of these rows."""
+    link = services(app).fake_link
+    counts: dict[str, int] = {}
+    for one in rows:
+        counts[one.state] = counts.get(one.state, 0) + 1
+    delta = Delta()
+    link.model.apply(Changes(Summary(counts=counts), transfers=rows, **more), delta)
+    link.take = lambda: delta  # type: ignore[method-assign]
+    app.post_message(QueueChanged(link))  # type: ignore[arg-type]
+
+
+async def in_table(pilot: Pilot[Any], *rows: TransferRow) -> tuple[FlowApp, TransferTable, Asked]:
+    """These rows on the screen, the table focused, and an engine that only listens."""
+    app = await opened(pilot)
+    asked = Asked()
+    services(app).fake_link.engine = asked  # type: ignore[assignment]
+    told(app, *rows)
+    table = app.query_one(TransferTable)
+    await until(pilot, lambda: table.count == len(rows))
+    table.focus()
+    await pilot.pause()
+    return app, table, asked
+
+
+def under(table: TransferTable) -> int | None:
+    return table.row.id if table.row else None
+
+
+async def test_p_pauses_what_is_to_come_and_resumes_what_is_paused(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        _, table, asked = await in_table(pilot, row(1, "active"), row(2), row(3, "done"))
+        await pilot.press("p")
+        told(app, row(1, "paused"))
+        await until(pilot, lambda: table.row is not None and table.row.state == "paused")
+        await pilot.press("p")
+        assert asked.done == [("pause", (1,)), ("resume", (1,))]
+        await pilot.press("end", "p")
+        assert len(asked.done) == 2
+
+
+async def test_capital_letters_mean_all(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        _, table, asked = await in_table(pilot, row(1, "active"), row(2, "failed"), row(3, "done"))
+        await pilot.press("P", "R", "c")
+        told(app, row(1, "paused"), row(2, "failed"))
+        await until(pilot, lambda: table._model.summary.counts.get("paused"))
+        await pilot.press("P")
+        assert asked.done == [("pause", None), ("retry", None), ("forget", None), ("resume", None)]
+
+
+async def test_cancelling_asks_where_bytes_would_be_lost_and_only_there(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        _, _, asked = await in_table(
+            pilot, row(1, "active", done=5_000_000, size=9_000_000), row(2)
+        )
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.pause()
+        words = " ".join(str(one.render()) for one in app.screen.query(Static))
+        assert "5.0 MB of it are here and will be deleted" in words
+        await pilot.press("escape")
+        assert not asked.done
+        await pilot.press("x", "y")
+        await until(pilot, lambda: asked.done)
+        await pilot.press("down", "x")
+        assert asked.done == [("cancel", (1,)), ("cancel", (2,))]
+
+
+async def test_cancelling_all_is_always_asked_about(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        _, _, asked = await in_table(pilot, row(1), row(2, "failed"), row(3, "done"))
+        await pilot.press("X")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("enter")
+        await until(pilot, lambda: asked.done == [("cancel", (1, 2))])
+
+
+async def test_r_tries_failed_ones_again_and_leaves_good_ones_alone(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        _, _, asked = await in_table(pilot, row(1, "failed"), row(2, "done"))
+        await pilot.press("r", "down", "r")
+        assert asked.done == [("retry", (1,))]
+
+
+async def test_the_cursor_goes_with_its_file_until_that_ends(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        _, table, _ = await in_table(pilot, row(1, "active"), row(2), row(3), row(4))
+        await pilot.press("down")
+        assert under(table) == 2
+        told(app, row(3, "active"))
+        await until(pilot, lambda: table.cursor == 2)
+        assert under(table) == 2
+        told(app, row(2, "done"))
+        await until(pilot, lambda: under(table) == 4)
+
+
+async def test_before_anyone_comes_the_cursor_stays_on_top(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        table = app.query_one(TransferTable)
+        told(app, row(1), row(2))
+        await until(pilot, lambda: under(table) == 1)
+        told(app, row(2, "active"))
+        await until(pilot, lambda: under(table) == 2)
+
+
+async def test_the_reason_of_the_file_under_the_cursor_is_told_whole(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        reason = "needs 12.4 GB more in /data/x (1.0 GB free, 13.4 GB to come)"
+        await in_table(pilot, row(1, "waiting", reason=reason))
+        line = app.query_one("#reason", Static)
+        await until(pilot, lambda: reason in str(line.render()))
+        told(app, row(1, "active", reason=""))
+        await until(pilot, lambda: "waiting" not in str(line.render()))
+
+
+async def test_without_transfers_it_says_what_to_do(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        assert app.query_one("#queue-empty").display
+        told(app, row(1))
+        await until(pilot, lambda: not app.query_one("#queue-empty").display)
+        assert not app.query_one(DownloadManager).has_class("-empty")
+
+
+# Bulk jobs
+
+
+def job(id_: int, state: str = "pending", **more: Any) -> BulkRow:
+    return BulkRow(id_, 1, f"archive {id_}", "/to", state, files=120, **more)
+
+
+async def with_jobs(pilot: Pilot[Any], *jobs: BulkRow, **more: Any) -> tuple[FlowApp, Asked]:
+    app = await opened(pilot)
+    asked = Asked()
+    services(app).fake_link.engine = asked  # type: ignore[assignment]
+    told(app, bulk_jobs=jobs, **more)
+    await until(pilot, lambda: app.query_one(BulkPanel).display)
+    app.query_one(BulkList).focus()
+    await pilot.pause()
+    return app, asked
+
+
+async def test_jobs_can_be_cancelled_tried_again_and_forgotten(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        _, asked = await with_jobs(pilot, job(1, "failed"), job(2, "processing"))
+        await pilot.press("c", "r")  # the latest is on top and under way: neither is for it
+        await pilot.press("x", "down", "x", "r", "c")
+        assert asked.done == [
+            ("bulk", (2,), "cancel"),
+            ("bulk", (1,), "retry"),
+            ("bulk", (1,), "forget"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("key", "fields", "action"),
+    [
+        ("x", {"state": "fetching", "done": 5_000}, "cancel"),
+        ("R", {"state": "done"}, "again"),
+        ("o", {"state": "processing"}, "one_by_one"),
+    ],
+)
+async def test_what_changes_much_is_asked_about(
+    tmp_path: Path, key: str, fields: dict[str, Any], action: str
+) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        _, asked = await with_jobs(pilot, job(1, **fields))
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("n")
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: asked.done == [("bulk", (1,), action)])
+
+
+async def test_the_files_of_a_job_are_shown(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        _, asked = await with_jobs(pilot, job(1, "unpacking"))
+        rows = (
+            BulkFileRow("data/1", "a.gz", "p/a.gz", "done", size=7, verified_by="md5"),
+            BulkFileRow("data/2", "b.gz", "p/b.gz", "one_by_one", reason="not in the archive"),
+        )
+        asked.bulk_files = lambda id_: rows  # type: ignore[attr-defined]
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, BulkFilesScreen))
+        await pilot.pause()
+        strips = app.screen._compositor.render_strips()
+        shown = "\n".join("".join(segment.text for segment in strip) for strip in strips)
+        for words in ("archive 1", "p/a.gz", "verified by md5", "one by one: not in"):
+            assert words in shown
+        await pilot.press("escape")
+        assert len(app.screen_stack) == 1
+
+
+async def test_the_rate_can_be_limited_while_it_runs(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        _, _, asked = await in_table(pilot, row(1, "active"))
+        asked.settings = lambda **more: asked.done.append(("settings", more))  # type: ignore[attr-defined]
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(app.screen, RateDialog))
+        await pilot.press(*"fast", "enter")
+        await pilot.pause()
+        assert "is no rate" in str(app.screen.query_one("#dialog-trouble", Static).render())
+        await pilot.press(*["backspace"] * 4, *"20M", "enter")
+        await until(pilot, lambda: asked.done == [("settings", {"limit_rate": 20 << 20})])
+
+
+async def test_b_hides_the_jobs_and_shows_them_again(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await with_jobs(pilot, job(1, "processing"))
+        panel = app.query_one(BulkPanel)
+        await pilot.press("b")
+        assert not panel.display
+        await pilot.press("b")
+        assert panel.display
+        told(app, removed_bulk=(1,))
+        await until(pilot, lambda: not panel.display)
+
+
+async def test_the_cursor_stays_with_its_job(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await with_jobs(pilot, job(1, "processing"))
+        jobs = app.query_one(BulkList)
+        told(app, bulk_jobs=(job(2, "pending"),))
+        await until(pilot, lambda: jobs.count == 2)
+        assert jobs.job is not None and jobs.job.id == 1

@@ -1,0 +1,218 @@
+"""The download dialog: what it counts, proposes and sends."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.widgets import Button, Input
+
+from flowtui.flow.errors import NotFound, ServiceUnavailable
+from flowtui.tui.app import FlowApp
+from flowtui.tui.screens.download import DownloadDialog
+from support.fake_flow import data, screen
+from support.tui_app import lines, make_app, open_project, opened, said, services, tree, until
+
+SIZE = (80, 24)
+
+
+async def asked(pilot: Pilot[Any]) -> DownloadDialog:
+    """Press d on the first project, and wait until all is counted."""
+    app = await opened(pilot)
+    await pilot.press("down", "d")
+    await until(pilot, lambda: isinstance(app.screen, DownloadDialog))
+    dialog = app.screen
+    assert isinstance(dialog, DownloadDialog)
+    await until(pilot, lambda: not said(app, "#dialog-what").endswith("…"), "counted")
+    return dialog
+
+
+def button(app: FlowApp, name: str) -> Button:
+    return app.screen.query_one(f"#{name}", Button)
+
+
+async def test_up_to_a_hundred_files_are_proposed_one_by_one(tmp_path: Path) -> None:
+    app = make_app(screen(50), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        dialog = await asked(pilot)
+        assert "100 files, 100.0 kB" in said(app, "#dialog-what")
+        await until(pilot, lambda: button(app, "one-by-one").has_focus)
+        assert dialog.proposed == "one-by-one"
+        await pilot.press("enter")
+        await until(pilot, lambda: services(app).engine.batches)
+        (batch,) = services(app).engine.batches
+        assert not batch.bulk and len(batch.files) == 100
+        assert batch.name == "Screen" and batch.root == str(tmp_path / "downloads")
+        assert batch.server == services(app).flow.server
+
+
+async def test_above_a_hundred_files_a_bulk_job_is_proposed(tmp_path: Path) -> None:
+    app = make_app(screen(51), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await asked(pilot)
+        await until(pilot, lambda: button(app, "bulk").has_focus)
+        await pilot.press("enter")
+        await until(pilot, lambda: services(app).engine.batches)
+        assert services(app).engine.batches[0].bulk
+
+
+async def test_the_limit_of_the_settings_counts(tmp_path: Path) -> None:
+    app = make_app(screen(51), tmp_path, bulk_above=500)
+    async with app.run_test(size=SIZE) as pilot:
+        dialog = await asked(pilot)
+        assert dialog.proposed == "one-by-one"
+
+
+async def test_files_without_an_id_cannot_be_a_bulk_job(tmp_path: Path) -> None:
+    flow = screen(1)
+    flow.files["s0"] = [
+        data("x", f"f{n}", execution_id="e").model_copy(update={"id": None}) for n in range(120)
+    ]
+    app = make_app(flow, tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        dialog = await asked(pilot)
+        await until(pilot, lambda: button(app, "one-by-one").has_focus)
+        assert dialog.proposed == "one-by-one" and button(app, "bulk").disabled
+
+
+async def test_enter_does_nothing_before_all_is_counted(tmp_path: Path) -> None:
+    flow = screen(3)
+    app = make_app(flow, tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        flow.hold = threading.Event()
+        await pilot.press("down", "d", "enter", "enter")
+        assert isinstance(app.screen, DownloadDialog)
+        assert "so far, counting" in said(app, "#dialog-what")
+        flow.hold.set()
+        await until(pilot, lambda: button(app, "one-by-one").has_focus)
+        assert not services(app).engine.batches
+
+
+async def test_escape_ends_the_counting_and_keeps_the_marks(tmp_path: Path) -> None:
+    flow = screen(3)
+    app = make_app(flow, tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        flow.hold = threading.Event()
+        await pilot.press("down", "space", "d", "escape")
+        asked_before = len(flow.asked)
+        flow.hold.set()
+        await pilot.pause(0.2)
+        assert len(flow.asked) - asked_before <= 2  # not all three samples
+        assert len(app.screen_stack) == 1 and len(tree(app).marks) == 1
+
+
+async def test_the_marks_are_gone_once_queued(tmp_path: Path) -> None:
+    app = make_app(screen(4), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await open_project(pilot)
+        await pilot.press("down", "down", "space", "space", "d")
+        await until(pilot, lambda: "2 items" in said(app, "#dialog-what"))
+        await until(pilot, lambda: button(app, "one-by-one").has_focus)
+        await pilot.press("enter")
+        await until(pilot, lambda: services(app).engine.batches)
+        assert len(services(app).engine.batches[0].files) == 4
+        assert not tree(app).marks and not any("●" in line for line in lines(app))
+
+
+async def test_unknown_sizes_make_it_at_least(tmp_path: Path) -> None:
+    flow = screen(1)
+    flow.files["s0"] = [data("a"), data("b", size=None)]
+    app = make_app(flow, tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await asked(pilot)
+        assert "2 files, at least 1.0 kB (1 of unknown size)" in said(app, "#dialog-what")
+
+
+async def test_what_is_left_out_is_told_with_the_reason(tmp_path: Path) -> None:
+    flow = screen(2)
+    flow.errors["data of s1 page 1"] = [NotFound("not found, or not visible to you")]
+    app = make_app(flow, tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await asked(pilot)
+        assert "left out: guide_0001: not found" in said(app, "#dialog-left-out")
+
+
+async def test_trouble_while_counting_is_not_taken_for_all_there_is(tmp_path: Path) -> None:
+    flow = screen(2)
+    flow.errors["data of s1 page 1"] = [ServiceUnavailable("flow.test does not answer")]
+    app = make_app(flow, tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await asked(pilot)
+        assert "does not answer" in said(app, "#dialog-what")
+        await until(pilot, lambda: button(app, "cancel").has_focus)
+        assert button(app, "one-by-one").disabled and button(app, "bulk").disabled
+
+
+async def test_too_little_room_is_told_before(tmp_path: Path) -> None:
+    app = make_app(screen(50), tmp_path)
+    services(app).engine.free = 60_000
+    async with app.run_test(size=SIZE) as pilot:
+        await asked(pilot)
+        await until(pilot, lambda: "50.0 kB too little" in said(app, "#dialog-space"))
+        assert "60.0 kB free there" in said(app, "#dialog-space")
+
+
+async def test_another_folder_is_looked_at_and_kept_for_the_next_time(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await asked(pilot)
+        field = app.screen.query_one("#dialog-target", Input)
+        field.focus()
+        field.value = str(tmp_path / "other")
+        await pilot.press("enter")
+        await until(pilot, lambda: button(app, "one-by-one").has_focus)
+        await until(pilot, lambda: str(tmp_path / "other") in services(app).engine.asked)
+        await pilot.press("enter")
+        await until(pilot, lambda: services(app).engine.batches)
+        assert services(app).engine.batches[0].root == str(tmp_path / "other")
+        await pilot.press("d")
+        assert app.screen.query_one("#dialog-target", Input).value == str(tmp_path / "other")
+
+
+async def test_a_folder_that_cannot_be_is_said_and_not_taken(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await asked(pilot)
+        field = app.screen.query_one("#dialog-target", Input)
+        field.value = "~nobody-of-this-name/x"
+        field.focus()
+        await pilot.press("enter", "enter")
+        assert isinstance(app.screen, DownloadDialog) and not services(app).engine.batches
+        assert "no such home folder" in said(app, "#dialog-space")
+
+
+async def test_nothing_to_download_says_so(tmp_path: Path) -> None:
+    app = make_app(screen(0), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await asked(pilot)
+        assert "nothing to download here" in said(app, "#dialog-what")
+
+
+async def test_d_where_nothing_can_be_downloaded_explains_itself(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        await pilot.press("d")
+        assert len(app.screen_stack) == 1
+        await until(pilot, lambda: any("press space" in one.message for one in app._notifications))
+
+
+async def test_the_target_folder_can_be_set_for_all_later_starts(tmp_path: Path) -> None:
+    from flowtui.config import load_settings
+
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        app.action_target()
+        await pilot.pause()
+        app.screen.query_one("#dialog-target", Input).value = str(tmp_path / "mine")
+        await pilot.press("enter")
+        folders = services(app).folders
+        await until(pilot, lambda: folders.settings_file.exists())
+        assert load_settings(folders).download_dir == str(tmp_path / "mine")
+        await pilot.press("down", "d")
+        assert app.screen.query_one("#dialog-target", Input).value == str(tmp_path / "mine")

@@ -1,0 +1,66 @@
+"""The filter: as one types, and back to the tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from support.fake_flow import screen
+from support.tui_app import lines, make_app, open_project, tree, until
+
+SIZE = (120, 40)
+
+
+async def test_it_filters_as_one_types_and_enter_goes_to_the_first_match(tmp_path: Path) -> None:
+    async with make_app(screen(30), tmp_path).run_test(size=SIZE) as pilot:
+        app = await open_project(pilot)
+        await pilot.press("slash", *"GUIDE_001")
+        await until(pilot, lambda: sum("guide_" in line for line in lines(app)) == 10)
+        await pilot.press("7")
+        await until(pilot, lambda: sum("guide_" in line for line in lines(app)) == 1)
+        await pilot.press("enter")
+        node = tree(app).node
+        assert tree(app).has_focus and node is not None and node.name == "guide_0017"
+
+
+async def test_escape_shows_everything_again_with_the_cursor_on_what_was_found(
+    tmp_path: Path,
+) -> None:
+    async with make_app(screen(30), tmp_path).run_test(size=SIZE) as pilot:
+        app = await open_project(pilot)
+        await pilot.press("slash", *"0017", "enter", "escape")
+        await until(pilot, lambda: sum("guide_" in line for line in lines(app)) == 30)
+        node = tree(app).node
+        assert node is not None and node.name == "guide_0017"
+        await pilot.press("slash")
+        assert app.screen.query_one("#filter Input").value == ""  # type: ignore[attr-defined]
+
+
+async def test_escape_while_typing_shows_everything_again(tmp_path: Path) -> None:
+    async with make_app(screen(30), tmp_path).run_test(size=SIZE) as pilot:
+        app = await open_project(pilot)
+        await pilot.press("slash", *"0017", "escape")
+        await until(pilot, lambda: sum("guide_" in line for line in lines(app)) == 30)
+        assert tree(app).has_focus
+
+
+async def test_what_is_not_loaded_is_counted_and_enter_loads_it(tmp_path: Path) -> None:
+    flow = screen(450)
+    async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
+        app = await open_project(pilot)
+        await pilot.press("slash", *"0444", "enter")
+        row = next(n for n, line in enumerate(lines(app)) if "350 more" in line)
+        while tree(app).cursor < row:
+            await pilot.press("down")
+        await pilot.press("enter")
+        await until(pilot, lambda: any("guide_0444" in line for line in lines(app)))
+        await until(pilot, lambda: not any("more:" in line for line in lines(app)))
+        pages = [one for one in flow.asked if one.startswith("samples 1")]
+        assert sorted(pages) == [f"samples 1 page {n}" for n in range(1, 6)]
+
+
+async def test_keys_of_the_app_are_only_letters_while_typing(tmp_path: Path) -> None:
+    async with make_app(screen(3), tmp_path).run_test(size=SIZE) as pilot:
+        app = await open_project(pilot)
+        await pilot.press("slash", *"qdsb?")
+        assert app.screen.query_one("#filter Input").value == "qdsb?"  # type: ignore[attr-defined]
+        assert len(app.screen_stack) == 1
