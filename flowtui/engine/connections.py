@@ -1,7 +1,7 @@
 """How many connections one file gets: more while they pay, fewer when they do not.
 
 Pure logic: bytes and time come in as arguments, the number that is wanted comes out. A file
-begins with one connection. When that has brought bytes for a moment, there are four, then
+begins with one connection. When that has brought bytes for a moment, there are eight, then
 sixteen, as long as each step pays: the file's own rate grows by a tenth at least, and no more than
 half of what it gains is taken from the engine's other files. A step that does not pay is taken
 back and tried again later, each time after twice as long. Where the server says that it has too
@@ -10,15 +10,16 @@ many (429, 503, a refused connection), half of them go at once.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 AT_MOST = 16
 """Connections of one file, also where the setting says automatic."""
 
-STEP = 4
+STEP = 8
 """Times as many connections after a step."""
 
-LOOK = 0.2
+LOOK = 0.15
 """Seconds over which a rate is measured, at least."""
 
 SETTLE = 2.0
@@ -30,8 +31,14 @@ PAYS = 1.1
 OTHERS_LOSS = 0.5
 """Part of a gain that other files may lose by it."""
 
-TRY_AGAIN = 10.0
+TRY_AGAIN = 3.0
 """Seconds after which a step that did not pay is tried again, the first time."""
+
+LONGEST_REST = 60.0
+"""Seconds between two tries at most."""
+
+ENOUGH = 0.8
+"""Part of the rate at which a file can be hashed that is as good as all of it."""
 
 CROWDED = 30.0
 """Seconds for which no connection is added after the server had too many."""
@@ -48,8 +55,8 @@ class Sample:
     Attributes:
         now: seconds of a monotonic clock. `own`: bytes of this file; `all`: of all files.
         answered: connections that bring bytes. `asked`: those there are, answered or not.
-        held_up: this machine is the limit (its hashing lags behind, or bytes wait for it), not the
-            network.
+        held_up: bytes wait for this machine, not it for them.
+        hashing: bytes a second that can be hashed, beyond which a file is of no use sooner.
     """
 
     now: float
@@ -58,6 +65,7 @@ class Sample:
     answered: int
     asked: int
     held_up: bool = False
+    hashing: float = math.inf
 
 
 class ConnectionControl:
@@ -124,22 +132,28 @@ class ConnectionControl:
         self._before = None
         gain = own - own_before
         grown = own >= own_before * PAYS and total - total_before >= gain * (1 - OTHERS_LOSS)
-        if grown and not sample.held_up:
+        if grown and not self._is_enough(own, sample):
             self._rest = TRY_AGAIN
             return
         self.wanted = before
         self._settle(sample.now)
         self._rest_until = sample.now + self._rest
-        self._rest *= 2
+        self._rest = min(2 * self._rest, LONGEST_REST)
 
     def _step(self, own: float, total: float, sample: Sample) -> None:
         more = min(self._most, self.wanted * STEP)
         # Fewer at work than wanted: there is nothing more to hand out.
-        if more == self.wanted or sample.held_up or own <= 0 or sample.asked < self.wanted:
+        if more == self.wanted or own <= 0 or sample.asked < self.wanted:
+            return
+        if self._is_enough(own, sample):
             return
         self._before = (self.wanted, own, total)
         self.wanted = more
         self._settle(sample.now)
+
+    def _is_enough(self, own: float, sample: Sample) -> bool:
+        """Whether this machine is the limit, and no longer the network."""
+        return sample.held_up or own >= ENOUGH * sample.hashing
 
     def _settle(self, now: float) -> None:
         self._changed, self._from = now, None

@@ -43,9 +43,6 @@ LONGEST_WAIT = 3600.0
 INLINE_BELOW = 1 << 20
 """Bytes; a smaller file is fetched without threads of its own."""
 
-BEHIND = 32 << 20
-"""Bytes that hashing may lag behind before it counts as what limits the rate."""
-
 STEER_EVERY = 0.05
 """Seconds between two looks at how many connections there should be."""
 
@@ -224,7 +221,8 @@ class Download:
                     all=self._limit.taken,
                     answered=sum(line.answered for line in lines),
                     asked=len(lines),
-                    held_up=self._is_held_up(lines),
+                    held_up=_is_held_up(lines),
+                    hashing=self._memory.hasher.rate,
                 )
             )
             to_come = self.segments.size - self.segments.done.total
@@ -232,16 +230,9 @@ class Download:
         for line in lines[wanted:]:
             self._retire(line)
         if len(lines) < wanted and wanted > 1:
-            self.segments.shorten(wanted)
+            self.segments.shorten(self._at_once)
         while len(self._lines) < wanted and self.segments.has_more:
             self._add_line()
-
-    def _is_held_up(self, lines: list[Line]) -> bool:
-        """Whether this machine is what limits the rate, so that more connections are no help."""
-        if self.segments.done.prefix - self._memory.hasher.position > BEHIND:
-            return True
-        answered = [line.waiting for line in lines if line.answered]
-        return bool(answered) and sum(answered) / len(answered) > 0.5
 
     def _add_line(self) -> None:
         """One connection more."""
@@ -291,8 +282,12 @@ class Download:
 
     @property
     def _at_once(self) -> int:
-        """Among how many connections what is to come should be divided now."""
-        return self._control.wanted if self._ranged else 1
+        """Among how many connections what is to come should be divided now.
+
+        As soon as there are several, for as many as there may be: pieces that are too large would
+        keep what comes behind them from being hashed.
+        """
+        return self._control.most if self._ranged and self._control.wanted > 1 else 1
 
     def _fetch_with_patience(self, line: Line, segment: Segment) -> None:
         """Fetch a segment once; wait after passing trouble. Raises what patience does not mend."""
@@ -425,6 +420,12 @@ class Download:
     def _tell(self) -> None:
         with self._news:
             self._news.notify_all()
+
+
+def _is_held_up(lines: list[Line]) -> bool:
+    """Whether bytes wait for this machine on most connections."""
+    answered = [line.waiting for line in lines if line.answered]
+    return bool(answered) and sum(answered) / len(answered) > 0.5
 
 
 def _is_alive(line: Line) -> bool:

@@ -14,10 +14,12 @@ from collections.abc import Iterator
 import httpcore
 import httpx
 
-DIRECT_ABOVE = 64 << 20
-"""Bytes; a body at least as long is read from the socket."""
+DIRECT_ABOVE = 257 << 20
+"""Bytes; a body at least as long is read from the socket. It is longer than any piece of a file
+that several connections fetch: those are not as fast, and many large pieces in hand at once would
+be lost in a kill."""
 
-PIECE = 512 << 10
+PIECE = 256 << 10
 """Bytes of one read, at most."""
 
 

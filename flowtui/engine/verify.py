@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -19,12 +21,20 @@ class Hasher:
 
     Attributes:
         position: how many bytes went in.
+        rate: bytes a second that go in while there are some, or infinity before it is known.
     """
 
     def __init__(self) -> None:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._buffer = memoryview(b"")
         self.position = 0
+        self._busy = 0.0
+        self._timed = 0
+
+    @property
+    def rate(self) -> float:
+        """See the class."""
+        return self._timed / self._busy if self._busy > 0 else math.inf
 
     def follow(self, read: Callable[[int, memoryview], int], until: int) -> None:
         """Hash at most READ bytes more, not beyond `until`.
@@ -37,11 +47,14 @@ class Hasher:
             # One buffer for all reads; a small file needs no large one.
             self._buffer = memoryview(bytearray(READ if len(self._buffer) else wanted))
         buffer = self._buffer[:wanted]
+        began = time.monotonic()
         count = read(self.position, buffer)
         if not count and wanted:
             raise EOFError("the part file is shorter than it was")
         self._md5.update(buffer[:count])
         self.position += count
+        self._busy += time.monotonic() - began
+        self._timed += count
 
     def hexdigest(self) -> str:
         """The md5 of what went in so far. The buffer is let go of."""

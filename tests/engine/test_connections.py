@@ -28,6 +28,7 @@ class Simulation:
         self.asked: list[float] = [0.0]
         self.counts: list[int] = []
         self.held_up = False
+        self.hashing = float("inf")
 
     def run(self, seconds: float) -> None:
         until = self.now + seconds
@@ -38,7 +39,15 @@ class Simulation:
             self.own += came
             self.all += came + int(self.others * 0.05)
             wanted = self.control.look(
-                Sample(self.now, self.own, self.all, answered, len(self.asked), self.held_up)
+                Sample(
+                    self.now,
+                    self.own,
+                    self.all,
+                    answered,
+                    len(self.asked),
+                    self.held_up,
+                    self.hashing,
+                )
             )
             self.asked = self.asked[:wanted] + [self.now] * (wanted - len(self.asked))
             self.counts.append(wanted)
@@ -59,9 +68,16 @@ def test_a_link_that_one_connection_fills_keeps_one_most_of_the_time():
     assert sum(1 for n in made.counts if n > 1) / len(made.counts) < 0.1
 
 
-def test_hashing_that_lags_behind_is_no_reason_for_more_connections():
+def test_bytes_that_wait_for_this_machine_are_no_reason_for_more_connections():
     made = Simulation(lambda n: n * 8e6)
     made.held_up = True
+    made.run(10)
+    assert made.control.wanted == 1
+
+
+def test_a_rate_that_hashing_cannot_follow_is_enough():
+    made = Simulation(lambda n: n * 500e6)
+    made.hashing = 600e6
     made.run(10)
     assert made.control.wanted == 1
 
