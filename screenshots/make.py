@@ -65,7 +65,7 @@ async def downloads(app: Any, pilot: Any) -> None:
     await until(pilot, lambda: len(tree.rows) > 5)
     for name in ("Human cortex RNA-seq", "Whole genomes"):
         line = next(i for i, r in enumerate(tree.rows) if r.node and r.node.name.startswith(name))
-        tree._set_cursor(line)
+        tree.set_cursor(line)
         await pilot.press("d")
         await until(pilot, lambda: len(app.screen.query("Button.-primary")) > 0)
         await pilot.press("enter")
@@ -89,7 +89,7 @@ async def bulk(app: Any, pilot: Any) -> None:
     await until(pilot, lambda: len(tree.rows) > 5)
     for name in ("Mouse brain ATAC-seq", "Human cortex RNA-seq"):
         line = next(i for i, r in enumerate(tree.rows) if r.node and r.node.name.startswith(name))
-        tree._set_cursor(line)
+        tree.set_cursor(line)
         await pilot.press("d")
         await until(pilot, lambda: len(app.screen.query("Button.-primary")) > 0)
         app.screen.query_one("#bulk").focus()

@@ -8,14 +8,12 @@ from flowtui.flow.clean import printable
 from flowtui.tui.browser import labels
 from flowtui.tui.browser.marks import Marks
 from flowtui.tui.browser.nodes import NOTICE, Kind, Load, Row
+from flowtui.tui.lines import Piece
 
 MARKED, PARTLY, UNMARKED = "●", "◐", " "
 OPEN, CLOSED, LEAF = "▾", "▸", " "
 
 GROUPS = (Kind.SCOPE, Kind.SAMPLES, Kind.EXECUTIONS)
-
-Piece = tuple[str, str]
-"""Text, and the name of a style: row, marked, dim, group or error."""
 
 LEAST_NAME = 10
 """Cells that a name keeps before the note beside it is cut."""

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.reactive import reactive
-from textual.strip import Strip
 from textual.timer import Timer
 
 from flowtui.tui.background import Background
 from flowtui.tui.browser import drawing, loading
 from flowtui.tui.browser.fetching import Fetcher, words_of
-from flowtui.tui.browser.lines import LineView
 from flowtui.tui.browser.marks import Marks
 from flowtui.tui.browser.nodes import REST, Kind, Load, Node, Row, visible_rows
+from flowtui.tui.lines import LineList, Piece
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -28,7 +25,7 @@ LOOK_DELAY = 0.08
 """Seconds without scrolling before the pages in sight are fetched: what is passed costs nothing."""
 
 
-class TreePane(LineView, can_focus=True):
+class TreePane(LineList):
     """Shows what is on Flow; loads what is looked at, in threads.
 
     Messages: `Highlighted` when the cursor is on another node, `MarksChanged`, `Trouble` when
@@ -37,12 +34,6 @@ class TreePane(LineView, can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False),
-        Binding("home,g", "jump(0)", "First", show=False),
-        Binding("end,G", "jump(-1)", "Last", show=False),
         Binding("space", "mark", "Mark"),
         Binding("right,l,enter", "open", "Open", key_display="→"),
         Binding("left,h", "close", "Close", show=False),
@@ -51,18 +42,6 @@ class TreePane(LineView, can_focus=True):
         Binding("r", "reload", "Reload", show=False),
         Binding("escape", "clear_marks", "Clear marks", show=False),
     ]
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "tree--row",
-        "tree--cursor",
-        "tree--cursor-blurred",
-        "tree--marked",
-        "tree--dim",
-        "tree--group",
-        "tree--error",
-    }
-
-    cursor: reactive[int] = reactive(0, repaint=False)
 
     class Highlighted(Message):
         """The cursor is on `node`, or on no node."""
@@ -132,6 +111,15 @@ class TreePane(LineView, can_focus=True):
         self._look_soon()
 
     @property
+    def count(self) -> int:
+        """How many lines there are."""
+        return len(self.rows)
+
+    def pieces(self, line: int, width: int) -> list[Piece]:
+        """See `LineList.pieces`."""
+        return drawing.pieces(self.rows[line], self.marks, width)
+
+    @property
     def row(self) -> Row | None:
         """The line under the cursor."""
         return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
@@ -153,18 +141,6 @@ class TreePane(LineView, can_focus=True):
 
     # Keys
 
-    def action_move(self, by: int) -> None:
-        """Move the cursor so many lines."""
-        self._set_cursor(self.cursor + by)
-
-    def action_page(self, by: int) -> None:
-        """Move the cursor so many screens."""
-        self._set_cursor(self.cursor + by * max(1, self.size.height - 1))
-
-    def action_jump(self, to: int) -> None:
-        """Go to the first (0) or last (-1) line."""
-        self._set_cursor(to if to >= 0 else len(self.rows) - 1)
-
     def action_open(self) -> None:
         """Open the node, or step into it when it is open."""
         node, row = self.node, self.row
@@ -178,7 +154,7 @@ class TreePane(LineView, can_focus=True):
         elif not node.expanded:
             self._open(node)
         elif row is not None and row.node is node:
-            self._set_cursor(self.cursor + 1)
+            self.set_cursor(self.cursor + 1)
 
     def action_close(self) -> None:
         """Close the node, or step out to the one above it."""
@@ -199,7 +175,7 @@ class TreePane(LineView, can_focus=True):
         self.marks.toggle(row.node)
         self.refresh()
         self.post_message(self.MarksChanged(self.marks))
-        self._set_cursor(self.cursor + 1)
+        self.set_cursor(self.cursor + 1)
 
     def action_clear_marks(self) -> None:
         """Take the filter away if there is one, else all marks."""
@@ -321,19 +297,14 @@ class TreePane(LineView, can_focus=True):
     def _follow_cursor(self) -> None:
         self.bring_into_sight(self.cursor, 1)
 
-    def _set_cursor(self, line: int) -> None:
-        before = self.cursor
-        self.cursor = max(0, min(line, len(self.rows) - 1))
-        self.draw_line(before)
-        self.draw_line(self.cursor)
-        self._follow_cursor()
-        if self.cursor != before:
-            self.post_message(self.Highlighted(self.node))
+    def cursor_moved(self) -> None:
+        """Tell which node the cursor is on."""
+        self.post_message(self.Highlighted(self.node))
 
     def _go_to(self, node: Node) -> None:
         for line, row in enumerate(self.rows):
             if row.node is node:
-                self._set_cursor(line)
+                self.set_cursor(line)
                 return
 
     def _first_match(self) -> None:
@@ -342,7 +313,7 @@ class TreePane(LineView, can_focus=True):
             if node is None or node.kind in drawing.GROUPS:
                 continue
             if self.wanted in node.name.casefold():
-                self._set_cursor(line)
+                self.set_cursor(line)
                 break
         self.post_message(self.Highlighted(self.node))
 
@@ -352,10 +323,9 @@ class TreePane(LineView, can_focus=True):
         if round(old_value) != round(new_value):
             self._look_soon()
 
-    def on_resize(self, _: events.Resize) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Fit the lines to the new size."""
-        self.virtual_size = Size(max(1, self.size.width), len(self.rows))
-        self._follow_cursor()
+        super().on_resize(event)
         self._look_soon()
 
     def on_click(self, event: events.Click) -> None:
@@ -364,7 +334,7 @@ class TreePane(LineView, can_focus=True):
         if line >= len(self.rows):
             return
         again = line == self.cursor
-        self._set_cursor(line)
+        self.set_cursor(line)
         node = self.rows[line].node
         if event.x < 2:
             self.action_mark()
@@ -372,28 +342,3 @@ class TreePane(LineView, can_focus=True):
             self.action_close()
         elif again:
             self.action_open()
-
-    def render_line(self, y: int) -> Strip:
-        """One line of the tree."""
-        line = y + self.top
-        width = self.scrollable_content_region.width
-        base = self.get_component_rich_style("tree--row")
-        if line >= len(self.rows):
-            return Strip.blank(width, base)
-        on_cursor = line == self.cursor
-        if on_cursor:
-            name = "tree--cursor" if self.has_focus else "tree--cursor-blurred"
-            base = self.get_component_rich_style(name)
-        segments = []
-        for text, name in drawing.pieces(self.rows[line], self.marks, width):
-            style = self.get_component_rich_style(f"tree--{name}", partial=True)
-            segments.append(Segment(text, base + (style.without_color if on_cursor else style)))
-        return Strip(segments, width)
-
-    def on_focus(self) -> None:
-        """The cursor looks another way with the focus."""
-        self.draw_line(self.cursor)
-
-    def on_blur(self) -> None:
-        """See `on_focus`."""
-        self.draw_line(self.cursor)

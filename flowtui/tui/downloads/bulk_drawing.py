@@ -12,7 +12,7 @@ from flowtui.engine.states import BULK_ENDED, BulkState
 from flowtui.flow.clean import printable
 from flowtui.tui.browser.labels import LONGEST, fit
 from flowtui.tui.downloads.drawing import bar, begin, fit_path
-from flowtui.tui.downloads.lines import Piece
+from flowtui.tui.lines import Piece
 
 _B = BulkState
 

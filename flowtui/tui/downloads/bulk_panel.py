@@ -14,8 +14,8 @@ from flowtui.engine.protocol import BulkRow
 from flowtui.engine.states import BULK_ENDED, BulkState
 from flowtui.flow.clean import printable
 from flowtui.tui.downloads import bulk_drawing
-from flowtui.tui.downloads.lines import LineList, Piece
 from flowtui.tui.downloads.model import Delta, QueueModel
+from flowtui.tui.lines import LineList, Piece
 from flowtui.tui.screens.confirm import Confirm
 
 MOST_LINES = 6

@@ -11,7 +11,7 @@ from flowtui.engine.protocol import TransferRow
 from flowtui.engine.states import ENDED, RUNNING, TransferState
 from flowtui.flow.clean import printable
 from flowtui.tui.browser.labels import LONGEST, fit
-from flowtui.tui.downloads.lines import Piece
+from flowtui.tui.lines import Piece
 
 _S = TransferState
 

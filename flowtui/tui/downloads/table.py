@@ -8,8 +8,8 @@ from textual.widget import Widget
 from flowtui.engine.protocol import TransferRow
 from flowtui.engine.states import ENDED
 from flowtui.tui.downloads import drawing
-from flowtui.tui.downloads.lines import LineList, Piece
 from flowtui.tui.downloads.model import Delta, QueueModel
+from flowtui.tui.lines import LineList, Piece
 
 
 class TableHead(Widget):

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from flowtui.engine.protocol import BulkFileRow, BulkRow
 from flowtui.flow.clean import printable
 from flowtui.tui.downloads import bulk_drawing
-from flowtui.tui.downloads.lines import LineList, Piece
+from flowtui.tui.lines import LineList, Piece
 
 
 class FileList(LineList):

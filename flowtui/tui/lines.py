@@ -1,4 +1,4 @@
-"""A list of lines with a cursor: what the table of transfers and the bulk jobs share."""
+"""A list of lines with a cursor, of which only those in sight are drawn."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.reactive import reactive
+from textual.scroll_view import ScrollView
 from textual.strip import Strip
-
-from flowtui.tui.browser.lines import LineView
 
 Piece = tuple[str, str]
 """Text, and the name of its style; a style `x` is the component class `lines--x`."""
 
 
-class LineList(LineView, can_focus=True):
+class LineList(ScrollView, can_focus=True):
     """Shows `count` lines, each drawn by `pieces`; the keys move a cursor over them.
 
     Messages: those of its children, for which `cursor_moved` is called.
@@ -37,6 +36,8 @@ class LineList(LineView, can_focus=True):
         "lines--cursor",
         "lines--cursor-blurred",
         "lines--dim",
+        "lines--group",
+        "lines--marked",
         "lines--active",
         "lines--good",
         "lines--warning",
@@ -56,6 +57,27 @@ class LineList(LineView, can_focus=True):
 
     def cursor_moved(self) -> None:
         """The cursor is on another line."""
+
+    @property
+    def top(self) -> int:
+        """The number of the first line in sight."""
+        return int(self.scroll_offset.y)
+
+    def draw_line(self, line: int) -> None:
+        """Draw one line again, if it is in sight."""
+        y = line - self.top
+        if 0 <= y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, 1))
+
+    def bring_into_sight(self, line: int, count: int = 1) -> None:
+        """Scroll no further than needed for these lines; for the first, if not all fit."""
+        top, height = self.top, max(1, self.size.height)
+        wanted = top
+        if line + count > top + height:
+            wanted = line + count - height
+        wanted = min(wanted, line)
+        if wanted != top:
+            self.scroll_to(y=wanted, animate=False, force=True)
 
     def action_move(self, by: int) -> None:
         """Move the cursor so many lines."""
