@@ -1,6 +1,6 @@
 """How fast the app opens, and how soon a key is answered while transfers run.
 
-    .venv/bin/python bench/app.py [--starts 15] [--keys 300]
+    .venv/bin/python bench/app.py [--starts 15] [--keys 300] [--rate 1e6]
 
 A real process on a pseudo-terminal of 120x40, read by a terminal emulator (pyte), against the
 embedded Flow server. "Opened" is the time from the start of the process until the panes are
@@ -120,11 +120,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--starts", type=int, default=15)
     parser.add_argument("--keys", type=int, default=300)
+    parser.add_argument("--rate", type=float, default=1e6, help="bytes/s of each connection")
     given = parser.parse_args()
     from flowtui.demo.serve import spawn
 
     program = str(Path(sys.executable).with_name("flowtui"))
-    with tempfile.TemporaryDirectory() as scratch, spawn(rate=8_000_000) as server:
+    with tempfile.TemporaryDirectory() as scratch, spawn(rate=given.rate) as server:
         environment = signed_in(server.base_url, Path(scratch))
         command = [program, "--server", server.base_url, "--to", f"{scratch}/downloads"]
         try:

@@ -105,7 +105,7 @@ class DownloadManager(Vertical):
         if row is not None:
             words.append(f" {drawing.full_words(row)}")
             words.append(f"  {printable(f'{row.root}/{row.path}')}", "dim")
-        self._reason.update(words)
+        self._reason.update(words, layout=False)  # one line always: nothing moves
 
     @property
     def _row(self) -> TransferRow | None:
