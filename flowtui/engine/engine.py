@@ -201,6 +201,7 @@ class Engine:
             self._keeping.dropped(gone)
             for one in gone:
                 self._queue.remove(one)
+            self._scheduler.forget_unused_places()
             return len(gone)
 
         return self._call(forget)

@@ -132,6 +132,15 @@ class Scheduler:
                 found.claim(path, key)
         return found
 
+    def forget_unused_places(self) -> None:
+        """Let go of what is known of folders that the queue has nothing for any more.
+
+        It is read from the folders themselves when it is needed again.
+        """
+        used = {one.root for one in self._queue.transfers.values()}
+        for root in self._places.keys() - used:
+            del self._places[root]
+
     def signed_in(self, server: str) -> int:
         """Let the transfers that waited for this server's sign-in go on; how many."""
         self.needs_sign_in.discard(server)

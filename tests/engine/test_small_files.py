@@ -166,6 +166,21 @@ def test_status_can_be_of_the_next_few_only(server, tmp_path: Path):
     made.stop()
 
 
+def test_a_forgotten_batch_is_known_from_its_folder_when_it_comes_again(server, tmp_path: Path):
+    small(server, 5)
+    wanted = batch(server, tmp_path, *(remote(server, str(n), f"f{n}") for n in range(5)))
+    made = engine()
+    for state in ("done", "skipped"):
+        made.add(wanted)
+        assert made.wait_idle(10)
+        assert {one.state for one in rows(made)} == {state}
+        time.sleep(0.3)
+        assert made.forget(None) == 5
+        assert rows(made) == []
+    made.stop()
+    assert len(server.requests) == 5
+
+
 def test_what_a_cut_left_of_a_small_file_is_not_fetched_again(server, tmp_path: Path):
     data = random.Random(1).randbytes(900_000)
     server.files["/downloads/1/a"] = File(data, handlers=[cut_after(500_000)])
