@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from flowtui.engine import log
 from flowtui.engine.protocol import Summary, TransferRow
 from flowtui.engine.states import RUNNING, UNFINISHED, TransferState, check_transfer
 
@@ -62,6 +63,21 @@ class Transfer:
     def remaining(self) -> int:
         """Bytes still to come, as far as known."""
         return self.bytes_known - self.done
+
+    def entry(self, md5: str | None) -> log.Entry:
+        """As downloads.log tells of its end; `md5` is that of the bytes here."""
+        return log.Entry(
+            key=self.key,
+            file_id=self.data_id or self.key,
+            filename=self.filename,
+            size=self.size,
+            path=self.path,
+            md5=md5,
+            verified_by=self.verified_by,
+            seconds=self.seconds,
+            status=self.state.value,
+            message=self.reason if self.state is TransferState.FAILED else "",
+        )
 
     def row(self) -> TransferRow:
         """As clients see it."""

@@ -402,18 +402,7 @@ class Scheduler:
         self.on_ended(transfer)
 
     def _note(self, transfer: Transfer, outcome: Outcome) -> None:
-        entry = log.Entry(
-            key=transfer.key,
-            file_id=transfer.data_id or transfer.key,
-            filename=transfer.filename,
-            size=transfer.size,
-            path=transfer.path,
-            md5=outcome.md5,
-            verified_by=transfer.verified_by,
-            seconds=transfer.seconds,
-            status=transfer.state.value,
-            message=outcome.reason if transfer.state is _S.FAILED else "",
-        )
+        entry = transfer.entry(outcome.md5)
         if not self.bulk.is_unpacked(transfer.bulk_id):  # that archive does not stay
             self.note(transfer.root, entry)
 
