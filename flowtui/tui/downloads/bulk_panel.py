@@ -160,11 +160,8 @@ class BulkPanel(Vertical):
 
     def action_again(self) -> None:
         """Ask Flow for a new archive of the same files."""
-        job = self._jobs.job
+        job = self._ended_job()
         if job is None:
-            return
-        if job.state not in BULK_ENDED:
-            self.app.notify("It is still under way; x cancels it.")
             return
         text = f"Ask Flow for {printable(job.name[:200])} again? Files that are here stay."
         self._ask("Create again", text, "Create it again", job, "again")
@@ -182,13 +179,17 @@ class BulkPanel(Vertical):
 
     def action_forget(self) -> None:
         """Take an ended job out of the list."""
+        job = self._ended_job()
+        if job is not None:
+            self._want(job, "forget")
+
+    def _ended_job(self) -> BulkRow | None:
+        """The job under the cursor if it has ended; of another one it is said what helps."""
         job = self._jobs.job
-        if job is None:
-            return
-        if job.state not in BULK_ENDED:
+        if job is not None and job.state not in BULK_ENDED:
             self.app.notify("It is still under way; x cancels it.")
-            return
-        self._want(job, "forget")
+            return None
+        return job
 
     def _want(self, job: BulkRow, action: str) -> None:
         self.post_message(BulkActionRequested((job.id,), action))
