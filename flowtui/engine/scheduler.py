@@ -140,6 +140,7 @@ class Scheduler:
         used = {one.root for one in self._queue.transfers.values()}
         for root in self._places.keys() - used:
             del self._places[root]
+        self._space.keep_only(used)  # else their disks are looked at until the engine ends
 
     def signed_in(self, server: str) -> int:
         """Let the transfers that waited for this server's sign-in go on; how many."""

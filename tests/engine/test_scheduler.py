@@ -59,6 +59,7 @@ class Workers:
 class Space:
     def __init__(self) -> None:
         self.rooms: dict[str, Room | None] = {}
+        self.kept: set[str] | None = None
         self.free = 1 << 40
 
     def room(self, folder: str) -> Room | None:
@@ -68,7 +69,7 @@ class Space:
         return True
 
     def keep_only(self, folders: set[str]) -> None:
-        return
+        self.kept = folders
 
 
 class Bench:
@@ -148,6 +149,16 @@ def test_more_jobs_start_at_once(bench: Bench):
     bench.scheduler.jobs = 4
     bench.turn()
     assert len(bench.workers.held) == 4
+
+
+def test_the_disks_of_folders_that_nothing_goes_to_are_looked_at_no_more(bench: Bench):
+    bench.add(1)
+    bench.scheduler.forget_unused_places()
+    assert bench.space.kept == {str(bench.root)}
+    bench.finish(1)
+    bench.queue.remove(bench.queue.transfers[1])
+    bench.scheduler.forget_unused_places()
+    assert bench.space.kept == set()
 
 
 def test_a_pause_keeps_the_sums_true(bench: Bench):
