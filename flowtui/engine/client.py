@@ -46,8 +46,8 @@ one that it was to replace may have kept it from its place."""
 
 
 UNREACHABLE_AFTER = 3.0
-"""Seconds after which an engine that runs and is not where it says counts as out of reach; it
-makes a socket that was taken away anew within them."""
+"""Seconds after which an engine that runs and is not where it says counts as out of reach for those
+who only look; it makes a socket that was taken away anew within them."""
 
 
 class EngineTrouble(Exception):
@@ -128,13 +128,15 @@ class EngineClient:
                     "suspended (kill -CONT wakes it) or its disk may hang"
                 ) from error
             except (EngineNotRunning, EngineGone) as error:
-                if not start:
-                    if not _listens_elsewhere(where):
-                        raise EngineNotRunning("no background engine is running") from error
-                    if time.monotonic() > min(deadline, began + UNREACHABLE_AFTER):
+                if _listens_elsewhere(where):
+                    # Another one would wait for its place, and take up the work when it is told
+                    # to stop. It makes itself a new socket where it finds its own gone.
+                    if time.monotonic() > (deadline if start else began + UNREACHABLE_AFTER):
                         raise EngineTrouble(_no_answer(where)) from error
                     time.sleep(0.03)
                     continue
+                if not start:
+                    raise EngineNotRunning("no background engine is running") from error
             else:
                 if client.is_ours or not start:
                     return client

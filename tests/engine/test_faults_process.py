@@ -337,6 +337,7 @@ def test_an_engine_out_of_reach_is_named_and_how_to_end_it(home, tmp_path, monke
         with pytest.raises(EngineTrouble, match=rf"nowhere/engine.sock.*`kill {os.getpid()}`") as e:
             EngineClient.connect(home, start=start, timeout=0.3)
         assert not isinstance(e.value, EngineNotRunning)
+    assert not started  # it would wait for the place, and work when the user has all stopped
     place.let_go()
     assert engine_status(home) is None  # its holder has ended: what it noted is no engine
 
