@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from flowtui.cli.session import Session
     from flowtui.config import Settings
     from flowtui.engine.protocol import Batch
+    from flowtui.flow.client import FlowClient
 
 AGAIN = "run the same command again to go on where this stopped"
 
@@ -103,10 +104,10 @@ def get(
                     from flowtui.cli.handover import hand_over
 
                     return hand_over(session, batch, changes, out)
-            # From here on a signal is looked at between two events; the engine is not torn.
-            stop.raising = False
-            session = replace(session, settings=with_changes(session.settings, changes))
-            return _fetch(session, batch, found, stop, out)
+                # From here on a signal is looked at between two events; the engine is not torn.
+                stop.raising = False
+                settings = with_changes(session.settings, changes)
+                return _fetch(session.client, settings, batch, found, stop, out)
     except Interrupted:
         known = CommandError(f"interrupted; {AGAIN}", exit=Exit.INTERRUPTED, code="INTERRUPTED")
     except BrokenPipeError:
@@ -157,12 +158,21 @@ def make_batch(
     )
 
 
-def _fetch(session: Session, batch: Batch, found: Selection, stop: StopSignals, out: Output) -> int:
+def _fetch(
+    client: FlowClient,
+    settings: Settings,
+    batch: Batch,
+    found: Selection,
+    stop: StopSignals,
+    out: Output,
+) -> int:
     from flowtui.cli.follow import Follower
     from flowtui.cli.progress import stderr_view
+    from flowtui.engine.connect import service_maker
     from flowtui.engine.engine import Engine
 
-    engine = Engine(session.settings, folders=session.folders)
+    # With the connections by which the files were found.
+    engine = Engine(settings, make_service=service_maker(settings, None, client))
     engine.start()
     try:
         follower = Follower(engine, out, stderr_view(len(batch.files)), lambda: stop.fired)

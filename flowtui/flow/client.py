@@ -54,6 +54,11 @@ class FlowClient:
         self._listing = Listing(self._session)
         self._me: User | None = None
 
+    @property
+    def http(self) -> httpx.Client:
+        """The pool of connections, good for the files too: a new one costs round trips."""
+        return self._http
+
     # Signing in
 
     @property

@@ -6,6 +6,9 @@ import time
 
 import pytest
 
+from flowtui.config import Folders, Settings
+from flowtui.engine.connect import service_maker
+from flowtui.flow.client import FlowClient
 from support.fault_server import (
     answer,
     chunked,
@@ -70,14 +73,10 @@ def test_headers_that_stall_for_ever_fail_with_words(lab: Lab):
 
 
 def test_the_time_without_a_byte_is_the_setting(tmp_path):
-    from flowtui.config import Settings
-    from flowtui.engine.connect import service_maker
-
     assert Settings().read_timeout == 30.0
     made = service_maker(Settings(read_timeout=7.0), None)("http://127.0.0.1:1")
     assert made.http.timeout.read == 7.0
     made.client.close()
-    made.http.close()
 
 
 def test_a_stalled_transfer_pauses_at_once(lab: Lab):
@@ -204,3 +203,15 @@ def test_a_worker_is_free_for_other_files_during_an_outage(lab: Lab):
     lab.fetch()
     lab.expect("done", requests=5, twice=0, heard="the server has trouble, 503; trying again")
     assert any(row.state == "waiting" for row in lab.heard)
+
+
+def test_files_come_by_the_connections_that_are_open_already(tmp_path):
+    where = Folders(tmp_path / "c", tmp_path / "s", tmp_path / "r")
+    opened = FlowClient("https://flow.test")
+    make = service_maker(Settings(), where, opened)
+    own, other = make("https://flow.test"), make("https://other.test")
+    assert (own.client, own.http) == (opened, opened.http)
+    assert other.client is not opened
+    assert other.http is other.client.http
+    for one in (own, other):
+        one.client.close()
