@@ -6,6 +6,9 @@ sixteen, as long as each step pays: the file's own rate grows by a tenth at leas
 half of what it gains is taken from the engine's other files. A step that does not pay is taken
 back and tried again later, each time after twice as long. Where the server says that it has too
 many (429, 503, a refused connection), half of them go at once.
+
+New connections bring nothing for a round trip or two. Where the server is far away the first ones
+are therefore asked for at once, and what one alone brings is measured until they answer.
 """
 
 from __future__ import annotations
@@ -30,6 +33,9 @@ PAYS = 1.1
 
 OTHERS_LOSS = 0.5
 """Part of a gain that other files may lose by it."""
+
+FAR = 0.06
+"""Seconds until a server's first answer from which on it is far away."""
 
 TRY_AGAIN = 3.0
 """Seconds after which a step that did not pay is tried again, the first time."""
@@ -57,6 +63,7 @@ class Sample:
         answered: connections that bring bytes. `asked`: those there are, answered or not.
         held_up: bytes wait for this machine, not it for them.
         hashing: bytes a second that can be hashed, beyond which a file is of no use sooner.
+        answered_in: seconds between a request and its answer, at best.
     """
 
     now: float
@@ -66,6 +73,7 @@ class Sample:
     asked: int
     held_up: bool = False
     hashing: float = math.inf
+    answered_in: float = 0.0
 
 
 class ConnectionControl:
@@ -82,6 +90,8 @@ class ConnectionControl:
         self._before: tuple[int, float, float] | None = None
         self._changed: float | None = None
         self._from: Sample | None = None
+        self._alone: tuple[Sample, Sample] | None = None
+        self._early = True
         self._rest_until = 0.0
         self._rest = TRY_AGAIN
         self._crowded_at = -WAVE
@@ -97,16 +107,23 @@ class ConnectionControl:
             return 1
         if self._changed is None:
             self._changed = sample.now
+        if self._alone is not None:
+            first, last = self._alone
+            if sample.answered <= 1 or last is first:
+                self._alone = first, sample
         if self._from is None:
             settled = sample.answered >= min(self.wanted, sample.asked) and sample.answered > 0
             if settled or (sample.now - self._changed >= SETTLE and sample.answered):
                 self._from = sample
+                self._begin_early(sample)
             return self.wanted
         seconds = sample.now - self._from.now
         if seconds < LOOK:
             return self.wanted
-        own = (sample.own - self._from.own) / seconds
-        total = (sample.all - self._from.all) / seconds
+        own, total = _rates(self._from, sample)
+        if self._alone is not None:
+            self._before = (1, *_rates(*self._alone))
+            self._alone = None
         if self._before is not None:
             self._judge(own, total, sample)
         if self._before is None and sample.now >= self._rest_until:
@@ -121,9 +138,19 @@ class ConnectionControl:
             self._crowded_at = now
             self.wanted = max(1, self.wanted // 2)
         self._settle(now)
-        self._before = None
+        self._before = self._alone = None
         self._rest_until = max(self._rest_until, now + max(CROWDED, wait))
         return self.wanted
+
+    def _begin_early(self, sample: Sample) -> None:
+        """Take the first step without a look at the rate, where that would take long."""
+        early, self._early = self._early, False
+        if early and self.wanted == 1 and sample.answered_in >= FAR:
+            if sample.held_up or sample.now < self._rest_until:
+                return
+            self._alone = sample, sample
+            self.wanted = min(self._most, STEP)
+            self._settle(sample.now)
 
     def _judge(self, own: float, total: float, sample: Sample) -> None:
         """Whether the last step paid; it is taken back where it did not."""
@@ -157,3 +184,9 @@ class ConnectionControl:
 
     def _settle(self, now: float) -> None:
         self._changed, self._from = now, None
+
+
+def _rates(first: Sample, last: Sample) -> tuple[float, float]:
+    """Bytes a second of the file and of all files between two samples."""
+    seconds = max(last.now - first.now, 1e-3)
+    return (last.own - first.own) / seconds, (last.all - first.all) / seconds

@@ -223,12 +223,15 @@ class Download:
                     asked=len(lines),
                     held_up=_is_held_up(lines),
                     hashing=self._memory.hasher.rate,
+                    answered_in=self._progress.answered_in or 0.0,
                 )
             )
-            to_come = self.segments.size - self.segments.done.total
-            wanted = max(1, min(wanted, to_come // SMALLEST))
         for line in lines[wanted:]:
             self._retire(line)
+        if self.segments.size is not None:
+            # At the end there is not enough for many more; those at work bring it soonest.
+            to_come = self.segments.size - self.segments.done.total
+            wanted = max(1, min(wanted, to_come // SMALLEST))
         if len(lines) < wanted and wanted > 1:
             self.segments.shorten(self._at_once)
         while len(self._lines) < wanted and self.segments.has_more:

@@ -21,6 +21,10 @@ LARGEST = 256 << 20
 SMALLEST = 2 << 20
 """Bytes of a piece at least; smaller ones cost more in round trips than they even out."""
 
+SHARE = 0.6
+"""How much of what is to come is handed out in a round, to all connections together. The more, the
+fewer round trips between pieces, and the longer what comes last waits for its hashing."""
+
 STALLED = 2.0
 """Seconds without a byte after which the rest of a segment is another connection's, if one has
 nothing else to do."""
@@ -165,7 +169,7 @@ class Segments:
     def _piece(self, connections: int) -> int:
         assert self.size is not None
         remaining = self.size - self.done.total
-        return max(SMALLEST, min(LARGEST, remaining // (2 * connections)))
+        return max(SMALLEST, min(LARGEST, int(SHARE * remaining) // connections))
 
     def _slowest(self) -> Segment | None:
         """The segment that one without work should take a share of: the one with most to come.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowtui.engine.connections import AT_MOST, CROWDED, ConnectionControl, Sample
+from flowtui.engine.connections import AT_MOST, CROWDED, STEP, ConnectionControl, Sample
 
 Link = Callable[[int], float]
 """Bytes a second of so many connections together."""
@@ -17,7 +17,15 @@ Link = Callable[[int], float]
 class Simulation:
     """A file on a link, looked at twenty times a second."""
 
-    def __init__(self, link: Link, most: int = 0, others: float = 0.0, round_trip: float = 0.08):
+    def __init__(
+        self,
+        link: Link,
+        most: int = 0,
+        others: float = 0.0,
+        round_trip: float = 0.08,
+        answered_in: float = 0.0,
+    ):
+        self.answered_in = answered_in
         self.control = ConnectionControl(most)
         self.link = link
         self.others = others
@@ -47,6 +55,7 @@ class Simulation:
                     len(self.asked),
                     self.held_up,
                     self.hashing,
+                    self.answered_in,
                 )
             )
             self.asked = self.asked[:wanted] + [self.now] * (wanted - len(self.asked))
@@ -66,6 +75,28 @@ def test_a_link_that_one_connection_fills_keeps_one_most_of_the_time():
     made.run(60)
     assert made.control.wanted == 1
     assert sum(1 for n in made.counts if n > 1) / len(made.counts) < 0.1
+
+
+def test_a_far_server_is_asked_for_more_as_soon_as_it_answers():
+    made = Simulation(lambda n: n * 8e6, answered_in=0.16)
+    made.run(0.25)
+    assert made.counts.count(1) <= 4
+    assert made.control.wanted == STEP
+    made.run(1.0)
+    assert made.control.wanted == AT_MOST
+
+
+def test_a_far_link_that_one_connection_fills_keeps_one_most_of_the_time():
+    made = Simulation(lambda n: 50e6, answered_in=0.16)
+    made.run(60)
+    assert made.control.wanted == 1
+    assert sum(1 for n in made.counts if n > 1) / len(made.counts) < 0.1
+
+
+def test_a_far_servers_setting_is_a_limit():
+    made = Simulation(lambda n: n * 8e6, most=1, answered_in=0.16)
+    made.run(5)
+    assert made.control.wanted == 1
 
 
 def test_bytes_that_wait_for_this_machine_are_no_reason_for_more_connections():
@@ -133,13 +164,14 @@ def test_the_setting_is_a_limit(most: int):
 @settings(max_examples=60, deadline=None)
 @given(
     most=st.integers(0, 16),
+    answered_in=st.sampled_from([0.0, 0.2]),
     rates=st.lists(st.floats(0, 1e9), min_size=17, max_size=17),
     crowded=st.sets(st.integers(0, 200), max_size=10),
 )
 def test_whatever_the_link_does_the_number_stays_within_its_bounds(
-    most: int, rates: list[float], crowded: set[int]
+    most: int, answered_in: float, rates: list[float], crowded: set[int]
 ):
-    made = Simulation(lambda n: rates[n], most=most)
+    made = Simulation(lambda n: rates[n], most=most, answered_in=answered_in)
     for step in range(200):
         made.run(0.05)
         if step in crowded:

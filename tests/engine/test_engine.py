@@ -14,6 +14,7 @@ import pytest
 
 from flowtui.config import Settings
 from flowtui.engine import part_file
+from flowtui.engine.download import Download, Line
 from flowtui.engine.protocol import Changes, RequestRefused
 from support.fault_server import FaultServer, File, answer, cut_after, refuse_connection
 from support.services import FakeClient, batch, engine, remote, rows
@@ -428,3 +429,18 @@ def test_several_connections_give_the_same_bytes(server: FaultServer, tmp_path: 
     assert row.state == "done", row
     assert (tmp_path / "data" / "a.bin").read_bytes() == data
     assert len(server.requests) > 4
+
+
+def test_no_connection_is_ended_because_the_file_is_near_its_end(
+    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """What it has asked for would be asked for once more by another."""
+    ended: list[Line] = []
+    monkeypatch.setattr(Download, "_retire", lambda _, line: ended.append(line))
+    server.files["/downloads/1/a.bin"] = File(content(16_000_000), rate=4e6)
+    made = engine(settings=Settings(connections=4))
+    made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
+    assert made.wait_idle(20)
+    made.stop()
+    assert len(server.requests) > 4
+    assert not ended

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowtui.engine.ranges import RangeSet
-from flowtui.engine.segments import SMALLEST, STALLED, Segment, Segments
+from flowtui.engine.segments import SHARE, SMALLEST, STALLED, Segment, Segments
 
 
 class Clock:
@@ -75,7 +75,7 @@ def test_pieces_come_from_the_front_and_get_smaller():
         taken.append((one.start, count))
     assert [start for start, _ in taken] == sorted(start for start, _ in taken)
     lengths = [length for _, length in taken]
-    assert lengths[0] == (1 << 30) // 32
+    assert lengths[0] == int(SHARE * (1 << 30)) // 16
     assert all(a >= b for a, b in zip(lengths, lengths[1:], strict=False))
     assert len(taken) <= 120
 
