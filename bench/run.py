@@ -34,6 +34,8 @@ def measure(case: Case, at: Farm, work: Path, runs: int, only: set[str]) -> dict
     files = case.make(at)
     taking_part = [one for one in case.peers if not only or one.name in only]
     done: dict[str, list[Run]] = {one.name: [] for one in taking_part}
+    kept = work / "kept"
+    kept.mkdir()
     for number in range(runs):
         for peer in taking_part:
             if number >= peer.at_most:
@@ -49,7 +51,13 @@ def measure(case: Case, at: Farm, work: Path, runs: int, only: set[str]) -> dict
             done[peer.name].append(run)
             print(f"  {case.letter} {peer.name:24} {run.seconds:8.2f} s {run.peak >> 20:5} MiB",
                   flush=True)  # fmt: skip
-            shutil.rmtree(out)
+            if len(files) == 1:
+                shutil.rmtree(out)
+            else:
+                # An ext4 without a journal gives no inode twice within minutes, and looks at all
+                # those of late whenever a file is made: every run would be slower than the last.
+                out.rename(kept / str(len(list(kept.iterdir()))))
+    shutil.rmtree(kept)
     for one in files:
         shutil.rmtree(at.files / one.id)
     return done

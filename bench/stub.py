@@ -57,6 +57,7 @@ class Stub:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # it would hold back each answer's body for 40 ms
 
             def do_GET(self) -> None:
                 status, body = stub.answer(self.path)
