@@ -4,22 +4,35 @@ Handing every small file over by itself costs more than fetching it: two threads
 the scheduler fills the lane ahead, and hears of what came of it in larger steps.
 
 A file that is here and verified has still to be put on the disk, which takes longer than to fetch
-it. It leaves the lane for that: the next is fetched meanwhile, and many that are flushed at the
-same time share what the file system does for one.
+it. Other threads do that, for all files at once that have gathered: as few as keep up, which is
+one where the disk is quick, and more where it is slow, so that many flushes are under way and share
+what the file system does for one.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from flowtui.engine.transfer import Outcome, Steps, to_the_end
+
 if TYPE_CHECKING:
     from flowtui.engine.workers import Run
 
-FLUSHED_AT_ONCE = 24
-"""Files that may be on their way to the disk beside those that are fetched."""
+FLUSHERS = 24
+"""Threads that put files on the disk, at most."""
+
+TOGETHER = 8
+"""Files that one thread puts on the disk together; where more wait, another helps."""
+
+GATHER = 0.01
+"""Seconds in which such a thread lets files gather, rather than be woken for each."""
+
+UNFLUSHED = 4 << 20
+"""Bytes of files that wait to be put on the disk; with more, none is fetched. A kill costs them."""
 
 AHEAD = 16
 """Files for each thread that are handed over before their turn."""
@@ -30,18 +43,22 @@ class Lane:
 
     def __init__(
         self,
-        work: Callable[[Run, Callable[[], None]], None],
+        begin: Callable[[Run], Steps],
+        finished: Callable[[Run, Outcome], None],
         in_thread: Callable[[Callable[[], None]], None],
     ) -> None:
-        """`work` runs a file to its end and reports; it calls what it is given when the file is
-        fetched. `in_thread` calls a function in a thread."""
-        self._work = work
+        """`begin` gives the steps of a file, `finished` hears what came of it; `in_thread` calls a
+        function in a thread."""
+        self._begin = begin
+        self._finished = finished
         self._in_thread = in_thread
         self._lock = threading.Lock()
         self._waiting: deque[Run] = deque()
         self._width = 0
         self._busy = 0
-        self._flushing = 0
+        self._fetched: deque[tuple[Run, Steps]] = deque()
+        self._unflushed = 0
+        self._flushers = 0
 
     @property
     def waiting(self) -> int:
@@ -80,6 +97,7 @@ class Lane:
             return found
 
     def _serve(self) -> None:
+        """Fetch file after file."""
         while True:
             with self._lock:
                 if not self._waiting or self._busy > self._width:
@@ -87,29 +105,54 @@ class Lane:
                     return
                 run = self._waiting.popleft()
                 run.begun = True
-            left = False
+            steps = self._begin(run)
+            try:
+                next(steps)
+            except StopIteration as end:
+                self._finished(run, end.value)
+            else:
+                self._to_disk(run, steps)
 
-            def leave() -> None:
-                nonlocal left
-                left = self._leave()
-
-            self._work(run, leave)
-            if left:
-                with self._lock:
-                    self._flushing -= 1
-                    if not self._waiting or self._busy >= self._width:
-                        return
-                    self._busy += 1
-
-    def _leave(self) -> bool:
-        """Let the next file be fetched while the caller's goes to the disk; whether it may."""
+    def _to_disk(self, run: Run, steps: Steps) -> None:
+        """Have a fetched file put on the disk; lend a hand where that is behind."""
+        run.landed = True
         with self._lock:
-            if self._flushing >= FLUSHED_AT_ONCE:
-                return False
-            self._flushing += 1
-            self._busy -= 1
-            more = bool(self._waiting) and self._busy < self._width
-            self._busy += more
+            self._fetched.append((run, steps))
+            self._unflushed += run.task.size or 0
+            crowd = len(self._fetched) > TOGETHER * self._flushers
+            more = crowd and self._flushers < FLUSHERS
+            self._flushers += more
+            behind = self._unflushed > UNFLUSHED
         if more:
-            self._in_thread(self._serve)
-        return True
+            self._in_thread(self._flush)
+        if behind:
+            self._flush_some()
+
+    def _flush(self) -> None:
+        """Put files on the disk, until none gather any more."""
+        while True:
+            if len(self._fetched) < TOGETHER:
+                time.sleep(GATHER)
+            if not self._flush_some():
+                with self._lock:
+                    if not self._fetched:
+                        self._flushers -= 1
+                        return
+
+    def _flush_some(self) -> int:
+        """Put those on the disk that have waited longest; how many."""
+        with self._lock:
+            some = [self._fetched.popleft() for _ in range(min(TOGETHER, len(self._fetched)))]
+        named = []
+        for run, steps in some:
+            try:
+                next(steps)
+            except StopIteration as end:
+                self._finished(run, end.value)
+            else:
+                named.append((run, steps))
+        for run, steps in named:
+            self._finished(run, to_the_end(steps))
+        with self._lock:
+            self._unflushed -= sum(run.task.size or 0 for run, _ in some)
+        return len(some)

@@ -12,11 +12,11 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from flowtui.engine import journal
+from flowtui.engine import folder_flush, journal
 from flowtui.engine.disk_flush import flush_data
 from flowtui.engine.failures import Busy
 from flowtui.engine.file_lock import Held, lock
-from flowtui.engine.folder_flush import flush_folder
+from flowtui.engine.folder_flush import Change, flush_folder
 from flowtui.engine.journal import Identity, Journal
 from flowtui.engine.names import JOURNAL, PART
 from flowtui.engine.ranges import RangeSet
@@ -70,7 +70,7 @@ def journal_path(target: Path) -> Path:
 
 
 class PartFile:
-    """An open, locked part file. Close it, or `settle` and `finish` it.
+    """An open, locked part file. Close it, or `settle`, `rename` and `finish` it.
 
     Attributes:
         done: the ranges that were on disk when it was opened.
@@ -107,6 +107,7 @@ class PartFile:
         self._dirty, self._flushing, self._flushed = RangeSet(), RangeSet(), RangeSet()
         self._resets = 0
         self._settled = -1  # the size with which it was settled
+        self._renamed: Change | None = None
         self._entered = False  # whether the disk knows the names of part file and journal
         self._journal: Journal | None = None
         try:
@@ -251,8 +252,8 @@ class PartFile:
             self._settled = size
             return _is_solid(self.descriptor, size)
 
-    def finish(self, final: Path, size: int) -> None:
-        """Give the whole, verified file its final name: settle, rename, flush the folder.
+    def rename(self, final: Path, size: int) -> None:
+        """Give the whole, verified file its final name; `finish` has still to be called.
 
         Raises OSError; FileExistsError where something stands at `final`.
         """
@@ -261,8 +262,14 @@ class PartFile:
         with self._lock:
             if os.path.lexists(final):
                 raise FileExistsError(17, "a file of that name came up meanwhile", str(final))
-            self.path.rename(final)
-            flush_folder(final.parent)
+            os.rename(self.path, final)
+            self._renamed = folder_flush.change(final.parent)
+
+    def finish(self) -> None:
+        """Put the final name on the disk too, and let go of the file. Raises OSError."""
+        assert self._renamed is not None
+        with self._lock:
+            flush_folder(self._renamed.folder, self._renamed)
             if self._journal is not None:
                 journal_path(self.target).unlink(missing_ok=True)
             self._dirty = RangeSet()

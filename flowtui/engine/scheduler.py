@@ -44,6 +44,10 @@ SMALL_SHARE = 8
 FAR = 0.005
 """Seconds of round trip for each small file that shares a place."""
 
+OWN = 0.001
+"""Seconds of this process's own time that a small file takes, about: what threads do in turn only.
+Where the round trip is no longer, two threads do all that can be done."""
+
 _S = TransferState
 
 
@@ -179,7 +183,7 @@ class Scheduler:
     def _fill(self, now: float) -> None:
         """Start what there are places for, in the order of the queue."""
         lane = self._workers.lane
-        staying = [one for one in self.runs.values() if one.begun and not one.is_leaving]
+        staying = [one for one in self.runs.values() if one.is_fetching]
         large = sum(1 for one in staying if not one.task.is_small)
         small = -(-(len(staying) - large) // self._share)  # places, rounded up
         kept_free = 0
@@ -195,7 +199,10 @@ class Scheduler:
             else:
                 kept_free = 1  # the next place is its own
                 break
-        lane.widen(max(0, self.jobs - large - kept_free) * self._share)
+        width = max(0, self.jobs - large - kept_free) * self._share
+        if self._round_trip:
+            width = min(width, 2 + int(self._round_trip / OWN))
+        lane.widen(width)
 
     @property
     def _share(self) -> int:

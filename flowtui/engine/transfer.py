@@ -1,6 +1,7 @@
 """One transfer from queued to its end: look, fetch, verify, give the final name.
 
-`run` is what a worker does with a task. It never raises: what happened is its outcome.
+`run` is what a worker does with a task, `steps` the same in steps. Neither raises: what happened
+is the outcome.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,6 +119,10 @@ class Outcome:
     final: Path | None = None
 
 
+Steps = Generator[None, None, Outcome]
+"""A transfer on its way, see `steps`."""
+
+
 def run(
     task: Task,
     tools: Tools,
@@ -125,11 +130,33 @@ def run(
     memory: Memory,
     stop: StopSignal,
     opened: Callable[[PartFile], Callable[[], None]] = lambda part: lambda: None,
-    fetched: Callable[[], None] = lambda: None,
 ) -> Outcome:
-    """Bring one file to its path. `opened` hears of the part file, and calls back at its end.
+    """Bring one file to its path. `opened` hears of the part file, and calls back at its end."""
+    return to_the_end(steps(task, tools, progress, memory, stop, opened))
 
-    `fetched` is called when the verified file has only to be put on the disk.
+
+def to_the_end(under_way: Steps) -> Outcome:
+    """Go all the steps that are left."""
+    while True:
+        try:
+            next(under_way)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
+
+
+def steps(
+    task: Task,
+    tools: Tools,
+    progress: Progress,
+    memory: Memory,
+    stop: StopSignal,
+    opened: Callable[[PartFile], Callable[[], None]] = lambda part: lambda: None,
+) -> Steps:
+    """What `run` does, to be gone on with in any thread.
+
+    Yields once when the file is verified and has only to be put on the disk, and once more when it
+    has its name and only the folder has: steps that many files are better taken through together.
     """
     began = time.monotonic()
     try:
@@ -137,7 +164,7 @@ def run(
         if there is not None:
             _sweep(task.target)
             return there
-        outcome = _with_part(task, tools, progress, memory, stop, opened, fetched)
+        outcome = yield from _with_part(task, tools, progress, memory, stop, opened)
         return replace(outcome, seconds=time.monotonic() - began)
     except Stopped:
         return Outcome(TransferState.PAUSED)
@@ -174,8 +201,7 @@ def _with_part(
     memory: Memory,
     stop: StopSignal,
     opened: Callable[[PartFile], Callable[[], None]],
-    fetched: Callable[[], None],
-) -> Outcome:
+) -> Steps:
     """Open the part file, fill it, and give it the final name. Raises what stops that."""
     make_folder(task.target.parent)
     identity = Identity(key=task.key, md5=task.md5)
@@ -191,7 +217,7 @@ def _with_part(
             memory.hasher = Hasher()  # its bytes are not those that were hashed
         if memory.starved:
             _require_room(task, part, progress)
-        return _fetch_and_verify(task, tools, part, progress, memory, stop, fetched)
+        return (yield from _fetch_and_verify(task, tools, part, progress, memory, stop))
     except FileExistsError:
         there = _look(task, stop)
         if there is None:
@@ -240,8 +266,7 @@ def _fetch_and_verify(
     progress: Progress,
     memory: Memory,
     stop: StopSignal,
-    fetched: Callable[[], None],
-) -> Outcome:
+) -> Steps:
     source = Source(
         tools.http,
         tools.client,
@@ -280,7 +305,7 @@ def _fetch_and_verify(
             progress.reason = f"{trouble.message}; fetching it once more"
             download.start_over()
     final = _final_name(task, part)
-    fetched()
+    yield
     try:
         intact = part.settle(size) or verify.md5_of(part.path, stop.check) == md5
         if not intact:
@@ -290,11 +315,13 @@ def _fetch_and_verify(
                 code="TAMPERED",
                 retryable=True,
             )
-        part.finish(final, size)
+        part.rename(final, size)
     except FileExistsError:
         if final == task.target:
             raise
         raise Occupied(f"a different file stands at {final.name}") from None
+    yield
+    part.finish()
     reason = f"verified by {verified_by}"
     if task.md5 is None:
         reason += "; the server gave no md5"

@@ -12,7 +12,7 @@ from flowtui.engine.lane import Lane
 from flowtui.engine.part_file import PartFile
 from flowtui.engine.progress import Memory, Progress
 from flowtui.engine.source import StopSignal
-from flowtui.engine.transfer import Outcome, Task, Tools, run
+from flowtui.engine.transfer import Outcome, Steps, Task, Tools, steps, to_the_end
 
 FLUSH_EVERY = 5.0
 """Seconds between two times that the bytes of an unfinished file are put on the disk."""
@@ -32,7 +32,7 @@ class Run:
     Attributes:
         stop: set it to have the worker let go; it then still takes a moment.
         sign_ins: how often someone had signed in at its server before it was handed over.
-        begun: its turn has come.
+        begun: its turn has come. `landed`: it has only to be put on the disk.
         rate: bytes a second, smoothed; `fetched` and `looked`: when it was last measured.
     """
 
@@ -43,9 +43,15 @@ class Run:
     progress: Progress = field(default_factory=Progress)
     sign_ins: int = 0
     begun: bool = False
+    landed: bool = False
     rate: float = 0.0
     fetched: int = 0
     looked: float = 0.0
+
+    @property
+    def is_fetching(self) -> bool:
+        """Whether it has a place, and will keep it for a while."""
+        return self.begun and not self.landed and not self.is_leaving
 
     @property
     def is_leaving(self) -> bool:
@@ -63,7 +69,7 @@ class Workers:
     def __init__(self, finished: Callable[[Run, Outcome], None]) -> None:
         """`finished` is called in a worker's thread."""
         self._finished = finished
-        self.lane = Lane(self._run, self.do)
+        self.lane = Lane(self._begin, finished, self.do)
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -79,19 +85,10 @@ class Workers:
             self.lane.put(one)
         else:
             one.begun = True
-            self.do(lambda: self._run(one))
+            self.do(lambda: self._finished(one, to_the_end(self._begin(one))))
 
-    def _run(self, one: Run, fetched: Callable[[], None] = lambda: None) -> None:
-        outcome = run(
-            one.task,
-            one.tools,
-            one.progress,
-            one.memory,
-            one.stop,
-            opened=self._opened,
-            fetched=fetched,
-        )
-        self._finished(one, outcome)
+    def _begin(self, one: Run) -> Steps:
+        return steps(one.task, one.tools, one.progress, one.memory, one.stop, opened=self._opened)
 
     def do(self, work: Callable[[], None]) -> None:
         """Have a worker call `work`, which must not raise."""

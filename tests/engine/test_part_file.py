@@ -223,7 +223,8 @@ def test_at_every_moment_a_kill_costs_nothing_that_was_noted(tmp_path: Path, act
 def test_finishing_gives_the_name_and_leaves_nothing_else(target: Path):
     part = PartFile(target, ME)
     put(part, 0, b"all of it, and more")
-    part.finish(target, 9)
+    part.rename(target, 9)
+    part.finish()
     part.close()
     assert target.read_bytes() == b"all of it"
     assert names(target) == {"reads.gz"}
@@ -240,7 +241,8 @@ def test_finishing_never_replaces_what_came_up_meanwhile(target: Path, kind: str
     else:
         target.symlink_to("nowhere")
     with pytest.raises(FileExistsError):
-        part.finish(target, 4)
+        part.rename(target, 4)
+        part.finish()
     part.close()
     assert part_path(target).read_bytes() == b"ours"
     assert kind != "file" or target.read_text() == "theirs"

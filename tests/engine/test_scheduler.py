@@ -25,9 +25,10 @@ class Lane:
 
     waiting = 0
     is_low = True
+    width = 0
 
     def widen(self, width: int) -> None:
-        return
+        self.width = width
 
     def take_back(self, wanted: Any) -> list[Run]:
         return []
@@ -384,3 +385,17 @@ def test_what_ended_for_good_is_told(bench: Bench):
     bench.finish(1)
     bench.finish(2, T.WAITING, wait=1.0)
     assert ended == [1]
+
+
+@pytest.mark.parametrize(
+    ("round_trip", "width"), [(0.0004, 2), (0.0015, 3), (0.02, 4 * 4), (1.0, 4 * 8)]
+)
+def test_small_files_get_as_many_threads_as_their_round_trip_leaves_idle(
+    tmp_path: Path, round_trip: float, width: int
+):
+    bench = Bench(tmp_path, jobs=5)
+    bench.add(1)
+    bench.workers.held[1].progress.answered_in = round_trip
+    bench.finish(1)
+    bench.add(2)  # a large one has a place of its own
+    assert bench.workers.lane.width == width

@@ -204,7 +204,8 @@ def test_a_small_part_file_has_a_journal_only_once_it_is_left_unfinished(tmp_pat
     assert list(again.done) == [(0, 60)]
     again.write(60, b"y" * 40)
     again.note(60, 100)
-    again.finish(target, 100)
+    again.rename(target, 100)
+    again.finish()
     assert [one.name for one in tmp_path.iterdir()] == ["a"]
     assert target.read_bytes() == b"x" * 60 + b"y" * 40
 
@@ -255,3 +256,35 @@ def test_a_failed_flush_is_told_to_all_whom_it_was_for(tmp_path: Path):
     for _ in range(2):
         with pytest.raises(FileNotFoundError):
             folder_flush.flush_folder(gone)
+
+
+def test_a_change_that_is_on_the_disk_is_not_flushed_again(tmp_path: Path, monkeypatch):
+    flushes: list[Path] = []
+    monkeypatch.setattr(folder_flush, "_flush", flushes.append)
+    other = tmp_path / "other"
+    before = [folder_flush.change(tmp_path) for _ in range(3)]
+    elsewhere = folder_flush.change(other)
+    for one in before:
+        folder_flush.flush_folder(tmp_path, one)
+    assert flushes == [tmp_path]
+    folder_flush.flush_folder(other, elsewhere)
+    folder_flush.flush_folder(tmp_path, folder_flush.change(tmp_path))
+    folder_flush.flush_folder(tmp_path)
+    assert flushes == [tmp_path, other, tmp_path, tmp_path]
+
+
+def test_a_flush_that_failed_counts_for_no_change(tmp_path: Path, monkeypatch):
+    broken = [True]
+
+    def flush(folder: Path) -> None:
+        if broken.pop():
+            raise OSError(5, "the disk is gone")
+        broken.append(False)
+
+    monkeypatch.setattr(folder_flush, "_flush", flush)
+    first, second = folder_flush.change(tmp_path), folder_flush.change(tmp_path)
+    with pytest.raises(OSError, match="gone"):
+        folder_flush.flush_folder(tmp_path, first)
+    broken.append(False)
+    folder_flush.flush_folder(tmp_path, second)
+    assert broken == [False]
