@@ -11,6 +11,10 @@ from flowtui.cli.exits import Exit, Interrupted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+AGAIN = 0.5
+"""Seconds after which Interrupted is raised once more, for as long as nothing has come of it: what
+is raised while Python runs a destructor is lost."""
+
 
 class StopSignals:
     """While entered, the first signal sets `fired`, or raises Interrupted; the second ends it all.
@@ -34,6 +38,7 @@ class StopSignals:
             if before is not signal.SIG_IGN:
                 self._before[number] = before
                 signal.signal(number, self._handle)
+        self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._raise)
         return self
 
     def __exit__(
@@ -42,6 +47,7 @@ class StopSignals:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, before in self._before.items():
             signal.signal(number, before)
 
@@ -50,5 +56,9 @@ class StopSignals:
             # What is safely on disk is in the journals already; nothing more is needed.
             os._exit(Exit.INTERRUPTED)
         self.fired = True
+        self._raise()
+
+    def _raise(self, *_: object) -> None:
         if self.raising:
+            signal.setitimer(signal.ITIMER_REAL, AGAIN)
             raise Interrupted
