@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 import threading
 import time
-from dataclasses import dataclass
 
 from flowtui.engine.connections import ConnectionControl, Sample
 from flowtui.engine.failures import (
@@ -24,12 +23,13 @@ from flowtui.engine.failures import (
 )
 from flowtui.engine.journal import Identity
 from flowtui.engine.limits import RateLimit
+from flowtui.engine.line import Line, are_held_up
 from flowtui.engine.part_file import PartFile
 from flowtui.engine.progress import Memory, Progress
 from flowtui.engine.reading import PIECE
 from flowtui.engine.segments import SMALLEST, Segment, Segments
 from flowtui.engine.source import Body, Source, StopSignal
-from flowtui.engine.verify import READ, Hasher
+from flowtui.engine.verify import READ
 
 TRIES = 3
 """How often a request is repeated without a byte of progress in between (the guide's number)."""
@@ -48,23 +48,6 @@ STEER_EVERY = 0.05
 
 RESTARTS = 3
 """How often a file is begun from its first byte again before it is given up."""
-
-
-@dataclass(eq=False)
-class Line:
-    """A connection at work.
-
-    Attributes:
-        segment: what it fetches now. `answered`: the server has begun to send it bytes.
-        retired: it shall end with the segment that it has.
-        waiting: bytes wait for us and not we for them, as a share of the latest reads (0 to 1).
-    """
-
-    thread: threading.Thread | None = None
-    segment: Segment | None = None
-    answered: bool = False
-    retired: bool = False
-    waiting: float = 0.0
 
 
 class Download:
@@ -105,7 +88,7 @@ class Download:
         self._renew_lock = threading.Lock()
         self._failed_at = 0
         if memory.hasher.position > part.done.prefix:
-            memory.hasher = Hasher()
+            memory.unread()
         progress.done = progress.resumed_at = part.done.total
         progress.size = part.identity.size
 
@@ -143,7 +126,7 @@ class Download:
 
     def _reset(self) -> None:
         self._part.reset(Identity(key=self._part.identity.key, md5=self._part.identity.md5))
-        self._memory.hasher = Hasher()
+        self._memory.unread()
         self.segments = Segments(None, self.segments.done)
         self.segments.reset()
         self._progress.done = self._progress.resumed_at = 0
@@ -158,13 +141,40 @@ class Download:
                 self._connection(Line())
             else:
                 self._add_line()
+        checker = None if small or self._memory.check is None else self._start_checker()
         grace = 0.0
         try:
             self._hash_to_the_end()
+            while checker is not None and checker.is_alive():
+                self._stop.check()
+                checker.join(STEER_EVERY)
             grace = 0.1
         finally:
             self._end_lines(grace)
+            if checker is not None:
+                checker.join()
         return self._memory.hasher.hexdigest()
+
+    def _start_checker(self) -> threading.Thread:
+        """Have the container tried while it comes: unpacking takes longer than hashing."""
+        thread = threading.Thread(target=self._check_to_the_end, name="checker", daemon=True)
+        thread.start()
+        return thread
+
+    def _check_to_the_end(self) -> None:
+        check = self._memory.check
+        while check is not None and not (self._halt or self._stop.event.is_set() or check.damage):
+            with self._news:
+                there = self.segments.done.prefix
+                if there <= check.position:
+                    if self.segments.is_complete or self._trouble is not None:
+                        return
+                    self._news.wait(STEER_EVERY)
+                    continue
+            try:
+                check.follow(self._part.read_into, there)
+            except (OSError, EOFError):
+                return  # who hashes meets the same, and what is left is tried at the end
 
     def _end_lines(self, grace: float) -> None:
         """Have all connections end, those that do not by themselves within `grace` seconds too."""
@@ -192,6 +202,8 @@ class Download:
                         return
                     self._news.wait(STEER_EVERY)
             self._stop.check()
+            if self._memory.check is not None and self._memory.check.damage:
+                return  # what is still to come mends nothing
             self._steer()
             prefix = self.segments.done.prefix
             if prefix > hasher.position:
@@ -208,7 +220,7 @@ class Download:
         if now - self._steered < STEER_EVERY:
             return
         self._steered = now
-        lines = self._lines = [one for one in self._lines if _is_alive(one)]
+        lines = self._lines = [one for one in self._lines if one.is_alive]
         self._progress.connections = len(lines)
         if self.segments.is_complete or self._trouble is not None:
             return
@@ -221,7 +233,7 @@ class Download:
                     all=self._limit.taken,
                     answered=sum(line.answered for line in lines),
                     asked=len(lines),
-                    held_up=_is_held_up(lines),
+                    held_up=are_held_up(lines),
                     hashing=self._memory.hasher.rate,
                     answered_in=self._progress.answered_in or 0.0,
                 )
@@ -423,16 +435,6 @@ class Download:
     def _tell(self) -> None:
         with self._news:
             self._news.notify_all()
-
-
-def _is_held_up(lines: list[Line]) -> bool:
-    """Whether bytes wait for this machine on most connections."""
-    answered = [line.waiting for line in lines if line.answered]
-    return bool(answered) and sum(answered) / len(answered) > 0.5
-
-
-def _is_alive(line: Line) -> bool:
-    return line.thread is not None and line.thread.is_alive()
 
 
 def backoff(failures: int) -> float:

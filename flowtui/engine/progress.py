@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from flowtui.engine.containers import ContainerCheck
 from flowtui.engine.verify import Hasher
 
 OUTAGE = 900.0
@@ -37,7 +38,8 @@ class Memory:
     """What is worth keeping between two runs of one transfer in one process.
 
     Attributes:
-        hasher: how far the part file was hashed; None after a change of its bytes.
+        hasher: how far the part file was hashed. `check`: how far its container was tried, where
+            that is what speaks for the file.
         failures: tries since the last progress; `failing_since`: when the first of them was.
         counted_until: until then further failures belong to the one counted last: many
             connections meet one trouble at once.
@@ -47,12 +49,19 @@ class Memory:
     """
 
     hasher: Hasher = field(default_factory=Hasher)
+    check: ContainerCheck | None = None
     failures: int = 0
     failing_since: float = 0.0
     counted_until: float = 0.0
     stamp: object = None
     starved: bool = False
     link: str = ""
+
+    def unread(self) -> None:
+        """The bytes of the part file are others than those that were read."""
+        self.hasher = Hasher()
+        if self.check is not None:
+            self.check = ContainerCheck(self.check.kind)
 
     def failed(self, now: float, fruitless: bool) -> tuple[int, bool]:
         """Count a try; how many in a row were fruitless, and whether an outage may be waited for.

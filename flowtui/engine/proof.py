@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowtui.engine import verify
+from flowtui.engine.containers import ContainerCheck, Damaged, container_kind
 from flowtui.engine.failures import GiveUp
 from flowtui.engine.part_file import PartFile
 from flowtui.engine.source import StopSignal
@@ -13,16 +13,33 @@ if TYPE_CHECKING:
     from flowtui.engine.transfer import Task
 
 
+def container_to_try(task: Task) -> str | None:
+    """The kind of container whose own checksums speak for the file, or None."""
+    if task.md5 is not None or not task.check_containers:
+        return None
+    return container_kind(task.filename)
+
+
 def checking(task: Task) -> str:
     """What is being looked at, in words."""
     if task.md5 is not None:
         return "comparing the md5"
-    kind = verify.container_kind(task.filename) if task.check_containers else None
+    kind = container_to_try(task)
     return f"reading the {kind} data to its end" if kind else "comparing the size"
 
 
-def verified_by(task: Task, part: PartFile, size: int, md5: str, stop: StopSignal) -> str:
-    """What proves the bytes right. Raises GiveUp where something proves them wrong."""
+def verified_by(
+    task: Task,
+    part: PartFile,
+    size: int,
+    md5: str,
+    stop: StopSignal,
+    container: ContainerCheck | None,
+) -> str:
+    """What proves the bytes right; of the `container`, what has been tried already counts.
+
+    Raises GiveUp where something proves them wrong.
+    """
     if task.md5 is not None:
         if md5 == task.md5:
             return "md5"
@@ -31,6 +48,8 @@ def verified_by(task: Task, part: PartFile, size: int, md5: str, stop: StopSigna
             code="MD5",
             retryable=True,
         )
+    if container is not None and container.damage:
+        raise _damaged(container.damage)  # it was not fetched to its end
     if task.size is not None and size != task.size:
         raise GiveUp(
             f"the size is wrong: {size:,} bytes came, {task.size:,} are right by Flow's record",
@@ -48,14 +67,17 @@ def verified_by(task: Task, part: PartFile, size: int, md5: str, stop: StopSigna
             retryable=True,
         )
     known = "size" if task.size is not None else "length"
-    kind = verify.container_kind(task.filename) if task.check_containers else None
-    if kind is None:
+    if container is None:
         return known
     try:
-        checked = verify.check_container(part.path, kind, stop.check)
-    except verify.Damaged as error:
-        raise GiveUp(str(error), code="DAMAGED", retryable=True) from error
+        checked = container.verdict(part.path, stop.check)
+    except Damaged as error:
+        raise _damaged(str(error)) from error
     return f"{known} and {checked}" if checked else known
+
+
+def _damaged(words: str) -> GiveUp:
+    return GiveUp(words, code="DAMAGED", retryable=True)
 
 
 def _looks_like_page(filename: str, start: bytes) -> bool:

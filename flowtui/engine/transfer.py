@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from flowtui.engine import proof, verify
+from flowtui.engine.containers import ContainerCheck
 from flowtui.engine.download import INLINE_BELOW, Download
 from flowtui.engine.failures import (
     Busy,
@@ -43,7 +44,6 @@ from flowtui.engine.progress import Memory, Progress
 from flowtui.engine.source import Source, StopSignal
 from flowtui.engine.space import look
 from flowtui.engine.states import TransferState
-from flowtui.engine.verify import Hasher
 from flowtui.engine.words import size_words
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _with_part(
             part.remove()
             return there
         if memory.stamp != part.stamp():
-            memory.hasher = Hasher()  # its bytes are not those that were hashed
+            memory.unread()
         if memory.starved:
             _require_room(task, part, progress)
         return (yield from _fetch_and_verify(task, tools, part, progress, memory, stop))
@@ -287,6 +287,9 @@ def _fetch_and_verify(
         progress=progress,
         memory=memory,
     )
+    kind = proof.container_to_try(task)
+    if memory.check is None and kind is not None:
+        memory.check = ContainerCheck(kind)
     second = False
     while True:
         progress.phase = "active"
@@ -295,7 +298,7 @@ def _fetch_and_verify(
         size = download.segments.size or 0
         progress.reason = proof.checking(task)
         try:
-            verified_by = proof.verified_by(task, part, size, md5, stop)
+            verified_by = proof.verified_by(task, part, size, md5, stop, memory.check)
             break
         except GiveUp as trouble:
             if second or trouble.code not in ("MD5", "DAMAGED"):

@@ -14,7 +14,8 @@ import pytest
 
 from flowtui.config import Settings
 from flowtui.engine import part_file
-from flowtui.engine.download import Download, Line
+from flowtui.engine.download import Download
+from flowtui.engine.line import Line
 from flowtui.engine.protocol import Changes, RequestRefused
 from support.fault_server import FaultServer, File, answer, cut_after, refuse_connection
 from support.services import FakeClient, batch, engine, remote, rows

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from flowtui.engine.containers import ContainerCheck
 from support.fault_server import answer, chunked, cut_after
 from support.lab import Lab, content
 
@@ -103,6 +106,56 @@ def test_a_file_that_is_empty_by_the_records_is_one(lab: Lab):
     lab.serve(b"")
     lab.fetch()
     lab.expect("done", requests=1, verified_by="md5")
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+def test_a_container_is_tried_while_it_comes(lab: Lab, monkeypatch, connections: int):
+    """What is left to do at the end is a piece, not the whole."""
+    packed = gzip.compress(content(8_000_000), 1)
+    left: list[int] = []
+    verdict = ContainerCheck.verdict
+
+    def noted(self: ContainerCheck, path: Path, check: Callable[[], None]) -> str | None:
+        left.append(path.stat().st_size - self.position)
+        return verdict(self, path, check)
+
+    monkeypatch.setattr(ContainerCheck, "verdict", noted)
+    lab.connections = connections
+    lab.serve(packed, name="a.fastq.gz", rate=20e6)
+    lab.fetch(md5=None)
+    lab.expect("done", verified_by="size and gzip check", data=packed)
+    assert left == [0]
+
+
+def test_damage_inside_a_container_is_not_fetched_to_its_end(lab: Lab):
+    """As in .bam files, whose blocks have their own checksums."""
+    packed = bytearray(gzip.compress(content(500_000), 1) * 40)
+    packed[300_000] ^= 0xFF
+    lab.serve(bytes(packed), name="a.fastq.gz", rate=10e6)
+    lab.fetch(md5=None)
+    lab.expect("failed", code="DAMAGED", says="broken gzip data", requests=2)
+    assert sum(one.sent for one in lab.requests) < len(packed)
+
+
+def test_a_container_is_tried_from_where_it_was_after_a_pause(lab: Lab, monkeypatch):
+    packed = gzip.compress(content(6_000_000), 1)
+    tried: list[int] = []
+    follow = ContainerCheck.follow
+
+    def noted(self: ContainerCheck, read, until, check=lambda: None) -> None:
+        tried.append(self.position)
+        follow(self, read, until, check)
+
+    monkeypatch.setattr(ContainerCheck, "follow", noted)
+    lab.serve(packed, name="a.fastq.gz", rate=6e6)
+    made = lab.start(md5=None)
+    lab.until(lambda row: row.done > 3_000_000)
+    made.pause(None)
+    lab.until(lambda row: row.state == "paused" and not made._scheduler.runs)
+    made.resume(None)
+    assert made.wait_idle(10)
+    lab.expect("done", verified_by="size and gzip check", data=packed)
+    assert tried == sorted(tried)
 
 
 def test_gzip_in_spite_of_identity_is_undone(lab: Lab):
