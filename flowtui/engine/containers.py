@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 READ = 1 << 20
@@ -136,6 +137,7 @@ class _Gzip:
     has_ended = False
 
     def __init__(self) -> None:
+        self._zlib = _quickest_zlib()
         self._member: zlib._Decompress | None = None
         self._members = 0
 
@@ -146,10 +148,10 @@ class _Gzip:
                 chunk = chunk.lstrip(b"\0") if self._members else chunk
                 if not chunk:
                     return
-                self._member = zlib.decompressobj(31)
+                self._member = self._zlib.decompressobj(31)
             try:
                 self._member.decompress(chunk, READ)
-            except zlib.error as error:
+            except self._zlib.error as error:
                 raise Damaged(f"broken gzip data: {error}") from error
             chunk = self._member.unused_data or self._member.unconsumed_tail
             if self._member.eof:
@@ -159,6 +161,16 @@ class _Gzip:
         if self._member is not None:
             raise Damaged("the gzip data ends in the middle")
         return True
+
+
+def _quickest_zlib() -> ModuleType:
+    """ISA-L where it can be had: it unpacks two to three times as fast."""
+    try:
+        from isal import isal_zlib
+    except ImportError:
+        return zlib
+    found: ModuleType = isal_zlib
+    return found
 
 
 class _Seen(NamedTuple):

@@ -24,6 +24,15 @@ on_disk = settings(
 )
 
 
+@pytest.fixture(autouse=True, params=["isal", "zlib"])
+def unpacker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All holds with both."""
+    if request.param == "zlib":
+        monkeypatch.setattr(containers, "_quickest_zlib", lambda: zlib)
+    else:
+        assert containers._quickest_zlib() is not zlib
+
+
 def bgzf_block(content: bytes) -> bytes:
     """A block as bgzip and samtools write it: a gzip member with its length in a field."""
     deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
