@@ -22,6 +22,9 @@ READ = 1 << 20
 PACKED = 128 << 10
 """Bytes of a container read at a time; few, because what follows a member's end is copied."""
 
+_GZIP_NAMES = (".gz", ".tgz", ".bgz", ".bgzf", ".bam", ".bcf", ".tbi", ".csi")
+"""Also those whose format is BGZF (SAM and VCF specifications, tabix)."""
+
 _LOCAL = b"PK\x03\x04"
 _DIRECTORY = (b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06")
 _LOCAL_SIZE, _ZIP64, _ALL_ONES = 30, 1, 0xFFFFFFFF
@@ -37,7 +40,7 @@ class Damaged(Exception):
 def container_kind(filename: str) -> str | None:
     """What kind of container the name says: `gzip`, `zip`, or None."""
     name = filename.lower()
-    if name.endswith((".gz", ".bgz", ".tgz", ".bam")):
+    if name.endswith(_GZIP_NAMES):
         return "gzip"
     return "zip" if name.endswith(".zip") else None
 

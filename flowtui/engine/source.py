@@ -24,6 +24,7 @@ from flowtui.engine.answer import (
     refuse_pages,
     size_of_unsatisfied,
 )
+from flowtui.engine.containers import container_kind
 from flowtui.engine.failures import (
     FreshLink,
     GiveUp,
@@ -382,7 +383,7 @@ class Source:
         if self.size is not None and total is not None:
             stored = total == self.size
         else:
-            stored = self.filename.lower().endswith((".gz", ".bgz", ".tgz", ".bam", ".zip"))
+            stored = container_kind(self.filename) is not None
         if stored:
             return False
         if encoding not in ("gzip", "x-gzip", "deflate"):

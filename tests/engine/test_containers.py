@@ -62,7 +62,8 @@ def zipped(*contents: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     ("name", "kind"),
     [
         ("a.fastq.gz", "gzip"), ("A.FASTQ.GZ", "gzip"), ("a.bam", "gzip"), ("a.vcf.bgz", "gzip"),
-        ("a.tgz", "gzip"), ("a.zip", "zip"), ("a.txt", None), ("gz", None), ("a.gz.txt", None),
+        ("a.tgz", "gzip"), ("a.bcf", "gzip"), ("a.vcf.gz.tbi", "gzip"),
+        ("a.zip", "zip"), ("a.txt", None), ("gz", None), ("a.gz.txt", None),
     ],
 )  # fmt: skip
 def test_what_a_name_promises(name: str, kind: str | None):
