@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gzip
 import hashlib
 import random
 import shutil
@@ -130,12 +131,16 @@ class Soak:
         self.server.files.clear()
         for n, size in enumerate(SIZES):
             id_ = f"{number}x{n}"
-            file = File(self.chance.randbytes(size), always=self.perhaps_wrong)
-            self.server.files[f"/downloads/{id_}/{id_}.bin"] = file
-            known = file.md5 if n % 7 else None  # some without md5, as on the live service
+            content = self.chance.randbytes(size)
+            name, known = f"{id_}.bin", n % 7 != 0  # some without md5, as on the live service
+            if n % 14 == 0:
+                name, content = f"{id_}.fastq.gz", gzip.compress(content, 1)
+            file = File(content, always=self.perhaps_wrong)
+            path = f"/downloads/{id_}/{name}"
+            self.server.files[path] = file
             files.append(
-                RemoteFile(f"data/{id_}", f"{id_}.bin", f"/downloads/{id_}/{id_}.bin", ("data",),
-                           size, known, id_)
+                RemoteFile(f"data/{id_}", name, path, ("data",), len(content),
+                           file.md5 if known else None, id_)
             )  # fmt: skip
         return Batch(self.server.url, str(folder), f"batch {number}", tuple(files)), folder
 
