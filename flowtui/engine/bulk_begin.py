@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from flowtui.engine import log
-from flowtui.engine.bulk_job import ONE_BY_ONE, BulkJobRecord, Wanted
+from flowtui.engine.bulk_job import DONE, ONE_BY_ONE, SKIPPED, BulkJobRecord, Wanted
 from flowtui.engine.bulk_list import BulkList
 from flowtui.engine.bulk_note import Note
 from flowtui.engine.failures import Stopped, disk_trouble
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from flowtui.engine.log import Recorded
 
 _B = BulkState
+_HERE = (DONE, SKIPPED)
 
 
 class Beginner:
@@ -136,6 +138,10 @@ class Beginner:
         missing = job.missing()
         keys = set(note.keys)
         part = [one for one in missing if one.file.key in keys]
+        if job.unpack and keys <= {key for key, one in job.results.items() if one.state in _HERE}:
+            # The earlier run was killed when it had only to clear up.
+            self._jobs.desk.workers.do(lambda: self._clear_up(root, archive, note.content))
+            return
         if not part or job.job_id or job.state is not _B.PENDING:
             notes, content = self._jobs.notes, note.content
             self._jobs.desk.workers.do(lambda: notes.release(root, content))
@@ -154,6 +160,14 @@ class Beginner:
             self._unpack(ours)
         else:
             self._follow(ours)
+
+    def _clear_up(self, root: Path, archive: PurePosixPath | None, content: str) -> None:
+        """Take away an archive that has done its work, and its note."""
+        assert self._jobs.notes is not None
+        with contextlib.suppress(OSError):  # they only take room
+            if archive is not None:
+                (root / archive).unlink(missing_ok=True)
+            self._jobs.notes.remove(root, content)
 
 
 def entry_of(one: Wanted, job: BulkJobRecord, seconds: float = 0.0) -> log.Entry:

@@ -15,6 +15,8 @@ from flowtui.config import Settings
 from flowtui.demo.serve import DemoServer
 from flowtui.demo.turns import turns_of
 from flowtui.engine import disk_flush, journal
+from flowtui.engine.bulk_job import content_of
+from flowtui.engine.bulk_note import Note, Notes
 from flowtui.engine.journal import Identity
 from flowtui.engine.part_file import PartFile
 from flowtui.engine.protocol import Changes, RequestRefused
@@ -584,3 +586,45 @@ def test_a_retry_looks_at_the_job_that_is_still_on_the_server(server, tmp_path):
     assert made.wait_idle(20)
     assert (job(made).state, job(made).job_id) == ("done", before)
     made.stop()
+
+
+@pytest.mark.parametrize("killed", ["before the archive went", "before the note went"])
+def test_what_a_run_that_was_killed_at_its_end_left_is_cleared_up(server, tmp_path, killed):
+    files = bulk.files_of(server, "project/12")
+    made = start(server)
+    made.add(bulk.batch(server, tmp_path, files))
+    assert made.wait_idle(20)
+    made.stop()
+    content = content_of(server.base_url, [one.data_id or "" for one in files])
+    notes = Notes()
+    keys = tuple(one.key for one in files)
+    assert notes.write(tmp_path, Note(content, server.base_url, "7", keys, "all.zip"))
+    notes.close()
+    if killed == "before the archive went":
+        (tmp_path / "all.zip").write_bytes(b"PK")
+    before = len(archive_requests(server))
+    again = start(server)
+    again.add(bulk.batch(server, tmp_path, files))
+    assert again.wait_idle(20)
+    assert job(again).state == "done"
+    again.stop()
+    assert leftovers(tmp_path) == []
+    assert len(archive_requests(server)) == before
+
+
+def test_the_archive_of_more_files_than_these_is_left_to_who_asked_for_it(server, tmp_path):
+    files = bulk.files_of(server, "project/12")
+    made = start(server)
+    made.add(bulk.batch(server, tmp_path, files))
+    assert made.wait_idle(20)
+    made.stop()
+    notes = Notes()
+    keys = (*(one.key for one in files), "data/another")
+    assert notes.write(tmp_path, Note("more", server.base_url, "7", keys, "more.zip"))
+    notes.close()
+    (tmp_path / "more.zip").write_bytes(b"PK")
+    again = start(server)
+    again.add(bulk.batch(server, tmp_path, files))
+    assert again.wait_idle(20)
+    again.stop()
+    assert leftovers(tmp_path) == [".flowtui-bulk-more.jsonl", "more.zip"]
