@@ -58,7 +58,8 @@ def columns_for(width: int) -> Columns:
         state = LEAST_STATE + (width - 100) // 3
         fixed = Columns(3, 0, 11, 5, 21, 12, 11, state)
     elif width >= 70:
-        fixed = Columns(3, 0, 6, 5, 21, 12, 0, LEAST_STATE)
+        # The bar and the bytes tell how far it is; the name needs the room more.
+        fixed = Columns(3, 0, 6, 0, 20, 11, 0, LEAST_STATE)
     else:
         fixed = Columns(3, 0, 0, 5, 0, 12 if width >= 50 else 0, 0, LEAST_STATE)
     taken = sum(vars(fixed).values())
@@ -85,7 +86,8 @@ def pieces(row: TransferRow, width: int) -> list[Piece]:
     ]
     if at.bar:
         line.append((" " + bar(row.done, row.size, at.bar - 1, hide=over), style))
-    line.append((percent(row).rjust(at.percent), "dim" if over else "row"))
+    if at.percent:
+        line.append((percent(row).rjust(at.percent), "dim" if over else "row"))
     if at.done:
         line.append((amount(row).rjust(at.done), "dim" if over else "row"))
     if at.rate:
@@ -155,5 +157,8 @@ def amount(row: TransferRow) -> str:
     """Bytes here and in all; of what is here only the size."""
     if row.state in (_S.DONE, _S.SKIPPED):
         return quantities.size(row.size or row.done)
-    size = "?" if row.size is None else quantities.size(row.size)
-    return f"{quantities.size(row.done)} / {size}"
+    if row.size is None:
+        return f"{quantities.size(row.done)} / ?"
+    done, size = quantities.size(row.done), quantities.size(row.size)
+    (number, unit), of = done.rsplit(" ", 1), size.rpartition(" ")[2]
+    return f"{number} / {size}" if unit == of else f"{done} / {size}"

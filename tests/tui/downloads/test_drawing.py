@@ -57,10 +57,24 @@ def test_the_names_of_the_columns_stand_above_them(width: int) -> None:
         assert drawn[:end].endswith("500 B / 1.0 kB")
 
 
-def test_at_80_columns_a_file_has_name_bar_percent_sizes_rate_and_state() -> None:
+def test_at_80_columns_a_file_has_name_bar_sizes_rate_and_state() -> None:
     drawn = line(transfer(), 80)
-    for part in ("reads_R1.fastq.gz", "██▌", "50%", "500 B / 1.0 kB", "100 B/s", "active"):
+    for part in ("Cortex/ctr…reads_R1.fastq.gz", "██▌", "500 B / 1.0 kB", "100 B/s", "active"):
         assert part in drawn
+
+
+@pytest.mark.parametrize(
+    ("done", "size", "words"),
+    [
+        (22_100_000, 239_900_000, "22.1 / 239.9 MB"), (0, 40, "0 / 40 B"), (7, None, "7 B / ?"),
+        (999_900, 999_900_000, "999.9 kB / 999.9 MB"),
+    ],
+)  # fmt: skip
+def test_bytes_here_and_in_all_have_one_unit_where_it_is_the_same(
+    done: int, size: int | None, words: str
+) -> None:
+    assert drawing.amount(transfer(done=done, size=size)) == words
+    assert len(words) < drawing.columns_for(80).done
 
 
 def test_of_a_long_path_the_name_of_the_file_is_kept() -> None:
