@@ -158,6 +158,7 @@ def test_410_for_sixteen_connections_asks_for_one_link(lab: Lab, monkeypatch):
         monkeypatch.setattr(f"flowtui.engine.{module}.SMALLEST", 50_000)
     monkeypatch.setattr("flowtui.engine.connections.LOOK", 0.7)  # the server sends in lumps
     lab.connections = 16
+    lab.pause = 0.3  # so that sixteen that are cut one after the other count as one failure
     data = content(3_000_000)
     fresh = "/links/fresh"
     lab.serve(data, rate=200_000)
