@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -58,8 +58,8 @@ class Person:
         save_settings({"usernames": {client.server: "demo"}}, self.folders)
         client.close()
 
-    def app(self, columns: int = 80, lines: int = 24) -> Terminal:
-        command = [sys.executable, "-m", "flowtui", "--to", str(self.to)]
+    def app(self, columns: int = 80, lines: int = 24, under: Sequence[str] = ()) -> Terminal:
+        command = [*under, sys.executable, "-m", "flowtui", "--to", str(self.to)]
         terminal = Terminal(command, self.environment, columns, lines)
         self.terminals.append(terminal)
         return terminal
@@ -175,6 +175,21 @@ def test_downloads_go_on_when_the_terminal_is_lost_and_are_seen_again(person: Pe
     count = len(person.rows())
     again.until(f"{count}/{count} files")
     assert check(person) == count
+
+
+def test_a_lost_terminal_ends_the_app_also_where_another_hears_of_it(
+    person: Person, tmp_path: Path
+) -> None:
+    """A script or a make, which waits for the app, is the one who gets the signal."""
+    person.sign_in()
+    ended = tmp_path / "ended"
+    script = f'trap : HUP; "$@"; echo $? > {ended}'
+    app = person.app(under=["/bin/sh", "-c", script, "-"])
+    app.until("engine: on")
+    app.until("Human cortex")
+    app.hang_up()
+    app.process.wait(15)
+    assert ended.read_text() == "129\n"
 
 
 def test_kill_9_of_everything_and_the_next_start_goes_on(person: Person) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import threading
 from pathlib import Path
@@ -32,6 +33,7 @@ from flowtui.tui.header import HeaderLine
 from flowtui.tui.screens.panes import PanesScreen
 from flowtui.tui.selection import Selection
 from flowtui.tui.services import Services
+from flowtui.tui.terminal import STATUS, watch_terminal
 from flowtui.tui.theme import THEME
 
 if TYPE_CHECKING:
@@ -116,6 +118,8 @@ class FlowApp(EngineApp):
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, self._told_to_end, 128 + number)
+            if not self.is_headless:
+                watch_terminal(lambda: self._lost(loop))
         self.call_after_refresh(self._begin)
 
     def _panes(self) -> None:
@@ -137,7 +141,14 @@ class FlowApp(EngineApp):
 
         self._logout = logout_warning()
 
+    def _lost(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The terminal is gone (in the thread that saw it)."""
+        with contextlib.suppress(RuntimeError):  # the app has ended meanwhile
+            loop.call_soon_threadsafe(self._told_to_end, STATUS)
+
     def _told_to_end(self, status: int) -> None:
+        # First: should somebody end the engine now, no new one is to be started for us.
+        self.link.close()
         self.exit(return_code=status)
 
     def _handle_exception(self, error: Exception) -> None:
