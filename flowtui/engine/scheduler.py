@@ -1,10 +1,7 @@
 """Which transfer runs when: places, waits, held batches, and what follows from an outcome.
 
 There are `jobs` places. A file takes one. A small file (of one short request) may share one with
-others: where its server is far away its time is a round trip, not the band's, so that up to
-SMALL_SHARE of them run in the place of one other file, one for each FAR of the shortest round trip
-seen. Where the server is near, the round trip is nothing, and more at once would only be in each
-other's way.
+others (see `small_files`).
 
 The engine's thread alone uses it; time comes in as an argument.
 """
@@ -26,6 +23,7 @@ from flowtui.engine.places import Places
 from flowtui.engine.progress import Memory
 from flowtui.engine.queue import Queue, Transfer
 from flowtui.engine.rates import sample
+from flowtui.engine.small_files import Answers
 from flowtui.engine.space import MARGIN, SpaceWatch
 from flowtui.engine.states import TransferState
 from flowtui.engine.transfer import Outcome, Task, Tools
@@ -37,16 +35,6 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN = 5.0
 """Seconds between two looks at a batch that did not fit on its disk."""
-
-SMALL_SHARE = 8
-"""Small files that run in the place of one other, at most."""
-
-FAR = 0.005
-"""Seconds of round trip for each small file that shares a place."""
-
-OWN = 0.001
-"""Seconds of this process's own time that a small file takes, about: what threads do in turn only.
-Where the round trip is no longer, two threads do all that can be done."""
 
 _S = TransferState
 
@@ -89,7 +77,7 @@ class Scheduler:
         self._held: dict[object, list[int]] = defaultdict(list)
         self._waits: list[tuple[float, int]] = []
         self._wait_until: dict[int, float] = {}
-        self._round_trip = 0.0
+        self._answers = Answers()
         self._memories: dict[int, Memory] = {}
         self._admitted: set[int] = set()
         self._sign_ins: Counter[str] = Counter()
@@ -185,13 +173,13 @@ class Scheduler:
         lane = self._workers.lane
         staying = [one for one in self.runs.values() if one.is_fetching]
         large = sum(1 for one in staying if not one.task.is_small)
-        small = -(-(len(staying) - large) // self._share)  # places, rounded up
+        small = -(-(len(staying) - large) // self._answers.share)  # places, rounded up
         kept_free = 0
         while self._ready:
             transfer = self._queue.transfers.get(self._ready[0])
             size = None if transfer is None else transfer.expected
             if size is not None and size <= INLINE_BELOW:
-                if lane.waiting >= max(0, self.jobs - large) * self._share * AHEAD:
+                if lane.waiting >= max(0, self.jobs - large) * self._answers.share * AHEAD:
                     break
                 self._start(heapq.heappop(self._ready), now)
             elif large + small < self.jobs:
@@ -199,15 +187,7 @@ class Scheduler:
             else:
                 kept_free = 1  # the next place is its own
                 break
-        width = max(0, self.jobs - large - kept_free) * self._share
-        if self._round_trip:
-            width = min(width, 2 + int(self._round_trip / OWN))
-        lane.widen(width)
-
-    @property
-    def _share(self) -> int:
-        """How many small files run in one place."""
-        return max(1, min(SMALL_SHARE, int(self._round_trip / FAR)))
+        lane.widen(self._answers.threads(max(0, self.jobs - large - kept_free)))
 
     def _start(self, id_: int, now: float) -> bool:
         """Start a transfer if it can start; whether it did."""
@@ -314,7 +294,7 @@ class Scheduler:
         if self.runs.get(id_) is run:
             del self.runs[id_]
         if (took := run.progress.answered_in) is not None:
-            self._round_trip = min(took, self._round_trip or took)
+            self._answers.heard(took)
         transfer = self._queue.transfers.get(id_)
         if transfer is None:
             # Cancelled and forgotten while its worker let go of it.

@@ -562,3 +562,13 @@ def test_a_log_that_cannot_be_written_is_said_and_costs_no_file(lab: Lab):
     assert made.wait_idle(10)
     assert "downloads.log" in made.trouble
     lab.expect("done")
+
+
+def test_a_file_system_that_cannot_preallocate_is_no_trouble(lab: Lab, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    lab.serve(DATA)
+    lab.fetch()
+    lab.expect("done", requests=1, verified_by="md5")

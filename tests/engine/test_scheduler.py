@@ -399,3 +399,13 @@ def test_small_files_get_as_many_threads_as_their_round_trip_leaves_idle(
     bench.finish(1)
     bench.add(2)  # a large one has a place of its own
     assert bench.workers.lane.width == width
+
+
+def test_one_quick_answer_of_a_slow_server_leaves_small_files_their_threads(tmp_path: Path):
+    bench = Bench(tmp_path, jobs=5)
+    for id_ in range(1, 6):
+        bench.add(id_)
+        bench.workers.held[id_].progress.answered_in = 0.0003 if id_ == 3 else 0.004
+        bench.finish(id_)
+    bench.add(6)
+    assert bench.workers.lane.width == 4

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from flowtui.config import Settings
-from flowtui.engine import folder_flush, scheduler
+from flowtui.engine import folder_flush
 from flowtui.engine.journal import Identity
 from flowtui.engine.part_file import PartFile, journal_path, part_path
+from flowtui.engine.small_files import SMALL_SHARE
 from support.fault_server import Exchange, FaultServer, File, cut_after
 from support.services import FakeClient, batch, engine, remote, rows
 
@@ -72,7 +73,7 @@ def test_with_a_far_server_more_are_under_way_than_there_are_places(server, tmp_
     made.add(batch(server, tmp_path, *(remote(server, str(n), f"f{n}") for n in range(120))))
     assert made.wait_idle(30)
     made.stop()
-    assert 2 < at_once[1] <= 2 * scheduler.SMALL_SHARE
+    assert 2 < at_once[1] <= 2 * SMALL_SHARE
     assert all_there(server, tmp_path / "data")
 
 
@@ -109,7 +110,7 @@ def test_a_pause_stops_those_under_way_and_those_handed_over_ahead(server, tmp_p
     assert states <= {"paused", "done"}
     assert made.wait_idle(5)
     time.sleep(0.2)
-    assert len(server.requests) <= asked + 4 * scheduler.SMALL_SHARE
+    assert len(server.requests) <= asked + 4 * SMALL_SHARE
     assert sum(one.state == "paused" for one in rows(made)) > 50
     made.resume(None)
     assert made.wait_idle(30)
