@@ -12,7 +12,7 @@ becomes `results~2`.
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -36,7 +36,9 @@ class Places:
         self.recorded: dict[str, log.Recorded] = {}
         self._owners: dict[str, str] = {}
         self._paths: dict[str, str] = {}
+        self._looked: set[PurePosixPath] = set()
         self._listed: set[PurePosixPath] = set()
+        self._spellings: defaultdict[str, set[PurePosixPath]] = defaultdict(set)
         # Where no file can be, as `same_name` has it: folders of files that have their paths
         # (and of how many), and folders that are on the disk.
         self._folders: Counter[str] = Counter()
@@ -120,10 +122,18 @@ class Places:
         return mark.isdecimal() and len(mark) < 9 and numbered(name, int(mark)) == given.name
 
     def _look_into(self, parent: PurePosixPath) -> None:
-        """Learn whose the unfinished files of a folder are, and what folders it has, once."""
-        if parent in self._listed:
+        """Learn whose the unfinished files of a folder are, and what folders it has, once.
+
+        Of folders whose names count as the same one, too: their files may not share a name either.
+        """
+        if parent in self._looked:
             return
-        self._listed.add(parent)
+        self._looked.add(parent)
+        for one in {parent, *self._spellings[same_name(str(parent))]} - self._listed:
+            self._listed.add(one)
+            self._list(one)
+
+    def _list(self, parent: PurePosixPath) -> None:
         try:
             with os.scandir(self.root / parent) as entries:
                 there = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
@@ -133,7 +143,9 @@ class Places:
             return
         for name, is_folder in there:
             if is_folder:
-                self._on_disk.add(same_name(str(parent / name)))
+                folder = same_name(str(parent / name))
+                self._on_disk.add(folder)
+                self._spellings[folder].add(parent / name)
             elif name.endswith(JOURNAL):
                 found = journal.read(self.root / parent / name)
                 path = str(parent / name.removesuffix(JOURNAL))

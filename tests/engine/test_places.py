@@ -133,6 +133,18 @@ def test_a_folder_on_the_disk_is_no_place_for_a_file(tmp_path: Path):
     assert places.assign("data/2", ("e",), "results/x") == "e/results/x"
 
 
+def test_an_unfinished_file_in_a_folder_of_the_same_name_is_seen(tmp_path: Path):
+    """`Data` and `data` are one folder on some file systems, and two here."""
+    wanted = [(1, ("Data",), "a.gz"), (2, ("data",), "a.gz/x"), (3, ("data", "S"), "b"),
+              (4, ("Data", "s"), "b")]  # fmt: skip
+    paths = given_out(Places(tmp_path), wanted)
+    assert paths["data/2"] == "data/a~2.gz/x"
+    for key, path in paths.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        PartFile(tmp_path / path, Identity(key)).close()
+    assert given_out(Places(tmp_path), wanted[::-1]) == paths
+
+
 def test_a_failed_file_keeps_nothing_from_others_in_the_log(tmp_path: Path):
     record(tmp_path, {"data/1": "data/a"}, status="failed")
     assert Places(tmp_path).assign("data/2", ("data",), "a") == "data/a"
