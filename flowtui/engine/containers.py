@@ -12,6 +12,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -166,6 +167,7 @@ class _Gzip:
         return True
 
 
+@cache
 def _quickest_zlib() -> ModuleType:
     """ISA-L where it can be had: it unpacks two to three times as fast."""
     try:

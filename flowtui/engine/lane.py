@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from flowtui.engine.transfer import Outcome, Steps, to_the_end
+from flowtui.engine.transfer import Outcome, Steps, advance, to_the_end
 
 if TYPE_CHECKING:
     from flowtui.engine.workers import Run
@@ -106,10 +106,9 @@ class Lane:
                 run = self._waiting.popleft()
                 run.begun = True
             steps = self._begin(run)
-            try:
-                next(steps)
-            except StopIteration as end:
-                self._finished(run, end.value)
+            outcome = advance(steps)
+            if outcome is not None:
+                self._finished(run, outcome)
             else:
                 self._to_disk(run, steps)
 
@@ -145,10 +144,9 @@ class Lane:
             some = [self._fetched.popleft() for _ in range(min(TOGETHER, len(self._fetched)))]
         named = []
         for run, steps in some:
-            try:
-                next(steps)
-            except StopIteration as end:
-                self._finished(run, end.value)
+            outcome = advance(steps)
+            if outcome is not None:
+                self._finished(run, outcome)
             else:
                 named.append((run, steps))
         for run, steps in named:

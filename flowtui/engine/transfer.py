@@ -1,7 +1,6 @@
 """One transfer from queued to its end: look, fetch, verify, give the final name.
 
-`run` is what a worker does with a task, `steps` the same in steps. Neither raises: what happened
-is the outcome.
+`steps` is what workers do with a task. It never raises: what happened is its outcome.
 """
 
 from __future__ import annotations
@@ -123,26 +122,21 @@ Steps = Generator[None, None, Outcome]
 """A transfer on its way, see `steps`."""
 
 
-def run(
-    task: Task,
-    tools: Tools,
-    progress: Progress,
-    memory: Memory,
-    stop: StopSignal,
-    opened: Callable[[PartFile], Callable[[], None]] = lambda part: lambda: None,
-) -> Outcome:
-    """Bring one file to its path. `opened` hears of the part file, and calls back at its end."""
-    return to_the_end(steps(task, tools, progress, memory, stop, opened))
+def advance(under_way: Steps) -> Outcome | None:
+    """Go one step; the outcome, if that was the last."""
+    try:
+        next(under_way)
+    except StopIteration as end:
+        outcome: Outcome = end.value
+        return outcome
+    return None
 
 
 def to_the_end(under_way: Steps) -> Outcome:
     """Go all the steps that are left."""
-    while True:
-        try:
-            next(under_way)
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
+    while (outcome := advance(under_way)) is None:
+        pass
+    return outcome
 
 
 def steps(
@@ -153,7 +147,9 @@ def steps(
     stop: StopSignal,
     opened: Callable[[PartFile], Callable[[], None]] = lambda part: lambda: None,
 ) -> Steps:
-    """What `run` does, to be gone on with in any thread.
+    """Bring one file to its path, to be gone on with in any thread; the outcome at the end.
+
+    `opened` hears of the part file, and calls back at its end.
 
     Yields once when the file is verified and has only to be put on the disk, and once more when it
     has its name and only the folder has: steps that many files are better taken through together.
