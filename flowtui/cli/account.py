@@ -12,6 +12,8 @@ from flowtui.cli.exits import CommandError, Exit
 from flowtui.cli.options import json_option, server_option
 from flowtui.cli.output import Output, one_line
 from flowtui.cli.session import Session, open_session
+from flowtui.config import save_settings
+from flowtui.connect import after_sign_in, sign_out
 
 if TYPE_CHECKING:
     from flowtui.flow.credentials import Credential, Source
@@ -62,9 +64,9 @@ def logout(server: str | None) -> int:
     """Remove the kept token, and say what was removed and what remains."""
     out = Output()
     with closing(open_session(server, out, signed_in=False, probe=False)) as session:
-        for words in session.store.forget(session.client.server, session.username):
+        _, said = sign_out(session.settings, session.folders, session.store)
+        for words in said:
             out.line(one_line(words))
-        _forget_name(session)
         if _engine_runs(session):
             out.say(
                 "The background engine keeps its sign-in until it ends (`flowtui engine stop`)."
@@ -175,20 +177,9 @@ def _called(user: User) -> str:
 
 
 def _remember_name(session: Session, username: str) -> None:
-    from flowtui.config import save_settings
-
-    if username and session.username != username:
-        names = {**session.settings.usernames, session.client.server: username}
-        save_settings({"usernames": names}, session.folders)
-
-
-def _forget_name(session: Session) -> None:
-    from flowtui.config import save_settings
-
-    if session.username is not None:
-        names = dict(session.settings.usernames)
-        del names[session.client.server]
-        save_settings({"usernames": names or None}, session.folders)
+    changes = after_sign_in(session.settings, session.client.server, username)
+    if changes:
+        save_settings(changes, session.folders)
 
 
 def _tell_engine(session: Session, credential: Credential, out: Output) -> None:

@@ -178,12 +178,12 @@ def _open_app(url: str, base: Path, out: Output) -> int:
 
 def _sign_in(url: str, where: Folders, base: Path) -> Settings:
     """Sign in as the demo's user, keep the token in the demo's own folder; the demo's settings."""
-    from flowtui.config import load_settings, save_settings
-    from flowtui.flow.client import FlowClient
-    from flowtui.flow.credentials import CredentialStore, Source
+    from flowtui.config import Settings, load_settings, save_settings
+    from flowtui.connect import open_client, open_store
+    from flowtui.flow.credentials import Source
 
-    store = CredentialStore(where.config)
-    client = FlowClient(url, store=store)
+    store = open_store(where)
+    client = open_client(Settings(server=url), store, signed_in=False)
     try:
         client.sign_in(USER, PASSWORD)
         credential = client.credential

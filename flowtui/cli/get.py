@@ -168,11 +168,12 @@ def _fetch(
 ) -> int:
     from flowtui.cli.follow import Follower
     from flowtui.cli.progress import stderr_view
-    from flowtui.engine.connect import service_maker
+    from flowtui.connect import connector
     from flowtui.engine.engine import Engine
+    from flowtui.engine.service import service_maker
 
     # With the connections by which the files were found.
-    engine = Engine(settings, make_service=service_maker(settings, None, client))
+    engine = Engine(settings, make_service=service_maker(connector(settings), client))
     engine.start()
     try:
         follower = Follower(engine, out, stderr_view(len(batch.files)), lambda: stop.fired)

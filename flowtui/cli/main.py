@@ -147,20 +147,14 @@ def cli(ctx: click.Context, server: str | None, to: str | None) -> int:
 
 
 def _open_app(server: str | None, to: str | None) -> int:
-    from dataclasses import replace
-
-    from flowtui.config import check_server, folders, load_settings
-
     if not on_terminal():
         raise CommandError(
             "the app needs a terminal; for scripts there is `flowtui get` (see flowtui --help)",
             exit=Exit.USAGE,
             code="USAGE",
         )
-    where = folders()
-    settings = load_settings(where)
-    if server:
-        settings = replace(settings, server=check_server(server))
+    from flowtui.connect import read_settings
     from flowtui.tui import start
 
+    settings, where = read_settings(server)
     return start(settings, where, to=to)

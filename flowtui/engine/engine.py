@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from flowtui.config import Folders, Settings
+from flowtui.connect import connector
 from flowtui.engine import log
 from flowtui.engine.bulk import BulkTracker
 from flowtui.engine.bulk_list import Desk
@@ -34,7 +35,7 @@ from flowtui.engine.protocol import (
 )
 from flowtui.engine.queue import Queue, Transfer
 from flowtui.engine.scheduler import Scheduler
-from flowtui.engine.service import Service, Services
+from flowtui.engine.service import Service, Services, service_maker
 from flowtui.engine.space import SpaceWatch, look
 from flowtui.engine.states import ENDED, PENDING_WORK, UNFINISHED, TransferState
 from flowtui.engine.transfer import Outcome
@@ -75,9 +76,7 @@ class Engine:
         Raises StoreError.
         """
         if make_service is None:
-            from flowtui.engine.connect import service_maker
-
-            make_service = service_maker(settings, folders)
+            make_service = service_maker(connector(settings, folders))
         self.started = time.time()
         self._clock = clock
         self._keeping = Keeping(database)

@@ -22,6 +22,23 @@ class Service:
     http: httpx.Client
 
 
+def service_maker(
+    open_client: Callable[[str], FlowClient], opened: FlowClient | None = None
+) -> Callable[[str], Service]:
+    """Makes the service of a base URL, with the client that `open_client` gives for it.
+
+    `opened` is a client that is there already; its service keeps it, and closes it at its end.
+    """
+
+    def make(server: str) -> Service:
+        if opened is not None and opened.server == server:
+            return Service(opened, opened.http)
+        client = open_client(server)
+        return Service(client, client.http)
+
+    return make
+
+
 class Services:
     """Makes a service's client when it is first needed.
 

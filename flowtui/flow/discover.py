@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import httpx
 
-from flowtui.flow.http import make_client
-
 PROBE_SECONDS = 5.0
+"""How long to wait for a server that is only looked for."""
 
 
 def answers_as_flow(server: str, http: httpx.Client) -> bool:
@@ -23,15 +22,6 @@ def answers_as_flow(server: str, http: httpx.Client) -> bool:
     return response.status_code in (200, 401, 403) and isinstance(body, dict)
 
 
-def find_server(default: str, other: str, *, http: httpx.Client | None = None) -> str | None:
+def find_server(default: str, other: str, *, http: httpx.Client) -> str | None:
     """`default` if it answers as Flow, else `other` if that does, else None."""
-    own = http is None
-    client = http or make_client(connect_timeout=PROBE_SECONDS, read_timeout=PROBE_SECONDS)
-    try:
-        for server in (default, other):
-            if answers_as_flow(server, client):
-                return server
-        return None
-    finally:
-        if own:
-            client.close()
+    return next((one for one in (default, other) if answers_as_flow(one, http)), None)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from textual.message import Message
 
+from flowtui.config import ConfigError
 from flowtui.tui.background import Background
 from flowtui.tui.services import Services
 
@@ -82,9 +83,11 @@ class Account:
 
         try:
             client = self._services.client()
-            name = self._services.settings.usernames.get(client.server)
-            said = self._services.store().forget(client.server, name)
         except KeepError as error:
             return SignedOut([str(error)])
+        try:
+            said = self._services.sign_out()
+        except (OSError, ConfigError) as error:
+            said = [f"the user name stays in the settings: {error}"]
         client.use(None)
         return SignedOut(said)

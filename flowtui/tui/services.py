@@ -6,18 +6,12 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from flowtui.config import (
-    DEFAULT_SERVER,
-    OTHER_SERVER,
-    ConfigError,
-    Folders,
-    Settings,
-    save_settings,
-)
+from flowtui import connect
+from flowtui.config import Folders, Settings, save_settings
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.credentials import Credential, CredentialStore
+    from flowtui.flow.credentials import CredentialStore
     from flowtui.tui.downloads.link import EngineLink
 
 
@@ -45,25 +39,22 @@ class Services:
 
     def store(self) -> CredentialStore:
         """Where tokens are kept."""
-        from flowtui.flow.credentials import CredentialStore
-
         with self._lock:
             if self._store is None:
-                self._store = CredentialStore(self.folders.config)
+                self._store = connect.open_store(self.folders)
             return self._store
 
     def client(self) -> FlowClient:
         """The client of the server in force; takes a moment the first time: call it in a thread.
 
-        Raises KeepError where a stored credential must not or cannot be read.
+        Raises KeepError where a stored credential must not or cannot be read, FlowError for
+        certificates or a proxy that cannot be used.
         """
         store = self.store()
         with self._lock:
             if self._client is None:
-                self._discover()
-                server = self.settings.base_url
-                credential = store.find(server, self.settings.usernames.get(server))
-                self._client = self._make(server, credential)
+                self._choose_server()
+                self._client = connect.open_client(self.settings, store)
             return self._client
 
     def client_of(self, server: str) -> FlowClient:
@@ -71,7 +62,7 @@ class Services:
         with self._lock:
             if self._client is not None and self._client.server == server:
                 return self._client
-        return self._make(server, None)
+        return connect.open_client(self.settings, self.store(), server, signed_in=False)
 
     def take(self, client: FlowClient, username: str) -> None:
         """Use this client from now on; its server and user are kept for the next start.
@@ -79,14 +70,21 @@ class Services:
         Raises OSError, ConfigError where the settings cannot be written.
         """
         with self._lock:
-            server = client.server
-            usernames = {**self.settings.usernames, server: username}
-            changes: dict[str, Any] = {"usernames": usernames}
-            if server != self.settings.base_url:
-                changes["server"] = server
+            changes = connect.after_sign_in(self.settings, client.server, username, stay=True)
             self._client = client
             self.settings = replace(self.settings, **changes)
-        save_settings(changes, self.folders)
+        if changes:
+            save_settings(changes, self.folders)
+
+    def sign_out(self) -> list[str]:
+        """Forget the stored token and whose it was; what was removed and what remains.
+
+        Raises OSError, ConfigError where the settings cannot be written.
+        """
+        store = self.store()
+        with self._lock:
+            self.settings, said = connect.sign_out(self.settings, self.folders, store)
+        return said
 
     def keep_target(self, folder: str) -> None:
         """Keep the target folder for the next start. Raises OSError, ConfigError."""
@@ -100,29 +98,11 @@ class Services:
         found = (credential.token, credential.refresh_token) if credential else ()
         return [one for one in found if one]
 
-    def _make(self, server: str, credential: Credential | None) -> FlowClient:
-        from flowtui.flow.client import FlowClient
+    def _choose_server(self) -> None:
+        from flowtui.flow.errors import ServiceUnavailable
 
-        return FlowClient(
-            server,
-            credential,
-            store=self.store(),
-            ca_file=self.settings.ca_file,
-            connect_timeout=self.settings.connect_timeout,
-            read_timeout=self.settings.read_timeout,
-        )
-
-    def _discover(self) -> None:
-        """Where the user named no server and the default one is not Flow, look at the other."""
-        if self.settings.server or self.settings.found_server:
-            return
-        from flowtui.flow.discover import find_server
-
-        found = find_server(DEFAULT_SERVER, OTHER_SERVER)
-        if found == OTHER_SERVER:
-            self.settings = replace(self.settings, found_server=found)
-            self.found = f"{DEFAULT_SERVER} does not answer as Flow does; using {found}"
-            try:
-                save_settings({"found_server": found}, self.folders)
-            except (OSError, ConfigError) as error:
-                self.found += f" (not remembered: {error})"
+        try:
+            choice = connect.choose_server(self.settings, self.folders)
+        except ServiceUnavailable:
+            return  # whoever asks the default server for something is told why
+        self.settings, self.found = choice.settings, choice.notice

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from flowtui.config import Folders, Settings
-from flowtui.engine.connect import service_maker
+from flowtui.connect import connector
+from flowtui.engine.service import service_maker
 from flowtui.flow.client import FlowClient
 from support.fault_server import (
     answer,
@@ -74,7 +75,7 @@ def test_headers_that_stall_for_ever_fail_with_words(lab: Lab):
 
 def test_the_time_without_a_byte_is_the_setting(tmp_path):
     assert Settings().read_timeout == 30.0
-    made = service_maker(Settings(read_timeout=7.0), None)("http://127.0.0.1:1")
+    made = service_maker(connector(Settings(read_timeout=7.0)))("http://127.0.0.1:1")
     assert made.http.timeout.read == 7.0
     made.client.close()
 
@@ -208,7 +209,7 @@ def test_a_worker_is_free_for_other_files_during_an_outage(lab: Lab):
 def test_files_come_by_the_connections_that_are_open_already(tmp_path):
     where = Folders(tmp_path / "c", tmp_path / "s", tmp_path / "r")
     opened = FlowClient("https://flow.test")
-    make = service_maker(Settings(), where, opened)
+    make = service_maker(connector(Settings(), where), opened)
     own, other = make("https://flow.test"), make("https://other.test")
     assert (own.client, own.http) == (opened, opened.http)
     assert other.client is not opened

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from flowtui.config import Settings
-from flowtui.engine.connect import service_maker
+from flowtui.connect import connector
 from flowtui.engine.engine import Engine
+from flowtui.engine.service import service_maker
 from flowtui.flow.errors import ServiceUnavailable
 from support.fault_server import FaultServer, File, answer, cut_after
 from support.lab import TOKEN, Lab, content
@@ -141,7 +142,7 @@ def test_the_real_client_refreshes_once_with_flows_cookie(tmp_path: Path, monkey
             b"", always=answer(200, body, Content_Type="application/json")
         )
         settings = Settings(connections=1)
-        made = Engine(settings, make_service=service_maker(settings, None))
+        made = Engine(settings, make_service=service_maker(connector(settings)))
         made.start()
         files = [remote(server, str(n), f"f{n}") for n in range(4)]
         made.add(batch(server, tmp_path / "to", *files))

@@ -11,6 +11,7 @@ from flowtui.demo.serve import DemoServer
 from flowtui.flow.client import FlowClient, Scope
 from flowtui.flow.discover import find_server
 from flowtui.flow.errors import NotFound, WrongPassword
+from flowtui.flow.http import make_client
 from flowtui.flow.refs import parse_ref
 from flowtui.flow.walk import walk
 
@@ -90,10 +91,11 @@ def test_refusals(client: FlowClient, demo: DemoServer) -> None:
 
 def test_the_server_that_answers_as_flow_is_found(demo: DemoServer) -> None:
     nowhere = "http://127.0.0.1:9"
-    assert find_server(nowhere, demo.base_url) == demo.base_url
-    assert find_server(demo.base_url, nowhere) == demo.base_url
-    assert find_server(nowhere, nowhere) is None
-    assert find_server(demo.base_url.removesuffix("/api"), nowhere) is None
+    with make_client() as http:
+        assert find_server(nowhere, demo.base_url, http=http) == demo.base_url
+        assert find_server(demo.base_url, nowhere, http=http) == demo.base_url
+        assert find_server(nowhere, nowhere, http=http) is None
+        assert find_server(demo.base_url.removesuffix("/api"), nowhere, http=http) is None
 
 
 def test_projects_are_found_by_a_part_of_their_name(client: FlowClient) -> None:

@@ -90,8 +90,8 @@ def _engine(order: dict[str, Any]) -> int:
 def _serve() -> None:
     import httpx  # noqa: F401
 
-    import flowtui.engine.connect
     import flowtui.engine.engine  # noqa: F401
+    import flowtui.flow.client  # noqa: F401
     import support.services  # noqa: F401
 
     ended: dict[int, int] = {}
