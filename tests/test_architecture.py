@@ -69,6 +69,33 @@ def test_flows_client_and_the_demo_stand_alone():
     assert not {one for one in loaded if one.startswith(("flowtui.engine", "flowtui.cli"))}
 
 
+@pytest.mark.parametrize("package", ["flowtui", "flowtui.flow.client", "flowtui.connect"])
+def test_whoever_imports_flowtui_finds_httpx_as_it_was(package: str):
+    look = (
+        "import sys, httpx; print({name: str(module) for name, module in sys.modules.items()"
+        " if name.split('.')[0] == 'httpx'}, sorted(vars(httpx)), type(httpx.main))"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", before + look], capture_output=True, text=True, check=True,
+            timeout=60, cwd=ROOT,
+        ).stdout
+        for before in ("", f"import {package}; ")
+    ]  # fmt: skip
+    assert said[0] == said[1]
+
+
+def test_the_program_does_without_httpx_s_own_command():
+    """Its imports take longer than all others of `flowtui ls` together."""
+    loaded = imported(
+        "import sys; sys.argv = ['flowtui', '--version']\n"
+        "from flowtui.__main__ import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    import httpx\n"
+    )
+    assert "httpx" in loaded
+    assert not loaded & {"rich", "pygments"}
+
+
 def python_files() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
