@@ -85,8 +85,8 @@ def _add_again(settings: dict[str, str], wish: peers.Wish) -> float:
     """Seconds that the engine takes to queue them, from request to answer, to another folder."""
     code = f"""
 import time
-from flowtui.engine.client import EngineClient
-from flowtui.engine.protocol import Batch
+from flowtui.daemon.client import EngineClient
+from flowtui.protocol.messages import Batch
 from flowtui.flow.remote_file import RemoteFile
 files = tuple(
     RemoteFile(f"data/g-{{n}}", f"g-{{n}}.bin", f"/limited/g-{{n}}/g-{{n}}.bin",
@@ -109,7 +109,7 @@ def _pause_and_resume(settings: dict[str, str], at: Farm) -> tuple[float, float]
     """Pause all while files come in: seconds to the answer, and until nobody fetches any more."""
     code = f"""
 import time, urllib.request
-from flowtui.engine.client import EngineClient
+from flowtui.daemon.client import EngineClient
 def busy():
     text = urllib.request.urlopen("{at.url}/connections").read().decode()
     return int(text.split("Writing:")[1].split()[0]) - 1

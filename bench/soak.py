@@ -31,9 +31,10 @@ import report
 from servers import environment
 
 from flowtui.config import Folders, host_name
-from flowtui.engine.client import EngineClient, EngineTrouble
-from flowtui.engine.protocol import Batch, RequestRefused
+from flowtui.daemon.client import EngineClient
+from flowtui.daemon.errors import EngineError
 from flowtui.flow.remote_file import RemoteFile
+from flowtui.protocol.messages import Batch, RequestRefused
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -111,7 +112,7 @@ class Soak:
         while True:
             try:
                 return EngineClient.connect(self.folders, start=False)
-            except EngineTrouble:
+            except EngineError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
@@ -203,7 +204,7 @@ class Soak:
                     if ended == len(batch.files):
                         return
                     self._trouble(client, counts)
-            except (EngineTrouble, RequestRefused):
+            except (EngineError, RequestRefused):
                 continue  # it was killed meanwhile
             if may_kill() and self.chance.random() < 0.2:
                 self.kill()

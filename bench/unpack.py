@@ -54,10 +54,10 @@ def unpack(archive: Path, listing: Path, to: Path) -> None:
     """Be the process that unpacks; prints seconds and the most memory it had, in MiB."""
     import resource
 
-    from flowtui.engine import unpack
-    from flowtui.engine.bulk_job import Wanted
-    from flowtui.engine.source import StopSignal
     from flowtui.flow.remote_file import RemoteFile
+    from flowtui.transfer.archive import extract
+    from flowtui.transfer.cancel import StopSignal
+    from flowtui.transfer.task import ExpectedFile
 
     files = []
     for number, line in enumerate(listing.read_text().splitlines()):
@@ -65,12 +65,14 @@ def unpack(archive: Path, listing: Path, to: Path) -> None:
         folder, _, filename = name.partition("/")
         id_ = str(number)
         file = RemoteFile(f"data/{id_}", filename, "", ("p", folder), int(size), md5, id_)
-        files.append(Wanted(file, f"p/{name}"))
+        files.append(ExpectedFile(file, f"p/{name}"))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began, used = time.monotonic(), time.process_time()
-    outcome = unpack.run(unpack.Unpack(archive, to, tuple(files)), StopSignal(), lambda came: None)
+    outcome = extract.run(
+        extract.Unpack(archive, to, tuple(files)), StopSignal(), lambda came: None
+    )
     seconds = time.monotonic() - began
-    if outcome != unpack.Unpacked():
+    if outcome != extract.Unpacked():
         raise SystemExit(str(outcome))
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(seconds, before / 1024, after / 1024, time.process_time() - used)

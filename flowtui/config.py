@@ -25,6 +25,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from flowtui.system.files import write_private
+
 DEFAULT_SERVER = "https://api.flow.bio"
 """The guide's service."""
 
@@ -207,20 +209,6 @@ def _read(file: Path) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{file}: {error}; correct the file or move it away") from error
-
-
-def write_private(file: Path, text: str) -> None:
-    """Put `text` into `file` at once, mode 0600 from the first byte on."""
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(name, file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 _BOUNDS: dict[str, tuple[int, int]] = {

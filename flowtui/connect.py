@@ -53,7 +53,7 @@ def choose_server(settings: Settings, where: Folders) -> ServerChoice:
         return ServerChoice(settings)
     from flowtui.flow.discover import PROBE_SECONDS, find_server
     from flowtui.flow.errors import ServiceUnavailable
-    from flowtui.flow.http import make_client
+    from flowtui.flow.http_client import make_client
 
     default, other = config.DEFAULT_SERVER, config.OTHER_SERVER
     with make_client(

@@ -16,7 +16,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flowtui.config import ConfigError, Folders, private_folder, write_private
+from flowtui.config import ConfigError, Folders, private_folder
+from flowtui.system.files import write_private
 
 KEPT = 20
 """Reports that stay; older ones go when a new one is written."""

@@ -128,9 +128,10 @@ PICTURES: dict[str, Driver] = {
 async def take(name: str, drive: Driver, size: tuple[int, int], server: str, home: Path) -> None:
     """One picture."""
     from flowtui.config import Settings, folders
-    from flowtui.engine.client import EngineClient, EngineTrouble
+    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.errors import EngineError
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.credentials import CredentialStore, Source
+    from flowtui.flow.credentials import CredentialSource, CredentialStore
     from flowtui.tui.app import FlowApp
 
     os.environ["FLOWTUI_HOME"] = str(home)
@@ -141,7 +142,7 @@ async def take(name: str, drive: Driver, size: tuple[int, int], server: str, hom
         client.sign_in("demo", "demo")
         assert client.credential is not None
         where.config.mkdir(parents=True, exist_ok=True)
-        CredentialStore(where.config).keep(server, client.credential, Source.FILE)
+        CredentialStore(where.config).keep(server, client.credential, CredentialSource.FILE)
         client.close()
     settings = Settings(server=server, usernames={server: "demo"} if name != "sign-in" else {})
     app = FlowApp(settings, where, to=str(home / "downloads"))
@@ -155,7 +156,7 @@ async def take(name: str, drive: Driver, size: tuple[int, int], server: str, hom
     try:
         with EngineClient.connect(where, start=False) as engine:
             engine.stop()
-    except EngineTrouble:
+    except EngineError:
         pass
     print(file)
 

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.fault_server import FaultServer
+from support.lab import Lab
 
 # A shell ignores SIGINT for what it runs in the background, and nohup SIGHUP. Programs inherit
 # that, flowtui goes by it, and tests of what a signal does would meet nothing.
@@ -12,3 +19,12 @@ for _number, _usual in (
 ):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _usual)
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    with FaultServer() as server:
+        made = Lab(server, tmp_path / "to")
+        monkeypatch.setattr("flowtui.transfer.fetch.download.backoff", lambda failures: made.pause)
+        yield made
+        made.stop()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import flowtui
-from flowtui.engine import protocol
+from flowtui.protocol import messages
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(flowtui.__file__).parent
@@ -48,11 +48,14 @@ def test_the_import_contracts_are_kept():
     assert "0 broken" in done.stdout
 
 
-@pytest.mark.parametrize("package", ["flowtui.flow", "flowtui.engine", "flowtui.cli"])
+@pytest.mark.parametrize(
+    "package",
+    ["flowtui.flow", "flowtui.transfer", "flowtui.engine", "flowtui.daemon", "flowtui.cli"],
+)
 def test_nothing_but_the_app_loads_textual(package: str):
     """A job script, and the engine in the background, pay for no screen."""
     names = modules(package)
-    assert len(names) > 10
+    assert len(names) > 8
     loaded = imported("\n".join(f"import {one}" for one in names))
     assert set(names) <= loaded
     assert not {one for one in loaded if one.split(".")[0] == "textual"}
@@ -60,13 +63,17 @@ def test_nothing_but_the_app_loads_textual(package: str):
 
 def test_a_client_of_the_engine_is_light():
     """`flowtui status` opens neither httpx nor a database."""
-    loaded = imported("import flowtui.engine.client, flowtui.engine.protocol")
+    loaded = imported("import flowtui.daemon.client, flowtui.protocol.messages")
     assert not loaded & {"httpx", "pydantic", "sqlite3", "flowtui.engine.engine"}
 
 
 def test_flows_client_and_the_demo_stand_alone():
     loaded = imported("\n".join(f"import {one}" for one in modules("flowtui.flow")))
-    assert not {one for one in loaded if one.startswith(("flowtui.engine", "flowtui.cli"))}
+    assert not {
+        one
+        for one in loaded
+        if one.startswith(("flowtui.engine", "flowtui.transfer", "flowtui.cli"))
+    }
 
 
 @pytest.mark.parametrize("package", ["flowtui", "flowtui.flow.client", "flowtui.connect"])
@@ -122,9 +129,9 @@ def test_every_module_says_what_it_is_for():
 
 def test_every_request_of_the_protocol_is_told_in_its_own_words():
     """The list in protocol.py is what a reader goes by: it names what the client can ask."""
-    from flowtui.engine.client import EngineClient
+    from flowtui.daemon.client import EngineClient
 
-    text = protocol.__doc__ or ""
+    text = messages.__doc__ or ""
     lines = [one for one in text.splitlines() if one.startswith("    ")]
     listed = {one.split()[0] for one in lines}
     public = {name for name in vars(EngineClient) if not name.startswith("_")}

@@ -25,8 +25,8 @@ from flowtui.config import (
     parse_rate,
     private_folder,
     save_settings,
-    write_private,
 )
+from flowtui.system.files import write_private
 
 
 @pytest.fixture(autouse=True)

@@ -21,9 +21,9 @@ from flowtui.config import (
 )
 from flowtui.connect import after_sign_in, connector, open_store, read_settings, sign_out
 from flowtui.flow.client import FlowClient
-from flowtui.flow.credentials import Credential, KeepError, Source
+from flowtui.flow.credentials import Credential, CredentialSource, KeepError
 from flowtui.flow.errors import FlowError, ServiceUnavailable
-from flowtui.tui.services import Services
+from flowtui.tui.context import AppContext
 from support.fault_server import FaultServer, File, answer
 
 Told = tuple[str, str]
@@ -51,7 +51,7 @@ def by_a_command(capsys: pytest.CaptureFixture[str]) -> Told:
 
 
 def by_the_app(capsys: pytest.CaptureFixture[str]) -> Told:
-    services = Services(load_settings(), folders())
+    services = AppContext(load_settings(), folders())
     client = services.client()
     client.close()
     return client.server, services.found
@@ -199,7 +199,7 @@ def client_of_a_command() -> FlowClient:
 
 
 def client_of_the_app() -> FlowClient:
-    return Services(load_settings(), folders()).client()
+    return AppContext(load_settings(), folders()).client()
 
 
 def client_of_the_engine() -> FlowClient:
@@ -236,7 +236,7 @@ def test_all_find_the_same_credential(
     save_settings({"server": SERVER, **names})
     if stored:
         kept = Credential("of alice", username="alice")
-        open_store(folders()).keep(SERVER, kept, Source.FILE)
+        open_store(folders()).keep(SERVER, kept, CredentialSource.FILE)
     if environment:
         monkeypatch.setenv("FLOW_ACCESS_TOKEN", environment)
     client = client_of()
@@ -295,9 +295,9 @@ def test_a_sign_out_forgets_the_token_and_the_name_at_that_server_alone(by: str)
     names = {SERVER: "alice", "https://other.test": "bob"}
     save_settings({"server": SERVER, "usernames": names})
     store = open_store(folders())
-    store.keep(SERVER, Credential("tok", username="alice"), Source.FILE)
+    store.keep(SERVER, Credential("tok", username="alice"), CredentialSource.FILE)
     if by == "app":
-        services = Services(load_settings(), folders())
+        services = AppContext(load_settings(), folders())
         said = services.sign_out()
         assert SERVER not in services.settings.usernames
     else:

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from flowtui.config import Folders, folders, save_settings
+from flowtui.daemon.client import EngineClient
+from flowtui.daemon.errors import EngineError
 from flowtui.demo.serve import DemoServer
-from flowtui.engine.client import EngineClient, EngineTrouble
-from flowtui.engine.protocol import TransferRow
 from flowtui.flow.client import FlowClient
-from flowtui.flow.credentials import CredentialStore, Source
+from flowtui.flow.credentials import CredentialSource, CredentialStore
+from flowtui.protocol.messages import TransferRow
 from support.terminal import Terminal
 
 DOWN = "\x1b[B"
@@ -54,7 +55,9 @@ class Person:
         client.sign_in("demo", "demo")
         assert client.credential is not None
         self.folders.config.mkdir(parents=True)
-        CredentialStore(self.folders.config).keep(client.server, client.credential, Source.FILE)
+        CredentialStore(self.folders.config).keep(
+            client.server, client.credential, CredentialSource.FILE
+        )
         save_settings({"usernames": {client.server: "demo"}}, self.folders)
         client.close()
 
@@ -83,7 +86,7 @@ class Person:
         try:
             with self.engine() as engine:
                 engine.stop()
-        except EngineTrouble:
+        except EngineError:
             pass
 
 

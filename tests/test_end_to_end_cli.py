@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from flowtui.cli.main import cli
 from flowtui.demo.catalogue import Project
 from flowtui.demo.serve import DemoServer
-from flowtui.engine.space import Room
+from flowtui.transfer.disk.space import Room
 from support.shell import Shell, file_of
 
 DIALECTS = ("guide", "live", "both")
@@ -415,7 +415,9 @@ def test_no_room_on_disk_is_status_5_with_numbers(
 ) -> None:
     for name, value in both_shell.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("flowtui.engine.space.look", lambda folder: Room(device=1, free=1000))
+    monkeypatch.setattr(
+        "flowtui.transfer.disk.space.look", lambda folder: Room(device=1, free=1000)
+    )
     to = str(both_shell.to)
     result = CliRunner().invoke(cli, ["get", "sample/34", "data/789", "--to", to, "--json"])
     assert result.exit_code == 5, result.output

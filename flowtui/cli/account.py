@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowtui.cli.exits import CommandError, Exit
+from flowtui.cli.exit_codes import CommandError, Exit
 from flowtui.cli.options import json_option, server_option
 from flowtui.cli.output import Output, one_line
 from flowtui.cli.session import Session, open_session
@@ -16,7 +16,7 @@ from flowtui.config import save_settings
 from flowtui.connect import after_sign_in, sign_out
 
 if TYPE_CHECKING:
-    from flowtui.flow.credentials import Credential, Source
+    from flowtui.flow.credentials import Credential, CredentialSource
     from flowtui.flow.models import User
 
 
@@ -106,15 +106,15 @@ def whoami(server: str | None, as_json: bool) -> int:
     return Exit.OK
 
 
-def _where(session: Session, keep: str | None, out: Output, *, may_ask: bool) -> Source:
+def _where(session: Session, keep: str | None, out: Output, *, may_ask: bool) -> CredentialSource:
     """Where the token will be kept, settled and said before a password is asked for."""
-    from flowtui.flow.credentials import Source
+    from flowtui.flow.credentials import CredentialSource
 
     file = session.folders.credentials_file
     if keep == "file":
-        where = Source.FILE
+        where = CredentialSource.FILE
     elif keep == "keyring" or session.store.keyring_works():
-        where = Source.KEYRING
+        where = CredentialSource.KEYRING
     else:
         out.say("No keyring works here (the usual case on a server over SSH).")
         if may_ask and not click.confirm(
@@ -126,8 +126,8 @@ def _where(session: Session, keep: str | None, out: Output, *, may_ask: bool) ->
                 exit=Exit.NOT_ALLOWED,
                 code="NOT_KEPT",
             )
-        where = Source.FILE
-    if where is Source.FILE:
+        where = CredentialSource.FILE
+    if where is CredentialSource.FILE:
         out.say(f"The token will be kept in {file} (mode 0600).")
     else:
         out.say("The token will be kept in the keyring.")
@@ -156,16 +156,16 @@ def _can_ask() -> bool:
 
 def where_words(session: Session, credential: Credential) -> str:
     """Where a token is or came from, in words; never the token itself."""
-    from flowtui.flow.credentials import Source
+    from flowtui.flow.credentials import CredentialSource
 
     detail = one_line(credential.detail)
-    if credential.source is Source.KEYRING:
+    if credential.source is CredentialSource.KEYRING:
         return "the keyring"
-    if credential.source is Source.FILE:
+    if credential.source is CredentialSource.FILE:
         return f"the file {session.folders.credentials_file}"
-    if credential.source is Source.ENVIRONMENT:
+    if credential.source is CredentialSource.ENVIRONMENT:
         return f"the environment ({detail})"
-    if credential.source is Source.TOKEN_FILE:
+    if credential.source is CredentialSource.TOKEN_FILE:
         return f"the token file {detail}"
     return "memory"
 
@@ -184,7 +184,8 @@ def _remember_name(session: Session, username: str) -> None:
 
 def _tell_engine(session: Session, credential: Credential, out: Output) -> None:
     """Let a running engine go on with what waits for this sign-in."""
-    from flowtui.engine.client import EngineClient, EngineNotRunning
+    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.errors import EngineNotRunning
 
     try:
         with closing(EngineClient.connect(session.folders, start=False)) as engine:
@@ -201,7 +202,8 @@ def _tell_engine(session: Session, credential: Credential, out: Output) -> None:
 
 
 def _engine_runs(session: Session) -> bool:
-    from flowtui.engine.client import EngineClient, EngineNotRunning
+    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.errors import EngineNotRunning
 
     try:
         EngineClient.connect(session.folders, start=False).close()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowtui.cli.exits import CommandError, Exit
+from flowtui.cli.exit_codes import CommandError, Exit
 from flowtui.cli.output import Output, on_terminal
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def separate_environment(base: Path) -> None:
 
 
 def _list_turns(out: Output) -> int:
-    from flowtui.demo.turns import TURNS
+    from flowtui.demo.scenarios import TURNS
 
     for turn, words in TURNS.items():
         out.line(f"{turn:14}{words}")
@@ -100,7 +100,7 @@ def _list_turns(out: Output) -> int:
 
 
 def _check_turns(turns: tuple[str, ...]) -> None:
-    from flowtui.demo.turns import turns_of
+    from flowtui.demo.scenarios import turns_of
 
     try:
         turns_of(turns)
@@ -180,7 +180,7 @@ def _sign_in(url: str, where: Folders, base: Path) -> Settings:
     """Sign in as the demo's user, keep the token in the demo's own folder; the demo's settings."""
     from flowtui.config import Settings, load_settings, save_settings
     from flowtui.connect import open_client, open_store
-    from flowtui.flow.credentials import Source
+    from flowtui.flow.credentials import CredentialSource
 
     store = open_store(where)
     client = open_client(Settings(server=url), store, signed_in=False)
@@ -188,7 +188,7 @@ def _sign_in(url: str, where: Folders, base: Path) -> Settings:
         client.sign_in(USER, PASSWORD)
         credential = client.credential
         assert credential is not None
-        store.keep(client.server, credential, Source.FILE)
+        store.keep(client.server, credential, CredentialSource.FILE)
     finally:
         client.close()
     save_settings(
@@ -203,7 +203,8 @@ def _sign_in(url: str, where: Folders, base: Path) -> Settings:
 
 
 def _stop_engine(where: Folders) -> None:
-    from flowtui.engine.client import EngineClient, EngineGone, EngineNotRunning
+    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.errors import EngineGone, EngineNotRunning
 
     try:
         with EngineClient.connect(where, start=False) as engine:

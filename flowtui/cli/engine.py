@@ -6,7 +6,7 @@ from contextlib import closing
 
 import click
 
-from flowtui.cli.exits import Exit
+from flowtui.cli.exit_codes import Exit
 from flowtui.cli.options import json_option
 from flowtui.cli.output import Output, counted
 
@@ -23,7 +23,7 @@ def engine() -> None:
 @engine.command(short_help="Be the engine, in the foreground.")
 def run() -> int:
     """Be the engine, until it is told to end or has had nothing to do for five minutes."""
-    from flowtui.engine.process import run_background_engine
+    from flowtui.daemon.process import run_background_engine
 
     return run_background_engine() or Exit.OK
 
@@ -32,7 +32,8 @@ def run() -> int:
 @click.option("--pause", is_flag=True, help="Pause all transfers first.")
 def stop(pause: bool) -> int:
     """End the engine cleanly; its transfers go on where they stopped when it runs again."""
-    from flowtui.engine.client import EngineClient, EngineNotRunning
+    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.errors import EngineNotRunning
 
     out = Output()
     try:
@@ -51,7 +52,8 @@ def stop(pause: bool) -> int:
 def status(as_json: bool) -> int:
     """Say whether the engine runs, and where it keeps its things."""
     from flowtui.config import folders
-    from flowtui.engine.client import EngineClient, EngineNotRunning
+    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.errors import EngineNotRunning
 
     out = Output(as_json=as_json)
     where = folders()

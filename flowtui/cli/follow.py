@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from flowtui.cli.exits import Exit, exit_of_code
+from flowtui.cli.exit_codes import Exit, exit_of_code
 from flowtui.cli.output import Output
-from flowtui.engine.protocol import (
+from flowtui.protocol.messages import (
     Added,
     Batch,
     BulkFileRow,
@@ -23,7 +23,7 @@ from flowtui.engine.protocol import (
     Summary,
     TransferRow,
 )
-from flowtui.engine.states import BULK_ENDED, ENDED, RUNNING, BulkState, TransferState
+from flowtui.protocol.states import BULK_ENDED, ENDED, RUNNING, BulkState, TransferState
 
 STUCK_AFTER = 1.5
 """Seconds for which all that is left must have waited before a job gives up: the engine may only

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowtui.cli.exits import CommandError, Exit, Interrupted, as_command_error
+from flowtui.cli.exit_codes import CommandError, Exit, Interrupted, as_command_error
 from flowtui.cli.options import (
     bulk_option,
     filter_options,
@@ -19,15 +19,15 @@ from flowtui.cli.options import (
     to_option,
 )
 from flowtui.cli.output import Output, counted, one_line, seconds_text, size_text
-from flowtui.cli.selection import Filters, Selection, require_files, select
+from flowtui.cli.selection import Filters, RequestedFiles, require_files, select
 from flowtui.cli.signals import StopSignals
 
 if TYPE_CHECKING:
     from flowtui.cli.follow import Follow
     from flowtui.cli.session import Session
     from flowtui.config import Settings
-    from flowtui.engine.protocol import Batch
     from flowtui.flow.client import FlowClient
+    from flowtui.protocol.messages import Batch
 
 AGAIN = "run the same command again to go on where this stopped"
 
@@ -87,7 +87,7 @@ def get(
     started = time.monotonic()
     wishes = {"jobs": jobs, "connections": connections, "limit_rate": limit_rate}
     changes = {name: value for name, value in wishes.items() if value is not None}
-    found = Selection()
+    found = RequestedFiles()
     try:
         with StopSignals() as stop:
             from flowtui.cli.session import open_session
@@ -101,7 +101,7 @@ def get(
                 if dry_run:
                     return _dry_run(batch, found, out, started)
                 if detach:
-                    from flowtui.cli.handover import hand_over
+                    from flowtui.cli.detach import hand_over
 
                     return hand_over(session, batch, changes, out)
                 # From here on a signal is looked at between two events; the engine is not torn.
@@ -133,10 +133,10 @@ def with_changes(settings: Settings, changes: dict[str, int]) -> Settings:
 
 
 def make_batch(
-    session: Session, found: Selection, to: str | None, bulk: str, unpack: bool | None = None
+    session: Session, found: RequestedFiles, to: str | None, bulk: str, unpack: bool | None = None
 ) -> Batch:
     """The files as one batch. `bulk` is auto, always or never; `unpack` None is the settings'."""
-    from flowtui.engine.protocol import Batch
+    from flowtui.protocol.messages import Batch
 
     # Only what has a data id can be in an archive of Flow's.
     able = sum(1 for file in found.files if file.data_id is not None)
@@ -162,7 +162,7 @@ def _fetch(
     client: FlowClient,
     settings: Settings,
     batch: Batch,
-    found: Selection,
+    found: RequestedFiles,
     stop: StopSignals,
     out: Output,
 ) -> int:
@@ -170,7 +170,7 @@ def _fetch(
     from flowtui.cli.progress import stderr_view
     from flowtui.connect import connector
     from flowtui.engine.engine import Engine
-    from flowtui.engine.service import service_maker
+    from flowtui.transfer.http.clients import service_maker
 
     # With the connections by which the files were found.
     engine = Engine(settings, make_service=service_maker(connector(settings), client))
@@ -218,7 +218,7 @@ def _say_end(state: Follow, batch: Batch, status: Exit, out: Output) -> None:
 
 
 def _summary_event(
-    out: Output, state: Follow | None, found: Selection, status: Exit, seconds: float
+    out: Output, state: Follow | None, found: RequestedFiles, status: Exit, seconds: float
 ) -> None:
     """The last line of `--json`, whatever happened."""
     counts = {} if state is None else {key: n for key, n in state.files().items() if n}
@@ -241,14 +241,14 @@ def _summary_event(
     )
 
 
-def _dry_run(batch: Batch, found: Selection, out: Output, started: float) -> int:
+def _dry_run(batch: Batch, found: RequestedFiles, out: Output, started: float) -> int:
     """Say what would be fetched and where to; nothing is written."""
     from pathlib import Path
 
-    from flowtui.cli.columns import table
-    from flowtui.engine.places import Places
+    from flowtui.text.columns import table
+    from flowtui.transfer.disk.paths import TargetPaths
 
-    places = Places(Path(batch.root))
+    places = TargetPaths(Path(batch.root))
     # The engine gives out names in the order of the keys, too.
     paths = {
         file.key: places.assign(file.key, file.folder, file.filename)

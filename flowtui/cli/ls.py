@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowtui.cli.exits import Exit
+from flowtui.cli.exit_codes import Exit
 from flowtui.cli.options import json_option, server_option
 from flowtui.cli.output import Output, counted, one_line, size_text
 
@@ -37,7 +37,7 @@ def ls(ref: str | None, scope: str | None, server: str | None, as_json: bool) ->
         raise click.UsageError("--shared and --public list projects; leave REF out")
     out = Output(as_json=as_json)
     with closing(open_session(server, out)) as session:
-        listing = Listing(out)
+        listing = Rows(out)
         if ref is None:
             _projects(session.client, scope, listing)
         else:
@@ -48,7 +48,7 @@ def ls(ref: str | None, scope: str | None, server: str | None, as_json: bool) ->
     return Exit.OK
 
 
-class Listing:
+class Rows:
     """Rows as they come: at once as JSON, or gathered into aligned tables."""
 
     def __init__(self, out: Output) -> None:
@@ -72,7 +72,7 @@ class Listing:
 
     def end(self) -> None:
         """Write the tables."""
-        from flowtui.cli.columns import table
+        from flowtui.text.columns import table
 
         if self._out.as_json:
             return
@@ -87,7 +87,7 @@ class Listing:
         self._out.say(kinds)
 
 
-def _projects(client: FlowClient, scope: str | None, listing: Listing) -> None:
+def _projects(client: FlowClient, scope: str | None, listing: Rows) -> None:
     from flowtui.flow.client import Scope
 
     wanted = {None: Scope.MINE, "shared": Scope.SHARED, "public": Scope.PUBLIC}[scope]
@@ -95,17 +95,17 @@ def _projects(client: FlowClient, scope: str | None, listing: Listing) -> None:
     listing.table(heads, (_project(one) for one in client.projects(wanted)), "project")
 
 
-def _below(client: FlowClient, ref: Ref, listing: Listing) -> None:
-    from flowtui.flow.refs import Kind
+def _below(client: FlowClient, ref: Ref, listing: Rows) -> None:
+    from flowtui.flow.refs import RefKind
 
-    if ref.kind is Kind.PROJECT:
+    if ref.kind is RefKind.PROJECT:
         heads = ("REF", "TYPE", "CREATED", "OWNER", "NAME")
         listing.table(heads, (_sample(one) for one in client.project_samples(ref.id)), "sample")
         rows = (_execution(one) for one in client.project_executions(ref.id))
         listing.table(("REF", "STATUS", "CREATED", "PIPELINE", "NAME"), rows, "execution")
-    elif ref.kind is Kind.SAMPLE:
+    elif ref.kind is RefKind.SAMPLE:
         listing.table(_DATA, (_data(one) for one in client.sample_data(ref.id)), "file")
-    elif ref.kind is Kind.EXECUTION:
+    elif ref.kind is RefKind.EXECUTION:
         found: Iterator[Data] = iter(client.execution(ref.id).outputs or ())
         if ref.path:
             below = ref.path.rstrip("/")

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from flowtui import __version__
-from flowtui.cli.exits import CommandError, Exit, Interrupted, as_command_error
+from flowtui.cli.exit_codes import CommandError, Exit, Interrupted, as_command_error
 from flowtui.cli.options import SHELL_ERRORS, server_option, to_option
 from flowtui.cli.output import Output, on_terminal
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from flowtui.cli.exits import Interrupted
+from flowtui.cli.exit_codes import Interrupted
 from flowtui.config import ConfigError, check_server, parse_rate
 
 SHELL_ERRORS = (

@@ -7,8 +7,8 @@ import sys
 from functools import lru_cache
 from typing import Any
 
-from flowtui import quantities
-from flowtui.cli.exits import CommandError
+from flowtui.cli.exit_codes import CommandError
+from flowtui.text import quantities
 
 
 class Output:
@@ -61,7 +61,7 @@ def on_terminal() -> bool:
 
 def one_line(text: str) -> str:
     """`text` as one line fit for a terminal."""
-    from flowtui.flow.clean import printable
+    from flowtui.text.printable import printable
 
     return printable(" ".join(text.split()))
 

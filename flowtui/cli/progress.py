@@ -7,10 +7,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, TextIO
 
-from flowtui.cli.columns import fit, pad, width
 from flowtui.cli.output import counted, one_line, seconds_text, size_text
-from flowtui.engine.protocol import BulkRow, TransferRow
-from flowtui.engine.states import BULK_ENDED, BulkState, TransferState
+from flowtui.protocol.messages import BulkRow, TransferRow
+from flowtui.protocol.states import BULK_ENDED, BulkState, TransferState
+from flowtui.text.columns import fit, pad, width
 
 if TYPE_CHECKING:
     from flowtui.cli.follow import Follow, View

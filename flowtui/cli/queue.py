@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowtui.cli.exits import CommandError, Exit
+from flowtui.cli.exit_codes import CommandError, Exit
 from flowtui.cli.options import (
     bulk_option,
     filter_options,
@@ -20,8 +20,8 @@ from flowtui.cli.options import (
 from flowtui.cli.output import Output, one_line, seconds_text, size_text
 
 if TYPE_CHECKING:
-    from flowtui.engine.client import EngineClient
-    from flowtui.engine.protocol import Status, Summary, TransferRow
+    from flowtui.daemon.client import EngineClient
+    from flowtui.protocol.messages import Status, Summary, TransferRow
 
 SHOWN = 200
 """Transfers that `status` lists; `--json` lists all."""
@@ -48,13 +48,13 @@ def add(
 
     The background engine goes on when this terminal is closed.
     """
+    from flowtui.cli.detach import hand_over
     from flowtui.cli.get import make_batch
-    from flowtui.cli.handover import hand_over
-    from flowtui.cli.selection import Filters, Selection, require_files, select
+    from flowtui.cli.selection import Filters, RequestedFiles, require_files, select
     from flowtui.cli.session import open_session
 
     out = Output(as_json=as_json)
-    found = Selection()
+    found = RequestedFiles()
     with closing(open_session(server, out)) as session:
         select(session.client, refs, Filters(include, exclude), out, found)
         require_files(found)
@@ -70,7 +70,8 @@ def status(as_json: bool) -> int:
     The ids in the first column are what pause, resume, retry, cancel and forget take. Those that
     begin with b are bulk jobs, archives that Flow prepares; pause and resume do not take them.
     """
-    from flowtui.engine.client import EngineClient, EngineNotRunning
+    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.errors import EngineNotRunning
 
     out = Output(as_json=as_json)
     try:
@@ -97,9 +98,9 @@ def _show_json(now: Status, out: Output) -> None:
 
 
 def _show(now: Status, out: Output) -> None:
-    from flowtui.cli.columns import table
     from flowtui.cli.progress import bulk_line
-    from flowtui.engine.states import TransferState
+    from flowtui.protocol.states import TransferState
+    from flowtui.text.columns import table
 
     out.line(_summary_line(now.summary))
     if now.summary.trouble:
@@ -236,7 +237,7 @@ def _act(
     if bool(ids) == everything:
         raise click.UsageError("give the IDs that `flowtui status` shows, or --all")
     transfers, jobs = _parsed(ids, bulk is not None)
-    from flowtui.engine.client import EngineClient
+    from flowtui.daemon.client import EngineClient
 
     with closing(EngineClient.connect(start=start)) as engine:
         now = engine.status(rows=True)
@@ -252,7 +253,7 @@ def _act(
 
 def _takes(state: str, action: str) -> bool:
     """Whether a bulk job in that state is meant by `action --all`."""
-    from flowtui.engine.states import BULK_ENDED, BulkState
+    from flowtui.protocol.states import BULK_ENDED, BulkState
 
     if action == "forget":
         return state in BULK_ENDED

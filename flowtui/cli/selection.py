@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from flowtui.cli.exits import CommandError, Exit, as_command_error
+from flowtui.cli.exit_codes import CommandError, Exit, as_command_error
 from flowtui.cli.output import Output, counted, one_line, size_text
 from flowtui.flow.errors import NotFound, Refused
 from flowtui.flow.remote_file import RemoteFile
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Selection:
+class RequestedFiles:
     """What was found for the REFs.
 
     Attributes:
@@ -73,7 +73,7 @@ def _fits(pattern: str, file: RemoteFile) -> bool:
 
 
 def select(
-    client: FlowClient, words: Sequence[str], filters: Filters, out: Output, found: Selection
+    client: FlowClient, words: Sequence[str], filters: Filters, out: Output, found: RequestedFiles
 ) -> None:
     """Walk the REFs and gather their files in `found`.
 
@@ -95,7 +95,7 @@ def _walk_one(
     client: FlowClient,
     ref: Ref,
     filters: Filters,
-    found: Selection,
+    found: RequestedFiles,
     seen: set[str],
     out: Output,
 ) -> None:
@@ -143,7 +143,7 @@ def _walk_one(
     out.say(words)
 
 
-def require_files(found: Selection) -> None:
+def require_files(found: RequestedFiles) -> None:
     """Raise CommandError where there is nothing to get, with the exit status that fits."""
     if found.files:
         return

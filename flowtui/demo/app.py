@@ -16,13 +16,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowtui.demo import files
 from flowtui.demo.accounts import Accounts
+from flowtui.demo.auth import SigningIn
 from flowtui.demo.browse import Browse
 from flowtui.demo.bulk import BulkJobs
 from flowtui.demo.projects import build
-from flowtui.demo.records import Dialect
+from flowtui.demo.scenarios import NO_TURNS, Turns
+from flowtui.demo.serializers import Dialect
 from flowtui.demo.service import Refusal, Service, not_found
-from flowtui.demo.signing_in import SigningIn
-from flowtui.demo.turns import NO_TURNS, Turns
 
 DAY_SECONDS = 86_400.0
 

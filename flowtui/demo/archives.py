@@ -13,9 +13,9 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from flowtui.demo.byte_source import ByteSource, Content, Flipped, Joined, Window, crc32
 from flowtui.demo.catalogue import File
-from flowtui.demo.source import Content, Flipped, Joined, Source, Window, crc32
-from flowtui.demo.turns import NO_TURNS, Turn, Turns
+from flowtui.demo.scenarios import NO_TURNS, Turn, Turns
 
 ZIP_LIMIT = (1 << 32) - (1 << 20)
 """Bytes that an archive without ZIP64 can hold, with room for its directory."""
@@ -57,7 +57,7 @@ class Entry:
     """A file in an archive. `crc32` is what the archive says, and need not be true."""
 
     name: str
-    source: Source
+    source: ByteSource
     crc32: int
     created: int
 
@@ -88,11 +88,11 @@ def etag_of(entries: Sequence[Entry]) -> str:
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
 
 
-def zip_of(entries: Sequence[Entry]) -> Source:
+def zip_of(entries: Sequence[Entry]) -> ByteSource:
     """A ZIP. Raises TooLarge."""
     if sum(one.source.size + 1000 for one in entries) > ZIP_LIMIT or len(entries) > 65_000:
         raise TooLarge("The files do not fit one archive of 4 GB")
-    parts: list[Source | bytes] = []
+    parts: list[ByteSource | bytes] = []
     directory: list[bytes] = []
     offset = 0
     for one in entries:
@@ -122,9 +122,9 @@ def _directory_entry(header: bytes, offset: int) -> bytes:
     )
 
 
-def tar_gz_of(entries: Sequence[Entry]) -> Source:
+def tar_gz_of(entries: Sequence[Entry]) -> ByteSource:
     """A tar.gz. One pass over its bytes (CRC-32)."""
-    parts: list[Source | bytes] = []
+    parts: list[ByteSource | bytes] = []
     for one in entries:
         info = tarfile.TarInfo(one.name)
         info.size, info.mtime, info.mode = one.source.size, one.created, 0o644
@@ -133,8 +133,8 @@ def tar_gz_of(entries: Sequence[Entry]) -> Source:
     return _gzip(Joined(parts))
 
 
-def _gzip(source: Source) -> Source:
-    parts: list[Source | bytes] = [b"\x1f\x8b\x08\0\0\0\0\0\0\xff"]
+def _gzip(source: ByteSource) -> ByteSource:
+    parts: list[ByteSource | bytes] = [b"\x1f\x8b\x08\0\0\0\0\0\0\xff"]
     for start in range(0, source.size, _STORED_BLOCK):
         length = min(_STORED_BLOCK, source.size - start)
         last = start + length == source.size

@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 
 from flowtui.demo.catalogue import Execution, File, Project, Sample, User
 from flowtui.demo.paging import in_order, matching, paged
-from flowtui.demo.records import Json
 from flowtui.demo.sample_data import METADATA, ORGANISMS, SAMPLE_TYPES
+from flowtui.demo.serializers import Json
 from flowtui.demo.service import Refusal, Service, not_found
 
 Found = TypeVar("Found", Sample, Execution, File)

@@ -14,11 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from flowtui.demo.archives import Entry, TooLarge, entries_of, etag_of, tar_gz_of, zip_of
+from flowtui.demo.byte_source import ByteSource
 from flowtui.demo.catalogue import File, User
 from flowtui.demo.files import SourceResponse
+from flowtui.demo.scenarios import EXPIRING_SECONDS, SLOW_SECONDS, Turn, Turns
 from flowtui.demo.service import Refusal, Service, forbidden, not_found
-from flowtui.demo.source import Source
-from flowtui.demo.turns import EXPIRING_SECONDS, SLOW_SECONDS, Turn, Turns
 
 _PENDING_SHARE = 0.25
 
@@ -38,7 +38,7 @@ class Job:
         self.files = files
         self.began = time.monotonic()
         self.created = int(time.time())
-        self.source: Source | None = None
+        self.source: ByteSource | None = None
         self.etag = ""
         self.error: str | None = None
         self.gone = False

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
-from flowtui.demo.source import Content
+from flowtui.demo.byte_source import Content
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from html import escape
 
-from flowtui.demo.source import Content
+from flowtui.demo.byte_source import Content
 
 READ_LENGTH = 100
 SMALL_READS = 300

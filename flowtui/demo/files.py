@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from flowtui.demo.byte_source import ByteSource
 from flowtui.demo.catalogue import Execution, File
 from flowtui.demo.service import Refusal, Service, forbidden, not_found
 from flowtui.demo.shaping import Pace
-from flowtui.demo.source import Source
 
 _MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
@@ -96,7 +96,7 @@ class SourceResponse(Response):
     def __init__(
         self,
         request: Request,
-        source: Source,
+        source: ByteSource,
         filename: str,
         etag: str,
         media_type: str,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache, partial
 
 from flowtui.demo import content
+from flowtui.demo.byte_source import Content
 from flowtui.demo.catalogue import Catalogue
 from flowtui.demo.sample_data import COLLEAGUE, ODD_NAMES, STRANGER, Builder
-from flowtui.demo.source import Content
 
 
 @lru_cache(maxsize=1)

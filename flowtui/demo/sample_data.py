@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from flowtui.demo import content
+from flowtui.demo.byte_source import Content
 from flowtui.demo.catalogue import Catalogue, Execution, File, Project, Sample, User
-from flowtui.demo.source import Content
 
 NOW = 1_767_225_600
 """2026-01-01T00:00:00Z; all there is was made before."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self, get_args
 
-from flowtui.demo.records import Dialect
+from flowtui.demo.serializers import Dialect
 
 if TYPE_CHECKING:
     import uvicorn
@@ -104,7 +104,7 @@ class DemoServer:
         turns: Iterable[str] = (),
     ) -> None:
         from flowtui.demo.app import create_app
-        from flowtui.demo.turns import turns_of
+        from flowtui.demo.scenarios import turns_of
 
         self.requests: list[Asked] = []
         self._app = create_app(
@@ -161,7 +161,7 @@ def run(
     of `turns.Turn`. Raises DemoDidNotStart.
     """
     from flowtui.demo.app import create_app
-    from flowtui.demo.turns import turns_of
+    from flowtui.demo.scenarios import turns_of
 
     listener, base_url = _listen(port)
     app = create_app(
@@ -292,7 +292,7 @@ def _first_line(process: subprocess.Popen[bytes]) -> str:
 
 
 def _main() -> int:
-    from flowtui.demo.turns import Turn
+    from flowtui.demo.scenarios import Turn
 
     parser = argparse.ArgumentParser(prog="python -m flowtui.demo.serve", description=__doc__)
     parser.add_argument("--port", type=int, default=0)

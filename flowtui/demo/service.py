@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from flowtui.demo.accounts import Accounts, NotAuthenticated
 from flowtui.demo.catalogue import Catalogue, Project, User
-from flowtui.demo.records import Dialect, Wording
+from flowtui.demo.serializers import Dialect, Wording
 
 
 class Refusal(Exception):

@@ -15,15 +15,18 @@ from typing import TypeVar
 
 from flowtui.config import Folders, Settings
 from flowtui.connect import connector
-from flowtui.engine import log
-from flowtui.engine.bulk import BulkTracker
-from flowtui.engine.bulk_list import Desk
-from flowtui.engine.intake import Intake
-from flowtui.engine.keeping import Keeping
-from flowtui.engine.limits import RateLimit
+from flowtui.engine.bulk.jobs import Desk
+from flowtui.engine.bulk.tracker import BulkTracker
+from flowtui.engine.events import Events
 from flowtui.engine.mailbox import Mailbox, MailboxClosed
-from flowtui.engine.news import News
-from flowtui.engine.protocol import (
+from flowtui.engine.queue.intake import Intake
+from flowtui.engine.queue.queue import Queue, Transfer
+from flowtui.engine.queue.scheduler import Scheduler
+from flowtui.engine.runtime_settings import checked
+from flowtui.engine.store.persistence import Persistence
+from flowtui.engine.workers.pool import Workers
+from flowtui.engine.workers.run import Run
+from flowtui.protocol.messages import (
     Added,
     Batch,
     BulkFileRow,
@@ -33,14 +36,12 @@ from flowtui.engine.protocol import (
     Status,
     Summary,
 )
-from flowtui.engine.queue import Queue, Transfer
-from flowtui.engine.scheduler import Scheduler
-from flowtui.engine.service import Service, Services, service_maker
-from flowtui.engine.space import SpaceWatch, look
-from flowtui.engine.states import ENDED, PENDING_WORK, UNFINISHED, TransferState
-from flowtui.engine.transfer import Outcome
-from flowtui.engine.tuning import checked
-from flowtui.engine.workers import Run, Workers
+from flowtui.protocol.states import CANCELLABLE, ENDED, PENDING_WORK, TransferState
+from flowtui.transfer.disk import downloads_log
+from flowtui.transfer.disk.space import SpaceWatch, look
+from flowtui.transfer.http.clients import Clients, ServerClients, service_maker
+from flowtui.transfer.http.rate_limit import RateLimit
+from flowtui.transfer.task import Outcome
 
 TICK = 0.1
 """Seconds between two events while something moves."""
@@ -48,7 +49,6 @@ TICK = 0.1
 AFTER_MISTAKE = 1.0
 """Seconds of rest after a turn that failed, so that a lasting mistake does not burn a core."""
 
-_S = TransferState
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ class Engine:
         *,
         database: Path | None = None,
         folders: Folders | None = None,
-        make_service: Callable[[str], Service] | None = None,
+        make_service: Callable[[str], ServerClients] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`database` None keeps the queue in memory; `clock` is what bulk jobs go by.
@@ -79,10 +79,10 @@ class Engine:
             make_service = service_maker(connector(settings, folders))
         self.started = time.time()
         self._clock = clock
-        self._keeping = Keeping(database)
+        self._keeping = Persistence(database)
         self._mailbox = Mailbox()
         self._limit = RateLimit(settings.limit_rate)
-        self._services = Services(make_service, self._limit)
+        self._services = Clients(make_service, self._limit)
         self._queue = Queue()
         self._workers = Workers(self._worker_finished)
         self._space = SpaceWatch(lambda: self._mailbox.post(self._room_known))
@@ -101,11 +101,10 @@ class Engine:
         self._intake = Intake(
             self._queue, self._scheduler, self._bulk, unpack=settings.unpack_archives
         )
-        self._news = News(self._queue, self._bulk)
+        self._news = Events(self._queue, self._bulk)
         self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
-        self._ending = False
+        self._ending = self._was_told = False
         self._told_at = self._saved_at = 0.0
-        self._was_told = False
         self._idle = threading.Event()
         self._intake.restore(self._keeping.transfers(), self._keeping.bulk_jobs())
         self._keeping.rebuild(self._queue, self._bulk, self._intake.add)
@@ -177,19 +176,20 @@ class Engine:
 
     def pause(self, ids: Sequence[int] | None) -> int:
         """Pause what is queued, waits or runs."""
-        return self._call(lambda: self._let_go(ids, PENDING_WORK, _S.PAUSED))
+        return self._call(lambda: self._let_go(ids, PENDING_WORK, TransferState.PAUSED))
 
     def cancel(self, ids: Sequence[int] | None) -> int:
         """Cancel what has not ended well; what it left on the disk is taken away."""
-        return self._call(lambda: self._let_go(ids, UNFINISHED | {_S.FAILED}, _S.CANCELLED))
+        return self._call(lambda: self._let_go(ids, CANCELLABLE, TransferState.CANCELLED))
 
     def resume(self, ids: Sequence[int] | None) -> int:
         """Let paused transfers go on, and waiting ones try at once."""
-        return self._call(lambda: self._requeue(ids, {_S.PAUSED, _S.WAITING}))
+        return self._call(lambda: self._requeue(ids, {TransferState.PAUSED, TransferState.WAITING}))
 
     def retry(self, ids: Sequence[int] | None) -> int:
         """Try failed transfers again; cancelled ones too where they are named."""
-        states = {_S.FAILED, _S.WAITING} | (set() if ids is None else {_S.CANCELLED})
+        named = set() if ids is None else {TransferState.CANCELLED}
+        states = named | {TransferState.FAILED, TransferState.WAITING}
         return self._call(lambda: self._requeue(ids, states))
 
     def forget(self, ids: Sequence[int] | None) -> int:
@@ -212,7 +212,7 @@ class Engine:
             stopped = action in ("cancel", "one_by_one")
             transfers = self._bulk.transfers_of(ids) if stopped else []
             count = self._bulk.act(ids, action)
-            self._let_go(transfers, UNFINISHED | {_S.FAILED}, _S.CANCELLED)
+            self._let_go(transfers, CANCELLABLE, TransferState.CANCELLED)
             return count
 
         return self._call(act)
@@ -248,10 +248,13 @@ class Engine:
         self, server: str, username: str | None, token: str, refresh_token: str | None
     ) -> int:
         """Use this credential for a server; the number of transfers that go on with it."""
-        from flowtui.flow.credentials import Credential, Source
+        from flowtui.flow.credentials import Credential, CredentialSource
 
         credential = Credential(
-            token=token, refresh_token=refresh_token, username=username, source=Source.MEMORY
+            token=token,
+            refresh_token=refresh_token,
+            username=username,
+            source=CredentialSource.MEMORY,
         )
 
         def use() -> int:
@@ -301,9 +304,9 @@ class Engine:
 
     # The engine's thread
 
-    def _call(self, letter: Callable[[], T]) -> T:
+    def _call(self, message: Callable[[], T]) -> T:
         def act() -> T:
-            result = letter()
+            result = message()
             self._was_told = True
             self._set_idle()
             return result
@@ -314,14 +317,14 @@ class Engine:
             raise RequestRefused("STOPPED", "the engine has stopped") from None
 
     def _live(self) -> None:
-        """Take letters, let the scheduler act, save, tell; until the end."""
+        """Take messages, let the scheduler act, save, tell; until the end."""
         timeout: float | None = 0.0
         while not self._ending:
-            for letter in self._mailbox.take(timeout):
+            for message in self._mailbox.take(timeout):
                 try:
-                    letter()
+                    message()
                 except Exception as error:  # noqa: BLE001
-                    self._mistake("a letter to the engine failed", error)
+                    self._mistake("a message to the engine failed", error)
             if self._ending:
                 break
             try:
@@ -333,7 +336,7 @@ class Engine:
         self._news.tell(self._summary)
 
     def _mistake(self, what: str, error: Exception) -> None:
-        """One letter's or turn's mistake must not end the queue of all others."""
+        """One message's or turn's mistake must not end the queue of all others."""
         _LOG.error(what, exc_info=error)
         words = f"internal error: {type(error).__name__}: {error}"
         self._keeping.note_trouble("mistake", words)
@@ -369,12 +372,12 @@ class Engine:
         for root, entries in self._scheduler.take_log().items():
             self._workers.do(lambda root=root, entries=entries: self._write_log(root, entries))  # type: ignore[misc]
 
-    def _write_log(self, root: str, entries: list[log.Entry]) -> None:
+    def _write_log(self, root: str, entries: list[downloads_log.LogEntry]) -> None:
         try:
-            log.append(Path(root), entries)
+            downloads_log.append(Path(root), entries)
             words = ""
         except OSError as error:
-            words = f"cannot write {Path(root) / log.LOG_NAME}: {error.strerror}"
+            words = f"cannot write {Path(root) / downloads_log.LOG_NAME}: {error.strerror}"
         self._keeping.note_trouble("log", words)
 
     def _set_idle(self) -> None:
@@ -398,7 +401,7 @@ class Engine:
         )
 
     def _retry_archive(self, id_: int) -> None:
-        self._requeue([id_], {_S.FAILED})
+        self._requeue([id_], {TransferState.FAILED})
 
     def _drop(self, id_: int) -> None:
         """Take a transfer out of the list; its part file stays."""
@@ -410,11 +413,11 @@ class Engine:
         self, ids: Sequence[int] | None, states: Iterable[TransferState], to: TransferState
     ) -> int:
         chosen = [one for one in self._queue.pick(ids) if one.state in states]
-        if to is _S.CANCELLED:
+        if to is TransferState.CANCELLED:
             self._keeping.dropped(chosen)
         for one in chosen:
             self._scheduler.let_go(one, to)
-            if to is _S.CANCELLED:
+            if to is TransferState.CANCELLED:
                 self._bulk.transfer_ended(one)
         return len(chosen)
 

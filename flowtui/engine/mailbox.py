@@ -1,7 +1,7 @@
 """One thread that owns some state, and a mailbox through which all others have it act.
 
 No lock is needed around what the thread owns: everything that changes it happens there, one after
-the other, and many letters that came together share one turn (and so one transaction).
+the other, and many messages that came together share one turn (and so one transaction).
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ class MailboxClosed(Exception):
 
 
 class Mailbox:
-    """Letters are functions; the owner's thread calls them in the order in which they came."""
+    """Messages are functions; the owner's thread calls them in the order in which they came."""
 
     def __init__(self) -> None:
         self._letters: deque[tuple[Callable[[], None], Future[Any] | None]] = deque()
         self._news = threading.Condition()
         self._closed = False
 
-    def post(self, letter: Callable[[], None], *, wake: bool = True) -> None:
-        """Have the owner call `letter`; passed over once the mailbox is closed.
+    def post(self, message: Callable[[], None], *, wake: bool = True) -> None:
+        """Have the owner call `message`; passed over once the mailbox is closed.
 
         With `wake` false it is called when the owner looks for other reasons.
         """
         with self._news:
             if not self._closed:
-                self._letters.append((letter, None))
+                self._letters.append((message, None))
                 if wake:
                     self._news.notify()
 
-    def call(self, letter: Callable[[], T], timeout: float | None = 60.0) -> T:
-        """Have the owner call `letter`; its result, or its exception, or MailboxClosed."""
+    def call(self, message: Callable[[], T], timeout: float | None = 60.0) -> T:
+        """Have the owner call `message`; its result, or its exception, or MailboxClosed."""
         answer: Future[T] = Future()
 
         def deliver() -> None:
             try:
-                answer.set_result(letter())
+                answer.set_result(message())
             except Exception as error:  # noqa: BLE001
                 answer.set_exception(error)
 
@@ -56,16 +56,16 @@ class Mailbox:
         return answer.result(timeout)
 
     def take(self, timeout: float | None) -> list[Callable[[], Any]]:
-        """All letters that are there, after waiting at most `timeout` seconds for one."""
+        """All messages that are there, after waiting at most `timeout` seconds for one."""
         with self._news:
             if not self._letters and not self._closed:
                 self._news.wait(timeout)
-            letters = [letter for letter, _ in self._letters]
+            messages = [message for message, _ in self._letters]
             self._letters.clear()
-            return letters
+            return messages
 
     def close(self) -> None:
-        """Take no letter any more, refuse those that nobody has taken, and wake the owner."""
+        """Take no message any more, refuse those that nobody has taken, and wake the owner."""
         with self._news:
             self._closed = True
             left = [answer for _, answer in self._letters if answer is not None]

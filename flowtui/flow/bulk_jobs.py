@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import httpx
 
-from flowtui.flow.answers import error_of, json_of, network_error, retry_after
 from flowtui.flow.errors import NotFound, NotOffered, Refused, TooMuch, UnexpectedAnswer
 from flowtui.flow.listing import read_record
 from flowtui.flow.models import BulkJob
+from flowtui.flow.responses import error_of, json_of, network_error, retry_after
 from flowtui.flow.session import Session
 
 _TOO_MUCH = re.compile(

@@ -16,7 +16,7 @@ import httpx
 from flowtui.flow import bulk_jobs
 from flowtui.flow.credentials import Credential, CredentialStore
 from flowtui.flow.errors import NotFound, NotSignedIn
-from flowtui.flow.http import make_client
+from flowtui.flow.http_client import make_client
 from flowtui.flow.listing import Inlined, Listing, picked_where_missing, read_record
 from flowtui.flow.models import BulkJob, Data, Execution, Project, Sample, User
 from flowtui.flow.pages import Pages

@@ -38,7 +38,7 @@ LOCK_SECONDS = 2.0
 """How long another process may hold the file before it is written all the same."""
 
 
-class Source(StrEnum):
+class CredentialSource(StrEnum):
     """Where a credential is from, or is to be kept."""
 
     KEYRING = "keyring"
@@ -64,7 +64,7 @@ class Credential:
     token: str = field(repr=False)
     refresh_token: str | None = field(default=None, repr=False)
     username: str | None = None
-    source: Source = Source.MEMORY
+    source: CredentialSource = CredentialSource.MEMORY
     detail: str = ""
 
 
@@ -89,22 +89,22 @@ class CredentialStore:
             or _from_token_file()
         )
 
-    def keep(self, server: str, credential: Credential, where: Source) -> Credential:
+    def keep(self, server: str, credential: Credential, where: CredentialSource) -> Credential:
         """Keep a credential in the keyring, in the 0600 file, or in memory only.
 
         Raises KeepError.
         """
         kept = replace(credential, source=where, detail=self._detail(where))
         name = credential.username
-        if where is Source.KEYRING:
+        if where is CredentialSource.KEYRING:
             if not name:
                 raise KeepError("a keyring entry needs a user name")
             self._to_keyring(server, name, kept)
             self._drop_from_file(server)
-        elif where is Source.FILE:
+        elif where is CredentialSource.FILE:
             self._to_file(server, kept)
             self._drop_from_keyring(server, name)
-        elif where is not Source.MEMORY:
+        elif where is not CredentialSource.MEMORY:
             raise KeepError(f"tokens are not kept in: {where.value}")
         return kept
 
@@ -147,13 +147,13 @@ class CredentialStore:
         Where somebody signed out meanwhile nothing is written. Raises KeepError.
         """
         new = replace(new, username=new.username or old.username)
-        if old.source is Source.FILE:
+        if old.source is CredentialSource.FILE:
             with self._alone():  # no sign-out may come between the look and the writing
                 stored = self._read_file()
                 if _entry(stored, server, new.username) is not None:
                     self._put(stored, server, new)
         elif (
-            old.source is Source.KEYRING
+            old.source is CredentialSource.KEYRING
             and new.username
             and self._from_keyring(server, new.username) is not None
         ):
@@ -165,8 +165,8 @@ class CredentialStore:
             self._works = keyring_access.works()
         return self._works
 
-    def _detail(self, where: Source) -> str:
-        return str(self._file) if where is Source.FILE else ""
+    def _detail(self, where: CredentialSource) -> str:
+        return str(self._file) if where is CredentialSource.FILE else ""
 
     def _from_keyring(self, server: str, username: str | None) -> Credential | None:
         if not username or not self.keyring_works():
@@ -181,7 +181,7 @@ class CredentialStore:
             # A keyring that fails now is as good as none; the next place is asked.
             self._works = False
             return None
-        return Credential(token, refresh or None, username, Source.KEYRING)
+        return Credential(token, refresh or None, username, CredentialSource.KEYRING)
 
     def _to_keyring(self, server: str, username: str, credential: Credential) -> None:
         if not self.keyring_works():
@@ -229,7 +229,7 @@ class CredentialStore:
             entry["token"],
             refresh if isinstance(refresh, str) else None,
             name if isinstance(name, str) else None,
-            Source.FILE,
+            CredentialSource.FILE,
             str(self._file),
         )
 
@@ -340,7 +340,7 @@ def _from_environment() -> Credential | None:
     for name in ENVIRONMENT:
         token = os.environ.get(name, "").strip()
         if token:
-            return Credential(token, source=Source.ENVIRONMENT, detail=name)
+            return Credential(token, source=CredentialSource.ENVIRONMENT, detail=name)
     return None
 
 
@@ -363,4 +363,6 @@ def _from_token_file() -> Credential | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise KeepError(f"cannot read the token file {path}: {type(error).__name__}") from None
-    return Credential(token, source=Source.TOKEN_FILE, detail=str(path)) if token else None
+    return (
+        Credential(token, source=CredentialSource.TOKEN_FILE, detail=str(path)) if token else None
+    )

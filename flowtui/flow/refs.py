@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from flowtui.flow.clean import printable
 from flowtui.flow.errors import BadReference
+from flowtui.text.printable import printable
 
 
-class Kind(StrEnum):
+class RefKind(StrEnum):
     """What a reference names."""
 
     PROJECT = "project"
@@ -23,7 +23,7 @@ class Kind(StrEnum):
 class Ref:
     """A thing on Flow; `path` names an output inside an execution."""
 
-    kind: Kind
+    kind: RefKind
     id: str
     path: str | None = None
 
@@ -32,13 +32,13 @@ class Ref:
 
 
 _WORDS = {
-    "project": Kind.PROJECT,
-    "projects": Kind.PROJECT,
-    "sample": Kind.SAMPLE,
-    "samples": Kind.SAMPLE,
-    "data": Kind.DATA,
-    "execution": Kind.EXECUTION,
-    "executions": Kind.EXECUTION,
+    "project": RefKind.PROJECT,
+    "projects": RefKind.PROJECT,
+    "sample": RefKind.SAMPLE,
+    "samples": RefKind.SAMPLE,
+    "data": RefKind.DATA,
+    "execution": RefKind.EXECUTION,
+    "executions": RefKind.EXECUTION,
 }
 
 _HOW = "write project/12, sample/34, data/789, execution/456 or execution/456/path/of/output"
@@ -60,7 +60,7 @@ def parse_ref(text: str, server: str) -> Ref:
     id_, rest = parts[1], "/".join(parts[2:])
     if not rest:
         return Ref(kind, id_)
-    if kind is not Kind.EXECUTION:
+    if kind is not RefKind.EXECUTION:
         raise BadReference(f"there is nothing below {kind.value}/{printable(id_)}; {_HOW}")
     return Ref(kind, id_, rest)
 

@@ -13,15 +13,6 @@ import httpx
 import tenacity
 from pydantic import ValidationError
 
-from flowtui.flow.answers import (
-    WRONG_ADDRESS,
-    error_of,
-    json_of,
-    looks_like_page,
-    network_error,
-    page_instead,
-)
-from flowtui.flow.clean import printable
 from flowtui.flow.credentials import Credential, CredentialStore, KeepError
 from flowtui.flow.errors import (
     FlowError,
@@ -32,6 +23,15 @@ from flowtui.flow.errors import (
     WrongPassword,
 )
 from flowtui.flow.models import User
+from flowtui.flow.responses import (
+    WRONG_ADDRESS,
+    error_of,
+    json_of,
+    looks_like_page,
+    network_error,
+    page_instead,
+)
+from flowtui.text.printable import printable
 
 REFRESH_COOKIE = "flow_refresh_token"
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from flowtui.flow.clean import printable
 from flowtui.flow.errors import Gone, NotFound, NotOffered, Refused
-from flowtui.flow.refs import Kind, Ref
+from flowtui.flow.refs import Ref, RefKind
 from flowtui.flow.remote_file import RemoteFile
+from flowtui.text.printable import printable
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -59,12 +59,12 @@ class Walk:
 
     def files(self, ref: Ref) -> Iterator[RemoteFile]:
         """The files of `ref`. Raises FlowError."""
-        if ref.kind is Kind.PROJECT:
+        if ref.kind is RefKind.PROJECT:
             yield from self._project(ref)
-        elif ref.kind is Kind.SAMPLE:
+        elif ref.kind is RefKind.SAMPLE:
             sample = self._client.sample(ref.id)
             yield from self._sample(sample, ("samples", sample.name or sample.id))
-        elif ref.kind is Kind.DATA:
+        elif ref.kind is RefKind.DATA:
             yield from self._one(self._client.data(ref.id), ("data",))
         elif ref.path is not None:
             yield from self._output(ref)

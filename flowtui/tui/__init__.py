@@ -16,6 +16,6 @@ def start(
     `engine_stays` false: the caller ends the engine afterwards (as the demo does).
     """
     from flowtui.tui.app import FlowApp
-    from flowtui.tui.crash import run
+    from flowtui.tui.run import run
 
     return run(FlowApp(settings, folders, to=to, engine_stays=engine_stays), folders)

@@ -8,7 +8,7 @@ from textual.message import Message
 
 from flowtui.config import ConfigError
 from flowtui.tui.background import Background
-from flowtui.tui.services import Services
+from flowtui.tui.context import AppContext
 
 
 class AccountKnown(Message):
@@ -46,7 +46,7 @@ class Account:
     """Sends the messages above, by `post`, which is called on the screen's thread."""
 
     def __init__(
-        self, services: Services, background: Background, post: Callable[[Message], object]
+        self, services: AppContext, background: Background, post: Callable[[Message], object]
     ) -> None:
         self._services = services
         self._background = background

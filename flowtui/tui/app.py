@@ -16,25 +16,25 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer
 from textual.worker import WorkerFailed
 
-from flowtui import quantities
-from flowtui.engine.protocol import Batch, Space
-from flowtui.flow.clean import printable
+from flowtui.protocol.messages import Batch, Space
+from flowtui.text import quantities
+from flowtui.text.printable import printable
 from flowtui.tui.account import Account, AccountKnown, ServerUnreachable, SignedOut, SignInNeeded
 from flowtui.tui.background import Background
 from flowtui.tui.browser.details import DetailsPane
 from flowtui.tui.browser.filter import FilterLine
+from flowtui.tui.browser.selection import Selection
 from flowtui.tui.browser.tree import TreePane
 from flowtui.tui.commands import commands_of
+from flowtui.tui.context import AppContext
 from flowtui.tui.downloads.bulk_panel import BulkPanel
-from flowtui.tui.downloads.link import QueueChanged
 from flowtui.tui.downloads.manager import DownloadManager
 from flowtui.tui.engine_app import EngineApp
-from flowtui.tui.header import HeaderLine
+from flowtui.tui.engine_link import QueueChanged
 from flowtui.tui.screens.panes import PanesScreen
-from flowtui.tui.selection import Selection
-from flowtui.tui.services import Services
 from flowtui.tui.terminal import STATUS, watch_terminal
 from flowtui.tui.theme import THEME
+from flowtui.tui.widgets.header import HeaderLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -75,13 +75,13 @@ class FlowApp(EngineApp):
         folders: Folders,
         *,
         to: str | None = None,
-        services: Services | None = None,
+        services: AppContext | None = None,
         engine_stays: bool = True,
     ) -> None:
         """`engine_stays`: whether the engine goes on when the app is left."""
         super().__init__()
         self.crash: BaseException | None = None
-        self.services = services or Services(settings, folders)
+        self.services = services or AppContext(settings, folders)
         self._target: Path = settings.target(to)
         self._engine_stays = engine_stays
         self._logout = ""
@@ -137,7 +137,7 @@ class FlowApp(EngineApp):
         self._background.run(self._look_at_logout, "what a logout does")
 
     def _look_at_logout(self) -> None:
-        from flowtui.engine.lingering import logout_warning
+        from flowtui.daemon.logout import logout_warning
 
         self._logout = logout_warning()
 
@@ -294,7 +294,7 @@ class FlowApp(EngineApp):
                 self.notify("Nothing is marked. Go to a project, sample or file, and press space.")
                 return
             nodes = (node,)
-        from flowtui.tui.counting import Count
+        from flowtui.tui.browser.count import Count
         from flowtui.tui.screens.download import DownloadDialog
 
         selection = Selection(nodes, self._tree.marks.taken_out)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from textual.app import App
 
-from flowtui.flow.clean import printable
+from flowtui.text.printable import printable
 from flowtui.tui.downloads.bulk_panel import BulkActionRequested, BulkFilesRequested
-from flowtui.tui.downloads.link import EngineCallFailed, EngineLink, EngineLost, EngineUp
 from flowtui.tui.downloads.manager import (
     CancelRequested,
     ForgetRequested,
@@ -14,7 +13,8 @@ from flowtui.tui.downloads.manager import (
     ResumeRequested,
     RetryRequested,
 )
-from flowtui.tui.header import HeaderLine
+from flowtui.tui.engine_link import EngineCallFailed, EngineLink, EngineLost, EngineUp
+from flowtui.tui.widgets.header import HeaderLine
 
 BULK_WORDS = {
     "cancel": "cancel it",

@@ -64,7 +64,7 @@ def flow(home: Path, monkeypatch: pytest.MonkeyPatch) -> FakeFlow:
 
     monkeypatch.setenv("FLOW_API_URL", "https://flow.test")
     monkeypatch.setattr("flowtui.flow.client.make_client", make)
-    monkeypatch.setattr("flowtui.flow.http.make_client", make)
+    monkeypatch.setattr("flowtui.flow.http_client.make_client", make)
     return fake
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from flowtui.cli.exits import Exit
+from flowtui.cli.exit_codes import Exit
 from flowtui.cli.main import cli
 from flowtui.config import folders, load_settings
 from flowtui.flow.credentials import Credential, CredentialStore

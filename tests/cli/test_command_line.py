@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flowtui import __version__
-from flowtui.cli.exits import CommandError, Exit, Interrupted, as_command_error
+from flowtui.cli.exit_codes import CommandError, Exit, Interrupted, as_command_error
 from flowtui.cli.main import COMMANDS, cli
 from flowtui.config import ConfigError
 from flowtui.flow.errors import (
@@ -149,10 +149,10 @@ def test_what_nobody_expected_is_one_line_and_a_report(
 
 
 def test_the_engine_s_troubles_have_words() -> None:
-    from flowtui.engine.client import EngineGone, EngineNotRunning, EngineTrouble
+    from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning
     from flowtui.flow.credentials import KeepError
 
-    for error in (EngineNotRunning("x"), EngineGone("x"), EngineTrouble("x"), KeepError("x")):
+    for error in (EngineNotRunning("x"), EngineGone("x"), EngineError("x"), KeepError("x")):
         known = as_command_error(error)
         assert known is not None
         assert known.exit is Exit.SOME_FAILED

@@ -16,12 +16,12 @@ import pytest
 from click.testing import CliRunner
 
 from flowtui.cli import demo
-from flowtui.cli.exits import Exit
+from flowtui.cli.exit_codes import Exit
 from flowtui.cli.main import cli
 from flowtui.config import Folders, Settings
 from flowtui.demo.serve import DemoServer
 from flowtui.flow.client import FlowClient
-from flowtui.flow.credentials import CredentialStore, Source
+from flowtui.flow.credentials import CredentialSource, CredentialStore
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_the_app_opens_signed_in_and_afterwards_it_is_said_where_the_files_are(
         store = CredentialStore(folders.config)
         credential = store.find(settings.base_url, settings.usernames[settings.base_url])
         assert credential is not None
-        assert credential.source is Source.FILE
+        assert credential.source is CredentialSource.FILE
         client = FlowClient(settings.base_url, credential)
         assert client.me().username == "demo"
         client.close()

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from flowtui.cli import follow
-from flowtui.cli.exits import Exit
+from flowtui.cli.exit_codes import Exit
 from flowtui.cli.follow import Follow, Follower
 from flowtui.cli.output import Output
-from flowtui.engine.protocol import (
+from flowtui.flow.remote_file import RemoteFile
+from flowtui.protocol.messages import (
     Added,
     Batch,
     BulkFileRow,
@@ -21,7 +22,6 @@ from flowtui.engine.protocol import (
     Summary,
     TransferRow,
 )
-from flowtui.flow.remote_file import RemoteFile
 
 ROOT = "/data/down"
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
-from flowtui.cli.exits import Exit
+from flowtui.cli.exit_codes import Exit
 from flowtui.cli.main import cli
 from flowtui.config import load_settings, save_settings
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from flowtui.cli.exits import Exit
+from flowtui.cli.exit_codes import Exit
 from flowtui.cli.main import cli
 
 pytestmark = pytest.mark.usefixtures("signed_in")

@@ -6,10 +6,10 @@ import os
 import pytest
 
 from flowtui.cli import progress
-from flowtui.cli.columns import width
 from flowtui.cli.follow import Follow
 from flowtui.cli.progress import Bars, Lines, bar, outcome_line, render, view_for
-from flowtui.engine.protocol import Summary, TransferRow
+from flowtui.protocol.messages import Summary, TransferRow
+from flowtui.text.columns import width
 
 
 def row(number: int, state: str, path: str = "data/f", **more: object) -> TransferRow:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from flowtui.cli.exits import Exit
+from flowtui.cli.exit_codes import Exit
 from flowtui.cli.main import cli
-from flowtui.engine.client import EngineClient, EngineNotRunning
-from flowtui.engine.protocol import BulkRow, Status, Summary, TransferRow
+from flowtui.daemon.client import EngineClient
+from flowtui.daemon.errors import EngineNotRunning
+from flowtui.protocol.messages import BulkRow, Status, Summary, TransferRow
 
 
 def row(number: int, state: str, path: str = "data/f", **more: object) -> TransferRow:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from flowtui.cli import signals
-from flowtui.cli.exits import Interrupted
+from flowtui.cli.exit_codes import Interrupted
 from flowtui.cli.signals import StopSignals
 
 

@@ -16,9 +16,9 @@ import httpx
 import pytest
 
 from flowtui.demo import archives
+from flowtui.demo.byte_source import read
 from flowtui.demo.projects import build
 from flowtui.demo.serve import DemoServer
-from flowtui.demo.source import read
 
 ALL = build()
 IDS = [file.id for file in ALL.projects["12"].files if file.size < 4_000_000]

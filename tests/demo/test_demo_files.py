@@ -11,10 +11,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from flowtui.demo.byte_source import read
 from flowtui.demo.projects import build
 from flowtui.demo.sample_data import GUIDE_OUTPUTS, ODD_NAMES
 from flowtui.demo.serve import DemoServer
-from flowtui.demo.source import read
 
 ALL = build()
 

@@ -12,23 +12,24 @@ from pathlib import Path
 import pytest
 
 from flowtui.config import Settings
+from flowtui.demo.scenarios import turns_of
 from flowtui.demo.serve import DemoServer
-from flowtui.demo.turns import turns_of
-from flowtui.engine import disk_flush, journal
-from flowtui.engine.bulk_job import content_of
-from flowtui.engine.bulk_note import Note, Notes
-from flowtui.engine.journal import Identity
-from flowtui.engine.part_file import PartFile
-from flowtui.engine.protocol import Changes, RequestRefused
+from flowtui.engine.bulk.job import content_of
+from flowtui.engine.bulk.notes import Note, Notes
+from flowtui.protocol.messages import Changes, RequestRefused
+from flowtui.system import fsync
+from flowtui.transfer.disk import journal
+from flowtui.transfer.disk.part_file import PartFile
+from flowtui.transfer.identity import Identity
 from support import bulk
 from support.bulk import archive_requests, check_all, job, leftovers, single_requests, start, wait
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowtui.engine.bulk_job.POLL_SECONDS", 0.02)
-    monkeypatch.setattr("flowtui.engine.bulk_follow._QUEUE_LOOK", 0.02)
-    monkeypatch.setattr("flowtui.engine.bulk_follow.RETRY_SECONDS", 0.2)
+    monkeypatch.setattr("flowtui.engine.bulk.job.POLL_SECONDS", 0.02)
+    monkeypatch.setattr("flowtui.engine.bulk.polling._QUEUE_LOOK", 0.02)
+    monkeypatch.setattr("flowtui.engine.bulk.polling.RETRY_SECONDS", 0.2)
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_a_system_without_some_calls_for_the_disk_downloads_all_the_same(
     real = os.fsync
     monkeypatch.setattr(os, "fsync", lambda descriptor: (flushed.append(1), real(descriptor))[1])
     with (tmp_path / "file").open("wb") as stream:
-        disk_flush.flush_data(stream.fileno())
+        fsync.flush_data(stream.fileno())
     assert flushed == [1]
     files = bulk.files_of(server, "sample/34")
     made = start(server, database=tmp_path / "queue.db")
@@ -173,7 +174,7 @@ def test_a_server_that_refuses_the_size_gets_several_jobs(server, tmp_path, name
 
 
 def test_a_single_file_that_is_too_much_comes_by_itself(server, tmp_path, monkeypatch):
-    monkeypatch.setattr("flowtui.demo.turns.MOST_FILES", 0)
+    monkeypatch.setattr("flowtui.demo.scenarios.MOST_FILES", 0)
     turn(server, "too-large")
     files = bulk.files_of(server, "sample/34")
     made = start(server)
@@ -435,12 +436,12 @@ def test_a_foreign_file_in_the_way_is_left_alone(server, tmp_path):
 
 
 def test_no_room_is_waited_for_with_archive_and_files_counted(server, tmp_path, monkeypatch):
-    from flowtui.engine import space
+    from flowtui.transfer.disk import space
 
     free = [8_000_000]
-    monkeypatch.setattr("flowtui.engine.space.LOOK_EVERY", 0.05)
-    monkeypatch.setattr("flowtui.engine.scheduler.LOOK_AGAIN", 0.05)
-    monkeypatch.setattr("flowtui.engine.space.look", lambda folder: space.Room(1, free[0]))
+    monkeypatch.setattr("flowtui.transfer.disk.space.LOOK_EVERY", 0.05)
+    monkeypatch.setattr("flowtui.engine.queue.scheduler.LOOK_AGAIN", 0.05)
+    monkeypatch.setattr("flowtui.transfer.disk.space.look", lambda folder: space.Room(1, free[0]))
     files = bulk.files_of(server, "sample/34")
     size = sum(one.size or 0 for one in files)
     free[0] = int(size * 1.5)  # enough for the archive, not for the files beside it
@@ -458,18 +459,18 @@ def test_no_room_is_waited_for_with_archive_and_files_counted(server, tmp_path, 
 def test_a_disk_that_fills_up_while_unpacking_is_waited_for(server, tmp_path, monkeypatch):
     import errno
 
-    from flowtui.engine import unpack
+    from flowtui.transfer.archive import extract
 
-    monkeypatch.setattr("flowtui.engine.bulk_unpack.SPACE_WAIT", 0.1)
+    monkeypatch.setattr("flowtui.engine.bulk.unpacking.SPACE_WAIT", 0.1)
     full = [True]
-    plain = unpack.open_locked
+    plain = extract.open_locked
 
     def open_locked(path: Path) -> int:
         if full[0]:
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         return plain(path)
 
-    monkeypatch.setattr(unpack, "open_locked", open_locked)
+    monkeypatch.setattr(extract, "open_locked", open_locked)
     made = start(server)
     made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "sample/34")))
     wait(lambda: job(made).code == "NO_SPACE")

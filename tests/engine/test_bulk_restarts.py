@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from flowtui.demo.scenarios import turns_of
 from flowtui.demo.serve import DemoServer, spawn
-from flowtui.demo.turns import turns_of
-from flowtui.engine import unpack
 from flowtui.engine.engine import Engine
+from flowtui.transfer.archive import extract
 from support import bulk
 from support.bulk import archive_requests, check_all, job, leftovers, single_requests, start, wait
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowtui.engine.bulk_job.POLL_SECONDS", 0.02)
-    monkeypatch.setattr("flowtui.engine.bulk_follow.RETRY_SECONDS", 0.2)
+    monkeypatch.setattr("flowtui.engine.bulk.job.POLL_SECONDS", 0.02)
+    monkeypatch.setattr("flowtui.engine.bulk.polling.RETRY_SECONDS", 0.2)
 
 
 @pytest.fixture
@@ -91,14 +91,14 @@ def test_an_archive_that_was_being_fetched_is_gone_on_with(server, tmp_path):
 
 def slowly(monkeypatch: pytest.MonkeyPatch, before: Callable[[int], None]) -> None:
     """Have `before(n)` called before the nth member is written."""
-    plain = unpack._Extraction._write
+    plain = extract._Extraction._write
     count = iter(range(1_000_000))
 
     def write(self, *more):
         before(next(count))
         return plain(self, *more)
 
-    monkeypatch.setattr(unpack._Extraction, "_write", write)
+    monkeypatch.setattr(extract._Extraction, "_write", write)
 
 
 def test_unpacking_goes_on_with_what_is_missing(server, tmp_path, monkeypatch):
@@ -218,8 +218,9 @@ def run_engine(home: Path, log: Path) -> subprocess.Popen[bytes]:
 def test_killed_with_9_and_started_again_an_hour_later(tmp_path, monkeypatch):
     """The clock of the engine that follows is an hour ahead; the server lives on meanwhile."""
     from flowtui.config import folders
-    from flowtui.engine.client import EngineClient, EngineTrouble
-    from flowtui.flow.credentials import Credential, CredentialStore, Source
+    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.errors import EngineError
+    from flowtui.flow.credentials import Credential, CredentialSource, CredentialStore
 
     monkeypatch.setenv("FLOWTUI_HOME", str(tmp_path / "home"))
     where, to = folders(), tmp_path / "to"
@@ -230,14 +231,14 @@ def test_killed_with_9_and_started_again_an_hour_later(tmp_path, monkeypatch):
         files = bulk.files_of(server, "project/12")
         where.config.mkdir(parents=True)
         store = CredentialStore(where.config)
-        store.keep(url, Credential(bulk.token(server), username="demo"), Source.FILE)
+        store.keep(url, Credential(bulk.token(server), username="demo"), CredentialSource.FILE)
         process = run_engine(tmp_path / "home", tmp_path / "log")
         try:
 
             def client() -> EngineClient | None:
                 try:
                     return EngineClient.connect(where, start=False)
-                except EngineTrouble:
+                except EngineError:
                     return None
 
             wait(lambda: client() is not None)

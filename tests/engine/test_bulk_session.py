@@ -6,14 +6,14 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
-from flowtui.engine.bulk import BulkTracker
-from flowtui.engine.bulk_job import Wanted
-from flowtui.engine.bulk_list import Desk
-from flowtui.engine.protocol import Batch
-from flowtui.engine.states import BulkState
+from flowtui.engine.bulk.jobs import Desk
+from flowtui.engine.bulk.tracker import BulkTracker
 from flowtui.flow.errors import NotSignedIn
 from flowtui.flow.models import BulkJob
 from flowtui.flow.remote_file import RemoteFile
+from flowtui.protocol.messages import Batch
+from flowtui.protocol.states import BulkState
+from flowtui.transfer.task import ExpectedFile
 
 
 class Bench:
@@ -29,7 +29,7 @@ class Bench:
         desk = Desk(
             workers=cast(Any, SimpleNamespace(do=self.looks.append)),
             services=cast(Any, services),
-            post=lambda letter: letter(),
+            post=lambda message: message(),
             fetch=lambda job, archive: 1,
             singles=lambda job, files: None,
             drop=lambda id_: None,
@@ -44,7 +44,7 @@ class Bench:
         self.tracker = BulkTracker(desk, keep_notes=False)
         file = RemoteFile("data/1", "f", "/downloads/1/f", data_id="1")
         batch = Batch("s", "/to", "archive", (file,), bulk=True)
-        self.job = self.tracker.create(1, batch, [Wanted(file, "f")], unpack=False)
+        self.job = self.tracker.create(1, batch, [ExpectedFile(file, "f")], unpack=False)
         while self.looks:  # what is on the disk already
             self.looks.pop(0)()
 

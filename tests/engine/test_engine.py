@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from flowtui.config import Settings
-from flowtui.engine import part_file
-from flowtui.engine.download import Download
-from flowtui.engine.line import Line
-from flowtui.engine.protocol import Changes, RequestRefused
+from flowtui.protocol.messages import Changes, RequestRefused
+from flowtui.transfer.disk import part_file
+from flowtui.transfer.fetch.connection import Connection
+from flowtui.transfer.fetch.download import Download
 from support.fault_server import FaultServer, File, answer, cut_after, refuse_connection
 from support.services import FakeClient, batch, engine, remote, rows
 
@@ -257,7 +257,7 @@ def test_the_token_goes_to_no_other_origin(server: FaultServer, tmp_path: Path):
 
 
 def test_three_tries_and_then_failed_with_words(server: FaultServer, tmp_path, monkeypatch):
-    monkeypatch.setattr("flowtui.engine.download.backoff", lambda failures: 0.01)
+    monkeypatch.setattr("flowtui.transfer.fetch.download.backoff", lambda failures: 0.01)
     server.files["/downloads/1/a.bin"] = File(b"x" * 10, always=refuse_connection())
     made = engine()
     made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
@@ -339,12 +339,12 @@ def test_a_queue_outlives_its_engine(server: FaultServer, tmp_path: Path):
 
 
 def test_the_disk_that_has_no_room_is_waited_for_with_the_numbers(server, tmp_path, monkeypatch):
-    from flowtui.engine import space
+    from flowtui.transfer.disk import space
 
     free = [1000]
-    monkeypatch.setattr("flowtui.engine.space.LOOK_EVERY", 0.05)
-    monkeypatch.setattr("flowtui.engine.scheduler.LOOK_AGAIN", 0.05)
-    monkeypatch.setattr("flowtui.engine.space.look", lambda folder: space.Room(1, free[0]))
+    monkeypatch.setattr("flowtui.transfer.disk.space.LOOK_EVERY", 0.05)
+    monkeypatch.setattr("flowtui.engine.queue.scheduler.LOOK_AGAIN", 0.05)
+    monkeypatch.setattr("flowtui.transfer.disk.space.look", lambda folder: space.Room(1, free[0]))
     server.files["/downloads/1/a.bin"] = File(content(200_000))
     made = engine()
     made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
@@ -393,9 +393,9 @@ def test_who_subscribes_to_a_queue_at_rest_hears_of_it_too(server: FaultServer, 
 
 
 def test_another_process_holding_the_part_is_waited_for(server, tmp_path, monkeypatch):
-    from flowtui.engine.journal import Identity
+    from flowtui.transfer.identity import Identity
 
-    monkeypatch.setattr("flowtui.engine.transfer.BUSY_WAIT", 0.1)
+    monkeypatch.setattr("flowtui.transfer.pipeline.BUSY_WAIT", 0.1)
     server.files["/downloads/1/a.bin"] = File(content(10_000))
     (tmp_path / "data").mkdir()
     held = part_file.PartFile(tmp_path / "data" / "a.bin", Identity(key="data/1"))
@@ -436,7 +436,7 @@ def test_no_connection_is_ended_because_the_file_is_near_its_end(
     server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """What it has asked for would be asked for once more by another."""
-    ended: list[Line] = []
+    ended: list[Connection] = []
     monkeypatch.setattr(Download, "_retire", lambda _, line: ended.append(line))
     server.files["/downloads/1/a.bin"] = File(content(16_000_000), rate=4e6)
     made = engine(settings=Settings(connections=4))

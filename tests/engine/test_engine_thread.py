@@ -13,10 +13,10 @@ import pytest
 from flowtui.config import Settings
 from flowtui.engine import engine as engine_module
 from flowtui.engine.engine import Engine
-from flowtui.engine.protocol import Batch, Changes, RequestRefused
-from flowtui.engine.scheduler import Scheduler
-from flowtui.engine.store import Store, StoreError
+from flowtui.engine.queue.scheduler import Scheduler
+from flowtui.engine.store.database import Store, StoreError
 from flowtui.flow.remote_file import RemoteFile
+from flowtui.protocol.messages import Batch, Changes, RequestRefused
 from support.services import engine, rows
 
 NOBODY = "http://127.0.0.1:9"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flowtui.engine.engine import Engine
-from flowtui.engine.store import SCHEMA, Store, StoreError
+from flowtui.engine.store.database import SCHEMA, Store, StoreError
 from support.fault_server import File
 from support.lab import TOKEN, Lab, content
 from support.services import batch, make_service, remote, rows

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flowtui.engine import journal
+from flowtui.transfer.disk import journal
 from support.engine_forker import Engines
 from support.fault_server import FaultServer, File
 from support.services import batch, remote

@@ -11,8 +11,8 @@ import pytest
 from flowtui.config import Settings
 from flowtui.connect import connector
 from flowtui.engine.engine import Engine
-from flowtui.engine.service import service_maker
 from flowtui.flow.errors import ServiceUnavailable
+from flowtui.transfer.http.clients import service_maker
 from support.fault_server import FaultServer, File, answer, cut_after
 from support.lab import TOKEN, Lab, content
 from support.services import batch, engine, remote, rows

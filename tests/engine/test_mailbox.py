@@ -12,7 +12,7 @@ from flowtui.engine.mailbox import Mailbox, MailboxClosed
 
 
 class Owner:
-    """A thread that calls the letters of a mailbox until it is closed."""
+    """A thread that calls the messages of a mailbox until it is closed."""
 
     def __init__(self) -> None:
         self.mailbox = Mailbox()
@@ -22,8 +22,8 @@ class Owner:
 
     def _live(self) -> None:
         while not self.ended:
-            for letter in self.mailbox.take(5.0):
-                letter()
+            for message in self.mailbox.take(5.0):
+                message()
 
     def end(self) -> None:
         self.ended = True
@@ -71,7 +71,7 @@ def test_many_letters_share_one_turn():
     mailbox = Mailbox()
     for n in range(5):
         mailbox.post(lambda n=n: n)
-    assert [letter() for letter in mailbox.take(0)] == [0, 1, 2, 3, 4]
+    assert [message() for message in mailbox.take(0)] == [0, 1, 2, 3, 4]
     assert mailbox.take(0) == []
 
 
@@ -102,7 +102,7 @@ def test_who_still_waits_when_it_is_closed_is_told_at_once():
 
     asking = threading.Thread(target=ask)
     asking.start()
-    time.sleep(0.1)  # by now it has written its letter, and nobody reads
+    time.sleep(0.1)  # by now it has written its message, and nobody reads
     mailbox.close()
     asking.join(5)
     assert not asking.is_alive()

@@ -9,8 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from flowtui.engine.queue import Queue, Transfer
-from flowtui.engine.states import TRANSFER_STEPS, UNFINISHED, TransferState, WrongStep
+from flowtui.engine.queue.queue import Queue, Transfer
+from flowtui.protocol.states import TRANSFER_STEPS, UNFINISHED, TransferState, WrongStep
 
 T = TransferState
 

@@ -8,14 +8,14 @@ from typing import Any, cast
 
 import pytest
 
-from flowtui.engine.limits import RateLimit
-from flowtui.engine.part_file import NoteBudget
-from flowtui.engine.queue import Queue, Transfer
-from flowtui.engine.scheduler import Scheduler
-from flowtui.engine.space import Room
-from flowtui.engine.states import TransferState
-from flowtui.engine.transfer import Outcome
-from flowtui.engine.workers import Run
+from flowtui.engine.queue.queue import Queue, Transfer
+from flowtui.engine.queue.scheduler import Scheduler
+from flowtui.engine.workers.run import Run
+from flowtui.protocol.states import TransferState
+from flowtui.transfer.disk.part_file import NoteBudget
+from flowtui.transfer.disk.space import Room
+from flowtui.transfer.http.rate_limit import RateLimit
+from flowtui.transfer.task import Outcome
 
 T = TransferState
 
@@ -36,8 +36,8 @@ class Lane:
 
 @pytest.fixture(autouse=True)
 def all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("scheduler", "transfer"):
-        monkeypatch.setattr(f"flowtui.engine.{module}.INLINE_BELOW", 1)
+    for module in ("engine.queue.scheduler", "transfer.task"):
+        monkeypatch.setattr(f"flowtui.{module}.INLINE_BELOW", 1)
 
 
 class Workers:
@@ -49,7 +49,7 @@ class Workers:
         self.started: list[int] = []
 
     def start(self, run: Run) -> None:
-        run.begun = True
+        run.started = True
         self.held[run.task.id] = run
         self.started.append(run.task.id)
 

@@ -13,7 +13,7 @@ import pytest
 from flowtui.flow import session
 from flowtui.flow.client import FlowClient
 from flowtui.flow.credentials import Credential
-from flowtui.flow.http import make_client
+from flowtui.flow.http_client import make_client
 
 BASE = "https://flow.example/api"
 

@@ -11,7 +11,7 @@ from flowtui.demo.serve import DemoServer
 from flowtui.flow.client import FlowClient, Scope
 from flowtui.flow.discover import find_server
 from flowtui.flow.errors import NotFound, WrongPassword
-from flowtui.flow.http import make_client
+from flowtui.flow.http_client import make_client
 from flowtui.flow.refs import parse_ref
 from flowtui.flow.walk import walk
 

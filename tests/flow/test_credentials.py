@@ -17,7 +17,7 @@ import keyring.errors
 import pytest
 
 from flowtui.flow import credentials, keyring_access
-from flowtui.flow.credentials import Credential, CredentialStore, KeepError, Source
+from flowtui.flow.credentials import Credential, CredentialSource, CredentialStore, KeepError
 
 FLOW = "https://api.flow.bio"
 OTHER = "https://flow.example:8443/api"
@@ -66,7 +66,7 @@ def test_the_order(ring, store, monkeypatch, tmp_path) -> None:
     given = tmp_path / "token"
     given.write_text(" GIVEN \n")
     assert store.find(FLOW, "alice") == Credential(
-        "DEFAULT", source=Source.TOKEN_FILE, detail=str(default)
+        "DEFAULT", source=CredentialSource.TOKEN_FILE, detail=str(default)
     )
     steps = [("FLOW_TOKEN_FILE", str(given), "GIVEN"), ("FLOW_API_TOKEN", "API", "API"),
              ("FLOW_ACCESS_TOKEN", "ACCESS", "ACCESS")]  # fmt: skip
@@ -77,7 +77,7 @@ def test_the_order(ring, store, monkeypatch, tmp_path) -> None:
         assert found.token == token
     assert found.detail == "FLOW_ACCESS_TOKEN"
     ring.kept["flow-api", "alice"] = "RING"  # as the guide writes it: the bare token
-    assert store.find(FLOW, "alice") == Credential("RING", None, "alice", Source.KEYRING)
+    assert store.find(FLOW, "alice") == Credential("RING", None, "alice", CredentialSource.KEYRING)
 
 
 def test_nothing_anywhere(store) -> None:
@@ -86,7 +86,7 @@ def test_nothing_anywhere(store) -> None:
 
 
 def test_the_keyring_keeps_both_tokens_and_forgets_them(ring, store) -> None:
-    kept = store.keep(FLOW, Credential("T", "R", "alice"), Source.KEYRING)
+    kept = store.keep(FLOW, Credential("T", "R", "alice"), CredentialSource.KEYRING)
     assert ring.kept == {("flow-api", "alice"): "T", ("flow-api", "alice#refresh"): "R"}
     assert store.find("https://app.flow.bio/api", "alice") == kept
     assert store.forget(FLOW, "alice") == ["removed alice from the keyring"]
@@ -95,15 +95,15 @@ def test_the_keyring_keeps_both_tokens_and_forgets_them(ring, store) -> None:
 
 
 def test_an_api_key_does_not_inherit_a_refresh_token(ring, store) -> None:
-    store.keep(FLOW, Credential("T", "R", "alice"), Source.KEYRING)
-    store.keep(FLOW, Credential("KEY", None, "alice"), Source.KEYRING)
+    store.keep(FLOW, Credential("T", "R", "alice"), CredentialSource.KEYRING)
+    store.keep(FLOW, Credential("KEY", None, "alice"), CredentialSource.KEYRING)
     found = store.find(FLOW, "alice")
     assert found is not None
     assert found.refresh_token is None
 
 
 def test_a_token_is_for_one_server(ring, store) -> None:
-    store.keep(OTHER, Credential("T", None, "alice"), Source.KEYRING)
+    store.keep(OTHER, Credential("T", None, "alice"), CredentialSource.KEYRING)
     assert ("flow-api", "alice@flow.example:8443") in ring.kept
     assert store.find(FLOW, "alice") is None
     assert store.find("https://flow.example/api", "alice") is None
@@ -111,9 +111,11 @@ def test_a_token_is_for_one_server(ring, store) -> None:
     assert store.find(FLOW, "alice@flow.example:8443") is None
 
 
-@pytest.mark.parametrize("first", [Source.KEYRING, Source.FILE])
+@pytest.mark.parametrize("first", [CredentialSource.KEYRING, CredentialSource.FILE])
 def test_what_was_kept_last_is_found(ring, store, first) -> None:
-    second = Source.FILE if first is Source.KEYRING else Source.KEYRING
+    second = (
+        CredentialSource.FILE if first is CredentialSource.KEYRING else CredentialSource.KEYRING
+    )
     store.keep(FLOW, Credential("OLD", "R", "alice"), first)
     kept = store.keep(FLOW, Credential("NEW", "R2", "alice"), second)
     assert store.find(FLOW, "alice") == kept
@@ -131,7 +133,7 @@ def test_the_file_is_private_from_the_first_byte(store, tmp_path, monkeypatch) -
 
     monkeypatch.setattr(json, "dump", dump)
     try:
-        kept = store.keep(OTHER, Credential("T", "R", "alice"), Source.FILE)
+        kept = store.keep(OTHER, Credential("T", "R", "alice"), CredentialSource.FILE)
     finally:
         os.umask(before)
     assert modes == [0o600]
@@ -144,14 +146,14 @@ def test_the_file_is_private_from_the_first_byte(store, tmp_path, monkeypatch) -
 
 
 def test_a_write_that_fails_leaves_the_old_file(store, tmp_path, monkeypatch) -> None:
-    store.keep(OTHER, Credential("T", "R", "alice"), Source.FILE)
+    store.keep(OTHER, Credential("T", "R", "alice"), CredentialSource.FILE)
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(KeepError, match="No space left"):
-        store.keep(OTHER, Credential("T2", "R", "alice"), Source.FILE)
+        store.keep(OTHER, Credential("T2", "R", "alice"), CredentialSource.FILE)
     found = store.find(OTHER, "alice")
     assert found is not None
     assert found.token == "T"
@@ -159,7 +161,7 @@ def test_a_write_that_fails_leaves_the_old_file(store, tmp_path, monkeypatch) ->
 
 
 def test_a_file_that_others_may_read_is_not_used(store, tmp_path) -> None:
-    store.keep(OTHER, Credential("tok-secret", "R", "alice"), Source.FILE)
+    store.keep(OTHER, Credential("tok-secret", "R", "alice"), CredentialSource.FILE)
     file = tmp_path / "config" / "credentials.json"
     file.chmod(0o644)
     with pytest.raises(KeepError, match="chmod 600") as caught:
@@ -173,7 +175,7 @@ def test_a_file_that_others_may_read_is_not_used(store, tmp_path) -> None:
 
 
 def test_sign_out_tells_what_remains(store, monkeypatch, tmp_path) -> None:
-    store.keep(OTHER, Credential("T", "R", "alice"), Source.FILE)
+    store.keep(OTHER, Credential("T", "R", "alice"), CredentialSource.FILE)
     monkeypatch.setenv("FLOW_API_TOKEN", "tok-secret")
     given = tmp_path / "token"
     given.write_text("tok-secret")
@@ -192,9 +194,15 @@ def test_no_keyring_is_an_ordinary_case(store, backend: str) -> None:
     assert not store.keyring_works()
     assert store.find(FLOW, "alice") is None
     with pytest.raises(KeepError, match="in a file, or in memory only"):
-        store.keep(FLOW, Credential("T", None, "alice"), Source.KEYRING)
-    assert store.keep(FLOW, Credential("T", None, "alice"), Source.MEMORY).source is Source.MEMORY
-    assert store.keep(FLOW, Credential("T", None, "alice"), Source.FILE).source is Source.FILE
+        store.keep(FLOW, Credential("T", None, "alice"), CredentialSource.KEYRING)
+    assert (
+        store.keep(FLOW, Credential("T", None, "alice"), CredentialSource.MEMORY).source
+        is CredentialSource.MEMORY
+    )
+    assert (
+        store.keep(FLOW, Credential("T", None, "alice"), CredentialSource.FILE).source
+        is CredentialSource.FILE
+    )
 
 
 def test_a_keyring_that_raises_anything_is_none(ring, store) -> None:
@@ -207,7 +215,7 @@ def test_a_keyring_that_fails_later(ring, store, monkeypatch) -> None:
     monkeypatch.setenv("FLOW_API_TOKEN", "ENV")
     ring.trouble = OSError("dbus said tok-secret")
     with pytest.raises(KeepError) as caught:
-        store.keep(FLOW, Credential("tok-secret", None, "alice"), Source.KEYRING)
+        store.keep(FLOW, Credential("tok-secret", None, "alice"), CredentialSource.KEYRING)
     assert "secret" not in str(caught.value)
     found = store.find(FLOW, "alice")
     assert found is not None
@@ -226,11 +234,11 @@ def test_a_keyring_that_hangs_is_none(ring, store, monkeypatch) -> None:
 
 
 def test_an_update_goes_where_the_old_one_is(ring, store) -> None:
-    old = store.keep(FLOW, Credential("T", "R", "alice"), Source.KEYRING)
-    store.update(FLOW, old, Credential("T2", "R2", "alice", Source.KEYRING))
+    old = store.keep(FLOW, Credential("T", "R", "alice"), CredentialSource.KEYRING)
+    store.update(FLOW, old, Credential("T2", "R2", "alice", CredentialSource.KEYRING))
     assert ring.kept["flow-api", "alice"] == "T2"
     store.forget(FLOW, "alice")
-    store.update(FLOW, old, Credential("T3", "R3", "alice", Source.KEYRING))
+    store.update(FLOW, old, Credential("T3", "R3", "alice", CredentialSource.KEYRING))
     assert ring.kept == {}
     store.update(FLOW, Credential("T"), Credential("T2"))
     assert store.find(FLOW, "alice") is None
@@ -245,7 +253,7 @@ def test_stores_of_many_processes_do_not_undo_each_other(tmp_path) -> None:
     def keep(server: str) -> None:
         store = CredentialStore(tmp_path / "config")
         together.wait(10)
-        store.keep(server, Credential(f"T {server}", "R", "alice"), Source.FILE)
+        store.keep(server, Credential(f"T {server}", "R", "alice"), CredentialSource.FILE)
 
     with ThreadPoolExecutor(len(servers)) as pool:
         list(pool.map(keep, servers))
@@ -264,13 +272,13 @@ def test_a_lock_that_is_never_given_back_does_not_hang_a_sign_in(
     held = os.open(tmp_path / "config", os.O_RDONLY)
     try:
         fcntl.flock(held, fcntl.LOCK_EX)
-        store.keep(OTHER, Credential("T", None, "alice"), Source.FILE)
+        store.keep(OTHER, Credential("T", None, "alice"), CredentialSource.FILE)
     finally:
         os.close(held)
     assert store.find(OTHER, "alice") is not None
 
 
-@pytest.mark.parametrize("where", [Source.FILE, Source.KEYRING])
+@pytest.mark.parametrize("where", [CredentialSource.FILE, CredentialSource.KEYRING])
 def test_an_update_after_another_user_signed_in_changes_nothing(ring, store, where) -> None:
     old = store.keep(OTHER, Credential("T", "R", "alice"), where)
     store.forget(OTHER, "alice")
@@ -283,7 +291,7 @@ def test_an_update_after_another_user_signed_in_changes_nothing(ring, store, whe
 
 
 def test_a_sign_out_empties_a_file_that_others_may_read(store, tmp_path) -> None:
-    store.keep(OTHER, Credential("tok-secret", "R", "alice"), Source.FILE)
+    store.keep(OTHER, Credential("tok-secret", "R", "alice"), CredentialSource.FILE)
     file = tmp_path / "config" / "credentials.json"
     file.chmod(0o644)
     assert store.forget(OTHER, "alice") == [f"removed the token from {file}"]
@@ -292,7 +300,7 @@ def test_a_sign_out_empties_a_file_that_others_may_read(store, tmp_path) -> None
 
 
 def test_a_sign_out_clears_the_keyring_though_the_file_is_damaged(ring, store, tmp_path) -> None:
-    store.keep(FLOW, Credential("T", "R", "alice"), Source.KEYRING)
+    store.keep(FLOW, Credential("T", "R", "alice"), CredentialSource.KEYRING)
     (tmp_path / "config").mkdir(exist_ok=True)
     file = tmp_path / "config" / "credentials.json"
     file.write_text("{")

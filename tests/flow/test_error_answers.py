@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowtui.flow.answers import error_of, json_of, network_error, retry_after, words_of
 from flowtui.flow.credentials import Credential
 from flowtui.flow.errors import (
     FlowError,
@@ -20,7 +19,8 @@ from flowtui.flow.errors import (
     ServiceUnavailable,
     UnexpectedAnswer,
 )
-from flowtui.flow.http import BadProxy, make_client
+from flowtui.flow.http_client import BadProxy, make_client
+from flowtui.flow.responses import error_of, json_of, network_error, retry_after, words_of
 
 URL = "https://flow.example/api/x"
 HTML = "<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowtui.flow.clean import printable
 from flowtui.flow.errors import BadReference
-from flowtui.flow.refs import Kind, Ref, parse_ref
+from flowtui.flow.refs import Ref, RefKind, parse_ref
+from flowtui.text.printable import printable
 
 SERVER = "https://app.flow.bio/api"
 
@@ -20,14 +20,14 @@ SERVER = "https://app.flow.bio/api"
 @pytest.mark.parametrize(
     ("text", "ref"),
     [
-        ("project/12", Ref(Kind.PROJECT, "12")),
-        (" Samples/34/ ", Ref(Kind.SAMPLE, "34")),
-        ("data/657562493133188868", Ref(Kind.DATA, "657562493133188868")),
-        ("execution/456/results/a b.tsv", Ref(Kind.EXECUTION, "456", "results/a b.tsv")),
-        ("https://app.flow.bio/samples/34/", Ref(Kind.SAMPLE, "34")),
-        ("https://api.flow.bio/samples/34?tab=1#x", Ref(Kind.SAMPLE, "34")),
-        ("https://app.flow.bio:443/api/data/7", Ref(Kind.DATA, "7")),
-        ("https://app.flow.bio/executions/4/a%20b.tsv", Ref(Kind.EXECUTION, "4", "a b.tsv")),
+        ("project/12", Ref(RefKind.PROJECT, "12")),
+        (" Samples/34/ ", Ref(RefKind.SAMPLE, "34")),
+        ("data/657562493133188868", Ref(RefKind.DATA, "657562493133188868")),
+        ("execution/456/results/a b.tsv", Ref(RefKind.EXECUTION, "456", "results/a b.tsv")),
+        ("https://app.flow.bio/samples/34/", Ref(RefKind.SAMPLE, "34")),
+        ("https://api.flow.bio/samples/34?tab=1#x", Ref(RefKind.SAMPLE, "34")),
+        ("https://app.flow.bio:443/api/data/7", Ref(RefKind.DATA, "7")),
+        ("https://app.flow.bio/executions/4/a%20b.tsv", Ref(RefKind.EXECUTION, "4", "a b.tsv")),
     ],
 )
 def test_what_names_something(text: str, ref: Ref) -> None:
@@ -46,7 +46,7 @@ def test_what_names_something(text: str, ref: Ref) -> None:
 )
 def test_links_of_a_flow_below_a_path(text: str) -> None:
     ref = parse_ref(text, "https://flow.inst.edu/flow/api")
-    assert ref == Ref(Kind.SAMPLE, "34")
+    assert ref == Ref(RefKind.SAMPLE, "34")
 
 
 @pytest.mark.parametrize(
@@ -91,10 +91,10 @@ def test_plain_text_stays(text: str) -> None:
     assert printable(text) == text
 
 
-@pytest.mark.parametrize("module", ["refs", "remote_file", "clean"])
+@pytest.mark.parametrize("module", ["flow.refs", "flow.remote_file", "text.printable"])
 def test_light_modules_stay_light(module: str) -> None:
     code = (
-        f"import flowtui.flow.{module}, sys;"
+        f"import flowtui.{module}, sys;"
         "print(*{'httpx', 'pydantic', 'keyring', 'tenacity'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

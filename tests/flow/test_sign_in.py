@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from flowtui.flow.client import FlowClient
-from flowtui.flow.credentials import Credential, CredentialStore, Source
+from flowtui.flow.credentials import Credential, CredentialSource, CredentialStore
 from flowtui.flow.errors import (
     FlowError,
     NotSignedIn,
@@ -34,7 +34,7 @@ def test_a_sign_in_brings_the_token_and_the_refresh_cookie(flow, key) -> None:
     flow.answers["/me"] = ME
     client = flow.client()
     assert client.sign_in("alice", "pw").username == "alice"
-    assert client.credential == Credential("T1", "R1", "alice", Source.MEMORY)
+    assert client.credential == Credential("T1", "R1", "alice", CredentialSource.MEMORY)
     assert "cookie" not in flow.requests[-1].headers
 
 
@@ -196,8 +196,8 @@ def test_a_refresh_answered_by_a_proxy_is_no_sign_out(flow) -> None:
 def test_a_token_that_another_process_stored_is_taken_first(flow, tmp_path: Path) -> None:
     flow.token, flow.answers["/me"] = "NEWER", ME
     store = CredentialStore(tmp_path)
-    old = store.keep(BASE, Credential("OLD", "R", "alice"), Source.FILE)
-    CredentialStore(tmp_path).keep(BASE, Credential("NEWER", "R2", "alice"), Source.FILE)
+    old = store.keep(BASE, Credential("OLD", "R", "alice"), CredentialSource.FILE)
+    CredentialStore(tmp_path).keep(BASE, Credential("NEWER", "R2", "alice"), CredentialSource.FILE)
     client = flow.client(old, store=store)
     assert client.me().username == "alice"
     assert flow.asked("/token") == 0
@@ -207,7 +207,7 @@ def test_a_refreshed_token_is_stored_where_the_old_one_was(flow, tmp_path: Path)
     flow.token, flow.answers["/me"], flow.answers["/token"] = "NEW", ME, {"token": "NEW"}
     store = CredentialStore(tmp_path)
     client = flow.client(
-        store.keep(BASE, Credential("OLD", "R", "alice"), Source.FILE), store=store
+        store.keep(BASE, Credential("OLD", "R", "alice"), CredentialSource.FILE), store=store
     )
     client.me()
     found = CredentialStore(tmp_path).find(BASE, "alice")
@@ -219,7 +219,7 @@ def test_a_refresh_after_a_sign_out_stores_nothing(flow, tmp_path: Path) -> None
     flow.token, flow.answers["/me"], flow.answers["/token"] = "NEW", ME, {"token": "NEW"}
     store = CredentialStore(tmp_path)
     client = flow.client(
-        store.keep(BASE, Credential("OLD", "R", "alice"), Source.FILE), store=store
+        store.keep(BASE, Credential("OLD", "R", "alice"), CredentialSource.FILE), store=store
     )
     store.forget(BASE, "alice")
     client.me()

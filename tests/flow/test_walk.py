@@ -9,7 +9,7 @@ import pytest
 
 from flowtui.flow.errors import BadReference, NotFound, NotSignedIn
 from flowtui.flow.models import Data
-from flowtui.flow.refs import Kind, Ref
+from flowtui.flow.refs import Ref, RefKind
 from flowtui.flow.walk import LeftOut, remote_file, walk
 
 
@@ -35,7 +35,7 @@ def project(flow):
 
 def test_a_project_is_its_samples_then_its_executions_each_file_once(project) -> None:
     said: list[LeftOut] = []
-    files = list(walk(project.client(), Ref(Kind.PROJECT, "12"), left_out=said.append))
+    files = list(walk(project.client(), Ref(RefKind.PROJECT, "12"), left_out=said.append))
     assert [(one.key, one.folder) for one in files] == [
         ("data/70", ("My / project", "liver")),
         ("data/80", ("My / project", "liver")),
@@ -48,9 +48,9 @@ def test_a_project_is_its_samples_then_its_executions_each_file_once(project) ->
 @pytest.mark.parametrize(
     ("ref", "folder"),
     [
-        (Ref(Kind.DATA, "70"), ("data",)),
-        (Ref(Kind.EXECUTION, "9"), ("executions", "9", "STAR")),
-        (Ref(Kind.EXECUTION, "9", "STAR/80.gz"), ("executions", "9", "STAR")),
+        (Ref(RefKind.DATA, "70"), ("data",)),
+        (Ref(RefKind.EXECUTION, "9"), ("executions", "9", "STAR")),
+        (Ref(RefKind.EXECUTION, "9", "STAR/80.gz"), ("executions", "9", "STAR")),
     ],
 )
 def test_folders_of_the_guide(project, ref: Ref, folder: tuple[str, ...]) -> None:
@@ -61,16 +61,16 @@ def test_folders_of_the_guide(project, ref: Ref, folder: tuple[str, ...]) -> Non
 def test_a_session_that_ends_is_no_left_out_sample(project) -> None:
     project.answers["/samples/2/data"] = httpx.Response(401)
     with pytest.raises(NotSignedIn):
-        list(walk(project.client(), Ref(Kind.PROJECT, "12")))
+        list(walk(project.client(), Ref(RefKind.PROJECT, "12")))
 
 
 def test_an_output_that_is_not_there(project) -> None:
     with pytest.raises(NotFound, match="none of that execution"):
-        list(walk(project.client(), Ref(Kind.EXECUTION, "9", "nope.gz")))
+        list(walk(project.client(), Ref(RefKind.EXECUTION, "9", "nope.gz")))
 
 
 def test_an_output_of_an_execution_that_cannot_be_listed(flow) -> None:
-    file = next(walk(flow.client(), Ref(Kind.EXECUTION, "456", "results/a b#1.tsv")))
+    file = next(walk(flow.client(), Ref(RefKind.EXECUTION, "456", "results/a b#1.tsv")))
     assert file.url == "/executions/456/results/a%20b%231.tsv"
     assert (file.key, file.data_id) == ("execution/456/results/a b#1.tsv", None)
 
@@ -78,7 +78,7 @@ def test_an_output_of_an_execution_that_cannot_be_listed(flow) -> None:
 def test_an_output_is_not_guessed_when_the_server_is_down(flow) -> None:
     flow.answers["/executions/4"] = httpx.Response(401)
     with pytest.raises(NotSignedIn):
-        list(walk(flow.client(), Ref(Kind.EXECUTION, "4", "a.tsv")))
+        list(walk(flow.client(), Ref(RefKind.EXECUTION, "4", "a.tsv")))
 
 
 def test_records_that_lead_nowhere_are_left_out(flow) -> None:
@@ -87,7 +87,7 @@ def test_records_that_lead_nowhere_are_left_out(flow) -> None:
         "outputs": [{"filename": "../../me"}, {"filename": ""}, {"filename": "a/b.tsv"}],
     }
     said: list[LeftOut] = []
-    files = list(walk(flow.client(), Ref(Kind.EXECUTION, "4"), left_out=said.append))
+    files = list(walk(flow.client(), Ref(RefKind.EXECUTION, "4"), left_out=said.append))
     assert [one.key for one in files] == ["execution/4/a/b.tsv"]
     assert [one.name for one in said] == ["../../me", ""]
     with pytest.raises(ValueError, match="no id"):
@@ -97,7 +97,7 @@ def test_records_that_lead_nowhere_are_left_out(flow) -> None:
 def test_skipped_things_are_not_asked_for(project) -> None:
     client = project.client()
     skip = {"sample/2", "execution/9", "data/70"}
-    files = list(walk(client, Ref(Kind.PROJECT, "12"), skip=skip.__contains__))
+    files = list(walk(client, Ref(RefKind.PROJECT, "12"), skip=skip.__contains__))
     assert [one.key for one in files] == ["data/80"]
     assert project.asked("/samples/2/data") == project.asked("/executions/9") == 0
 
@@ -110,7 +110,7 @@ def test_names_are_quoted_and_links_kept() -> None:
 
 
 def test_files_come_as_they_are_asked_for(project) -> None:
-    next(iter(walk(project.client(), Ref(Kind.PROJECT, "12"))))
+    next(iter(walk(project.client(), Ref(RefKind.PROJECT, "12"))))
     assert project.asked("/projects/12/executions") == 0
 
 
@@ -124,7 +124,7 @@ def test_what_one_part_refuses_does_not_cost_the_others(project, status: int) ->
     project.paged("/samples/2/data", "data", [data("90")])
     project.answers["/projects/12/executions"] = httpx.Response(status)
     said: list[LeftOut] = []
-    files = list(walk(project.client(), Ref(Kind.PROJECT, "12"), left_out=said.append))
+    files = list(walk(project.client(), Ref(RefKind.PROJECT, "12"), left_out=said.append))
     assert [one.key for one in files] == ["data/90"]
     assert [one.name for one in said] == ["liver", "executions of My / project"]
     assert said[1].denied is (status in (403, 404))
@@ -134,7 +134,7 @@ def test_the_documented_dialect_lists_no_executions_and_nothing_is_said(flow) ->
     file = data("7", download_url="/downloads/7/7.gz")
     flow.answers["/projects/12"] = {"id": 12, "samples": [{"id": 1, "data": [file]}]}
     said: list[LeftOut] = []
-    files = list(walk(flow.client(), Ref(Kind.PROJECT, "12"), left_out=said.append))
+    files = list(walk(flow.client(), Ref(RefKind.PROJECT, "12"), left_out=said.append))
     assert ([one.key for one in files], said) == (["data/7"], [])
 
 
@@ -147,7 +147,7 @@ def test_files_that_cannot_be_read_are_told_as_left_out(project) -> None:
         "process_executions": [{"downstream_data": [data("81"), {"id": "82"}]}],
     }
     said: list[LeftOut] = []
-    files = list(walk(project.client(), Ref(Kind.PROJECT, "12"), left_out=said.append))
+    files = list(walk(project.client(), Ref(RefKind.PROJECT, "12"), left_out=said.append))
     assert [one.key for one in files] == ["data/70", "data/81"]
     assert [(one.name, one.why) for one in said] == [
         ("liver", "2 file records of Flow cannot be read"),
@@ -160,6 +160,6 @@ def test_an_inlined_file_that_cannot_be_read_is_told(flow) -> None:
     file = data("7", download_url="/downloads/7/7.gz")
     flow.answers["/samples/1"] = {"id": 1, "name": "s", "data": [file, {"id": 8}]}
     said: list[LeftOut] = []
-    files = list(walk(flow.client(), Ref(Kind.SAMPLE, "1"), left_out=said.append))
+    files = list(walk(flow.client(), Ref(RefKind.SAMPLE, "1"), left_out=said.append))
     assert [one.key for one in files] == ["data/7"]
     assert said == [LeftOut("s", "1 file record of Flow cannot be read")]

@@ -12,13 +12,13 @@ import httpx
 from flowtui.config import Settings
 from flowtui.demo.serve import DemoServer
 from flowtui.engine.engine import Engine
-from flowtui.engine.protocol import Batch, BulkFileRow, BulkRow
-from flowtui.engine.service import Service
 from flowtui.flow.client import FlowClient
 from flowtui.flow.credentials import Credential
 from flowtui.flow.refs import parse_ref
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.flow.walk import walk
+from flowtui.protocol.messages import Batch, BulkFileRow, BulkRow
+from flowtui.transfer.http.clients import ServerClients
 
 
 def token(server: DemoServer) -> str:
@@ -31,8 +31,8 @@ def start(server: DemoServer, database: Path | None = None, **more: Any) -> Engi
     """A started engine, signed in at the server."""
     credential = Credential(token(server))
 
-    def make(url: str) -> Service:
-        return Service(FlowClient(url, credential), httpx.Client(timeout=5.0))
+    def make(url: str) -> ServerClients:
+        return ServerClients(FlowClient(url, credential), httpx.Client(timeout=5.0))
 
     # With one connection the requests for an archive can be counted.
     settings = more.pop("settings", Settings(connections=1))

@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from flowtui.engine import disk_flush, folder_flush, journal, part_file
+from flowtui.system import folder_fsync, fsync
+from flowtui.transfer.disk import journal, part_file
 
 BLOCK = 4096
 
@@ -62,8 +63,8 @@ class CrashDisk:
         )
         monkeypatch.setattr(part_file, "os", shim)
         monkeypatch.setattr(journal, "os", shim)
-        monkeypatch.setattr(folder_flush, "os", shim)
-        monkeypatch.setattr(disk_flush, "os", shim)
+        monkeypatch.setattr(folder_fsync, "os", shim)
+        monkeypatch.setattr(fsync, "os", shim)
         for name in ("rename", "replace", "unlink"):
             monkeypatch.setattr(Path, name, self._naming(getattr(Path, name)))
 

@@ -65,9 +65,9 @@ class Engines:
 def _engine(order: dict[str, Any]) -> int:
     """Download a batch: 0 when all is here."""
     from flowtui.config import Settings
-    from flowtui.engine import segments
     from flowtui.engine.engine import Engine
-    from flowtui.engine.protocol import Batch
+    from flowtui.protocol.messages import Batch
+    from flowtui.transfer.fetch import segments
     from support.services import make_service
 
     segments.SMALLEST = order.get("smallest", segments.SMALLEST)

@@ -16,7 +16,7 @@ from typing import Any
 
 from flowtui.config import Settings
 from flowtui.engine.engine import Engine
-from flowtui.engine.protocol import TransferRow
+from flowtui.protocol.messages import TransferRow
 from support.fault_server import FaultServer, File, Request
 from support.services import FakeClient, batch, engine, remote, rows
 

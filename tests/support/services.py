@@ -11,10 +11,10 @@ import httpx
 
 from flowtui.config import Settings
 from flowtui.engine.engine import Engine
-from flowtui.engine.protocol import Batch, TransferRow
-from flowtui.engine.service import Service
-from flowtui.flow.http import make_client
+from flowtui.flow.http_client import make_client
 from flowtui.flow.remote_file import RemoteFile
+from flowtui.protocol.messages import Batch, TransferRow
+from flowtui.transfer.http.clients import ServerClients
 from support.fault_server import FaultServer
 
 
@@ -65,11 +65,11 @@ class FakeClient:
 
 def make_service(
     client: FakeClient | None = None, read_timeout: float = 5.0, ca_file: str | None = None
-) -> Callable[[str], Service]:
-    def make(server: str) -> Service:
+) -> Callable[[str], ServerClients]:
+    def make(server: str) -> ServerClients:
         http = make_client(ca_file=ca_file, connect_timeout=2.0, read_timeout=read_timeout)
         mine = client if client is not None and client.server == server else FakeClient(server)
-        return Service(cast(Any, mine), http)
+        return ServerClients(cast(Any, mine), http)
 
     return make
 

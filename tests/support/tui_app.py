@@ -11,12 +11,12 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from flowtui.config import Folders, Settings
-from flowtui.engine.protocol import Added, Batch, Space
-from flowtui.flow.credentials import Credential, KeepError, Source
+from flowtui.flow.credentials import Credential, CredentialSource, KeepError
+from flowtui.protocol.messages import Added, Batch, Space
 from flowtui.tui.app import FlowApp
 from flowtui.tui.browser.tree import TreePane
-from flowtui.tui.downloads.model import Delta, QueueModel
-from flowtui.tui.services import Services
+from flowtui.tui.context import AppContext
+from flowtui.tui.queue_model import Delta, QueueModel
 from support.fake_flow import SERVER, FakeFlow
 
 
@@ -75,13 +75,13 @@ class FakeStore:
 
     def __init__(self, works: bool = True) -> None:
         self.works = works
-        self.kept: list[tuple[str, Credential, Source]] = []
+        self.kept: list[tuple[str, Credential, CredentialSource]] = []
 
     def keyring_works(self) -> bool:
         return self.works
 
-    def keep(self, server: str, credential: Credential, where: Source) -> Credential:
-        if where is Source.KEYRING and not self.works:
+    def keep(self, server: str, credential: Credential, where: CredentialSource) -> Credential:
+        if where is CredentialSource.KEYRING and not self.works:
             raise KeepError("no keyring works here")
         self.kept.append((server, credential, where))
         return credential
@@ -90,7 +90,7 @@ class FakeStore:
         return ["removed the token"]
 
 
-class FakeServices(Services):
+class FakeServices(AppContext):
     """The services, with all of them fake."""
 
     def __init__(self, flow: FakeFlow, folders: Folders, settings: Settings) -> None:

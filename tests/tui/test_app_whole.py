@@ -12,15 +12,15 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from flowtui.engine.protocol import BulkRow, Summary
 from flowtui.flow.credentials import KeepError
 from flowtui.flow.errors import ServiceUnavailable
-from flowtui.tui import crash
+from flowtui.protocol.messages import BulkRow, Summary
+from flowtui.tui import run
 from flowtui.tui.app import FlowApp
 from flowtui.tui.commands import commands_of
 from flowtui.tui.downloads.bulk_panel import BulkPanel
-from flowtui.tui.downloads.link import EngineLost, EngineUp, QueueChanged
 from flowtui.tui.downloads.table import TransferTable
+from flowtui.tui.engine_link import EngineLost, EngineUp, QueueChanged
 from flowtui.tui.screens.help import HelpScreen
 from flowtui.tui.screens.quit import QuitDialog
 from support.fake_flow import screen
@@ -330,7 +330,7 @@ def test_a_crash_leaves_a_report_and_one_line_and_no_traceback(
 
     monkeypatch.setattr(app, "_begin", fail)
     monkeypatch.setattr(app, "run", lambda: FlowApp.run(app, headless=True, size=SIZE))
-    assert crash.run(app, folders) == 1
+    assert run.run(app, folders) == 1
     told = capsys.readouterr()
     (report,) = (folders.state / "crashes").iterdir()
     assert str(report) in told.err and "Traceback" not in told.err + told.out
@@ -344,7 +344,7 @@ def test_a_crash_in_a_thread_is_a_crash_too(
     app = make_app(screen(1), tmp_path)
     monkeypatch.setattr(services(app).flow, "me", lambda: 1 / 0)
     monkeypatch.setattr(app, "run", lambda: FlowApp.run(app, headless=True, size=SIZE))
-    assert crash.run(app, services(app).folders) == 1
+    assert run.run(app, services(app).folders) == 1
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 

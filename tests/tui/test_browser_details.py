@@ -13,7 +13,7 @@ from flowtui.tui.browser import drawing, labels
 from flowtui.tui.browser.facts import facts_of
 from flowtui.tui.browser.loading import scopes
 from flowtui.tui.browser.marks import Marks
-from flowtui.tui.browser.nodes import Kind, Node, visible_rows
+from flowtui.tui.browser.nodes import Node, NodeKind, visible_rows
 from support.fake_flow import FakeFlow, data, sample
 from support.tui_app import lines, make_app, opened, tree, until
 
@@ -76,9 +76,9 @@ def every_line(width: int) -> list[str]:
     above = scope
     for n, name in enumerate(HOSTILE):
         record = data(str(n), name, size=10**11, private=True)
-        node = Node(Kind.SAMPLE, f"sample/{n}", name, parent=above, record=sample(str(n), name))
+        node = Node(NodeKind.SAMPLE, f"sample/{n}", name, parent=above, record=sample(str(n), name))
         node.expanded = True
-        file = Node(Kind.DATA, f"data/{n}", name, parent=node, record=record)
+        file = Node(NodeKind.DATA, f"data/{n}", name, parent=node, record=record)
         above.children.append(node)
         node.children = [file, None]
         above = node
@@ -107,7 +107,7 @@ def test_the_ending_of_a_long_name_stays_in_sight() -> None:
 
 
 def test_facts_of_a_file_without_md5_and_size_say_so() -> None:
-    node = Node(Kind.DATA, "data/1", "x", record=data("1", "x", size=None))
+    node = Node(NodeKind.DATA, "data/1", "x", record=data("1", "x", size=None))
     facts = dict(facts_of(node))
     assert facts["size"] == facts["md5"] == "not given by the server"
 
@@ -124,7 +124,7 @@ def test_facts_of_an_execution() -> None:
             "finished": 1_700_003_700,
         }
     )
-    facts = dict(facts_of(Node(Kind.EXECUTION, "execution/1", "x", record=record)))
+    facts = dict(facts_of(Node(NodeKind.EXECUTION, "execution/1", "x", record=record)))
     assert facts["pipeline"] == "RNA-Seq 3.8"
     assert facts["status"] == "OK"
     assert facts["took"] == "1 h 01 m"

@@ -8,7 +8,7 @@ from pathlib import Path
 from flowtui.flow.errors import ServiceUnavailable
 from flowtui.flow.pages import Page
 from flowtui.tui.browser.loading import FEWER, Loaded, apply, scopes
-from flowtui.tui.browser.nodes import Kind, Load, Node
+from flowtui.tui.browser.nodes import Load, Node, NodeKind
 from support.fake_flow import FakeFlow, data, screen
 from support.tui_app import lines, make_app, open_project, opened, tree, until
 
@@ -140,11 +140,11 @@ async def test_reloading_drops_an_answer_to_the_older_question(tmp_path: Path) -
 
 
 def samples_node() -> Node:
-    return Node(Kind.SAMPLES, "project/1/samples", "samples", parent=scopes())
+    return Node(NodeKind.SAMPLES, "project/1/samples", "samples", parent=scopes())
 
 
 def some(parent: Node, count: int) -> list[Node]:
-    return [Node(Kind.SAMPLE, f"sample/{n}", f"s{n}", parent=parent) for n in range(count)]
+    return [Node(NodeKind.SAMPLE, f"sample/{n}", f"s{n}", parent=parent) for n in range(count)]
 
 
 def test_a_count_that_was_too_high_leaves_no_empty_places_at_the_end() -> None:
@@ -190,7 +190,7 @@ def test_the_size_of_a_page_is_what_the_first_one_had() -> None:
         return Page(part, number, 70, 50 if number == 1 else 100, len(part))  # type: ignore[arg-type]
 
     flow.sample_data = lambda id_: Pages(fetch)  # type: ignore[method-assign,assignment,arg-type]
-    node = Node(Kind.SAMPLE, "sample/1", "s", parent=scopes())
+    node = Node(NodeKind.SAMPLE, "sample/1", "s", parent=scopes())
     apply(node, load_page(flow, node, 1))  # type: ignore[arg-type]
     apply(node, load_page(flow, node, 2))  # type: ignore[arg-type]
     names = [one.key for one in node.children if one is not None]

@@ -8,8 +8,8 @@ from flowtui.flow.models import Execution
 from flowtui.flow.walk import LeftOut
 from flowtui.tui.browser.loading import load_page, scopes
 from flowtui.tui.browser.marks import Marks
-from flowtui.tui.browser.nodes import Kind, Node
-from flowtui.tui.selection import Selection, files_of
+from flowtui.tui.browser.nodes import Node, NodeKind
+from flowtui.tui.browser.selection import Selection, files_of
 from support.fake_flow import FakeFlow, data, sample, screen
 from support.tui_app import lines, make_app, open_project, opened, tree, until
 
@@ -110,7 +110,7 @@ def test_a_samples_executions_taken_out_are_not_had_through_the_project() -> Non
     marks.toggle(project)
     assert "data/o1" in chosen(flow, marks)
     group = below(flow, below(flow, below(flow, project)[0])[0])[0]
-    assert group.kind is Kind.EXECUTIONS
+    assert group.kind is NodeKind.EXECUTIONS
     marks.toggle(group)
     assert chosen(flow, marks) == ["data/d0x0", "data/d0x1"]
 

@@ -9,11 +9,11 @@ from textual.pilot import Pilot
 from textual.widgets import Input, RadioButton
 
 from flowtui.config import load_settings
-from flowtui.engine.protocol import Summary
-from flowtui.flow.credentials import Credential, Source
+from flowtui.flow.credentials import Credential, CredentialSource
 from flowtui.flow.errors import NotSignedIn
+from flowtui.protocol.messages import Summary
 from flowtui.tui.app import FlowApp
-from flowtui.tui.downloads.link import QueueChanged
+from flowtui.tui.engine_link import QueueChanged
 from flowtui.tui.screens.sign_in import SignInScreen
 from support.fake_flow import SERVER, screen
 from support.tui_app import lines, make_app, open_project, opened, said, services, tree, until
@@ -50,7 +50,7 @@ async def test_without_a_credential_it_is_asked_for_and_then_all_goes_on(tmp_pat
         engine = services(app).engine
         assert engine.signed_in == [(SERVER, "demo", "good", "again")]
         (kept,) = services(app).fake_store.kept
-        assert kept[0] == SERVER and kept[2] is Source.KEYRING
+        assert kept[0] == SERVER and kept[2] is CredentialSource.KEYRING
         assert "demo @ flow.test" in str(app.header.render())
         assert load_settings(services(app).folders).usernames == {SERVER: "demo"}
 
@@ -91,7 +91,7 @@ async def test_without_a_keyring_the_file_is_proposed_and_it_is_said(tmp_path: P
         assert "there is none that works here" in str(keyring.label)
         await type_in(pilot, password="right", username="demo")
         await until(pilot, lambda: services(app).fake_store.kept)
-        assert services(app).fake_store.kept[0][2] is Source.FILE
+        assert services(app).fake_store.kept[0][2] is CredentialSource.FILE
 
 
 async def test_a_token_instead_of_a_password(tmp_path: Path) -> None:

@@ -13,15 +13,15 @@ import pytest
 from textual.pilot import Pilot
 
 from flowtui.config import Folders, Settings
-from flowtui.engine.protocol import BulkRow, Changes, Summary, TransferRow
 from flowtui.flow.models import Execution, Project
+from flowtui.protocol.messages import BulkRow, Changes, Summary, TransferRow
 from flowtui.tui.app import FlowApp
 from flowtui.tui.downloads import bulk_drawing
 from flowtui.tui.downloads.bulk_panel import BulkList
-from flowtui.tui.downloads.link import QueueChanged
-from flowtui.tui.downloads.model import Delta
 from flowtui.tui.downloads.table import TransferTable
 from flowtui.tui.downloads.totals import TotalsLine
+from flowtui.tui.engine_link import QueueChanged
+from flowtui.tui.queue_model import Delta
 from support.fake_flow import SERVER, FakeFlow, data, screen
 from support.tui_app import FakeServices, opened, services, tree, until
 

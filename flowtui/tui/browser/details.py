@@ -13,12 +13,12 @@ from textual.containers import VerticalScroll
 from textual.timer import Timer
 from textual.widgets import Static
 
-from flowtui.flow.clean import printable
+from flowtui.text.printable import printable
 from flowtui.tui.background import Background
 from flowtui.tui.browser import labels
 from flowtui.tui.browser.facts import facts_of
 from flowtui.tui.browser.fetching import words_of
-from flowtui.tui.browser.nodes import Kind, Node
+from flowtui.tui.browser.nodes import Node, NodeKind
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -114,15 +114,15 @@ def wants_more(node: Node) -> bool:
     record = node.record
     if node.looked or record is None:
         return False
-    if node.kind is Kind.DATA:
+    if node.kind is NodeKind.DATA:
         return record.id is not None and not (record.md5 and record.filetype)
-    return node.kind is Kind.SAMPLE and not record.metadata
+    return node.kind is NodeKind.SAMPLE and not record.metadata
 
 
 def richer(node: Node, client: FlowClient) -> Any:
     """The node's record, what it lacks filled from the service's details. Raises FlowError."""
     record = node.record
-    more = client.data(record.id) if node.kind is Kind.DATA else client.sample(record.id)
+    more = client.data(record.id) if node.kind is NodeKind.DATA else client.sample(record.id)
     lacking: tuple[object, ...] = (None, "", {}, ())
     return record.model_copy(
         update={

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from flowtui.flow.clean import printable
+from flowtui.text.printable import printable
 from flowtui.tui.browser import labels
 from flowtui.tui.browser.marks import Marks
-from flowtui.tui.browser.nodes import NOTICE, Kind, Load, Row
-from flowtui.tui.lines import Piece
+from flowtui.tui.browser.nodes import NOTICE, Load, NodeKind, Row
+from flowtui.tui.widgets.line_list import Piece
 
 MARKED, PARTLY, UNMARKED = "●", "◐", " "
 OPEN, CLOSED, LEAF = "▾", "▸", " "
 
-GROUPS = (Kind.SCOPE, Kind.SAMPLES, Kind.EXECUTIONS)
+GROUPS = (NodeKind.SCOPE, NodeKind.SAMPLES, NodeKind.EXECUTIONS)
 
 LEAST_NAME = 10
 """Cells that a name keeps before the note beside it is cut."""

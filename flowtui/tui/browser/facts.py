@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from flowtui import quantities
+from flowtui.text import quantities
 from flowtui.tui.browser import labels
-from flowtui.tui.browser.nodes import Kind, Load, Node
+from flowtui.tui.browser.nodes import Load, Node, NodeKind
 
 Fact = tuple[str, str]
 
@@ -27,26 +27,26 @@ def facts_of(node: Node) -> Iterator[Fact]:
 
 def _all_facts(node: Node) -> Iterator[tuple[str, str | None]]:
     record = node.record
-    if node.kind is Kind.DATA:
+    if node.kind is NodeKind.DATA:
         yield "size", _size(record.size)
         yield "type", record.filetype
         yield "md5", record.md5 or "not given by the server"
         yield "created", _time(record.created)
-        yield "sample", record.sample_name or _above(node, Kind.SAMPLE)
+        yield "sample", record.sample_name or _above(node, NodeKind.SAMPLE)
         yield "made by", _joined(record.pipeline_name, record.process_name) or "uploaded"
         yield "owner", record.owner_name
         yield "access", _access(record.private)
         yield "id", record.id or node.key
-    elif node.kind is Kind.SAMPLE:
+    elif node.kind is NodeKind.SAMPLE:
         yield "type", record.sample_type
         yield "organism", record.organism
         yield "owner", record.owner_name
         yield "created", _time(record.created)
-        yield "project", record.project_name or _above(node, Kind.PROJECT)
+        yield "project", record.project_name or _above(node, NodeKind.PROJECT)
         yield "access", _access(record.private)
         yield "id", record.id
         yield from record.metadata.items()
-    elif node.kind is Kind.EXECUTION:
+    elif node.kind is NodeKind.EXECUTION:
         yield "pipeline", _joined(record.pipeline_name, record.pipeline_version)
         yield "status", record.status or "running"
         yield "created", _time(record.created)
@@ -57,7 +57,7 @@ def _all_facts(node: Node) -> Iterator[tuple[str, str | None]]:
         yield "owner", record.owner_name
         yield "outputs", None if record.outputs is None else f"{len(record.outputs):,}"
         yield "id", record.id
-    elif node.kind is Kind.PROJECT:
+    elif node.kind is NodeKind.PROJECT:
         yield "samples", None if record.sample_count is None else f"{record.sample_count:,}"
         count = record.execution_count
         yield "executions", None if count is None else f"{count:,}"
@@ -67,7 +67,7 @@ def _all_facts(node: Node) -> Iterator[tuple[str, str | None]]:
         yield "access", _access(record.private)
         yield "id", record.id
         yield "about", record.description
-    elif node.kind is Kind.SCOPE:
+    elif node.kind is NodeKind.SCOPE:
         yield "about", ABOUT[node.key]
     if node.load is Load.FAILED:
         yield "trouble", node.error
@@ -99,5 +99,5 @@ def _access(private: bool | None) -> str | None:
     return None if private is None else f"{labels.PRIVATE} private" if private else "public"
 
 
-def _above(node: Node, kind: Kind) -> str | None:
+def _above(node: Node, kind: NodeKind) -> str | None:
     return next((one.name for one in node.ancestors() if one.kind is kind), None)

@@ -19,7 +19,7 @@ AT_A_TIME = 4
 Came = Callable[[Node, int, Loaded | Exception], None]
 
 
-class Fetcher:
+class PageFetcher:
     """Fetches pages; `came(node, number, result)` is called on the screen's thread."""
 
     def __init__(

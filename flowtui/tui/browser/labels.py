@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.cells import cell_len, set_cell_size
 
-from flowtui import quantities
-from flowtui.flow.clean import printable
-from flowtui.tui.browser.nodes import Kind, Load, Node
+from flowtui.text import quantities
+from flowtui.text.printable import printable
+from flowtui.tui.browser.nodes import Load, Node, NodeKind
 
 PRIVATE = "◆"
 """Marks what only some may see."""
@@ -17,7 +17,7 @@ LONGEST = 500
 
 def name_of(node: Node) -> str:
     """The node's name, fit for a terminal."""
-    if node.kind in (Kind.SAMPLES, Kind.EXECUTIONS):
+    if node.kind in (NodeKind.SAMPLES, NodeKind.EXECUTIONS):
         return node.name.capitalize()
     name = node.name
     if len(name) > LONGEST:
@@ -33,20 +33,20 @@ def access_of(node: Node) -> str:
 def note_of(node: Node) -> str:
     """What is told at the right edge: a size, a count, a status."""
     record = node.record
-    if node.kind is Kind.DATA:
+    if node.kind is NodeKind.DATA:
         return "size unknown" if record.size is None else quantities.size(record.size)
-    if node.kind is Kind.PROJECT:
+    if node.kind is NodeKind.PROJECT:
         count = record.sample_count
         return "" if count is None else f"{count:,} sample{'' if count == 1 else 's'}"
-    if node.kind is Kind.EXECUTION:
+    if node.kind is NodeKind.EXECUTION:
         pipeline = printable((record.pipeline_name or "")[:LONGEST])
         status = printable(record.status[:LONGEST]) or "running"
         return f"{pipeline}  {status}".strip()
-    if node.kind is Kind.SAMPLE:
+    if node.kind is NodeKind.SAMPLE:
         return printable((record.sample_type or "")[:LONGEST])
     if node.load is Load.READY:
         return f"{len(node.children):,}"
-    if node.kind in (Kind.SAMPLES, Kind.EXECUTIONS) and node.parent is not None:
+    if node.kind in (NodeKind.SAMPLES, NodeKind.EXECUTIONS) and node.parent is not None:
         count = getattr(node.parent.record, f"{node.name[:-1]}_count", None)
         return "" if count is None else f"{count:,}"
     return ""

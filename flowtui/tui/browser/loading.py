@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flowtui.tui.browser.nodes import Kind, Load, Node
+from flowtui.tui.browser.nodes import Load, Node, NodeKind
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -35,24 +35,24 @@ class Loaded:
 
 def scopes() -> Node:
     """The root: my projects, those shared with me, the public ones."""
-    root = Node(Kind.ROOT, "root", "", load=Load.READY, expanded=True)
+    root = Node(NodeKind.ROOT, "root", "", load=Load.READY, expanded=True)
     for key, name in (("mine", "My projects"), ("shared", "Shared"), ("public", "Public")):
-        root.children.append(Node(Kind.SCOPE, f"scope/{key}", name, parent=root))
+        root.children.append(Node(NodeKind.SCOPE, f"scope/{key}", name, parent=root))
     return root
 
 
 def load_page(client: FlowClient, node: Node, number: int) -> Loaded:
     """Fetch page `number` (from 1) of what is below `node`. Raises FlowError."""
-    if node.kind is Kind.PROJECT:
+    if node.kind is NodeKind.PROJECT:
         return Loaded(_groups(node, ("samples", "executions")), 2)
-    if node.kind is Kind.EXECUTION:
+    if node.kind is NodeKind.EXECUTION:
         return _outputs(client, node)
     pages = node.pages if node.pages is not None else _pages(client, node)
     page = pages.page(number)
     # The first page tells how many the server really gives at a time.
     size = page.size if number == 1 else node.page_size
     children = [_child(node, record) for record in page.items]
-    if number == 1 and node.kind is Kind.SAMPLE:
+    if number == 1 and node.kind is NodeKind.SAMPLE:
         children = _groups(node, ("executions",)) + children
     total = None if page.total is None else page.total + node.fixed
     return Loaded(children, total, number, size, max(page.received, len(page.items)) >= size, pages)
@@ -84,36 +84,36 @@ def _pages(client: FlowClient, node: Node) -> Any:
     from flowtui.flow.client import Scope
 
     owner = node.parent.key.partition("/")[2] if node.parent else ""
-    if node.kind is Kind.SCOPE:
+    if node.kind is NodeKind.SCOPE:
         return client.projects(Scope(node.key.partition("/")[2]))
-    if node.kind is Kind.SAMPLES:
+    if node.kind is NodeKind.SAMPLES:
         return client.project_samples(owner)
-    if node.kind is Kind.EXECUTIONS:
+    if node.kind is NodeKind.EXECUTIONS:
         assert node.parent is not None
-        if node.parent.kind is Kind.SAMPLE:
+        if node.parent.kind is NodeKind.SAMPLE:
             return client.sample_executions(owner)
         return client.project_executions(owner)
     return client.sample_data(node.key.partition("/")[2])
 
 
 def _groups(node: Node, names: tuple[str, ...]) -> list[Node]:
-    kinds = {"samples": Kind.SAMPLES, "executions": Kind.EXECUTIONS}
+    kinds = {"samples": NodeKind.SAMPLES, "executions": NodeKind.EXECUTIONS}
     return [Node(kinds[name], f"{node.key}/{name}", name, parent=node) for name in names]
 
 
 def _child(parent: Node, record: Any) -> Node:
     kind = {
-        Kind.SCOPE: Kind.PROJECT,
-        Kind.SAMPLES: Kind.SAMPLE,
-        Kind.EXECUTIONS: Kind.EXECUTION,
-        Kind.SAMPLE: Kind.DATA,
-        Kind.EXECUTION: Kind.DATA,
+        NodeKind.SCOPE: NodeKind.PROJECT,
+        NodeKind.SAMPLES: NodeKind.SAMPLE,
+        NodeKind.EXECUTIONS: NodeKind.EXECUTION,
+        NodeKind.SAMPLE: NodeKind.DATA,
+        NodeKind.EXECUTION: NodeKind.DATA,
     }[parent.kind]
-    if kind is Kind.DATA:
+    if kind is NodeKind.DATA:
         name = record.filename
         key = f"data/{record.id}" if record.id else f"{parent.key}/{record.filename}"
     else:
-        name = record.label if kind is Kind.EXECUTION else record.name
+        name = record.label if kind is NodeKind.EXECUTION else record.name
         key = f"{kind.value}/{record.id}"
     return Node(kind, key, name or record.id, parent=parent, record=record)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from flowtui.tui.browser.nodes import Kind, Node
+from flowtui.tui.browser.nodes import Node, NodeKind
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Marks:
         """Bytes marked as far as known, and whether that is all of it."""
         size, whole = 0, True
         for node in self.chosen():
-            known = getattr(node.record, "size", None) if node.kind is Kind.DATA else None
+            known = getattr(node.record, "size", None) if node.kind is NodeKind.DATA else None
             size += known or 0
             whole &= known is not None
         return size, whole and not self.taken_out

@@ -12,7 +12,7 @@ from enum import Enum, StrEnum
 from typing import Any
 
 
-class Kind(StrEnum):
+class NodeKind(StrEnum):
     """What a node stands for."""
 
     ROOT = "root"
@@ -51,7 +51,7 @@ class Node:
         looked: whether its own details were asked for. `trouble`: why they could not be had.
     """
 
-    kind: Kind
+    kind: NodeKind
     key: str
     name: str
     parent: Node | None = None
@@ -71,14 +71,19 @@ class Node:
     @property
     def can_open(self) -> bool:
         """Whether there can be anything below it."""
-        return self.kind is not Kind.DATA
+        return self.kind is not NodeKind.DATA
 
     @property
     def can_mark(self) -> bool:
         """Whether it can be marked for download."""
         return self.kind in (
-            Kind.PROJECT, Kind.SAMPLE, Kind.EXECUTION, Kind.DATA, Kind.SAMPLES, Kind.EXECUTIONS
-        )  # fmt: skip
+            NodeKind.PROJECT,
+            NodeKind.SAMPLE,
+            NodeKind.EXECUTION,
+            NodeKind.DATA,
+            NodeKind.SAMPLES,
+            NodeKind.EXECUTIONS,
+        )
 
     def ancestors(self) -> Iterator[Node]:
         """Itself, its parent, and so on up."""
@@ -99,7 +104,7 @@ class Node:
     @property
     def fixed(self) -> int:
         """How many children come before the paged ones."""
-        return 1 if self.kind is Kind.SAMPLE else 0
+        return 1 if self.kind is NodeKind.SAMPLE else 0
 
     def page_of(self, index: int) -> int:
         """The number of the page on which the child at `index` is."""
@@ -151,7 +156,7 @@ def _walk(node: Node, parent: Node, index: int, depth: int, wanted: str, rows: l
     start = len(rows)
     rows.append(Row(node, parent, index, depth))
     hit = not wanted or (
-        node.kind not in (Kind.SCOPE, Kind.SAMPLES, Kind.EXECUTIONS)
+        node.kind not in (NodeKind.SCOPE, NodeKind.SAMPLES, NodeKind.EXECUTIONS)
         and wanted in node.name.casefold()
     )
     if node.expanded or wanted:
@@ -172,7 +177,7 @@ def _walk(node: Node, parent: Node, index: int, depth: int, wanted: str, rows: l
             notice = _notice(node)
             if notice:
                 rows.append(Row(None, node, NOTICE, depth + 1, notice))
-    if wanted and not hit and node.kind is not Kind.SCOPE:
+    if wanted and not hit and node.kind is not NodeKind.SCOPE:
         del rows[start:]
     return hit
 
@@ -183,9 +188,9 @@ def _notice(node: Node) -> str:
     if node.load is Load.FAILED:
         return f"{node.error} (r: try again)"
     return {
-        Kind.SCOPE: "no projects",
-        Kind.SAMPLES: "no samples",
-        Kind.EXECUTIONS: "no executions",
-        Kind.SAMPLE: "no data files",
-        Kind.EXECUTION: "no outputs",
+        NodeKind.SCOPE: "no projects",
+        NodeKind.SAMPLES: "no samples",
+        NodeKind.EXECUTIONS: "no executions",
+        NodeKind.SAMPLE: "no data files",
+        NodeKind.EXECUTION: "no outputs",
     }.get(node.kind, "nothing here")

@@ -13,10 +13,10 @@ from textual.timer import Timer
 
 from flowtui.tui.background import Background
 from flowtui.tui.browser import drawing, loading
-from flowtui.tui.browser.fetching import Fetcher, words_of
+from flowtui.tui.browser.fetching import PageFetcher, words_of
 from flowtui.tui.browser.marks import Marks
-from flowtui.tui.browser.nodes import REST, Kind, Load, Node, Row, visible_rows
-from flowtui.tui.lines import LineList, Piece
+from flowtui.tui.browser.nodes import REST, Load, Node, NodeKind, Row, visible_rows
+from flowtui.tui.widgets.line_list import LineList, Piece
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -80,7 +80,7 @@ class TreePane(LineList):
         self.marks = Marks()
         self.rows: list[Row] = []
         self.wanted = ""
-        self._fetcher = Fetcher(client, background, self._fetched)
+        self._fetcher = PageFetcher(client, background, self._fetched)
         self._look_timer: Timer | None = None
         self._troubled = False
 
@@ -164,7 +164,7 @@ class TreePane(LineList):
         if row.node is not None and row.node.expanded and not self.wanted:
             row.node.expanded = False
             self._rebuild()
-        elif row.parent.kind is not Kind.ROOT:
+        elif row.parent.kind is not NodeKind.ROOT:
             self._go_to(row.parent)
 
     def action_mark(self) -> None:
@@ -202,7 +202,7 @@ class TreePane(LineList):
         node = self.node
         while node is not None and not node.can_open:
             node = node.parent
-        if node is not None and node.kind is not Kind.ROOT:
+        if node is not None and node.kind is not NodeKind.ROOT:
             node.reset()
             self._open(node)
 
@@ -231,7 +231,7 @@ class TreePane(LineList):
                 self._troubled = False
                 self.post_message(self.Recovered())
             loading.apply(node, result)
-            if node.kind is Kind.PROJECT and node.children[0] is not None:
+            if node.kind is NodeKind.PROJECT and node.children[0] is not None:
                 node.children[0].expanded = True
                 node.children[0].load = Load.LOADING
                 self._fetcher.fetch(node.children[0], 1)

@@ -6,26 +6,24 @@ import time
 
 from rich.cells import cell_len
 
-from flowtui import quantities
-from flowtui.engine.protocol import BulkFileRow, BulkRow
-from flowtui.engine.states import BULK_ENDED, BulkState
-from flowtui.flow.clean import printable
+from flowtui.protocol.messages import BulkFileRow, BulkRow
+from flowtui.protocol.states import BULK_ENDED, BulkState
+from flowtui.text import quantities
+from flowtui.text.printable import printable
 from flowtui.tui.browser.labels import LONGEST, fit
 from flowtui.tui.downloads.drawing import bar, begin, fit_path
-from flowtui.tui.lines import Piece
-
-_B = BulkState
+from flowtui.tui.widgets.line_list import Piece
 
 SIGNS: dict[str, tuple[str, str]] = {
-    _B.PENDING: ("·", "dim"),
-    _B.PROCESSING: ("⟳", "active"),
-    _B.COMPLETED: ("▼", "active"),
-    _B.FETCHING: ("▼", "active"),
-    _B.UNPACKING: ("▤", "active"),
-    _B.DONE: ("✓", "good"),
-    _B.FAILED: ("✗", "error"),
-    _B.EXPIRED: ("✗", "warning"),
-    _B.CANCELLED: ("-", "dim"),
+    BulkState.PENDING: ("·", "dim"),
+    BulkState.PROCESSING: ("⟳", "active"),
+    BulkState.COMPLETED: ("▼", "active"),
+    BulkState.FETCHING: ("▼", "active"),
+    BulkState.UNPACKING: ("▤", "active"),
+    BulkState.DONE: ("✓", "good"),
+    BulkState.FAILED: ("✗", "error"),
+    BulkState.EXPIRED: ("✗", "warning"),
+    BulkState.CANCELLED: ("-", "dim"),
 }
 """State → its sign, and its style."""
 
@@ -58,7 +56,7 @@ def pieces(job: BulkRow, width: int) -> list[Piece]:
     line.append(((f"{int(share)}%" if share is not None and not over else "").rjust(5), "row"))
     left = width - sum(cell_len(text) for text, _ in line) - 2
     note = begin(note_of(job), left)
-    line.append((f"  {note}", style if over and job.state != _B.DONE else "dim"))
+    line.append((f"  {note}", style if over and job.state != BulkState.DONE else "dim"))
     return line
 
 
@@ -68,17 +66,17 @@ def note_of(job: BulkRow, now: float | None = None) -> str:
     parts = []
     if job.reason:
         parts.append(printable(job.reason[:LONGEST]))
-    if job.state == _B.FETCHING and job.rate:
+    if job.state == BulkState.FETCHING and job.rate:
         parts.append(quantities.rate(job.rate))
         if job.eta is not None:
             parts.append(f"{quantities.duration(job.eta)} left")
-    if job.unpacked or job.state == _B.UNPACKING:
+    if job.unpacked or job.state == BulkState.UNPACKING:
         parts.append(f"{job.unpacked:,} unpacked")
     if job.skipped:
         parts.append(f"{job.skipped:,} were here")
     if job.one_by_one:
         parts.append(f"{job.one_by_one:,} one by one")
-    if job.expires is not None and job.state in (_B.COMPLETED, _B.FETCHING):
+    if job.expires is not None and job.state in (BulkState.COMPLETED, BulkState.FETCHING):
         left = job.expires - now
         parts.append(f"expires in {quantities.duration(left)}" if left > 0 else "about to expire")
     if job.ended is not None:

@@ -10,21 +10,19 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Static
 
-from flowtui.engine.protocol import BulkRow
-from flowtui.engine.states import BULK_ENDED, BulkState
-from flowtui.flow.clean import printable
+from flowtui.protocol.messages import BulkRow
+from flowtui.protocol.states import BULK_ENDED, BulkState
+from flowtui.text.printable import printable
 from flowtui.tui.downloads import bulk_drawing
-from flowtui.tui.downloads.model import Delta, QueueModel
-from flowtui.tui.lines import LineList, Piece
-from flowtui.tui.screens.confirm import Confirm
+from flowtui.tui.queue_model import Delta, QueueModel
+from flowtui.tui.widgets.confirm import Confirm
+from flowtui.tui.widgets.line_list import LineList, Piece
 
 MOST_LINES = 6
 """Jobs in sight; the others are scrolled to."""
 
 AGE_EVERY = 1.0
 """Seconds between two looks at the clock, for ages and expiry."""
-
-_B = BulkState
 
 
 class BulkActionRequested(Message):
@@ -153,7 +151,11 @@ class BulkPanel(Vertical):
     def action_retry(self) -> None:
         """Go on with a job that ended badly; what is here is not fetched again."""
         job = self._jobs.job
-        if job is not None and job.state in (_B.FAILED, _B.EXPIRED, _B.CANCELLED):
+        if job is not None and job.state in (
+            BulkState.FAILED,
+            BulkState.EXPIRED,
+            BulkState.CANCELLED,
+        ):
             self._want(job, "retry")
         elif job is not None:
             self.app.notify(f"It is {job.state}: there is nothing to try again.", markup=False)
@@ -171,7 +173,7 @@ class BulkPanel(Vertical):
         job = self._jobs.job
         if job is None:
             return
-        if job.state == _B.DONE:
+        if job.state == BulkState.DONE:
             self.app.notify("It is done: nothing is missing.")
             return
         text = f"Fetch what is missing of {printable(job.name[:200])} one by one instead?"

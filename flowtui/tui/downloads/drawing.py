@@ -6,25 +6,23 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 
-from flowtui import quantities
-from flowtui.engine.protocol import TransferRow
-from flowtui.engine.states import ENDED, RUNNING, TransferState
-from flowtui.flow.clean import printable
+from flowtui.protocol.messages import TransferRow
+from flowtui.protocol.states import ENDED, RUNNING, TransferState
+from flowtui.text import quantities
+from flowtui.text.printable import printable
 from flowtui.tui.browser.labels import LONGEST, fit
-from flowtui.tui.lines import Piece
-
-_S = TransferState
+from flowtui.tui.widgets.line_list import Piece
 
 SIGNS: dict[str, tuple[str, str]] = {
-    _S.QUEUED: ("·", "dim"),
-    _S.ACTIVE: ("▶", "active"),
-    _S.VERIFYING: ("▶", "active"),
-    _S.DONE: ("✓", "good"),
-    _S.SKIPPED: ("✓", "good"),
-    _S.PAUSED: ("‖", "warning"),
-    _S.WAITING: ("…", "warning"),
-    _S.FAILED: ("✗", "error"),
-    _S.CANCELLED: ("-", "dim"),
+    TransferState.QUEUED: ("·", "dim"),
+    TransferState.ACTIVE: ("▶", "active"),
+    TransferState.VERIFYING: ("▶", "active"),
+    TransferState.DONE: ("✓", "good"),
+    TransferState.SKIPPED: ("✓", "good"),
+    TransferState.PAUSED: ("‖", "warning"),
+    TransferState.WAITING: ("…", "warning"),
+    TransferState.FAILED: ("✗", "error"),
+    TransferState.CANCELLED: ("-", "dim"),
 }
 """State → its sign, which tells without colours, and its style."""
 
@@ -101,8 +99,8 @@ def pieces(row: TransferRow, width: int) -> list[Piece]:
 
 def state_words(row: TransferRow) -> str:
     """The state, and why; for a verified file, by what."""
-    if row.state in (_S.DONE, _S.SKIPPED) and row.verified_by:
-        what = "already here" if row.state == _S.SKIPPED else "done"
+    if row.state in (TransferState.DONE, TransferState.SKIPPED) and row.verified_by:
+        what = "already here" if row.state == TransferState.SKIPPED else "done"
         return f"{what}, by {printable(row.verified_by)}"
     if row.reason:
         return f"{row.state}: {printable(row.reason)}"
@@ -111,11 +109,11 @@ def state_words(row: TransferRow) -> str:
 
 def full_words(row: TransferRow) -> str:
     """All there is to say of a transfer's state, for the line below the table."""
-    if row.state in (_S.DONE, _S.SKIPPED) and row.verified_by:
-        what = "already here" if row.state == _S.SKIPPED else "done"
+    if row.state in (TransferState.DONE, TransferState.SKIPPED) and row.verified_by:
+        what = "already here" if row.state == TransferState.SKIPPED else "done"
         return f"{what}, verified by {printable(row.verified_by)}"
     words = state_words(row)
-    if row.state == _S.FAILED and row.retryable:
+    if row.state == TransferState.FAILED and row.retryable:
         words += "  (r: try again)"
     if row.state in RUNNING and row.connections > 1:
         words += f"  ({row.connections} connections)"
@@ -155,7 +153,7 @@ def percent(row: TransferRow) -> str:
 
 def amount(row: TransferRow) -> str:
     """Bytes here and in all; of what is here only the size."""
-    if row.state in (_S.DONE, _S.SKIPPED):
+    if row.state in (TransferState.DONE, TransferState.SKIPPED):
         return quantities.size(row.size or row.done)
     if row.size is None:
         return f"{quantities.size(row.done)} / ?"

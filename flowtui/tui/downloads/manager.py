@@ -11,22 +11,20 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Static
 
-from flowtui import quantities
-from flowtui.engine.protocol import TransferRow
-from flowtui.engine.states import ENDED, PENDING_WORK, UNFINISHED, TransferState
-from flowtui.flow.clean import printable
+from flowtui.protocol.messages import TransferRow
+from flowtui.protocol.states import ENDED, PENDING_WORK, UNFINISHED, TransferState
+from flowtui.text import quantities
+from flowtui.text.printable import printable
 from flowtui.tui.downloads import drawing
-from flowtui.tui.downloads.model import Delta, QueueModel
 from flowtui.tui.downloads.table import TableHead, TransferTable
 from flowtui.tui.downloads.totals import TotalsLine
-from flowtui.tui.screens.confirm import Confirm
+from flowtui.tui.queue_model import Delta, QueueModel
+from flowtui.tui.widgets.confirm import Confirm
 
 ASK_ABOVE = 1_000_000
 """Bytes on disk from which on cancelling, which deletes them, is asked about."""
 
 EMPTY = "Nothing queued. Mark files in the tree with space, then press d."
-
-_S = TransferState
 
 
 class _AboutTransfers(Message):
@@ -116,7 +114,7 @@ class DownloadManager(Vertical):
         row = self._row
         if row is None:
             return
-        if row.state == _S.PAUSED:
+        if row.state == TransferState.PAUSED:
             self.post_message(ResumeRequested((row.id,)))
         elif row.state in PENDING_WORK:
             self.post_message(PauseRequested((row.id,)))
@@ -128,7 +126,7 @@ class DownloadManager(Vertical):
         counts = self._model.summary.counts
         if any(counts.get(state) for state in PENDING_WORK):
             self.post_message(PauseRequested(None))
-        elif counts.get(_S.PAUSED):
+        elif counts.get(TransferState.PAUSED):
             self.post_message(ResumeRequested(None))
 
     def action_cancel(self) -> None:
@@ -136,7 +134,7 @@ class DownloadManager(Vertical):
         row = self._row
         if row is None:
             return
-        if row.state not in UNFINISHED and row.state != _S.FAILED:
+        if row.state not in UNFINISHED and row.state != TransferState.FAILED:
             self.app.notify(f"It is {row.state}: there is nothing to cancel.", markup=False)
             return
         self._cancel((row.id,), printable(row.filename[-200:]), row.done)
@@ -146,7 +144,7 @@ class DownloadManager(Vertical):
         rows = [
             row
             for row in self._model.transfers.values()
-            if row.state in UNFINISHED or row.state == _S.FAILED
+            if row.state in UNFINISHED or row.state == TransferState.FAILED
         ]
         if rows:
             ids = tuple(row.id for row in rows)
@@ -172,9 +170,9 @@ class DownloadManager(Vertical):
         row = self._row
         if row is None:
             return
-        if row.state in (_S.FAILED, _S.CANCELLED, _S.WAITING):
+        if row.state in (TransferState.FAILED, TransferState.CANCELLED, TransferState.WAITING):
             self.post_message(RetryRequested((row.id,)))
-        elif row.state == _S.PAUSED:
+        elif row.state == TransferState.PAUSED:
             self.post_message(ResumeRequested((row.id,)))
         else:
             self.app.notify(f"It is {row.state}: there is nothing to try again.", markup=False)

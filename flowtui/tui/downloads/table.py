@@ -5,11 +5,11 @@ from __future__ import annotations
 from textual.message import Message
 from textual.widget import Widget
 
-from flowtui.engine.protocol import TransferRow
-from flowtui.engine.states import ENDED
+from flowtui.protocol.messages import TransferRow
+from flowtui.protocol.states import ENDED
 from flowtui.tui.downloads import drawing
-from flowtui.tui.downloads.model import Delta, QueueModel
-from flowtui.tui.lines import LineList, Piece
+from flowtui.tui.queue_model import Delta, QueueModel
+from flowtui.tui.widgets.line_list import LineList, Piece
 
 
 class TableHead(Widget):

@@ -8,9 +8,9 @@ from collections import deque
 from rich.text import Text
 from textual.widget import Widget
 
-from flowtui import quantities
-from flowtui.engine.protocol import Summary
-from flowtui.engine.states import TransferState
+from flowtui.protocol.messages import Summary
+from flowtui.protocol.states import TransferState
+from flowtui.text import quantities
 
 SAMPLE_EVERY = 1.0
 """Seconds between two columns of the graph."""
@@ -20,8 +20,7 @@ SAMPLES = 30
 
 LEVELS = "▁▂▃▄▅▆▇█"
 
-_S = TransferState
-_GOOD = (_S.DONE, _S.SKIPPED)
+_GOOD = (TransferState.DONE, TransferState.SKIPPED)
 
 
 class TotalsLine(Widget):
@@ -49,8 +48,8 @@ class TotalsLine(Widget):
         while len(parts) > 1 and sum(len(one) + 3 for one in parts) > width:
             parts.pop()
         line = Text(" " + "   ".join(parts), no_wrap=True, overflow="ellipsis")
-        if self._summary.counts.get(_S.FAILED):
-            line.highlight_words([f"{self._summary.counts[_S.FAILED]:,} failed"], "bold")
+        if self._summary.counts.get(TransferState.FAILED):
+            line.highlight_words([f"{self._summary.counts[TransferState.FAILED]:,} failed"], "bold")
         room = width - line.cell_len - 3
         if room >= 8:
             drawn = graph(list(self._rates)[-room:])
@@ -61,12 +60,12 @@ class TotalsLine(Widget):
 def words_of(summary: Summary) -> list[str]:
     """The sums, what matters most first."""
     counts = summary.counts
-    files = sum(counts.values()) - counts.get(_S.CANCELLED, 0)
+    files = sum(counts.values()) - counts.get(TransferState.CANCELLED, 0)
     here = sum(counts.get(state, 0) for state in _GOOD)
     at_least = "at least " if summary.unknown_sizes else ""
     parts = [f"{here:,}/{files:,} files"]
-    if counts.get(_S.FAILED):
-        parts[0] += f", {counts[_S.FAILED]:,} failed"
+    if counts.get(TransferState.FAILED):
+        parts[0] += f", {counts[TransferState.FAILED]:,} failed"
     parts.append(f"{quantities.size(summary.done)} of {at_least}{quantities.size(summary.total)}")
     if summary.rate:
         parts.append(quantities.rate(summary.rate))

@@ -10,10 +10,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from flowtui.engine.protocol import BulkFileRow, BulkRow
-from flowtui.flow.clean import printable
+from flowtui.protocol.messages import BulkFileRow, BulkRow
+from flowtui.text.printable import printable
 from flowtui.tui.downloads import bulk_drawing
-from flowtui.tui.lines import LineList, Piece
+from flowtui.tui.widgets.line_list import LineList, Piece
 
 
 class FileList(LineList):

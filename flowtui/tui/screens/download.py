@@ -14,11 +14,11 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Button, Input, Static
 
-from flowtui import quantities
-from flowtui.engine.protocol import Batch, Space
-from flowtui.flow.clean import printable
+from flowtui.protocol.messages import Batch, Space
+from flowtui.text import quantities
+from flowtui.text.printable import printable
 from flowtui.tui.background import Background
-from flowtui.tui.counting import Count
+from flowtui.tui.browser.count import Count
 from flowtui.tui.screens.folder import FolderTrouble, folder_of
 
 MARGIN = 1.1

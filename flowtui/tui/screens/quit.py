@@ -11,8 +11,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from flowtui.engine.states import BULK_ENDED, PENDING_WORK
-from flowtui.tui.downloads.model import QueueModel
+from flowtui.protocol.states import BULK_ENDED, PENDING_WORK
+from flowtui.tui.queue_model import QueueModel
 
 GOES_ON = (
     "The engine goes on in the background, also after you log out. "

@@ -11,8 +11,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from flowtui import quantities
 from flowtui.config import ConfigError, parse_rate
+from flowtui.text import quantities
 
 
 class RateDialog(ModalScreen[int | None]):

@@ -13,10 +13,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, RadioButton, RadioSet, Static
 
 from flowtui.config import ConfigError, check_server
-from flowtui.flow.clean import printable
+from flowtui.text.printable import printable
 from flowtui.tui.background import Background
-from flowtui.tui.screens.field import Field
-from flowtui.tui.services import Services
+from flowtui.tui.context import AppContext
+from flowtui.tui.widgets.field import Field
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -68,7 +68,7 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         Binding("up", "app.focus_previous", show=False),
     ]
 
-    def __init__(self, services: Services, background: Background, reason: str = "") -> None:
+    def __init__(self, services: AppContext, background: Background, reason: str = "") -> None:
         """`reason`: why it is asked for, in words."""
         super().__init__()
         self._services = services
@@ -185,13 +185,13 @@ class SignInScreen(ModalScreen[SignedIn | None]):
 
     def _keep(self, client: FlowClient, where: str) -> Credential:
         """Keep the token of this sign-in where it was wanted. Raises KeepError."""
-        from flowtui.flow.credentials import Source
+        from flowtui.flow.credentials import CredentialSource
 
         credential = client.credential
         assert credential is not None
-        source = Source(where)
-        if source is Source.KEYRING and not credential.username:
-            source = Source.FILE  # the keyring's key is a user name
+        source = CredentialSource(where)
+        if source is CredentialSource.KEYRING and not credential.username:
+            source = CredentialSource.FILE  # the keyring's key is a user name
         kept = self._services.store().keep(client.server, credential, source)
         client.use(kept)
         return kept

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from flowtui.engine.protocol import BulkFileRow, BulkRow, Summary, TransferRow
-from flowtui.engine.states import BulkState, TransferState
+from flowtui.protocol.messages import BulkFileRow, BulkRow, Summary, TransferRow
+from flowtui.protocol.states import BulkState, TransferState
 from flowtui.tui.downloads import bulk_drawing, drawing
 from flowtui.tui.downloads.totals import graph, words_of
 

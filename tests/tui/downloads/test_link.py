@@ -12,10 +12,10 @@ from textual.message import Message
 from textual.pilot import Pilot
 
 from flowtui.config import Folders
-from flowtui.engine.client import EngineGone, EngineTrouble
-from flowtui.engine.protocol import Changes, RequestRefused, Summary, TransferRow
-from flowtui.tui.downloads import link as module
-from flowtui.tui.downloads.link import (
+from flowtui.daemon.errors import EngineError, EngineGone
+from flowtui.protocol.messages import Changes, RequestRefused, Summary, TransferRow
+from flowtui.tui import engine_link as module
+from flowtui.tui.engine_link import (
     EngineCallFailed,
     EngineLink,
     EngineLost,
@@ -97,7 +97,7 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def connect(folders: Folders) -> Any:
         if not engines or isinstance(engines[0], Exception):
-            raise engines.pop(0) if engines else EngineTrouble("none there")
+            raise engines.pop(0) if engines else EngineError("none there")
         return engines.pop(0)
 
     monkeypatch.setattr(module.EngineClient, "connect", connect)
@@ -146,7 +146,7 @@ async def test_several_events_before_a_look_are_told_once(world: World) -> None:
 
 async def test_an_engine_that_went_away_is_said_and_looked_for_again(world: World) -> None:
     first, second = Engine(), Engine()
-    world.engines += [first, EngineTrouble("cannot start"), second]
+    world.engines += [first, EngineError("cannot start"), second]
     world.link.start()
     await world.until(lambda: world.of(EngineUp))
     first.go()

@@ -9,16 +9,16 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from flowtui.engine.protocol import BulkFileRow, BulkRow, Changes, Summary, TransferRow
+from flowtui.protocol.messages import BulkFileRow, BulkRow, Changes, Summary, TransferRow
 from flowtui.tui.app import FlowApp
 from flowtui.tui.downloads.bulk_panel import BulkList, BulkPanel
-from flowtui.tui.downloads.link import QueueChanged
 from flowtui.tui.downloads.manager import DownloadManager
-from flowtui.tui.downloads.model import Delta
 from flowtui.tui.downloads.table import TransferTable
+from flowtui.tui.engine_link import QueueChanged
+from flowtui.tui.queue_model import Delta
 from flowtui.tui.screens.bulk_files import BulkFilesScreen
-from flowtui.tui.screens.confirm import Confirm
 from flowtui.tui.screens.rate import RateDialog
+from flowtui.tui.widgets.confirm import Confirm
 from support.fake_flow import screen
 from support.tui_app import make_app, opened, services, until
 

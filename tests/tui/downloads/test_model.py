@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowtui.engine.protocol import BulkRow, Changes, Summary, TransferRow
-from flowtui.engine.states import TransferState
-from flowtui.tui.downloads.model import Delta, QueueModel, group_of
+from flowtui.protocol.messages import BulkRow, Changes, Summary, TransferRow
+from flowtui.protocol.states import TransferState
+from flowtui.tui.queue_model import Delta, QueueModel, group_of
 
 STATES = [state.value for state in TransferState]
 

@@ -1,0 +1,111 @@
+"""The exit statuses, in one table, and which error leads to which.
+
+0    all there and verified            4    nothing found
+1    some files failed                 5    no room on disk
+2    usage                             130  interrupted; the same command resumes
+3    not signed in or refused
+"""
+
+from __future__ import annotations
+
+import errno
+from enum import IntEnum
+
+from flowtui.config import ConfigError
+from flowtui.flow.errors import BadReference, FlowError, NotFound, NotSignedIn, Refused
+from flowtui.protocol.messages import RequestRefused
+
+
+class Exit(IntEnum):
+    """What a command leaves with."""
+
+    OK = 0
+    SOME_FAILED = 1
+    USAGE = 2
+    NOT_ALLOWED = 3
+    NOTHING_FOUND = 4
+    NO_ROOM = 5
+    INTERRUPTED = 130
+
+
+class CommandError(Exception):
+    """A command cannot go on.
+
+    Attributes:
+        message: what happened and what to do, one line, for people.
+        exit: what the command leaves with.
+        code: a short name for programs.
+    """
+
+    def __init__(
+        self, message: str, *, exit: Exit = Exit.SOME_FAILED, code: str = "FAILED"
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.exit = exit
+        self.code = code
+
+
+class Interrupted(BaseException):
+    """SIGINT, SIGTERM or SIGHUP: the user, or the job's time, is over."""
+
+
+_BY_CODE = {
+    "NO_SPACE": Exit.NO_ROOM,
+    "UNAUTHENTICATED": Exit.NOT_ALLOWED,
+    "FORBIDDEN": Exit.NOT_ALLOWED,
+    "NOT_FOUND": Exit.NOTHING_FOUND,
+}
+
+
+def exit_of_code(code: str) -> Exit:
+    """The exit status when a transfer's failure has this code and nothing else went well."""
+    return _BY_CODE.get(code, Exit.SOME_FAILED)
+
+
+def as_command_error(error: BaseException) -> CommandError | None:
+    """`error` as one line and an exit status; None for what nobody expected."""
+    if isinstance(error, CommandError):
+        return error
+    if isinstance(error, FlowError):
+        return CommandError(error.message, exit=_exit_of_flow(error), code=error.code)
+    if isinstance(error, ConfigError):
+        return CommandError(str(error), exit=Exit.USAGE, code="SETTINGS")
+    if isinstance(error, RequestRefused):
+        return CommandError(error.message, exit=exit_of_code(error.code), code=error.code)
+    if isinstance(error, OSError):
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        words = error.strerror or str(error) or type(error).__name__
+        where = f"{error.filename}: " if error.filename else ""
+        exit = Exit.NO_ROOM if full else Exit.SOME_FAILED
+        return CommandError(f"{where}{words}", exit=exit, code="NO_SPACE" if full else "DISK")
+    return _of_engine(error)
+
+
+def _of_engine(error: BaseException) -> CommandError | None:
+    """What the engine's client and the credential store raise; those modules are not light."""
+    from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning
+    from flowtui.flow.credentials import KeepError
+
+    if isinstance(error, EngineNotRunning):
+        return CommandError(
+            "no engine is running; `flowtui add REF` or `flowtui resume --all` starts it",
+            code="NOT_RUNNING",
+        )
+    if isinstance(error, EngineGone):
+        return CommandError(
+            f"the engine ended meanwhile ({error}); run the same command again", code="ENGINE_GONE"
+        )
+    if isinstance(error, EngineError | KeepError):
+        return CommandError(str(error), code="ENGINE" if isinstance(error, EngineError) else "KEEP")
+    return None
+
+
+def _exit_of_flow(error: FlowError) -> Exit:
+    if isinstance(error, NotSignedIn | Refused):
+        return Exit.NOT_ALLOWED
+    if isinstance(error, NotFound):
+        return Exit.NOTHING_FOUND
+    if isinstance(error, BadReference):
+        return Exit.USAGE
+    return Exit.SOME_FAILED

@@ -1,0 +1,45 @@
+"""Starts the engine as a process of its own, detached from the terminal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from flowtui.config import Folders, folders, private_folder
+from flowtui.daemon.errors import EngineError
+from flowtui.daemon.logout import scope_command
+
+
+def start_detached(where: Folders | None = None) -> None:
+    """Start the engine in a session of its own, without terminal. It may take a moment to answer.
+
+    Where a logout ends all processes of the user, it gets a scope of its own if there can be one.
+
+    Raises EngineError where not even its log can be written.
+    """
+    where = where or folders()
+    try:
+        private_folder(where.state)
+        log = os.open(where.engine_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError as error:
+        raise EngineError(f"cannot write in {where.state}: {error.strerror}") from error
+    environment = dict(os.environ)
+    # It lives on in another folder: paths that were meant from here are made whole.
+    for name in ("FLOWTUI_HOME", "FLOW_TOKEN_FILE"):
+        if environment.get(name):
+            environment[name] = str(Path(environment[name]).expanduser().absolute())
+    try:
+        subprocess.Popen(
+            [*scope_command(), sys.executable, "-m", "flowtui", "engine", "run"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            close_fds=True,
+            cwd="/",
+            env=environment,
+        )
+    finally:
+        os.close(log)

@@ -1,0 +1,140 @@
+"""Hosts whose systemd ends all processes of a user when the last session of theirs ends.
+
+That is logind's `KillUserProcesses=yes`. The engine then needs a scope of its own below the user's
+manager, and that manager has to stay: lingering (`loginctl enable-linger`) is what keeps it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import subprocess
+from pathlib import Path
+
+from flowtui.daemon.pidfile import read_holder
+
+ROOT = Path("/")
+"""Where the system's files are."""
+
+ASK_TIMEOUT = 3.0
+"""Seconds that a system tool may take to answer."""
+
+_LOGIND = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
+_SCOPE = ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--"]
+
+
+def logout_warning() -> str:
+    """What a logout does to the downloads and what helps, in words; empty when all is well."""
+    if not logout_kills():
+        return ""
+    if not lingers():
+        return (
+            "this host ends all your processes when you log out (KillUserProcesses=yes): the "
+            "downloads stop then, and go on from there when flowtui runs again. To have them go "
+            "on without you, run `loginctl enable-linger`, then `flowtui engine stop` and "
+            "`flowtui resume --all`"
+        )
+    if not _has_scope():
+        return (
+            "this host ends all your processes when you log out (KillUserProcesses=yes), and "
+            "systemd-run gives the engine no place of its own: the downloads stop then, and go on "
+            "from there when flowtui runs again. `flowtui get` in a job of your scheduler is safe"
+        )
+    if _inside_session(_engine_pid()):
+        return (
+            "the engine was started before `loginctl enable-linger` and ends when you log out; "
+            "run `flowtui engine stop` and `flowtui resume --all` to have the downloads go on"
+        )
+    return ""
+
+
+def scope_command() -> list[str]:
+    """What to put before the engine's command, so that a logout does not end it; often nothing."""
+    return list(_SCOPE) if logout_kills() and lingers() and _has_scope() else []
+
+
+def logout_kills() -> bool:
+    """Whether the end of the session would end its processes."""
+    if not (ROOT / "run/systemd/system").is_dir() or not _inside_session("self"):
+        return False
+    said = _ask("busctl", "get-property", *_LOGIND, "KillUserProcesses", "KillOnlyUsers",
+                "KillExcludeUsers")  # fmt: skip
+    lines = said.splitlines() if said is not None else []
+    if len(lines) == 3:
+        kills, only, but = lines[0].split() == ["b", "true"], _names(lines[1]), _names(lines[2])
+    else:
+        settings = _logind_settings()
+        kills = settings.get("KillUserProcesses", "no").lower() in ("yes", "true", "1", "on")
+        only = settings.get("KillOnlyUsers", "").split()
+        but = settings.get("KillExcludeUsers", "root").split()
+    user = _user()
+    return kills and user not in but and (not only or user in only)
+
+
+def lingers() -> bool:
+    """Whether this user's manager stays when the last session ends."""
+    said = _ask("loginctl", "show-user", _user(), "-p", "Linger", "--value")
+    if said is not None:
+        return said.strip() == "yes"
+    return (ROOT / "var/lib/systemd/linger" / _user()).exists()
+
+
+def _has_scope() -> bool:
+    return _ask(*_SCOPE, "true") is not None
+
+
+def _inside_session(pid: str) -> bool:
+    """Whether a process belongs to a login session, by its control group."""
+    try:
+        text = (ROOT / "proc" / pid / "cgroup").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return "/session-" in text
+
+
+def _engine_pid() -> str:
+    from flowtui.config import folders
+
+    pid = read_holder(folders().engine_lock).pid
+    return "none" if pid is None else str(pid)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _names(line: str) -> list[str]:
+    """The strings of a busctl line such as `as 1 "root"`."""
+    return [one.strip('"') for one in line.split()[2:]]
+
+
+def _logind_settings() -> dict[str, str]:
+    """What logind's files say; later ones are stronger."""
+    found: dict[str, str] = {}
+    files = [ROOT / "usr/lib/systemd/logind.conf", ROOT / "etc/systemd/logind.conf"]
+    for folder in ("usr/lib", "run", "etc"):
+        files += sorted((ROOT / folder / "systemd/logind.conf.d").glob("*.conf"))
+    for file in files:
+        try:
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            name, equals, value = line.strip().partition("=")
+            if equals and not name.startswith(("#", ";")):
+                found[name.strip()] = value.strip()
+    return found
+
+
+def _ask(*command: str) -> str | None:
+    """What a command prints, or None where it is not there or fails."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=ASK_TIMEOUT, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None

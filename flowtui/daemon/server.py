@@ -1,0 +1,297 @@
+"""The engine's door: a Unix socket on which clients speak `protocol`.
+
+A thread for each client reads its requests; for one that subscribed, another writes events. A
+slow reader holds up nobody: it gets the next event only when it has taken the last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flowtui import __version__
+from flowtui.config import host_name, private_folder
+from flowtui.daemon.peer import is_same_user
+from flowtui.engine.engine import Engine
+from flowtui.protocol.messages import Batch, Changes, RequestRefused
+from flowtui.protocol.wire import MAX_LINE, PROTOCOL, ProtocolError, decode, encode
+
+ACCEPT_AGAIN = 0.5
+"""Seconds until clients are taken again after one could not be."""
+
+_LOG = logging.getLogger("flowtui.engine")
+
+
+class Server:
+    """Listens at a path, until closed."""
+
+    def __init__(self, engine: Engine, path: Path, stop: Callable[[bool], None]) -> None:
+        """`stop(pause)` is called when a client asks the engine to end.
+
+        Raises OSError, ConfigError where the socket cannot be made.
+        """
+        self._engine = engine
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._clients: set[socket.socket] = set()
+        self._closed = False
+        self._ending = False
+        self._listen(path)
+
+    def _listen(self, path: Path) -> None:
+        """Make the socket, and take clients. Raises OSError, ConfigError."""
+        private_folder(path.parent)
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()  # a stale one: the engine's lock says that we are the only engine
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listening.bind(str(path))
+            path.chmod(0o600)
+            listening.listen(16)
+            there = path.lstat()
+        except BaseException:
+            listening.close()
+            raise
+        self._socket, self._path, self._inode = listening, path, (there.st_dev, there.st_ino)
+        threading.Thread(target=self._accept, args=(listening,), name="socket", daemon=True).start()
+
+    @property
+    def path(self) -> Path:
+        """Where it listens."""
+        return self._path
+
+    def is_there(self) -> bool:
+        """Whether the socket is still where clients look for it."""
+        try:
+            there = self._path.lstat()
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == self._inode
+
+    def move(self, path: Path) -> None:
+        """Listen at `path` from now on; the clients that are there stay.
+
+        Raises OSError, ConfigError; then it is as before.
+        """
+        before = self._socket
+        self._listen(path)
+        _wake_and_close(before)
+
+    @property
+    def has_clients(self) -> bool:
+        """Whether anyone is connected."""
+        with self._lock:
+            return bool(self._clients)
+
+    def close(self) -> None:
+        """Take no more clients and let go of those there are."""
+        self._closed = True
+        if self.is_there():  # another's is not ours to take away
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+        _wake_and_close(self._socket)
+        with self._lock:
+            clients = list(self._clients)
+        for one in clients:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self, listening: socket.socket) -> None:
+        while not self._closed:
+            try:
+                client, _ = listening.accept()
+            except OSError:
+                if self._closed or listening is not self._socket:
+                    return
+                # Too many open files, say: that passes, and the others must stay reachable.
+                _LOG.exception("cannot accept a client")
+                time.sleep(ACCEPT_AGAIN)
+                continue
+            if not is_same_user(client):
+                _LOG.warning("refused a client of another user")
+                client.close()
+                continue
+            with self._lock:
+                self._clients.add(client)
+            threading.Thread(target=self._serve, args=(client,), name="client", daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        talk = _Talk(client)
+        unsubscribe: Callable[[], None] | None = None
+        try:
+            with client.makefile("rb") as lines:
+                while line := lines.readline(MAX_LINE):
+                    try:
+                        request = decode(line)
+                    except ProtocolError as error:
+                        talk.send(_refusal(None, "BAD_REQUEST", str(error)))
+                        return
+                    if request.get("do") == "subscribe" and unsubscribe is None:
+                        unsubscribe = self._subscribe(request, talk)
+                        continue
+                    if request.get("do") == "stop":
+                        self._ending = True  # who comes from now on is for the next engine
+                        talk.send(self._answer(request))
+                        self._stop(bool(request.get("pause")))
+                        return
+                    talk.send(self._answer(request))
+        except OSError:
+            return  # the client went away, which it may do at any time
+        finally:
+            if unsubscribe is not None:
+                with contextlib.suppress(RequestRefused):
+                    unsubscribe()
+            talk.close()
+            with self._lock:
+                self._clients.discard(client)
+            client.close()
+
+    def _subscribe(self, request: dict[str, Any], talk: _Talk) -> Callable[[], None] | None:
+        """Answer a `subscribe`, then have the events follow; how to end them, or None if refused.
+
+        Raises OSError.
+        """
+        try:
+            unsubscribe = self._engine.subscribe(talk.offer)
+        except RequestRefused as error:
+            talk.send(_refusal(request.get("id"), error.code, error.message))
+            return None
+        try:
+            talk.send({"id": request.get("id"), "ok": True, "result": {}})
+        except OSError:
+            unsubscribe()
+            raise
+        talk.begin()
+        return unsubscribe
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        id_ = request.get("id")
+        try:
+            return {"id": id_, "ok": True, "result": self._do(request)}
+        except RequestRefused as error:
+            return _refusal(id_, error.code, error.message)
+        except (KeyError, TypeError, ValueError) as error:
+            return _refusal(id_, "BAD_REQUEST", f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001
+            # The client must hear of it, and the engine's log gets the traceback.
+            _LOG.exception("a request failed")
+            return _refusal(id_, "INTERNAL", f"internal error: {type(error).__name__}: {error}")
+
+    def _do(self, request: dict[str, Any]) -> Any:
+        engine, do = self._engine, request.get("do")
+        if do == "hello":
+            if self._ending:
+                raise RequestRefused("ENDING", "this engine is about to end")
+            return {
+                "version": __version__,
+                "protocol": PROTOCOL,
+                "pid": os.getpid(),
+                "host": host_name(),
+            }
+        if do == "add":
+            return engine.add(Batch.from_json(request["batch"])).to_json()
+        if do in ("pause", "resume", "cancel", "retry", "forget"):
+            ids = request.get("ids")
+            return {"count": getattr(engine, do)(None if ids is None else _numbers(ids))}
+        if do == "bulk":
+            return {"count": engine.bulk(_numbers(request["bulk_ids"]), str(request["action"]))}
+        if do == "bulk_files":
+            return {"files": [one.to_json() for one in engine.bulk_files(int(request["bulk_id"]))]}
+        if do == "status":
+            most = request.get("most")
+            rows = bool(request.get("rows"))
+            return engine.status(rows, None if most is None else int(most)).to_json()
+        if do == "space":
+            return engine.space(str(request["path"])).to_json()
+        if do == "sign_in":
+            count = engine.sign_in(
+                str(request["server"]),
+                request.get("username"),
+                str(request["token"]),
+                request.get("refresh_token"),
+            )
+            return {"count": count}
+        if do == "settings":
+            names = ("jobs", "connections", "limit_rate")
+            return engine.settings(**{name: request.get(name) for name in names})
+        if do == "stop":
+            return {}
+        raise RequestRefused("BAD_REQUEST", f"no such request: {do!r}")
+
+
+class _Talk:
+    """What goes to one client: replies at once, events one at a time by a thread of its own."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._news = threading.Condition()
+        self._event: Changes | None = None
+        self._closed = False
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a message whole. Raises OSError."""
+        with self._lock:
+            self._client.sendall(encode(message))
+
+    def offer(self, changes: Changes) -> bool:
+        """Take an event to be sent, or False while the last one is not sent yet."""
+        with self._news:
+            if self._closed:
+                return True
+            if self._event is not None:
+                return False
+            self._event = changes
+            self._news.notify()
+            return True
+
+    def begin(self) -> None:
+        """Send the events that were taken and those to come."""
+        threading.Thread(target=self._write, name="events", daemon=True).start()
+
+    def close(self) -> None:
+        """Take no more events."""
+        with self._news:
+            self._closed = True
+            self._news.notify()
+
+    def _write(self) -> None:
+        while True:
+            with self._news:
+                while self._event is None and not self._closed:
+                    self._news.wait()
+                changes = self._event
+                if self._closed or changes is None:
+                    return
+            name = "transfers" if changes.reset or not changes.last else "changes"
+            try:
+                self.send({"event": name, **changes.to_json()})
+            except OSError:
+                self.close()
+                return
+            with self._news:
+                self._event = None
+
+
+def _wake_and_close(listening: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        listening.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+    listening.close()
+
+
+def _refusal(id_: Any, code: str, message: str) -> dict[str, Any]:
+    return {"id": id_, "ok": False, "error": {"code": code, "message": message}}
+
+
+def _numbers(ids: Any) -> list[int]:
+    """The ids of a request. Raises TypeError for anything else."""
+    if not isinstance(ids, list) or not all(type(one) is int for one in ids):
+        raise TypeError("ids should be a list of whole numbers")
+    return ids

@@ -1,0 +1,225 @@
+"""A bulk job: an archive that Flow prepares, from the request until its files are here.
+
+The rules of following one are here, free of threads and time; the `bulk` modules apply them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from flowtui.flow.remote_file import RemoteFile
+from flowtui.protocol.messages import BulkFileRow, BulkRow
+from flowtui.protocol.states import BULK_ENDED, BulkState
+from flowtui.transfer.task import DONE, ONE_BY_ONE, SKIPPED, ExpectedFile, FileResult
+
+if TYPE_CHECKING:
+    from flowtui.engine.queue.queue import Transfer
+
+POLL_SECONDS = 5.0
+"""Between two looks at a young job (the guide's number)."""
+
+POLL_SLOWEST = 60.0
+
+SLOWER_AFTER = 60.0
+"""Seconds of age from which on the looks get rarer."""
+
+LIFETIME = 24 * 3600.0
+"""Seconds that an archive is kept once it is completed (the guide)."""
+
+AGAIN_BY_ITSELF = 1
+"""How often an archive that went too early is asked for again without asking the user."""
+
+AT_A_TIME = 4
+"""Jobs of one server that are prepared or fetched at once; archives that nobody fetches in time
+would only expire."""
+
+
+@dataclass(slots=True)
+class BulkJobRecord:
+    """A bulk job; the fields are those of `protocol.BulkRow`, or stored beside them.
+
+    Attributes:
+        files: what is asked for, as JSON (`pack`). `outcomes`: what became of them, as JSON
+            (`pack_results`), as it was when it was last stored.
+        data_ids: the ids of all of them. `job_id`: the service's id, empty until it is created.
+        url: where the archive is, once the service has said so.
+        up_to: see `Batch.one_by_one_up_to`.
+        content: tells archives of different files apart; the same for the same files in every run.
+        archive: the archive's path, once it is fetched; empty again when it is removed.
+        part: the path that its transfer was given.
+        again: how often it was asked for again by itself.
+        base: the name of all the jobs that one batch was split into.
+        results: key → what became of the file; those without one are still to come.
+        unpacked_bytes: see `BulkRow`.
+    """
+
+    id: int
+    batch_id: int
+    name: str
+    root: str
+    server: str
+    data_ids: tuple[str, ...]
+    bytes: int
+    created: float
+    files: str = "[]"
+    state: BulkState = BulkState.PENDING
+    reason: str = ""
+    code: str = ""
+    progress: float | None = None
+    expires: float | None = None
+    job_id: str = ""
+    url: str = ""
+    transfer_id: int | None = None
+    unpack: bool = False
+    up_to: int = 0
+    content: str = ""
+    archive: str = ""
+    part: str = ""
+    again: int = 0
+    base: str = ""
+    ended: float | None = None
+    outcomes: str = "{}"
+    results: dict[str, FileResult] = field(default_factory=dict)
+    unpacked_bytes: int = 0
+
+    def wanted(self) -> tuple[ExpectedFile, ...]:
+        """All its files."""
+        return unpack(self.files)
+
+    def missing(self) -> tuple[ExpectedFile, ...]:
+        """The files of which nothing has become yet."""
+        return tuple(one for one in self.wanted() if one.file.key not in self.results)
+
+    @property
+    def archive_name(self) -> str:
+        """What its archive is called, here and at the service: one component of a path.
+
+        The job's name may be a ref, `sample/34`.
+        """
+        return f"{self.name}.zip".replace("/", "-")
+
+    def put(self, key: str, result: FileResult) -> None:
+        """Note what became of a file."""
+        before = self.results.get(key)
+        for one, sign in ((before, -1), (result, 1)):
+            if one is not None and one.state == DONE:
+                self.unpacked_bytes += sign * (one.size or 0)
+        self.results[key] = result
+
+    def count(self, state: str) -> int:
+        """How many of its files came to this."""
+        return sum(1 for one in self.results.values() if one.state == state)
+
+    @property
+    def bytes_to_unpack(self) -> int:
+        """Bytes that unpacking will still write, as far as known."""
+        if not self.unpack or self.state in BULK_ENDED:
+            return 0
+        return max(0, self.bytes - self.unpacked_bytes)
+
+    def row(self, transfer: Transfer | None = None) -> BulkRow:
+        """As clients see it; `transfer` is the archive's."""
+        progress = self.progress
+        fetched = transfer.row() if transfer is not None else None
+        if self.state is BulkState.FETCHING and fetched is not None and fetched.size:
+            progress = 100.0 * fetched.done / fetched.size
+        unpacked, skipped = self.count(DONE), self.count(SKIPPED)
+        if self.state is BulkState.UNPACKING and self.data_ids:
+            progress = 100.0 * len(self.results) / len(self.data_ids)
+        return BulkRow(
+            id=self.id,
+            batch_id=self.batch_id,
+            name=self.name,
+            root=self.root,
+            state=self.state.value,
+            reason=self.reason,
+            code=self.code,
+            files=len(self.data_ids),
+            bytes=self.bytes,
+            progress=progress,
+            created=self.created,
+            expires=self.expires,
+            ended=self.ended,
+            job_id=self.job_id,
+            transfer_id=self.transfer_id,
+            server=self.server,
+            size=fetched.size if fetched else None,
+            done=fetched.done if fetched else 0,
+            rate=fetched.rate if fetched else 0.0,
+            eta=fetched.eta if fetched else None,
+            unpack=self.unpack,
+            unpacked=unpacked,
+            unpacked_bytes=self.unpacked_bytes,
+            skipped=skipped,
+            one_by_one=self.count(ONE_BY_ONE),
+            archive=self.archive,
+        )
+
+    def file_rows(self) -> tuple[BulkFileRow, ...]:
+        """Its files as clients see them."""
+        pending = FileResult("pending")
+        rows = []
+        for one in self.wanted():
+            result = self.results.get(one.file.key, pending)
+            rows.append(
+                BulkFileRow(
+                    key=one.file.key,
+                    filename=one.file.filename,
+                    path=result.path or one.path,
+                    state=result.state,
+                    size=result.size if result.size is not None else one.file.size,
+                    md5=result.md5 or one.file.md5,
+                    verified_by=result.verified_by,
+                    reason=result.reason,
+                )
+            )
+        return tuple(rows)
+
+
+def pack(files: Iterable[ExpectedFile]) -> str:
+    """Files as the JSON text that is stored."""
+    return json.dumps([{**asdict(one.file), "path": one.path} for one in files])
+
+
+def unpack(text: str) -> tuple[ExpectedFile, ...]:
+    """The files of `pack`'s text; one of an older flowtui has no paths yet."""
+    found = []
+    for one in json.loads(text):
+        path = one.pop("path", "")
+        found.append(ExpectedFile(RemoteFile(**{**one, "folder": tuple(one["folder"])}), path))
+    return tuple(found)
+
+
+def pack_results(results: dict[str, FileResult]) -> str:
+    """Results as the JSON text that is stored."""
+    return json.dumps({key: asdict(one) for key, one in results.items()})
+
+
+def unpack_results(text: str) -> dict[str, FileResult]:
+    """The results of `pack_results`' text."""
+    return {key: FileResult(**one) for key, one in json.loads(text).items()}
+
+
+def content_of(server: str, data_ids: Iterable[str]) -> str:
+    """A short name for an archive of these files, the same in every run."""
+    text = "\n".join([server, *sorted(data_ids)])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def halves(
+    files: Sequence[ExpectedFile],
+) -> tuple[tuple[ExpectedFile, ...], tuple[ExpectedFile, ...]]:
+    """Two parts of some files, of about the same number and in the same order."""
+    middle = (len(files) + 1) // 2
+    return tuple(files[:middle]), tuple(files[middle:])
+
+
+def poll_delay(age: float) -> float:
+    """Seconds until the next look at a job that is `age` seconds old."""
+    if age < SLOWER_AFTER:
+        return POLL_SECONDS
+    return min(POLL_SLOWEST, POLL_SECONDS * age / SLOWER_AFTER)

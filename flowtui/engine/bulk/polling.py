@@ -1,0 +1,272 @@
+"""Asking Flow for archives, and looking how far they are, for as long as it takes.
+
+The asking is done by workers; what comes back is dealt with in the engine's thread.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowtui.engine.bulk.job import AT_A_TIME, BulkJobRecord, halves, poll_delay
+from flowtui.engine.bulk.jobs import BulkJobs
+from flowtui.engine.bulk.notes import Note
+from flowtui.protocol.states import BulkState
+from flowtui.transfer.task import ExpectedFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowtui.flow.errors import FlowError
+    from flowtui.flow.models import BulkJob
+
+ON_SERVER = frozenset({BulkState.PENDING, BulkState.PROCESSING, BulkState.COMPLETED})
+
+RETRY_SECONDS = 5.0
+"""After the first failure of a look; doubled with every further one, up to a minute."""
+
+LONGEST_WAIT = 3600.0
+"""Seconds; what a server asks beyond this is not believed."""
+
+_QUEUE_LOOK = 2.0
+"""Seconds between two looks whether there is a turn for a job that is not asked for yet."""
+
+_AT_SERVER = ON_SERVER | {BulkState.FETCHING}
+
+
+class JobPoller:
+    """The jobs that are asked about, and when to ask next."""
+
+    def __init__(
+        self,
+        jobs: BulkJobs,
+        *,
+        ready: Callable[[BulkJobRecord, BulkJob], None],
+        gone: Callable[[BulkJobRecord, str], None],
+    ) -> None:
+        """`ready` takes over a job whose archive can be fetched; `gone` one that has expired."""
+        self._jobs = jobs
+        self._ready = ready
+        self._gone = gone
+        self._due: dict[int, float] = {}
+        self._asking: set[int] = set()
+        self._old_session: set[int] = set()
+        self._failures: dict[int, int] = {}
+        self._since: dict[int, float] = {}
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job is under way on a server."""
+        return not self._due and not self._asking
+
+    def follow(self, job: BulkJobRecord) -> None:
+        """Ask for this job, or how far it is, at once."""
+        self._due[job.id] = 0.0
+
+    def leave(self, job: BulkJobRecord) -> None:
+        """Ask no more."""
+        for kept in (self._due, self._failures, self._since):
+            kept.pop(job.id, None)
+
+    def signed_in(self, server: str) -> None:
+        """Look at this server's jobs again, now."""
+        # What is answered to these is about the old session.
+        self._old_session |= self._asking
+        for id_ in self._due:
+            if self._jobs.jobs[id_].server == server:
+                self._due[id_] = 0.0
+
+    def turn(self, now: float) -> float | None:
+        """Have the jobs asked about whose time has come; seconds until the next one."""
+        for id_, when in list(self._due.items()):
+            if when <= now and id_ not in self._asking:
+                job = self._jobs.jobs[id_]
+                if job.job_id or self._has_turn(job):
+                    self._ask(job)
+                else:
+                    self._due[id_] = now + _QUEUE_LOOK
+                    if not job.reason:
+                        self._jobs.change(job, None, "waits for the archives before it")
+        waiting = [when for id_, when in self._due.items() if id_ not in self._asking]
+        return max(0.0, min(waiting) - now) if waiting else None
+
+    def _has_turn(self, job: BulkJobRecord) -> bool:
+        others = (
+            one
+            for one in self._jobs.jobs.values()
+            if one.server == job.server
+            and one.state in _AT_SERVER
+            and (one.job_id or one.id in self._asking)
+        )
+        return sum(1 for _ in others) < AT_A_TIME
+
+    def _ask(self, job: BulkJobRecord) -> None:
+        self._asking.add(job.id)
+        desk = self._jobs.desk
+        client = desk.services.get(job.server).client
+        id_, job_id, name, notes, root = (
+            job.id,
+            job.job_id,
+            job.archive_name,
+            self._jobs.notes,
+            Path(job.root),
+        )
+        asked: tuple[ExpectedFile, ...] = ()
+        if not job_id:
+            asked = job.missing()
+            self._jobs.set_content(job, asked)
+        data_ids = [one.file.data_id or "" for one in asked]
+        content, keys = job.content, tuple(one.file.key for one in asked)
+        unpack = job.unpack
+        part = root / job.part if job.part else None
+
+        def ask() -> None:
+            from flowtui.flow.errors import FlowError, UnexpectedAnswer
+
+            answer: BulkJob | FlowError
+            try:
+                if job_id:
+                    answer = client.bulk_job(job_id)
+                else:
+                    answer = client.create_bulk_job(data_ids, name)
+                    if part is not None:
+                        _drop_unprovable(part)
+                    if notes is not None and unpack:
+                        notes.write(root, Note(content, job.server, answer.id, keys))
+            except FlowError as error:
+                answer = error
+            except OSError as error:
+                answer = UnexpectedAnswer(f"cannot write in {root}: {error.strerror}")
+            except Exception as error:  # noqa: BLE001
+                # A mistake of ours must not leave the job unlooked at for ever.
+                answer = UnexpectedAnswer(f"internal error: {type(error).__name__}: {error}")
+            desk.post(lambda: self._answered(id_, answer))
+
+        desk.workers.do(ask)
+
+    def _answered(self, id_: int, answer: BulkJob | FlowError) -> None:
+        from flowtui.flow.bulk_jobs import says_too_much
+        from flowtui.flow.errors import FlowError, NotSignedIn
+
+        self._asking.discard(id_)
+        old_session = id_ in self._old_session
+        self._old_session.discard(id_)
+        job = self._jobs.jobs.get(id_)
+        if job is None or job.state not in ON_SERVER or id_ not in self._due:
+            return
+        if isinstance(answer, NotSignedIn) and old_session:
+            self._due[id_] = self._jobs.desk.clock()
+            return
+        if isinstance(answer, FlowError):
+            self._refused(job, answer)
+            return
+        self._failures.pop(id_, None)
+        if not job.job_id:
+            self._since[id_] = self._jobs.desk.clock()
+        job.job_id = answer.id
+        if answer.progress is not None or answer.status != "processing":
+            job.progress = answer.progress
+        if answer.status == "failed":
+            words = answer.error or "Flow could not prepare the archive"
+            if says_too_much(words) and len(job.missing()) > 1:
+                self._split(job, words)
+            else:
+                self._end(
+                    job,
+                    BulkState.FAILED,
+                    f"{words}; retry, or fetch the files one by one",
+                    "FAILED",
+                )
+        elif answer.status == "expired":
+            self.leave(job)
+            self._gone(job, "the archive has expired")
+        elif answer.status == "completed":
+            self.leave(job)
+            self._ready(job, answer)
+        else:
+            now = self._jobs.desk.clock()
+            wait = poll_delay(max(0.0, now - self._since.setdefault(id_, job.created)))
+            if answer.retry_after is not None:
+                wait = max(wait, min(answer.retry_after, LONGEST_WAIT))
+            self._due[id_] = now + wait
+            state = BulkState.PROCESSING if answer.status == "processing" else BulkState.PENDING
+            self._jobs.change(job, state, "")
+
+    def _refused(self, job: BulkJobRecord, error: FlowError) -> None:
+        from flowtui.flow.errors import (
+            Gone,
+            NotFound,
+            NotOffered,
+            NotSignedIn,
+            RateLimited,
+            TooMuch,
+        )
+
+        if isinstance(error, TooMuch):
+            self._split(job, error.message)
+        elif isinstance(error, NotOffered):
+            self.leave(job)
+            self._jobs.one_by_one(job, job.missing(), "this server prepares no archives")
+            words = f"{error.message.partition(';')[0]}; the files are fetched one by one"
+            self._jobs.change(job, BulkState.FAILED, words, "NOT_OFFERED")
+        elif isinstance(error, Gone) or (isinstance(error, NotFound) and job.job_id):
+            self.leave(job)
+            self._gone(job, "the archive has expired")
+        elif isinstance(error, NotSignedIn):
+            self._jobs.desk.needs_sign_in(job.server)
+            self._due[job.id] = self._jobs.desk.clock() + 60.0
+            self._jobs.change(job, None, "waits for a sign-in", error.code)
+        elif error.retryable:
+            failures = self._failures[job.id] = self._failures.get(job.id, 0) + 1
+            delay = min(60.0, RETRY_SECONDS * 2 ** min(failures - 1, 6))
+            if isinstance(error, RateLimited) and error.retry_after is not None:
+                delay = max(delay, min(error.retry_after, LONGEST_WAIT))
+            self._due[job.id] = self._jobs.desk.clock() + delay
+            self._jobs.change(
+                job, None, f"{error.message}; looks again in {delay:.0f} s", error.code
+            )
+        else:
+            self._end(job, BulkState.FAILED, error.message, error.code)
+
+    def _split(self, job: BulkJobRecord, words: str) -> None:
+        """Ask for two archives of half the files each; a single file comes by itself."""
+        missing = job.missing()
+        job.job_id, job.url, job.progress = "", "", None
+        if len(missing) < 2:
+            self.leave(job)
+            self._jobs.one_by_one(job, missing, words)
+            state = BulkState.DONE if job.state is BulkState.PENDING else BulkState.FAILED
+            words = f"no archive ({words}); fetched one by one"
+            self._jobs.change(job, state, words, "ONE_BY_ONE")
+            return
+        first, second = halves(missing)
+        moved = {one.file.key for one in second}
+        self._jobs.set_files(job, [one for one in job.wanted() if one.file.key not in moved])
+        job.up_to = 0  # that an archive is worth while is decided
+        self._jobs.set_content(job, first)
+        other = self._jobs.add(job, second)
+        number = sum(1 for one in self._jobs.jobs.values() if one.batch_id == job.batch_id)
+        job.name = f"{job.base} part 1" if job.name == job.base else job.name
+        other.name = f"{job.base} part {number}"
+        for one in (job, other):
+            self._jobs.change(
+                one, BulkState.PENDING, f"one archive is not to hold it all ({words})"
+            )
+            self.follow(one)
+
+    def _end(self, job: BulkJobRecord, state: BulkState, reason: str, code: str) -> None:
+        self.leave(job)
+        self._jobs.change(job, state, reason, code)
+
+
+def _drop_unprovable(archive: Path) -> None:
+    """Remove a part file of which nobody could tell whether the new archive goes on from it.
+
+    Raises OSError.
+    """
+    from flowtui.transfer.disk import journal
+    from flowtui.transfer.disk.part_file import journal_path, remove_leftovers
+
+    found = journal.read(journal_path(archive))
+    if found is None or found[0].validator is None:
+        remove_leftovers(archive)

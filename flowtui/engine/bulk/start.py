@@ -1,0 +1,194 @@
+"""The beginning of a bulk job: what is here is not asked for, what was begun is gone on with."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from flowtui.engine.bulk.job import BulkJobRecord
+from flowtui.engine.bulk.jobs import BulkJobs
+from flowtui.engine.bulk.notes import Note
+from flowtui.protocol.states import BulkState
+from flowtui.transfer.cancel import StopSignal
+from flowtui.transfer.disk import downloads_log
+from flowtui.transfer.errors import Stopped, disk_trouble
+from flowtui.transfer.task import DONE, ONE_BY_ONE, SKIPPED, ExpectedFile
+from flowtui.transfer.verify.existing import Found, look
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowtui.transfer.disk.downloads_log import Recorded
+
+_HERE = (DONE, SKIPPED)
+
+
+class JobStarter:
+    """Looks at what is on the disk before an archive is asked for.
+
+    Attributes:
+        busy: ids of the jobs that are looked at now.
+    """
+
+    def __init__(
+        self,
+        jobs: BulkJobs,
+        *,
+        follow: Callable[[BulkJobRecord], None],
+        unpack: Callable[[BulkJobRecord], None],
+    ) -> None:
+        """`follow` and `unpack` take a job over that is to be asked for, or is fetched already."""
+        self.busy: dict[int, StopSignal] = {}
+        self._jobs = jobs
+        self._follow = follow
+        self._unpack = unpack
+
+    def begin(self, job: BulkJobRecord) -> None:
+        """Look at what is here; the rest follows from that."""
+        if job.id in self.busy:
+            return
+        if not job.unpack:
+            self._follow(job)
+            return
+        try:
+            places = self._jobs.desk.places(job.root)
+        except OSError as error:
+            trouble = disk_trouble(error, Path(job.root) / job.name)
+            self._jobs.change(job, BulkState.FAILED, trouble.message, trouble.code)
+            return
+        self._jobs.change(job, BulkState.PENDING, job.reason or "looks at what is here already")
+        files = job.missing()
+        recorded = {p.path: r for p in files if (r := places.recorded.get(p.path)) is not None}
+        stop = self.busy[job.id] = StopSignal()
+        root, server, notes, id_ = Path(job.root), job.server, self._jobs.notes, job.id
+
+        def work() -> None:
+            found, earlier, trouble = Found(), list[Note](), ""
+            try:
+                found = look(root, files, recorded, stop.check)
+                earlier = notes.find(root, server) if notes is not None else []
+            except Stopped:
+                trouble = "STOPPED"
+            except OSError as error:
+                trouble = disk_trouble(error, root / "file").message
+            self._jobs.desk.post(lambda: self._looked(id_, stop, recorded, found, earlier, trouble))
+
+        self._jobs.desk.workers.do(work)
+
+    def stop(self, job: BulkJobRecord) -> None:
+        """Look no further."""
+        stop = self.busy.pop(job.id, None)
+        if stop is not None:
+            stop.set()
+
+    def _looked(
+        self,
+        id_: int,
+        stop: StopSignal,
+        recorded: dict[str, Recorded],
+        found: Found,
+        earlier: list[Note],
+        trouble: str,
+    ) -> None:
+        if self.busy.get(id_) is not stop:
+            return  # cancelled meanwhile, and perhaps begun again
+        del self.busy[id_]
+        job = self._jobs.jobs.get(id_)
+        if job is None or job.state is not BulkState.PENDING:
+            return
+        if trouble:
+            self._jobs.change(job, BulkState.FAILED, trouble, "DISK")
+            return
+        for one in job.missing():
+            result = found.here.get(one.file.key)
+            if result is not None:
+                job.put(one.file.key, result)
+                if one.path not in recorded:
+                    self._jobs.desk.note(job.root, entry_of(one, job))
+        begun = [one for one in job.missing() if one.file.key in found.begun]
+        if begun:
+            self._jobs.one_by_one(job, begun, "a part of it is here already")
+        known = job.job_id
+        for note in earlier:
+            self._adopt(job, note)
+        if job.job_id == known and not self._is_small(job):
+            self._follow(job)
+
+    def _is_small(self, job: BulkJobRecord) -> bool:
+        """Whether no archive is needed, because (nearly) all is here."""
+        missing = job.missing()
+        if len(missing) > job.up_to:
+            return False
+        if missing:
+            words = f"only {len(missing):,} of {len(job.data_ids):,} files are not here yet"
+            self._jobs.one_by_one(job, missing, words)
+        singles = job.count(ONE_BY_ONE)
+        words = "all files are here already"
+        if singles:
+            words = f"{singles:,} of {len(job.data_ids):,} files are not here yet"
+            words += ", too few for an archive; they are fetched one by one"
+        self._jobs.change(job, BulkState.DONE, words)
+        return True
+
+    def _adopt(self, job: BulkJobRecord, note: Note) -> None:
+        """Go on with an archive of an earlier run for those of the job's files that it holds."""
+        assert self._jobs.notes is not None
+        root, archive = Path(job.root), _inside(note.archive)
+        missing = job.missing()
+        keys = set(note.keys)
+        part = [one for one in missing if one.file.key in keys]
+        if job.unpack and keys <= {key for key, one in job.results.items() if one.state in _HERE}:
+            # The earlier run was killed when it had only to clear up.
+            self._jobs.desk.workers.do(lambda: self._clear_up(root, archive, note.content))
+            return
+        if not part or job.job_id or job.state is not BulkState.PENDING:
+            notes, content = self._jobs.notes, note.content
+            self._jobs.desk.workers.do(lambda: notes.release(root, content))
+            return
+        ours = job
+        if len(part) < len(missing):
+            # The rest of the batch gets an archive of its own.
+            ours = self._jobs.add(job, part)
+            moved = {one.file.key for one in part}
+            rest = [one for one in job.wanted() if one.file.key not in moved]
+            self._jobs.set_files(job, rest)
+        ours.job_id, ours.content = note.job_id, note.content
+        ours.again = -1  # that it may be gone by now does not count
+        if archive is not None and (root / archive).is_file():
+            ours.archive = str(archive)
+            self._unpack(ours)
+        else:
+            self._follow(ours)
+
+    def _clear_up(self, root: Path, archive: PurePosixPath | None, content: str) -> None:
+        """Take away an archive that has done its work, and its note."""
+        assert self._jobs.notes is not None
+        with contextlib.suppress(OSError):  # they only take room
+            if archive is not None:
+                (root / archive).unlink(missing_ok=True)
+            self._jobs.notes.remove(root, content)
+
+
+def entry_of(one: ExpectedFile, job: BulkJobRecord, seconds: float = 0.0) -> downloads_log.LogEntry:
+    """The line of downloads.log for a file of a job that has its result."""
+    result = job.results[one.file.key]
+    return downloads_log.LogEntry(
+        key=one.file.key,
+        file_id=one.file.data_id or one.file.key,
+        filename=one.file.filename,
+        size=result.size,
+        path=result.path,
+        md5=result.md5,
+        verified_by=result.verified_by,
+        seconds=seconds,
+        status=result.state,
+    )
+
+
+def _inside(path: str) -> PurePosixPath | None:
+    """A path of a note, if it leads nowhere else than below the root."""
+    given = PurePosixPath(path)
+    if not path or given.is_absolute() or ".." in given.parts:
+        return None
+    return given

@@ -1,0 +1,255 @@
+"""Unpacking the archives of bulk jobs, until every file is here and verified."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowtui.engine.bulk.job import BulkJobRecord
+from flowtui.engine.bulk.jobs import BulkJobs
+from flowtui.engine.bulk.start import entry_of
+from flowtui.engine.queue.queue import Transfer
+from flowtui.protocol.states import BulkState, TransferState
+from flowtui.transfer.archive.extract import Unpack, Unpacked, run
+from flowtui.transfer.cancel import StopSignal
+from flowtui.transfer.errors import disk_trouble
+from flowtui.transfer.task import ONE_BY_ONE, ExpectedFile, FileResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SPACE_WAIT = 10.0
+"""Seconds between two tries on a full disk."""
+
+SAVE_EVERY = 5.0
+"""Seconds between two times that a job is stored while it is unpacked."""
+
+MOST_ROUNDS = 20
+"""How often other names are looked for where foreign files stand in the way."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A single file that could not be had."""
+
+    filename: str
+    reason: str
+    code: str
+
+
+class Unpacker:
+    """Runs the workers that unpack, and ends the jobs whose files are all here.
+
+    Attributes:
+        runs: job's id → how to stop its worker.
+    """
+
+    def __init__(
+        self,
+        jobs: BulkJobs,
+        *,
+        lost: Callable[[BulkJobRecord, str, str], None],
+    ) -> None:
+        """`lost` takes over a job whose archive is gone or of no use."""
+        self.runs: dict[int, StopSignal] = {}
+        self._jobs = jobs
+        self._lost = lost
+        self._removing: set[int] = set()
+        self._waiting: dict[int, dict[str, Loss | None]] = {}
+        self._damaged: set[int] = set()
+        self._due: dict[int, float] = {}
+        self._saved: dict[int, float] = {}
+        self._rounds: dict[int, int] = {}
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is unpacked, and nothing waits to be; single files are transfers."""
+        return not (self.runs or self._due or self._removing)
+
+    def turn(self, now: float) -> float | None:
+        """Try again where there was no room; seconds until the next time."""
+        for id_, when in list(self._due.items()):
+            if when <= now:
+                del self._due[id_]
+                self.unpack(self._jobs.jobs[id_])
+        return max(0.0, min(self._due.values()) - now) if self._due else None
+
+    def unpack(self, job: BulkJobRecord) -> None:
+        """Unpack a job's archive, or go on with that."""
+        desk = self._jobs.desk
+        self._jobs.change(job, BulkState.UNPACKING, "")
+        if job.id in self.runs:
+            return
+        self._jobs.look_anew(job)
+        files = job.wanted()
+        try:
+            places = desk.places(job.root)
+        except OSError as error:
+            trouble = disk_trouble(error, Path(job.root) / job.name)
+            self._jobs.change(job, BulkState.FAILED, trouble.message, trouble.code)
+            return
+        recorded = {p.path: r for p in files if (r := places.recorded.get(p.path)) is not None}
+        root, id_ = Path(job.root), job.id
+        task = Unpack(root / job.archive, root, files, frozenset(job.results), recorded)
+        stop = self.runs[id_] = StopSignal()
+        self._saved[id_] = time.monotonic()
+        by_key = {one.file.key: one for one in files}
+
+        def came(results: dict[str, FileResult]) -> None:
+            desk.post(lambda: self._came(id_, {by_key[key]: one for key, one in results.items()}))
+
+        def work() -> None:
+            outcome = run(task, stop, came)
+            desk.post(lambda: self._ended(id_, stop, outcome))
+
+        desk.workers.do(work)
+
+    def stop(self, job: BulkJobRecord) -> None:
+        """Let go of a job; what is unpacked stays."""
+        self._due.pop(job.id, None)
+        self._waiting.pop(job.id, None)
+        stop = self.runs.get(job.id)
+        if stop is not None:
+            stop.set()
+
+    def _came(self, id_: int, results: dict[ExpectedFile, FileResult]) -> None:
+        """Some files are here now."""
+        job = self._jobs.jobs.get(id_)
+        if job is None:
+            return
+        for one, result in results.items():
+            job.put(one.file.key, result)
+            self._jobs.desk.note(job.root, entry_of(one, job))
+        now = time.monotonic()
+        save = now - self._saved.get(id_, 0.0) >= SAVE_EVERY
+        if save:
+            self._saved[id_] = now
+        self._jobs.touch(job, save=save)
+
+    def _ended(self, id_: int, stop: StopSignal, outcome: Unpacked) -> None:
+        if self.runs.get(id_) is stop:
+            del self.runs[id_]
+        job = self._jobs.jobs.get(id_)
+        if job is None:
+            return
+        self._jobs.touch(job)
+        if job.state is not BulkState.UNPACKING:
+            return
+        if stop.event.is_set() or outcome.code == "STOPPED":
+            if not self._waiting.get(id_):
+                self._due[id_] = 0.0  # cancelled and tried again before the worker had let go
+            return
+        if outcome.code == "NO_SPACE":
+            self._due[id_] = self._jobs.desk.clock() + SPACE_WAIT
+            self._jobs.change(job, None, outcome.reason, outcome.code)
+        elif outcome.code in ("GONE", "BROKEN"):
+            self._remove_archive(job, lambda: self._lost(job, outcome.reason, outcome.code))
+        elif outcome.code:
+            words = f"{outcome.reason}; retry, or fetch the files one by one"
+            self._jobs.change(job, BulkState.FAILED, words, outcome.code)
+        elif outcome.occupied and self._rounds.get(id_, 0) < MOST_ROUNDS:
+            self._elsewhere(job, set(outcome.occupied))
+        else:
+            self._settle(job, outcome)
+
+    def _elsewhere(self, job: BulkJobRecord, occupied: set[str]) -> None:
+        """Choose other names for files in whose place something else stands; unpack again."""
+        number = self._rounds[job.id] = self._rounds.get(job.id, 0) + 1
+        places = self._jobs.desk.places(job.root)
+        files = []
+        for one in job.wanted():
+            path = one.path
+            if one.file.key in occupied:
+                places.release(path, one.file.key)
+                path = places.assign(one.file.key, one.file.folder, one.file.filename, after=number)
+            files.append(ExpectedFile(one.file, path))
+        self._jobs.set_paths(job, files)
+        self.unpack(job)
+
+    def _settle(self, job: BulkJobRecord, outcome: Unpacked) -> None:
+        """The archive has given what it has; what it has not is fetched one by one."""
+        if outcome.damaged:
+            self._damaged.add(job.id)
+        absent = dict(outcome.absent)
+        absent |= dict.fromkeys(outcome.occupied, "different files stand in its place")
+        rest = [one for one in job.missing() if one.file.key in absent]
+        self._waiting[job.id] = {one.file.key: None for one in rest}
+        if rest:
+            reasons = set(absent.values())
+            why = reasons.pop() if len(reasons) == 1 else "not in the archive, or damaged"
+            words = f"{len(rest):,} of {len(job.data_ids):,} files come one by one ({why})"
+            self._jobs.change(job, None, words)
+            self._jobs.one_by_one(job, rest, "")
+            for one in rest:
+                job.put(one.file.key, FileResult(ONE_BY_ONE, one.path, reason=absent[one.file.key]))
+        self._end_if_all_is_here(job)
+
+    def single_ended(self, transfer: Transfer) -> None:
+        """A transfer has ended that may be one of a job's files."""
+        for id_, keys in list(self._waiting.items()):
+            job = self._jobs.jobs.get(id_)
+            if job is None or transfer.key not in keys or transfer.root != job.root:
+                continue
+            if transfer.state in (TransferState.FAILED, TransferState.CANCELLED):
+                keys[transfer.key] = Loss(
+                    transfer.filename, transfer.reason or transfer.state.value, transfer.code
+                )
+            else:
+                del keys[transfer.key]
+                why = job.results[transfer.key].reason
+                result = FileResult(ONE_BY_ONE, transfer.path, transfer.size, transfer.md5,
+                                transfer.verified_by, why)  # fmt: skip
+                job.put(transfer.key, result)
+            self._end_if_all_is_here(job)
+
+    def _end_if_all_is_here(self, job: BulkJobRecord) -> None:
+        losses = self._waiting[job.id]
+        lost = [one for one in losses.values() if one is not None]
+        if len(lost) < len(losses):
+            return
+        del self._waiting[job.id]
+        keep = bool(lost) and job.id in self._damaged
+        self._damaged.discard(job.id)
+        self._rounds.pop(job.id, None)
+        single = job.count(ONE_BY_ONE)
+        state, code = BulkState.DONE, ""
+        words = f"{single:,} of the files came one by one" if single else ""
+        if lost:
+            state, code = BulkState.FAILED, lost[0].code or "CANCELLED"
+            words = f"{len(lost):,} of {len(job.data_ids):,} files could not be had: "
+            words += f"{lost[0].filename}: {lost[0].reason}"
+            if keep:
+                words += f"; the archive is kept: {job.archive}"
+
+        def end() -> None:
+            self._jobs.change(job, state, words, code)
+
+        if keep:
+            end()
+        else:
+            self._remove_archive(job, end)
+
+    def _remove_archive(self, job: BulkJobRecord, then: Callable[[], None]) -> None:
+        """Remove an archive that has done its work, or is of none; then do `then`."""
+        desk, archive = self._jobs.desk, job.archive
+        path = Path(job.root) / archive
+        self._removing.add(job.id)
+
+        def removed() -> None:
+            self._removing.discard(job.id)
+            if job.state is BulkState.UNPACKING and job.archive == archive:
+                desk.places(job.root).release(archive, f"bulk/{job.content}")
+                job.archive = ""
+                then()
+
+        def remove() -> None:
+            with contextlib.suppress(OSError):  # it only takes room; the files are here
+                if archive:
+                    path.unlink(missing_ok=True)
+            desk.post(removed)
+
+        # Until it is gone the job is not over: a killed engine's successor removes it.
+        desk.workers.do(remove)

@@ -1,0 +1,226 @@
+"""The queue in memory: every transfer with its state, and the sums that a client asks for.
+
+All changes go through `Queue.change`, which keeps to the table of states, keeps the sums true
+and remembers what must be stored and told. The engine's thread alone uses it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from flowtui.protocol.messages import Summary, TransferRow
+from flowtui.protocol.states import RUNNING, UNFINISHED, TransferState, check_transfer
+from flowtui.transfer.disk import downloads_log
+
+
+@dataclass(slots=True)
+class Transfer:
+    """One file on its way to one path; the fields are those of `protocol.TransferRow`.
+
+    Attributes:
+        folder, url, data_id: of the `RemoteFile`.
+        expected: its size as Flow's records say, or None. `final`: another name it got at the end.
+        occupied: how many names were found taken by foreign files.
+    """
+
+    id: int
+    batch_id: int
+    key: str
+    filename: str
+    folder: tuple[str, ...]
+    url: str
+    root: str
+    path: str
+    server: str
+    expected: int | None = None
+    md5: str | None = None
+    data_id: str | None = None
+    sample: str | None = None
+    bulk_id: int | None = None
+    state: TransferState = TransferState.QUEUED
+    reason: str = ""
+    code: str = ""
+    retryable: bool = False
+    size: int | None = None
+    done: int = 0
+    resumed_at: int = 0
+    verified_by: str = ""
+    seconds: float = 0.0
+    occupied: int = 0
+    rate: float = 0.0
+    connections: int = 0
+
+    @property
+    def bytes_known(self) -> int:
+        """Its size as far as anyone knows, at least what is here."""
+        size = self.size if self.size is not None else self.expected
+        return max(size or 0, self.done)
+
+    @property
+    def remaining(self) -> int:
+        """Bytes still to come, as far as known."""
+        return self.bytes_known - self.done
+
+    def entry(self, md5: str | None) -> downloads_log.LogEntry:
+        """As downloads.log tells of its end; `md5` is that of the bytes here."""
+        return downloads_log.LogEntry(
+            key=self.key,
+            file_id=self.data_id or self.key,
+            filename=self.filename,
+            size=self.size,
+            path=self.path,
+            md5=md5,
+            verified_by=self.verified_by,
+            seconds=self.seconds,
+            status=self.state.value,
+            message=self.reason if self.state is TransferState.FAILED else "",
+        )
+
+    def row(self) -> TransferRow:
+        """As clients see it."""
+        size = self.size if self.size is not None else self.expected
+        eta = self.remaining / self.rate if self.rate > 0 and size is not None else None
+        return TransferRow(
+            id=self.id,
+            batch_id=self.batch_id,
+            key=self.key,
+            filename=self.filename,
+            root=self.root,
+            path=self.path,
+            state=self.state.value,
+            reason=self.reason,
+            code=self.code,
+            retryable=self.retryable,
+            size=size,
+            done=self.done,
+            rate=self.rate,
+            eta=eta,
+            resumed_at=self.resumed_at,
+            md5=self.md5,
+            verified_by=self.verified_by,
+            sample=self.sample,
+            server=self.server,
+            bulk_id=self.bulk_id,
+            connections=self.connections,
+            seconds=self.seconds,
+        )
+
+
+_UNCOUNTED = frozenset({TransferState.FAILED, TransferState.CANCELLED})
+
+
+@dataclass
+class Queue:
+    """The transfers by id, in the order in which they were added.
+
+    Attributes:
+        unsaved: ids whose stored form is out of date. `changed`: ids that clients must hear of.
+        removed: ids that are gone since they were last told.
+        counts: how many are in each state. `left`: batch → bytes still to come, as known.
+        roots: batch → its target folder.
+    """
+
+    transfers: dict[int, Transfer] = field(default_factory=dict)
+    unsaved: set[int] = field(default_factory=set)
+    changed: set[int] = field(default_factory=set)
+    removed: set[int] = field(default_factory=set)
+    counts: Counter[TransferState] = field(default_factory=Counter)
+    left: Counter[int] = field(default_factory=Counter)
+    roots: dict[int, str] = field(default_factory=dict)
+    _by_target: dict[tuple[str, str], int] = field(default_factory=dict)
+    _done: int = 0
+    _total: int = 0
+    _unknown: int = 0
+
+    def add(self, transfer: Transfer) -> None:
+        """Put a transfer at the end."""
+        self.transfers[transfer.id] = transfer
+        self.roots[transfer.batch_id] = transfer.root
+        self._by_target[transfer.root, transfer.key] = transfer.id
+        self._count(transfer, 1)
+        self.unsaved.add(transfer.id)
+        self.changed.add(transfer.id)
+
+    def remove(self, transfer: Transfer) -> None:
+        """Take a transfer out of the list."""
+        self._count(transfer, -1)
+        del self.transfers[transfer.id]
+        if self._by_target.get((transfer.root, transfer.key)) == transfer.id:
+            del self._by_target[transfer.root, transfer.key]
+        self.changed.discard(transfer.id)
+        self.unsaved.discard(transfer.id)
+        self.removed.add(transfer.id)
+
+    def find(self, root: str, key: str) -> Transfer | None:
+        """The transfer of the file `key` below `root`, if there is one."""
+        found = self._by_target.get((root, key))
+        return self.transfers.get(found) if found is not None else None
+
+    def change(self, transfer: Transfer, state: TransferState | None = None, **to: object) -> None:
+        """Change a transfer, its state too if one is given. Raises states.WrongStep."""
+        if state is not None and state is not transfer.state:
+            check_transfer(transfer.state, state)
+        self._count(transfer, -1)
+        try:
+            if state is not None:
+                transfer.state = state
+                if state not in RUNNING:
+                    transfer.rate = 0.0
+                    transfer.connections = 0
+            for name, value in to.items():
+                setattr(transfer, name, value)
+        finally:
+            self._count(transfer, 1)
+        if state is not None or not to.keys() <= {"done", "rate", "connections"}:
+            self.unsaved.add(transfer.id)
+        self.changed.add(transfer.id)
+
+    def pick(self, ids: Iterable[int] | None) -> Iterator[Transfer]:
+        """The transfers of these ids, each once, unknown ones passed over; all for None."""
+        if ids is None:
+            yield from list(self.transfers.values())
+            return
+        for one in dict.fromkeys(ids):
+            if (found := self.transfers.get(one)) is not None:
+                yield found
+
+    def in_state(self, *states: TransferState) -> Iterator[Transfer]:
+        """The transfers in one of these states, in order."""
+        if any(self.counts[state] for state in states):
+            yield from (t for t in list(self.transfers.values()) if t.state in states)
+
+    def next_to_do(self, most: int) -> list[Transfer]:
+        """The first `most` that have not ended well or by a cancel: running ones, then in order."""
+        over = (TransferState.DONE, TransferState.SKIPPED, TransferState.CANCELLED)
+        running = list(self.in_state(*RUNNING))
+        rest = (
+            t for t in self.transfers.values() if t.state not in over and t.state not in RUNNING
+        )
+        return [*running, *islice(rest, max(0, most - len(running)))][:most]
+
+    def summary(self, rate: float, **more: object) -> Summary:
+        """The sums; `more` are further fields of `protocol.Summary`."""
+        left = self._total - self._done
+        return Summary(
+            counts={state.value: n for state, n in self.counts.items() if n},
+            done=self._done,
+            total=self._total,
+            unknown_sizes=self._unknown,
+            rate=rate,
+            eta=left / rate if rate > 0 else None,
+            **more,  # type: ignore[arg-type]
+        )
+
+    def _count(self, transfer: Transfer, by: int) -> None:
+        self.counts[transfer.state] += by
+        if transfer.state in _UNCOUNTED:
+            return
+        if transfer.state in UNFINISHED:
+            self.left[transfer.batch_id] += by * transfer.remaining
+        self._done += by * transfer.done
+        self._total += by * transfer.bytes_known
+        if transfer.size is None and transfer.expected is None:
+            self._unknown += by

@@ -1,0 +1,241 @@
+"""The queue on disk: one SQLite file, opened by the one engine of this user and host.
+
+WAL with an exclusive lock needs no shared memory, so it works on a network file system too. A
+commit is not flushed to the disk (synchronous=NORMAL): after a crash of the machine the last
+changes of the queue may be missing, but never its consistency, and what was downloaded is told by
+the files and their journals. No token is ever in it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from flowtui.engine.bulk.job import BulkJobRecord, pack_results, unpack_results
+from flowtui.engine.queue.queue import Transfer
+from flowtui.protocol.states import RUNNING, BulkState, TransferState
+from flowtui.system.locks import has_record_locks
+
+SCHEMA = 2
+"""2: more columns of bulk_jobs."""
+
+_COLUMNS = [one.name for one in fields(Transfer) if one.name not in ("rate", "connections")]
+_BULK_COLUMNS = [one.name for one in fields(BulkJobRecord) if one.name != "results"]
+
+
+class StoreError(Exception):
+    """A database that cannot be used; the message says which and why."""
+
+
+class StoreUnusable(StoreError):
+    """A database that is damaged, or a newer version's: not one to go on with.
+
+    Attributes:
+        kind: `corrupt` or `newer`.
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Store:
+    """The tables `transfers`, `bulk_jobs` and `facts` (a name → a JSON value).
+
+    A database of an older version gets the columns that it lacks.
+
+    Raises StoreUnusable where the file is damaged or a newer version's, StoreError where it
+    cannot be opened.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self.file = file
+        try:
+            self._db = _connect(file)
+        except sqlite3.Error as error:
+            raise StoreError(f"{file}: {error}") from error
+        try:
+            self._open()
+        except BaseException as error:
+            self._db.close()
+            if isinstance(error, sqlite3.Error):
+                if is_damage(error):
+                    raise StoreUnusable(f"{file} is damaged: {error}", "corrupt") from error
+                raise StoreError(f"{file}: {error}") from error
+            raise
+
+    def _open(self) -> None:
+        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA:
+            raise StoreUnusable(f"{self.file} was written by a newer flowtui", "newer")
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise StoreUnusable(f"{self.file} is damaged: {verdict}", "corrupt")
+        self._create()
+
+    def _create(self) -> None:
+        self._db.execute("BEGIN")
+        for table, names in (("transfers", _COLUMNS), ("bulk_jobs", _BULK_COLUMNS)):
+            columns = ", ".join(name for name in names if name != "id")
+            self._db.execute(
+                f"CREATE TABLE IF NOT EXISTS {table} (id INTEGER PRIMARY KEY, {columns})"
+            )
+            there = {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
+            for name in names:
+                if name not in there:
+                    self._db.execute(f"ALTER TABLE {table} ADD COLUMN {name}")
+        self._db.execute("CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value)")
+        self._db.execute(f"PRAGMA user_version={SCHEMA}")
+        self._db.execute("COMMIT")
+
+    def save(
+        self,
+        transfers: Iterable[Transfer],
+        removed: Iterable[int],
+        bulk_jobs: Iterable[BulkJobRecord] = (),
+        removed_bulk: Iterable[int] = (),
+    ) -> None:
+        """Store these as they are now, all or nothing. Raises StoreError."""
+        marks = ", ".join("?" for _ in _COLUMNS)
+        bulk_marks = ", ".join("?" for _ in _BULK_COLUMNS)
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(
+                f"INSERT OR REPLACE INTO transfers ({', '.join(_COLUMNS)}) VALUES ({marks})",
+                (tuple(_plain(getattr(one, name)) for name in _COLUMNS) for one in transfers),
+            )
+            self._db.executemany("DELETE FROM transfers WHERE id = ?", ((one,) for one in removed))
+            self._db.executemany(
+                f"INSERT OR REPLACE INTO bulk_jobs ({', '.join(_BULK_COLUMNS)}) "
+                f"VALUES ({bulk_marks})",
+                (_bulk_values(one) for one in bulk_jobs),
+            )
+            self._db.executemany(
+                "DELETE FROM bulk_jobs WHERE id = ?", ((one,) for one in removed_bulk)
+            )
+            self._db.execute("COMMIT")
+        except (sqlite3.Error, OverflowError) as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise StoreError(f"cannot save the queue in {self.file}: {error}") from error
+
+    def transfers(self) -> Iterator[Transfer]:
+        """All transfers in order; what a worker held when the last engine ended is queued again."""
+        rows = self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM transfers ORDER BY id")
+        for row in rows:
+            yield transfer_of(_fields(_COLUMNS, row))
+
+    def bulk_jobs(self) -> Iterator[BulkJobRecord]:
+        """All bulk jobs in order."""
+        rows = self._db.execute(f"SELECT {', '.join(_BULK_COLUMNS)} FROM bulk_jobs ORDER BY id")
+        for row in rows:
+            yield bulk_job_of(_fields(_BULK_COLUMNS, row))
+
+    def fact(self, name: str, default: Any = None) -> Any:
+        """A stored value."""
+        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return json.loads(row[0]) if row else default
+
+    def remember(self, name: str, value: Any) -> None:
+        """Store a value. Raises StoreError."""
+        try:
+            self._db.execute(
+                "INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)",
+                (name, json.dumps(value)),
+            )
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot save in {self.file}: {error}") from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+
+def _connect(file: Path | None) -> sqlite3.Connection:
+    """Open the database, without its own locks where the file system knows none.
+
+    The lock of the one engine has to do there. Raises sqlite3.Error, StoreError.
+    """
+    name = str(file) if file else ":memory:"
+    try:
+        bare = file is not None and not has_record_locks(file)
+    except OSError as error:
+        raise StoreError(f"{file}: {error.strerror}") from error
+    if bare:
+        assert file is not None
+        name = f"{file.absolute().as_uri()}?vfs=unix-none"
+    return sqlite3.connect(name, isolation_level=None, check_same_thread=False, uri=bare)
+
+
+def transfer_of(values: dict[str, Any]) -> Transfer:
+    """The transfer of a row; what a worker held when the last engine ended is queued again.
+
+    Raises ValueError, TypeError for a row that is none.
+    """
+    values = _with_defaults(values, Transfer)
+    values["folder"] = tuple(json.loads(values["folder"]))
+    state = TransferState(values["state"])
+    if state in RUNNING or state is TransferState.WAITING:
+        state = TransferState.QUEUED
+        values |= {"reason": "", "code": "", "retryable": False}
+    values["state"] = state
+    values["retryable"] = bool(values.get("retryable"))
+    return Transfer(**values)
+
+
+def bulk_job_of(values: dict[str, Any]) -> BulkJobRecord:
+    """The bulk job of a row. Raises ValueError, TypeError for a row that is none."""
+    values = _with_defaults(values, BulkJobRecord)
+    values["unpack"] = bool(values.get("unpack"))
+    values["results"] = unpack_results(values.get("outcomes", "{}"))
+    values["data_ids"] = tuple(json.loads(values["data_ids"]))
+    values["state"] = BulkState(values["state"])
+    return BulkJobRecord(**values)
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file itself is at fault, not its disk or another process."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _with_defaults(values: dict[str, Any], kind: type) -> dict[str, Any]:
+    """The values without those that an older version's row does not have."""
+    optional = {one.name for one in fields(kind) if one.default is not MISSING}
+    return {k: v for k, v in values.items() if v is not None or k not in optional}
+
+
+def _bulk_values(job: BulkJobRecord) -> tuple[object, ...]:
+    """A bulk job as a row."""
+    job.outcomes = pack_results(job.results)
+    return tuple(_plain(getattr(job, name)) for name in _BULK_COLUMNS)
+
+
+def _plain(value: object) -> object:
+    """A field as SQLite takes it."""
+    if isinstance(value, tuple):
+        return json.dumps(value)
+    if isinstance(value, TransferState | BulkState):
+        return value.value
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            # A lone surrogate, as JSON can carry it: kept as bytes, which `_fields` reads.
+            return value.encode("utf-8", "surrogatepass")
+    return value
+
+
+def _fields(columns: list[str], row: tuple[Any, ...]) -> dict[str, Any]:
+    """Columns by name, with what `_plain` made bytes of as text again."""
+    return {
+        name: value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
+        for name, value in zip(columns, row, strict=True)
+    }

@@ -1,0 +1,144 @@
+"""What the engine keeps on the disk: its queue in the database, and once more as text.
+
+A disk that does not take it is a trouble to be told, not a reason to stop: the files themselves
+are safe, and all is saved with the next change.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from flowtui.engine.bulk.job import BulkJobRecord
+from flowtui.engine.bulk.tracker import BulkTracker
+from flowtui.engine.queue.queue import Queue, Transfer
+from flowtui.engine.store.database import StoreError
+from flowtui.engine.store.recovery import open_store
+from flowtui.engine.store.request_log import QueueRecord
+from flowtui.protocol.messages import Batch
+
+NOTICE = 7 * 86_400.0
+"""Seconds for which it is told that the queue had to be rebuilt."""
+
+_LOG = logging.getLogger("flowtui.engine")
+
+
+@dataclass
+class _Unsaved:
+    """Ids whose stored form is out of date, besides `Queue.unsaved` and `BulkList.unsaved`."""
+
+    removed: set[int] = field(default_factory=set)
+    removed_bulk: set[int] = field(default_factory=set)
+
+
+class Persistence:
+    """The database and the text record of one queue. The engine's thread alone uses it."""
+
+    def __init__(self, database: Path | None) -> None:
+        """`database` None keeps all in memory. Raises StoreError."""
+        self._store, self._rescued = open_store(database)
+        self._record = QueueRecord(database.with_name("queue.jsonl") if database else None)
+        self._unsaved = _Unsaved()
+        self._troubles: dict[str, str] = {}
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong, in words, or empty."""
+        return "; ".join(one for one in self._troubles.values() if one)
+
+    def note_trouble(self, what: str, words: str) -> None:
+        """Say what is wrong with `what`; empty words when it is right again."""
+        self._troubles[what] = words
+
+    def transfers(self) -> Iterator[Transfer]:
+        """The transfers as stored, or as far as they could be rescued."""
+        return iter(self._rescued.transfers) if self._rescued else self._store.transfers()
+
+    def bulk_jobs(self) -> list[BulkJobRecord]:
+        """The bulk jobs as stored, or as far as they could be rescued."""
+        return self._rescued.bulk_jobs if self._rescued else list(self._store.bulk_jobs())
+
+    def rebuild(self, queue: Queue, bulk: BulkTracker, add: Callable[[Batch], object]) -> None:
+        """Add what the rescued rows lack and the text record has, and keep a word on it all.
+
+        Nothing is to be done where the database was good.
+        """
+        rescued = self._rescued
+        if rescued is not None:
+            before = len(queue.transfers)
+            known = {one.batch_id for one in rescued.bulk_jobs}
+            for job in rescued.bulk_jobs:
+                bulk.list.touch(job)
+            for batch_id, batch in self._read_record():
+                missing = [one for one in batch.files if not queue.find(batch.root, one.key)]
+                if missing and not (batch.bulk and batch_id in known):
+                    try:
+                        add(replace(batch, files=tuple(missing)))
+                    except OSError as error:
+                        self._troubles["root"] = f"cannot read {batch.root}: {error.strerror}"
+            words = rescued.words(len(queue.transfers) - before)
+            _LOG.warning("%s", words)
+            self._store.remember("notice", {"text": words, "time": time.time()})
+        notice = self._store.fact("notice")
+        if notice and time.time() - notice["time"] < NOTICE:
+            self._troubles["notice"] = notice["text"]
+        self._note(lambda: self._record.rewrite(queue.transfers.values()))
+
+    def added(self, batch_id: int, batch: Batch) -> None:
+        """Keep what was asked for."""
+        self._note(lambda: self._record.add(batch_id, batch))
+
+    def dropped(self, transfers: Iterable[Transfer]) -> None:
+        """Keep that these are wanted no more."""
+        self._note(lambda: self._record.drop(transfers))
+
+    def collect(self, queue: Queue, bulk: BulkTracker) -> None:
+        """Take note of what is to be stored, before others take it over."""
+        self._unsaved.removed |= queue.removed
+        self._unsaved.removed_bulk |= bulk.list.removed
+
+    def save(self, queue: Queue, bulk: BulkTracker) -> None:
+        """Store what changed since the last time, in one transaction."""
+        self.collect(queue, bulk)
+        unsaved = self._unsaved
+        if self._store.file is None:
+            queue.unsaved.clear()  # this engine's queue ends with it
+            bulk.list.unsaved.clear()
+            self._unsaved = _Unsaved()
+            return
+        if not (queue.unsaved or unsaved.removed or bulk.list.unsaved or unsaved.removed_bulk):
+            return
+        try:
+            self._store.save(
+                [queue.transfers[one] for one in queue.unsaved],
+                unsaved.removed,
+                [bulk.jobs[one] for one in bulk.list.unsaved],
+                unsaved.removed_bulk,
+            )
+            queue.unsaved.clear()
+            bulk.list.unsaved.clear()
+            self._unsaved = _Unsaved()
+            self._troubles["store"] = ""
+        except StoreError as error:
+            self._troubles["store"] = str(error)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._store.close()
+
+    def _read_record(self) -> list[tuple[int, Batch]]:
+        try:
+            return list(self._record.read())
+        except OSError as error:
+            self._troubles["record"] = f"cannot read {self._record.file}: {error.strerror}"
+            return []
+
+    def _note(self, note: Callable[[], None]) -> None:
+        try:
+            note()
+            self._troubles["record"] = ""
+        except OSError as error:
+            self._troubles["record"] = f"cannot write {self._record.file}: {error.strerror}"

@@ -1,0 +1,115 @@
+"""A queue whose database is damaged or a newer version's: set aside, and rebuilt from the rest.
+
+First what rows can still be read from the old file, then what the text record beside it has more
+(`queue_record`). How much of each file is here, its part file and journal tell, as always.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flowtui.engine.bulk.job import BulkJobRecord
+from flowtui.engine.queue.queue import Transfer
+from flowtui.engine.store.database import Store, StoreUnusable, bulk_job_of, transfer_of
+
+Row = TypeVar("Row", Transfer, BulkJobRecord)
+
+
+@dataclass
+class Rescued:
+    """What came out of a database that cannot be used.
+
+    Attributes:
+        aside: where the old file is now. `why`: what is wrong with it.
+    """
+
+    aside: Path
+    why: str
+    transfers: list[Transfer] = field(default_factory=list)
+    bulk_jobs: list[BulkJobRecord] = field(default_factory=list)
+
+    def words(self, from_record: int) -> str:
+        """What happened, for people."""
+        count = len(self.transfers) + from_record
+        return (
+            f"the queue's database could not be used ({self.why}); it is kept as {self.aside}, "
+            f"and the queue was rebuilt with {count:,} transfers "
+            f"({from_record:,} of them from its text record)"
+        )
+
+
+def open_store(file: Path | None) -> tuple[Store, Rescued | None]:
+    """The store, and what was rescued where a new one had to be begun.
+
+    Raises StoreError where the disk or another process is what keeps us from it.
+    """
+    try:
+        return Store(file), None
+    except StoreUnusable as error:
+        if file is None:
+            raise
+        aside = _set_aside(file, error.kind)
+        rescued = Rescued(aside, str(error).replace(f"{file} ", "", 1))
+        _read_what_can_be_read(rescued)
+        return Store(file), rescued
+
+
+def _set_aside(file: Path, kind: str) -> Path:
+    """Rename a database with its write-ahead log; where it is now."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    aside, number = file.with_name(f"{file.name}.{kind}-{stamp}"), 1
+    while aside.exists():
+        number += 1
+        aside = file.with_name(f"{file.name}.{kind}-{stamp}-{number}")
+    for ending in ("-wal", "-shm", ""):
+        there = file.with_name(file.name + ending)
+        if there.exists():
+            there.rename(aside.with_name(aside.name + ending))
+    return aside
+
+
+def _read_what_can_be_read(rescued: Rescued) -> None:
+    """Rows of a copy of the old file: what is set aside stays as it was found."""
+    copy = rescued.aside.with_name(rescued.aside.name + ".copy")
+    try:
+        for ending in ("-wal", ""):
+            there = rescued.aside.with_name(rescued.aside.name + ending)
+            if there.exists():
+                shutil.copyfile(there, copy.with_name(copy.name + ending))
+        db = sqlite3.connect(str(copy), isolation_level=None)
+        try:
+            rescued.transfers = _rows(db, "transfers", Transfer, transfer_of)
+            rescued.bulk_jobs = _rows(db, "bulk_jobs", BulkJobRecord, bulk_job_of)
+        finally:
+            db.close()
+    finally:
+        for ending in ("-wal", "-shm", ""):
+            copy.with_name(copy.name + ending).unlink(missing_ok=True)
+
+
+def _rows(
+    db: sqlite3.Connection, table: str, kind: type[Row], make: Callable[[dict[str, Any]], Row]
+) -> list[Row]:
+    """The rows of a table from its front and from its end, each as far as it can be read."""
+    found: dict[int, Row] = {}
+    wanted = {one.name for one in fields(kind)}
+    for order in ("ASC", "DESC"):
+        try:
+            cursor = db.execute(f"SELECT * FROM {table} ORDER BY rowid {order}")
+            names = [one[0] for one in cursor.description]
+            for row in cursor:
+                values = {k: v for k, v in zip(names, row, strict=True) if k in wanted}
+                try:
+                    made = make(values)
+                except (ValueError, TypeError, KeyError):
+                    continue  # a row that makes no sense
+                found.setdefault(made.id, made)
+        except sqlite3.Error:
+            continue  # the damage: the other end may be whole
+    return [found[one] for one in sorted(found)]

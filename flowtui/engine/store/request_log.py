@@ -1,0 +1,112 @@
+"""The queue once more, as text: what was asked for, a line each, beside the database.
+
+The database is the truth; this is what the queue is rebuilt from should the database be damaged.
+Lines are appended when something is added or taken away, and the file is written anew, short,
+whenever an engine starts:
+
+    {"add": 7, "batch": {"server": …, "root": …, "files": […], …}}
+    {"drop": "/data/to", "keys": ["data/789", …]}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+
+from flowtui.engine.queue.queue import Transfer
+from flowtui.flow.remote_file import RemoteFile
+from flowtui.protocol.messages import Batch
+from flowtui.protocol.states import UNFINISHED, TransferState
+from flowtui.system.files import write_private
+from flowtui.system.fsync import flush_data
+
+
+@dataclass(frozen=True)
+class QueueRecord:
+    """The text file; None for a queue that is kept in memory only. All methods raise OSError."""
+
+    file: Path | None
+
+    def add(self, batch_id: int, batch: Batch) -> None:
+        """Note a batch."""
+        self._append({"add": batch_id, "batch": batch.to_json()})
+
+    def drop(self, transfers: Iterable[Transfer]) -> None:
+        """Note that these are wanted no more."""
+        by_root = sorted((one.root, one.key) for one in transfers)
+        for root, group in groupby(by_root, key=lambda pair: pair[0]):
+            self._append({"drop": root, "keys": [key for _, key in group]})
+
+    def rewrite(self, transfers: Iterable[Transfer]) -> None:
+        """Begin anew with what is still to come of these; archives are their bulk jobs' matter."""
+        if self.file is None:
+            return
+        wanted = [
+            one
+            for one in transfers
+            if (one.state in UNFINISHED or one.state is TransferState.FAILED)
+            and one.bulk_id is None
+        ]
+        lines = []
+        for (batch_id, server, root), group in groupby(
+            wanted, key=lambda one: (one.batch_id, one.server, one.root)
+        ):
+            batch = Batch(server, root, "", tuple(_file_of(one) for one in group))
+            lines.append(json.dumps({"add": batch_id, "batch": batch.to_json()}) + "\n")
+        write_private(self.file, "".join(lines))
+
+    def read(self) -> Iterator[tuple[int, Batch]]:
+        """The batches with what is still wanted of them; lines that were cut off are passed over.
+
+        What was dropped and then added again is wanted.
+        """
+        batches: list[tuple[int, Batch]] = []
+        if self.file is None or not self.file.exists():
+            return
+        for line in self.file.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                said = json.loads(line)
+                if "add" in said:
+                    batches.append((int(said["add"]), Batch.from_json(said["batch"])))
+                else:
+                    root, gone = str(said["drop"]), set(said["keys"])
+                    batches = [(n, _without(batch, root, gone)) for n, batch in batches]
+            except (ValueError, KeyError, TypeError):
+                continue
+        yield from ((n, batch) for n, batch in batches if batch.files)
+
+    def _append(self, line: dict[str, object]) -> None:
+        if self.file is None:
+            return
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        descriptor = os.open(self.file, flags, 0o600)
+        try:
+            view = memoryview(json.dumps(line).encode() + b"\n")
+            while view:
+                view = view[os.write(descriptor, view) :]
+            flush_data(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _without(batch: Batch, root: str, gone: set[str]) -> Batch:
+    if batch.root != root:
+        return batch
+    return replace(batch, files=tuple(one for one in batch.files if one.key not in gone))
+
+
+def _file_of(one: Transfer) -> RemoteFile:
+    return RemoteFile(
+        key=one.key,
+        filename=one.filename,
+        url=one.url,
+        folder=one.folder,
+        size=one.expected,
+        md5=one.md5,
+        data_id=one.data_id,
+        sample=one.sample,
+    )

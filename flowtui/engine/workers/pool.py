@@ -1,0 +1,126 @@
+"""Threads that run transfers, one each, and give their outcome back."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+from flowtui.engine.workers.run import Run
+from flowtui.engine.workers.small_files import SmallFilePool
+from flowtui.transfer.disk.part_file import PartFile
+from flowtui.transfer.pipeline import Steps, steps, to_the_end
+from flowtui.transfer.task import Outcome
+
+FLUSH_EVERY = 5.0
+"""Seconds between two times that the bytes of an unfinished file are put on the disk."""
+
+FLUSH_ABOVE = 64 << 20
+"""Bytes; a file with more of them not on the disk does not wait so long. The kernel would begin
+only at gigabytes, and the whole file would wait for the disk at its end."""
+
+FLUSH_LOOK = 0.1
+"""Seconds between two looks at the open files."""
+
+
+class Workers:
+    """As many threads as are needed at once; idle ones stay for the next file.
+
+    Attributes:
+        lane: where small files are run.
+    """
+
+    def __init__(self, finished: Callable[[Run, Outcome], None]) -> None:
+        """`finished` is called in a worker's thread."""
+        self._finished = finished
+        self.lane = SmallFilePool(self._begin, finished, self.do)
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._parts: dict[PartFile, float] = {}
+        self._open = threading.Event()
+        self._ended = threading.Event()
+        self._flusher: threading.Thread | None = None
+
+    def start(self, one: Run) -> None:
+        """Have a worker run this transfer; a small one when its turn comes in the lane."""
+        if one.task.is_small:
+            self.lane.put(one)
+        else:
+            one.started = True
+            self.do(lambda: self._finished(one, to_the_end(self._begin(one))))
+
+    def _begin(self, one: Run) -> Steps:
+        return steps(one.task, one.tools, one.progress, one.memory, one.stop, opened=self._opened)
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Have a worker call `work`, which must not raise."""
+        with self._lock:
+            if self._idle:
+                self._idle -= 1
+            else:
+                thread = threading.Thread(target=self._serve, name="worker", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+        self._work.put(work)
+
+    def close(self, timeout: float) -> bool:
+        """Have all workers end; whether they did within `timeout` seconds."""
+        self._ended.set()
+        self._open.set()
+        with self._lock:
+            threads = list(self._threads)
+            for _ in threads:
+                self._work.put(None)
+        deadline = time.monotonic() + timeout
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in threads)
+
+    def _serve(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+            with self._lock:
+                self._idle += 1
+
+    def _opened(self, part: PartFile) -> Callable[[], None]:
+        if not part.is_journaled:
+            return lambda: None
+        with self._lock:
+            self._parts[part] = time.monotonic()
+            self._open.set()
+            if self._flusher is None:
+                self._flusher = threading.Thread(target=self._flush, name="flusher", daemon=True)
+                self._flusher.start()
+
+        def closed() -> None:
+            with self._lock:
+                self._parts.pop(part, None)
+                if not self._parts:
+                    self._open.clear()
+
+        return closed
+
+    def _flush(self) -> None:
+        while not self._ended.wait(FLUSH_LOOK):
+            self._open.wait()
+            now = time.monotonic()
+            with self._lock:
+                due = [
+                    part
+                    for part, flushed in self._parts.items()
+                    if now - flushed >= FLUSH_EVERY or part.unflushed >= FLUSH_ABOVE
+                ]
+            for part in due:
+                try:
+                    part.flush()
+                except OSError:
+                    # The bytes stay marked as not flushed, and the worker that writes this file
+                    # meets the same disk and says what is wrong with it.
+                    continue
+                finally:
+                    with self._lock:
+                        if part in self._parts:
+                            self._parts[part] = time.monotonic()

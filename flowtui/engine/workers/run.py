@@ -1,0 +1,44 @@
+"""One run of a transfer: what a worker holds while it has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from flowtui.transfer.cancel import StopSignal
+from flowtui.transfer.fetch.progress import CarryOver, Progress
+from flowtui.transfer.pipeline import Tools
+from flowtui.transfer.task import Task
+
+
+@dataclass(eq=False)
+class Run:
+    """A transfer in a worker's hands.
+
+    Attributes:
+        stop: set it to have the worker let go; it then still takes a moment.
+        sign_ins: how often someone had signed in at its server before it was handed over.
+        begun: its turn has come. `downloaded`: it has only to be put on the disk.
+        rate: bytes a second, smoothed; `fetched` and `looked`: when it was last measured.
+    """
+
+    task: Task
+    tools: Tools
+    memory: CarryOver
+    stop: StopSignal = field(default_factory=StopSignal)
+    progress: Progress = field(default_factory=Progress)
+    sign_ins: int = 0
+    started: bool = False
+    downloaded: bool = False
+    rate: float = 0.0
+    fetched: int = 0
+    looked: float = 0.0
+
+    @property
+    def is_fetching(self) -> bool:
+        """Whether it has a place, and will keep it for a while."""
+        return self.started and not self.downloaded and not self.is_leaving
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it was told to stop."""
+        return self.stop.event.is_set()

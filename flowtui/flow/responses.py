@@ -1,0 +1,221 @@
+"""What an answer of Flow means: its JSON, or one of our errors with words that help.
+
+Flow's errors come in several shapes: `{error, code, status}` (the guide), `{error}`,
+`{error: {field: […]}}`, `{error: {code, message, details}}`, RFC 9457 problem+json, an empty body,
+and the pages of proxies. One reader fits all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from flowtui.flow.errors import (
+    FlowError,
+    Gone,
+    NotFound,
+    NotOffered,
+    NotSignedIn,
+    RateLimited,
+    Refused,
+    ServiceUnavailable,
+    UnexpectedAnswer,
+)
+from flowtui.text.printable import printable
+
+MAX_WORDS = 300
+"""Characters of a server's message that are shown."""
+
+WRONG_ADDRESS = "check the server's address (Flow's own API is https://app.flow.bio/api)"
+
+# A server may repeat what it was sent; what looks like a token is never shown.
+_TOKEN_LIKE = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*){0,2}|(?i:bearer)\s+[\w.~+/=-]{8,}")
+
+
+def json_of(response: httpx.Response) -> Any:
+    """The JSON of a good answer. Raises UnexpectedAnswer, or what an error answer means."""
+    if not response.is_success:
+        raise error_of(response)
+    try:
+        return response.json()
+    except (ValueError, RecursionError):
+        if looks_like_page(response):
+            raise page_instead(response) from None
+        raise UnexpectedAnswer(
+            f"{_host(response)} answered something that is no JSON; {WRONG_ADDRESS}",
+            status=response.status_code,
+        ) from None
+
+
+def page_instead(response: httpx.Response) -> UnexpectedAnswer:
+    """The error that a web page means where an answer of the API was expected."""
+    return UnexpectedAnswer(
+        f"{_host(response)} answered with a web page, not as Flow's API does; {WRONG_ADDRESS}",
+        status=response.status_code,
+    )
+
+
+def looks_like_page(response: httpx.Response) -> bool:
+    """Whether the answer is a web page."""
+    kind = response.headers.get("content-type", "").lower()
+    return "html" in kind or response.content[:200].lstrip().lower().startswith(
+        (b"<!doctype html", b"<html")
+    )
+
+
+def error_of(response: httpx.Response, *, secret: str | None = None) -> FlowError:
+    """The error that an answer with a bad status means.
+
+    What the server says goes into the message, without the tokens of the request and `secret`.
+    """
+    status = response.status_code
+    said, code = words_of(response, secret=secret)
+    extra = f": {said}" if said else ""
+    if status == 401:
+        return NotSignedIn(
+            f"not signed in, or the session has ended{extra}; sign in again", status=401, code=code
+        )
+    if status == 403:
+        # The live service says so of API keys, which may do less than their owner.
+        todo = (
+            "sign in with user name and password, or use another API key"
+            if "token not author" in said.lower()
+            else "ask the owner for access"
+        )
+        return Refused(f"not allowed{extra}; {todo}", status=403, code=code)
+    if status == 404:
+        return NotFound(f"not found, or not visible to you{extra}", status=404, code=code)
+    if status == 410:
+        return Gone(f"expired{extra}; ask for it anew", status=410, code=code)
+    if status == 429 or (status == 503 and "retry-after" in response.headers):
+        wait = retry_after(response)
+        after = f"; try again in {wait:.0f} s" if wait is not None else "; try again later"
+        return RateLimited(
+            f"{_host(response)} asks to slow down{after}",
+            status=status,
+            code=code,
+            retry_after=wait,
+        )
+    if status in (405, 501):
+        return NotOffered(f"this server does not offer that ({status}{extra})", status=status)
+    if status >= 500 or status == 408:
+        return ServiceUnavailable(
+            f"{_host(response)} has trouble ({status}{extra}); try again later",
+            status=status,
+            code=code,
+        )
+    if response.is_redirect:
+        return UnexpectedAnswer(
+            f"{_host(response)} sends elsewhere ({status}), not as Flow's API; {WRONG_ADDRESS}",
+            status=status,
+        )
+    return UnexpectedAnswer(
+        f"{_host(response)} answered {status} {printable(response.reason_phrase)}{extra}".rstrip(),
+        status=status,
+        code=code,
+    )
+
+
+def words_of(response: httpx.Response, *, secret: str | None = None) -> tuple[str, str | None]:
+    """What an error answer says, and its code; both may be missing."""
+    said, code = _raw_words(response)
+    for hidden in (secret, *_secrets_of(response)):
+        if hidden:
+            said = said.replace(hidden, "…")
+    return _short(_TOKEN_LIKE.sub("…", said)), _code(code)
+
+
+def _raw_words(response: httpx.Response) -> tuple[str, object]:
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):
+        return ("" if looks_like_page(response) else response.text), None
+    if not isinstance(body, dict):
+        return _as_text(body), None
+    code = body.get("code")
+    if "detail" in body or "title" in body:  # problem+json
+        return _as_text(body.get("detail") or body.get("title")), code
+    error = body.get("error", body)
+    if isinstance(error, dict):
+        code = code or error.get("code")
+        if "message" in error:
+            return _as_text(error["message"]), code
+        return "; ".join(f"{name}: {_as_text(what)}" for name, what in error.items()), code
+    return _as_text(error), code
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    return json.dumps(value) if value not in (None, {}) else ""
+
+
+def _secrets_of(response: httpx.Response) -> list[str]:
+    """The tokens that the request carried."""
+    try:
+        headers = response.request.headers
+    except RuntimeError:  # an answer that belongs to no request, as tests make them
+        return []
+    cookies = headers.get("cookie", "").split("; ")
+    return [
+        headers.get("authorization", "").removeprefix("Bearer "),
+        *(cookie.partition("=")[2] for cookie in cookies),
+    ]
+
+
+def network_error(error: httpx.RequestError, url: str) -> ServiceUnavailable:
+    """What a failure below HTTP means."""
+    host = printable(httpx.URL(url).host)
+    if isinstance(error, httpx.ConnectTimeout):
+        return ServiceUnavailable(f"{host} cannot be reached in time; check the network")
+    if isinstance(error, httpx.TimeoutException):
+        return ServiceUnavailable(f"{host} does not answer in time; try again later")
+    if isinstance(error, httpx.ProxyError):
+        return ServiceUnavailable(
+            f"the proxy does not connect to {host} ({_short(str(error))}); check HTTPS_PROXY, "
+            "or except the host by NO_PROXY"
+        )
+    if isinstance(error, httpx.ConnectError):
+        words = _short(str(error))
+        if "certificate" in words.lower():
+            return ServiceUnavailable(
+                f"the certificate of {host} is not trusted ({words}); if it is your institute's, "
+                "name its CA file as ca_file in the settings"
+            )
+        return ServiceUnavailable(f"cannot connect to {host} ({words}); check address and network")
+    if isinstance(error, httpx.DecodingError):
+        return ServiceUnavailable(f"the answer of {host} came damaged; try again")
+    return ServiceUnavailable(f"the connection to {host} was lost; try again")
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds of Retry-After, given as seconds or as a date (RFC 9110, 10.2.3); None for none."""
+    text = response.headers.get("retry-after", "").strip()
+    if text.isdecimal() and len(text) < 12:
+        return float(text)
+    try:
+        when = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    when = when.replace(tzinfo=when.tzinfo or UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())
+
+
+def _host(response: httpx.Response) -> str:
+    return printable(response.url.host)
+
+
+def _code(value: object) -> str | None:
+    return printable(value)[:60] if isinstance(value, str) and value else None
+
+
+def _short(said: str) -> str:
+    text = printable(said).strip()
+    return text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 1] + "…"

@@ -1,0 +1,372 @@
+"""What the engine and its clients say to each other, all of it.
+
+One JSON object a line, UTF-8, over a Unix socket, both ways.
+
+    client → engine   {"id": 7, "do": "pause", "ids": [1, 2]}
+    engine → client   {"id": 7, "ok": true, "result": {…}}
+                      {"id": 7, "ok": false, "error": {"code": "…", "message": "…"}}
+    engine → client   {"event": "changes", …}            after `subscribe`
+
+The first request is `hello`. After `subscribe` come the events: the whole queue in pieces of at
+most SNAPSHOT_PIECE rows (`reset` true on the first, `last` true on the final one), then, at most
+ten times a second, only the rows that changed. An event that begins the snapshot, or that more
+pieces follow, is called `transfers`, all others `changes`; their fields are those of `Changes`.
+
+Requests (`do`), their fields → the result:
+
+    hello      version, protocol → version, protocol, pid, host
+    add        batch (a `Batch`) → batch_id, ids, added, known, bulk_id
+    pause      ids | null for all → count
+    resume     ids | null for all → count
+    cancel     ids | null for all → count
+    retry      ids | null for all → count
+    forget     ids | null for all ended → count          ended rows leave the list
+    bulk       bulk_ids, action: cancel|retry|again|one_by_one|forget → count
+    bulk_files bulk_id → files (`BulkFileRow`s)
+    subscribe  → (events follow)
+    status     rows: bool, most: number | null → summary, and where rows is true bulk_jobs and
+               transfers: all, or the first `most` of those still to be done, running ones first
+    space      path → free, promised                     bytes; the file system of that folder
+    sign_in    server, username, token, refresh_token → count of transfers that go on
+    settings   jobs, connections, limit_rate (each may be absent) → those in force, till it ends
+    stop       pause: bool → (the engine ends; with pause, all is paused first)
+
+Ids of transfers and bulk jobs are whole numbers given by the engine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from flowtui.flow.remote_file import RemoteFile
+
+SNAPSHOT_PIECE = 1000
+"""Rows in one `transfers` event."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What the records here share: they go to JSON and come back, unknown fields passed over."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain JSON values."""
+        return {name: _plain(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """The record of these values. Raises TypeError where a needed one is missing."""
+        known = cls.__dataclass_fields__
+        return cls(**{key: value for key, value in fields.items() if key in known})
+
+
+def _plain(value: Any) -> Any:
+    """A field as JSON has it; what `dataclasses.asdict` does, ten times as fast for our rows."""
+    if isinstance(value, Message):
+        return value.to_json()
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return dataclasses.asdict(value) if isinstance(value, RemoteFile) else value
+
+
+@dataclass(frozen=True)
+class Batch(Message):
+    """What one action queues: many files to one folder, one by one or as a bulk job.
+
+    Attributes:
+        server: base URL of the service, as `FlowClient.server`.
+        root: absolute path of the target folder (`--to`).
+        name: what a person calls it: `project RNA-seq of …`, `3 items`.
+        bulk: ask Flow for one archive instead of fetching the files one by one.
+        one_by_one_up_to: with `bulk`: where at most so many of the files are not here yet, they
+            are fetched one by one all the same.
+        unpack: unpack the archive and remove it; None for what the engine's settings say.
+    """
+
+    server: str
+    root: str
+    name: str
+    files: tuple[RemoteFile, ...]
+    bulk: bool = False
+    one_by_one_up_to: int = 0
+    unpack: bool | None = None
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """See `Message.from_json`. Raises TypeError, ValueError for values of another kind too.
+
+        So what is queued can be stored and fetched, whoever asked for it.
+        """
+        if not isinstance(fields["files"], list):
+            raise TypeError("files should be a list")
+        files = tuple(_remote_file(one) for one in fields["files"])
+        batch = super().from_json({**fields, "files": files})
+        for name in ("server", "root", "name"):
+            if not isinstance(getattr(batch, name), str):
+                raise TypeError(f"{name} should be text")
+        return batch
+
+
+def _remote_file(fields: dict[str, Any]) -> RemoteFile:
+    """A file of a batch. Raises TypeError, ValueError."""
+    if not isinstance(fields, dict):
+        raise TypeError("a file should be an object")
+    known = {one.name for one in dataclasses.fields(RemoteFile)}
+    file = RemoteFile(**{name: value for name, value in fields.items() if name in known})
+    folder = file.folder
+    if not isinstance(folder, list | tuple) or not all(isinstance(one, str) for one in folder):
+        raise TypeError("folder should be a list of names")
+    if not all(isinstance(one, str) for one in (file.key, file.filename, file.url)):
+        raise TypeError("key, filename and url should be text")
+    if not all(
+        one is None or isinstance(one, str) for one in (file.md5, file.data_id, file.sample)
+    ):
+        raise TypeError("md5, data_id and sample should be text or null")
+    if file.size is not None and (type(file.size) is not int or not 0 <= file.size < 1 << 63):
+        raise ValueError("size should be a number of bytes or null")
+    return dataclasses.replace(file, folder=tuple(folder))
+
+
+@dataclass(frozen=True)
+class TransferRow(Message):
+    """A transfer as clients see it.
+
+    Attributes:
+        path: where it goes, relative to `root`, safe to print and to use.
+        state: one of `states.TransferState`.
+        reason: why it is in that state, in words, or empty: `needs 12.4 GB more in /data`.
+        code: a short name of the failure, or empty; `retryable` says whether a retry can help.
+        done: bytes safely here. `size`: bytes in all, or None while nobody knows.
+        rate: bytes a second now, 0 unless active. `eta`: seconds left, or None.
+        resumed_at: bytes that were here when this run of it began.
+        verified_by: `md5`, `size`, `size and gzip check`, … once done; else empty.
+        bulk_id: the bulk job whose archive this is, or None.
+    """
+
+    id: int
+    batch_id: int
+    key: str
+    filename: str
+    root: str
+    path: str
+    state: str
+    reason: str = ""
+    code: str = ""
+    retryable: bool = False
+    size: int | None = None
+    done: int = 0
+    rate: float = 0.0
+    eta: float | None = None
+    resumed_at: int = 0
+    md5: str | None = None
+    verified_by: str = ""
+    sample: str | None = None
+    server: str = ""
+    bulk_id: int | None = None
+    connections: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class BulkRow(Message):
+    """A bulk job as clients see it.
+
+    Attributes:
+        state: one of `states.BulkState`. `reason`: the error, or what it waits for.
+        files: how many files it is about. `bytes`: the sum of their sizes as far as known.
+        progress: percent of the present state, 0 to 100, or None: what the server tells while it
+            prepares the archive, bytes while fetching, files while unpacking.
+        created, expires, ended: Unix seconds; `expires` is None until the archive is ready, and
+            `ended` until the job is over.
+        job_id: the service's own id, or empty while not created.
+        transfer_id: the transfer that fetches the archive, or None.
+        size, done, rate, eta: of the archive's transfer; None and 0 where there is none.
+        unpack: the archive is unpacked and removed; else it stays as it is.
+        unpacked: how many of the files are here and verified by this job.
+        unpacked_bytes: the sum of their sizes.
+        skipped: how many were here before. `one_by_one`: how many are fetched by transfers of
+            their own, because the archive does not hold them or there is none.
+        archive: path of the archive relative to `root`, where one is on the disk; else empty.
+    """
+
+    id: int
+    batch_id: int
+    name: str
+    root: str
+    state: str
+    reason: str = ""
+    code: str = ""
+    files: int = 0
+    bytes: int = 0
+    progress: float | None = None
+    created: float = 0.0
+    expires: float | None = None
+    ended: float | None = None
+    job_id: str = ""
+    transfer_id: int | None = None
+    server: str = ""
+    size: int | None = None
+    done: int = 0
+    rate: float = 0.0
+    eta: float | None = None
+    unpack: bool = True
+    unpacked: int = 0
+    unpacked_bytes: int = 0
+    skipped: int = 0
+    one_by_one: int = 0
+    archive: str = ""
+
+
+@dataclass(frozen=True)
+class BulkFileRow(Message):
+    """One of a bulk job's files.
+
+    Attributes:
+        path: where it goes or is, relative to the job's root.
+        state: `pending`, `done` (unpacked and verified), `skipped` (was here before) or
+            `one_by_one` (a transfer of its own). `reason`: why one by one, or empty.
+        verified_by: as in `TransferRow`; `md5, crc`, `size and crc`, …
+    """
+
+    key: str
+    filename: str
+    path: str
+    state: str
+    size: int | None = None
+    md5: str | None = None
+    verified_by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Summary(Message):
+    """The queue in one line.
+
+    Attributes:
+        counts: state → number of transfers, only states that occur.
+        done, total: bytes of all transfers that are neither failed nor cancelled, as known.
+        unknown_sizes: how many of those have no known size (so `total` is a lower bound).
+        rate: bytes a second of all together. `eta`: seconds left, or None.
+        free: bytes free on the file system of `root`, the latest batch's target; None if unknown.
+        needs_sign_in: servers for which transfers wait for a sign-in.
+        limit_rate: bytes a second at most, 0 for no limit. `jobs`: files at a time.
+        trouble: what is wrong with the engine itself (its disk, its database), or empty.
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+    done: int = 0
+    total: int = 0
+    unknown_sizes: int = 0
+    rate: float = 0.0
+    eta: float | None = None
+    root: str = ""
+    free: int | None = None
+    needs_sign_in: tuple[str, ...] = ()
+    limit_rate: int = 0
+    jobs: int = 4
+    trouble: str = ""
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """See `Message.from_json`."""
+        return super().from_json(
+            {**fields, "needs_sign_in": tuple(fields.get("needs_sign_in", ()))}
+        )
+
+
+@dataclass(frozen=True)
+class Changes(Message):
+    """An event: what is new since the last one.
+
+    Attributes:
+        reset: forget all rows first (the first piece of a snapshot).
+        last: this snapshot is whole now (always true on ordinary changes).
+        removed, removed_bulk: ids of rows that are gone.
+    """
+
+    summary: Summary
+    transfers: tuple[TransferRow, ...] = ()
+    bulk_jobs: tuple[BulkRow, ...] = ()
+    removed: tuple[int, ...] = ()
+    removed_bulk: tuple[int, ...] = ()
+    reset: bool = False
+    last: bool = True
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """See `Message.from_json`."""
+        return super().from_json(
+            {
+                **fields,
+                "summary": Summary.from_json(fields["summary"]),
+                "transfers": tuple(TransferRow.from_json(one) for one in fields["transfers"]),
+                "bulk_jobs": tuple(BulkRow.from_json(one) for one in fields["bulk_jobs"]),
+                "removed": tuple(fields["removed"]),
+                "removed_bulk": tuple(fields["removed_bulk"]),
+            }
+        )
+
+
+class RequestRefused(Exception):
+    """The engine's answer to a request that it will not do.
+
+    Attributes:
+        code: a short name. `message`: what happened and what to do, for people.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Added(Message):
+    """What became of a batch.
+
+    Attributes:
+        ids: the transfers that stand for its files, known ones included.
+        added: how many are new in the queue. `known`: how many were unfinished there already.
+        bulk_id: the (first) bulk job, where the batch asked for one.
+        apart: how many of the files no archive can hold (Flow gives them no id); they are among
+            `ids`.
+    """
+
+    batch_id: int
+    ids: tuple[int, ...]
+    added: int
+    known: int
+    bulk_id: int | None = None
+    apart: int = 0
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """See `Message.from_json`."""
+        return super().from_json({**fields, "ids": tuple(fields["ids"])})
+
+
+@dataclass(frozen=True)
+class Space(Message):
+    """Room on a file system, in bytes: what is free, and what the queue has promised of it."""
+
+    free: int
+    promised: int
+
+
+@dataclass(frozen=True)
+class Status(Message):
+    """The queue at one moment."""
+
+    summary: Summary
+    transfers: tuple[TransferRow, ...] = ()
+    bulk_jobs: tuple[BulkRow, ...] = ()
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """See `Message.from_json`."""
+        return cls(
+            summary=Summary.from_json(fields["summary"]),
+            transfers=tuple(TransferRow.from_json(one) for one in fields.get("transfers", ())),
+            bulk_jobs=tuple(BulkRow.from_json(one) for one in fields.get("bulk_jobs", ())),
+        )

@@ -1,0 +1,286 @@
+"""From an archive to its files: each verified, flushed and only then given its final name.
+
+`run` is what a worker does with one archive. What was unpacked before is passed over, so a run that
+was killed is simply run again. Files are written as `NAME.part`, locked as those of transfers are;
+they are flushed and renamed in groups, because one flush costs as much as writing many small files.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import threading
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from flowtui.transfer.archive.commit import Finisher, Ready
+from flowtui.transfer.archive.matching import match
+from flowtui.transfer.archive.reader import Archive, Broken, Locked, Pieces, open_archive
+from flowtui.transfer.archive.rules import Hostile, Limits, Member
+from flowtui.transfer.cancel import StopSignal
+from flowtui.transfer.disk.downloads_log import Recorded
+from flowtui.transfer.disk.part_file import journal_path, open_locked, part_path
+from flowtui.transfer.errors import Busy, DiskFull, Stopped, disk_trouble
+from flowtui.transfer.task import DONE, ExpectedFile, FileResult
+from flowtui.transfer.verify.existing import is_here
+
+THREADS = 2
+"""For a zip; unpacking is work for the processor, and its parts release Python's lock."""
+
+_OF_ONE_FILE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP)
+"""Errors that say nothing about the other files."""
+
+
+@dataclass(frozen=True)
+class Unpack:
+    """What a worker needs to know.
+
+    Attributes:
+        files: all that the archive should hold. `done`: keys of those that need no look any more.
+        recorded: path → what downloads.log says stands there.
+    """
+
+    archive: Path
+    root: Path
+    files: tuple[ExpectedFile, ...]
+    done: frozenset[str] = frozenset()
+    recorded: Mapping[str, Recorded] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """How a run ended.
+
+    Attributes:
+        code: empty where the archive was gone through to its end; else `STOPPED`, `NO_SPACE`,
+            `HOSTILE`, `BROKEN`, `GONE` or another with `reason` in words.
+        absent: key → why, for files that the archive does not hold in good order.
+        damaged: whether one of those is there and broken.
+        occupied: keys of files in whose place a different file stands.
+    """
+
+    code: str = ""
+    reason: str = ""
+    absent: dict[str, str] = field(default_factory=dict)
+    damaged: bool = False
+    occupied: tuple[str, ...] = ()
+
+
+def run(
+    task: Unpack,
+    stop: StopSignal,
+    came: Callable[[dict[str, FileResult]], None],
+) -> Unpacked:
+    """Unpack what is not here yet. `came` is told of every group of files that are now here.
+
+    Never raises: what happened is its result.
+    """
+    try:
+        return _run(task, stop, came)
+    except Stopped:
+        return Unpacked("STOPPED")
+    except Hostile as error:
+        return Unpacked("HOSTILE", f"the archive {task.archive.name} is refused: {error}")
+    except Broken as error:
+        return Unpacked("BROKEN", f"the archive {task.archive.name} is of no use: {error}")
+    except FileNotFoundError as error:
+        if error.filename == str(task.archive):
+            return Unpacked("GONE", f"the archive {task.archive} is gone")
+        return _disk(error, task.root)
+    except OSError as error:
+        return _disk(error, task.root)
+    except Exception as error:  # noqa: BLE001
+        # A mistake of ours ends this job with words; the engine goes on.
+        return Unpacked("INTERNAL", f"internal error: {type(error).__name__}: {error}")
+
+
+def _disk(error: OSError, root: Path) -> Unpacked:
+    trouble = disk_trouble(error, Path(error.filename or root / "file"))
+    code = "NO_SPACE" if isinstance(trouble, DiskFull) else trouble.code
+    return Unpacked(code, trouble.message)
+
+
+def _run(task: Unpack, stop: StopSignal, came: Callable[[dict[str, FileResult]], None]) -> Unpacked:
+    here: dict[str, FileResult] = {}
+    for one in task.files:
+        stop.check()
+        if one.file.key not in task.done:
+            target = task.root / one.path
+            result = is_here(target, one, task.recorded.get(one.path), stop.check)
+            if result is not None and (one.file.md5 or task.recorded.get(one.path)):
+                here[one.file.key] = replace(result, state=DONE)
+    if here:
+        came(here)
+    settled = task.done | here.keys()
+    if all(one.file.key in settled for one in task.files):
+        return Unpacked()
+    sizes = [one.file.size for one in task.files]
+    archive = open_archive(task.archive, lambda size: Limits.of(sizes, size), stop.check)
+    try:
+        return _Extraction(task, archive, settled, stop, came).run()
+    finally:
+        archive.close()
+
+
+class _Extraction:
+    """One archive's way to the disk."""
+
+    def __init__(
+        self,
+        task: Unpack,
+        archive: Archive,
+        settled: frozenset[str] | set[str],
+        stop: StopSignal,
+        came: Callable[[dict[str, FileResult]], None],
+    ) -> None:
+        self._task = task
+        self._archive = archive
+        self._stop = stop
+        self._came = came
+        self._finisher = Finisher(came)
+        self._absent: dict[str, str] = {}
+        self._damaged = False
+        self._occupied: list[str] = []
+        self._trouble: BaseException | None = None
+        self._folders: set[Path] = set()
+        self._lock = threading.Lock()
+        found = match(archive.members, task.files, self._md5_of)
+        self._plan = {i: one for i, one in found.items() if one.file.key not in settled}
+        matched = {one.file.key for one in found.values()}
+        for one in task.files:
+            if one.file.key not in settled and one.file.key not in matched:
+                self._absent[one.file.key] = "it is not in the archive"
+
+    def run(self) -> Unpacked:
+        """Unpack the plan. Raises Stopped, Broken, OSError."""
+        items = Locked(self._archive.read(set(self._plan)))
+        threads = 1 if self._archive.in_order else min(THREADS, len(self._plan))
+        more = [
+            threading.Thread(target=self._work, args=(items,), daemon=True)
+            for _ in range(threads - 1)
+        ]
+        self._finisher.start()
+        try:
+            for thread in more:
+                thread.start()
+            self._work(items)
+            for thread in more:
+                thread.join()
+        finally:
+            self._finisher.close()
+        trouble = self._trouble or self._finisher.trouble
+        if trouble is not None:
+            raise trouble
+        return Unpacked(
+            absent=self._absent,
+            damaged=self._damaged,
+            occupied=(*self._occupied, *self._finisher.occupied),
+        )
+
+    def _work(self, items: Locked) -> None:
+        try:
+            while not self._trouble and not self._finisher.trouble and (item := items.next()):
+                self._stop.check()
+                member, pieces = item
+                self._one(self._plan[member.index], member, pieces)
+        except BaseException as error:  # noqa: BLE001
+            # It is raised again where all threads have ended.
+            with self._lock:
+                self._trouble = self._trouble or error
+
+    def _one(self, one: ExpectedFile, member: Member, pieces: Pieces) -> None:
+        """Bring one file to its place, or say why not."""
+        target = self._task.root / one.path
+        key = one.file.key
+        try:
+            if os.path.lexists(target):
+                self._at_an_occupied_place(one, target, member)
+                return
+            self._finisher.put(self._write(one, target, member, pieces))
+        except Broken as error:
+            with self._lock:
+                self._damaged = True
+                self._absent[key] = f"it is damaged in the archive: {error}"
+        except Busy as error:
+            self._absent[key] = str(error.message)
+        except OSError as error:
+            if error.errno not in _OF_ONE_FILE:
+                raise
+            self._absent[key] = error.strerror or str(error)
+
+    def _at_an_occupied_place(self, one: ExpectedFile, target: Path, member: Member) -> None:
+        """The file there may be this one, from a run that was killed before it could say so."""
+        if target.is_file() and not target.is_symlink() and target.stat().st_size == member.size:
+            crc, md5 = _checksums(target, self._stop.check)
+            same = md5 == (one.file.md5 or member.md5) if member.crc is None else crc == member.crc
+            if same and one.file.md5 in (None, md5):
+                how = "md5" if member.crc is None else "size and crc"
+                self._came({one.file.key: FileResult(DONE, one.path, member.size, md5, how)})
+                return
+        with self._lock:
+            self._occupied.append(one.file.key)
+
+    def _write(self, one: ExpectedFile, target: Path, member: Member, pieces: Pieces) -> Ready:
+        """The member's bytes as NAME.part, verified. Raises Broken, Busy, OSError, Stopped."""
+        self._make_folder(target.parent)
+        part = part_path(target)
+        descriptor, unlock = open_locked(part)
+        try:
+            # What a transfer left of it is of no use beside the whole file.
+            if os.fstat(descriptor).st_size:
+                journal_path(target).unlink(missing_ok=True)
+                os.ftruncate(descriptor, 0)
+            md5 = hashlib.md5(usedforsecurity=False)
+            for piece in pieces:
+                self._stop.check()
+                md5.update(piece)
+                view = memoryview(piece)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+            digest = md5.hexdigest()
+            if one.file.md5 is not None and digest != one.file.md5:
+                raise Broken(f"its md5 is {digest}, {one.file.md5} is right")
+            if member.md5 is not None and digest != member.md5:
+                raise Broken("it was another one when it was read first")
+        except BaseException:
+            part.unlink(missing_ok=True)
+            unlock()
+            os.close(descriptor)
+            raise
+        how = "crc" if one.file.size is None else "size and crc"
+        how = "md5 and crc" if one.file.md5 else how
+        result = FileResult(DONE, one.path, member.size, digest, how)
+        return Ready(one.file.key, descriptor, unlock, part, target, result)
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder not in self._folders:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._folders.add(folder)
+
+    def _md5_of(self, member: Member) -> str | None:
+        """The md5 of a member, for the matching."""
+        if member.md5 is not None or self._archive.in_order:
+            return member.md5
+        md5 = hashlib.md5(usedforsecurity=False)
+        try:
+            for _, pieces in self._archive.read({member.index}):
+                for piece in pieces:
+                    self._stop.check()
+                    md5.update(piece)
+        except Broken:
+            return None
+        return md5.hexdigest()
+
+
+def _checksums(path: Path, check: Callable[[], None]) -> tuple[int, str]:
+    """The CRC-32 and the md5 of a file. Raises OSError."""
+    crc, md5 = 0, hashlib.md5(usedforsecurity=False)
+    with path.open("rb", buffering=0) as stream:
+        while piece := stream.read(1 << 20):
+            check()
+            crc = zlib.crc32(piece, crc)
+            md5.update(piece)
+    return crc, md5.hexdigest()

@@ -1,0 +1,123 @@
+"""`downloads.log` in the target folder: one JSON object a line for every file that ended.
+
+The guide's keys come first (`action, file_id, filename, size, timestamp`), then ours. The log is
+also what a later run reads to know which file a path was given to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+LOG_NAME = "downloads.log"
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """A file that ended.
+
+    Attributes:
+        file_id: `RemoteFile.key`'s id (`789`), or the whole key where it has no data id.
+        filename: as on Flow, whatever it holds.
+        size: bytes. `md5`: of the bytes here. `seconds`: how long it took.
+        path: relative to the folder of the log.
+        status: `done`, `skipped` or `failed`.
+    """
+
+    key: str
+    file_id: str
+    filename: str
+    size: int | None
+    path: str
+    md5: str | None
+    verified_by: str
+    seconds: float
+    status: str
+    message: str = ""
+
+
+def append(root: Path, entries: list[LogEntry]) -> None:
+    """Add entries to the log of `root`, whole lines, also when several processes do so.
+
+    Raises OSError.
+    """
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    lines = []
+    for one in entries:
+        fields: dict[str, object] = {
+            "action": "download",
+            "file_id": one.file_id,
+            "filename": one.filename,
+            "size": one.size,
+            "timestamp": now,
+            "key": one.key,
+            "path": one.path,
+            "md5": one.md5,
+            "verified_by": one.verified_by,
+            "seconds": round(one.seconds, 3),
+            "status": one.status,
+        }
+        if one.message:
+            fields["message"] = one.message
+        lines.append(json.dumps(fields) + "\n")
+    root.mkdir(parents=True, exist_ok=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(root / LOG_NAME, flags, 0o644)
+    try:
+        # Appending is not one step on a network file system; the lock makes it one, where there
+        # are locks. Where there are none, two programs' lines may rarely mix, and are passed over.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            lines.insert(0, "\n")  # the last line was cut off by a crash or a full disk
+        view = memoryview("".join(lines).encode())
+        while view:
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the log says of a path: whose it is, and the file as it was when it was verified."""
+
+    key: str
+    size: int | None
+    md5: str | None
+
+
+def read(root: Path) -> Iterator[tuple[str, Recorded]]:
+    """`(path, what is recorded)` of every file that the log calls here, oldest first.
+
+    Lines that are no entry of ours (cut off, edited, another program's) are passed over.
+    """
+    try:
+        stream = (root / LOG_NAME).open(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with stream:
+        for line in stream:
+            try:
+                fields = json.loads(line)
+                if fields.get("status") not in ("done", "skipped"):
+                    continue
+                key, path = fields["key"], fields["path"]
+                size, md5 = fields.get("size"), fields.get("md5")
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                continue
+            if isinstance(key, str) and isinstance(path, str):
+                yield (
+                    path,
+                    Recorded(
+                        key=key,
+                        size=size if isinstance(size, int) else None,
+                        md5=md5 if isinstance(md5, str) else None,
+                    ),
+                )

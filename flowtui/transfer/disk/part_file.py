@@ -1,0 +1,416 @@
+"""The unfinished file beside its target: `NAME.part`, locked, with its journal.
+
+Bytes are written at their own offsets, by any number of threads. After every few MiB the journal
+learns of them, so that a killed process loses little; `flush` puts bytes and journal on the disk,
+so that a crashed machine loses little too.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from flowtui.system import folder_fsync
+from flowtui.system.folder_fsync import Change, flush_folder
+from flowtui.system.fsync import flush_data
+from flowtui.system.locks import Held, lock
+from flowtui.transfer.disk import journal
+from flowtui.transfer.disk.journal import Journal
+from flowtui.transfer.disk.names import JOURNAL, PART
+from flowtui.transfer.disk.ranges import RangeSet
+from flowtui.transfer.errors import Busy
+from flowtui.transfer.identity import Identity
+
+NOTE_EVERY = 1 << 20
+"""Bytes that a connection writes between two notes in the journal, at most."""
+
+NOTE_OFTEN = 64 << 10
+"""Bytes between two notes at least."""
+
+UNNOTED = 4 << 20
+"""Bytes that all connections together may have written without a note: what a kill costs. With
+what each has just in its hands it is 8 MiB at most, at 64 connections."""
+
+COPY = 1 << 20
+
+
+class NoteBudget:
+    """How often all who write have to tell their journals, so that a kill costs little."""
+
+    def __init__(self, unnoted: int = UNNOTED) -> None:
+        self._unnoted = unnoted
+        self._writers = 0
+        self._lock = threading.Lock()
+
+    def join(self) -> None:
+        """There is one writer more."""
+        with self._lock:
+            self._writers += 1
+
+    def leave(self) -> None:
+        """There is one writer less."""
+        with self._lock:
+            self._writers -= 1
+
+    @property
+    def every(self) -> int:
+        """Bytes that each writer may write between two notes."""
+        share = self._unnoted // max(1, self._writers)
+        return max(NOTE_OFTEN, min(NOTE_EVERY, share))
+
+
+def part_path(target: Path) -> Path:
+    """Where the bytes of `target` are until it is whole."""
+    return target.with_name(target.name + PART)
+
+
+def journal_path(target: Path) -> Path:
+    """Where the record of those bytes is."""
+    return target.with_name(target.name + JOURNAL)
+
+
+class PartFile:
+    """An open, locked part file. Close it, or `settle`, `rename` and `finish` it.
+
+    Attributes:
+        done: the ranges that were on disk when it was opened.
+        failure: what kept written bytes from the disk; nothing can be believed to follow it.
+        identity: what the journal knows of the remote file.
+    """
+
+    def __init__(
+        self,
+        target: Path,
+        identity: Identity,
+        notes: NoteBudget | None = None,
+        *,
+        journaled: bool = True,
+    ) -> None:
+        """Open or make the part file of `target`.
+
+        What an earlier run left is used where its journal names the same file. With `journaled`
+        false (a file of one short request) a journal is written only when it is closed unfinished:
+        a kill then costs the whole of it, and a good end costs less.
+
+        Raises:
+            Busy: another process holds it.
+            OSError: the disk does not give it.
+        """
+        self.target = target
+        self.path = part_path(target)
+        self.notes = notes or NoteBudget()
+        self.failure: OSError | None = None
+        self._lock = threading.Lock()
+        self.descriptor, self._unlock = open_locked(self.path)
+        # Written and not flushed; being flushed just now; flushed. A reset makes them all void,
+        # also for a flush that is under way.
+        self._dirty, self._flushing, self._flushed = RangeSet(), RangeSet(), RangeSet()
+        self._resets = 0
+        self._settled = -1  # the size with which it was settled
+        self._renamed: Change | None = None
+        self._entered = False  # whether the disk knows the names of part file and journal
+        self._journal: Journal | None = None
+        try:
+            size_on_disk = os.fstat(self.descriptor).st_size
+            # What a journal says of bytes that are not there is of no use.
+            found = journal.load(journal_path(target)) if size_on_disk or journaled else None
+            if found is not None and found.identity.is_same_file(identity):
+                self.identity, self.done = found.identity.updated(identity), found.ranges
+                self._flushed = found.flushed
+                self.done.clip(size_on_disk)
+                self._flushed.clip(size_on_disk)
+            else:
+                self.identity, self.done = identity, RangeSet()
+                if size_on_disk:
+                    os.ftruncate(self.descriptor, 0)
+            if journaled or found is not None:
+                self._journal = Journal(journal_path(target))
+            self._dirty = self.done.copy()
+            self._begin()
+        except BaseException:
+            self._let_go()
+            raise
+
+    def fingerprint(self) -> tuple[int, int, int, int]:
+        """What changes when anybody writes to the file."""
+        found = os.fstat(self.descriptor)
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+    def write(self, offset: int, content: bytes | memoryview) -> None:
+        """Put bytes at their place. Raises OSError."""
+        if self.failure is not None:
+            raise self.failure
+        view = memoryview(content)
+        while view:
+            count = os.pwrite(self.descriptor, view, offset)
+            view, offset = view[count:], offset + count
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes that were written before. Raises OSError."""
+        return os.pread(self.descriptor, length, offset)
+
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fill a buffer with bytes that were written before; how many came. Raises OSError."""
+        return os.preadv(self.descriptor, [buffer], offset)
+
+    def note(self, start: int, end: int) -> None:
+        """Tell the journal that `[start, end)` was written. Raises OSError."""
+        if end <= start:
+            return
+        with self._lock:
+            if self.failure is not None:
+                return
+            self._dirty.add(start, end)
+            if self._journal is not None:
+                self._journal.written(start, end)
+                if self._journal.is_long:
+                    self._begin()
+
+    @property
+    def is_journaled(self) -> bool:
+        """Whether what is written is told to a journal as it comes."""
+        return self._journal is not None
+
+    @property
+    def unflushed(self) -> int:
+        """Bytes that were noted and are not yet known to be on the disk."""
+        with self._lock:
+            return self._dirty.total
+
+    def flush(self) -> None:
+        """Put what was noted so far on the disk, and then say so in the journal.
+
+        Raises OSError; the kernel may have dropped any of the bytes then and will not say so a
+        second time, so none that were not flushed before are believed any more.
+        """
+        with self._lock:
+            if self.descriptor < 0 or self._journal is None or not len(self._dirty):
+                return
+            dirty, self._dirty = self._dirty, RangeSet()
+            self._flushing, resets = dirty, self._resets
+            descriptor = os.dup(self.descriptor)
+        try:
+            flush_data(descriptor)
+        except OSError as error:
+            with self._lock:
+                self.failure = error
+                self._dirty, self._flushing = RangeSet(), RangeSet()
+                if self._journal is not None:
+                    self._begin()
+            raise
+        finally:
+            os.close(descriptor)
+        with self._lock:
+            if self._journal is None or self._resets != resets or not len(dirty):
+                return
+            self._flushing = RangeSet()
+            for start, end in dirty:
+                self._flushed.add(start, end)
+            self._journal.flushed(dirty)
+            entered, self._entered = self._entered, True
+            descriptor = os.dup(self._journal.descriptor)
+        try:
+            flush_data(descriptor)
+        finally:
+            os.close(descriptor)
+        if not entered:
+            flush_folder(self.path.parent)
+
+    def identify(self, identity: Identity) -> None:
+        """Keep what became known of the remote file (size, ETag, …). Raises OSError."""
+        with self._lock:
+            if identity != self.identity:
+                self.identity = identity
+                self._begin()
+
+    def reset(self, identity: Identity) -> None:
+        """Forget all bytes: what comes now is another file. Raises OSError."""
+        with self._lock:
+            self.identity = identity
+            self._resets += 1
+            self._dirty, self._flushing, self._flushed = RangeSet(), RangeSet(), RangeSet()
+            if self._journal is not None:
+                # The old journal would call the new bytes flushed ones, should it come back.
+                self._journal.begin(identity, RangeSet(), RangeSet(), durable=True)
+                flush_folder(self.path.parent)
+            os.ftruncate(self.descriptor, 0)
+
+    def settle(self, size: int) -> bool:
+        """Put the whole file on the disk, under its name still; False where it has holes.
+
+        A hole was never written, or cut out by someone under way: what was hashed is not what is
+        there. Raises OSError; Busy where another process has taken the name.
+        """
+        with self._lock:
+            if self.failure is not None:
+                raise self.failure
+            if os.fstat(self.descriptor).st_size != size:
+                os.ftruncate(self.descriptor, size)
+            if not _is_named(self.descriptor, self.path):
+                self._bring_back(size)
+            os.fsync(self.descriptor)
+            self._settled = size
+            return _is_solid(self.descriptor, size)
+
+    def rename(self, final: Path, size: int) -> None:
+        """Give the whole, verified file its final name; `finish` has still to be called.
+
+        Raises OSError; FileExistsError where something stands at `final`.
+        """
+        if self._settled != size:
+            self.settle(size)
+        with self._lock:
+            if os.path.lexists(final):
+                raise FileExistsError(17, "a file of that name came up meanwhile", str(final))
+            os.rename(self.path, final)
+            self._renamed = folder_fsync.change(final.parent)
+
+    def finish(self) -> None:
+        """Put the final name on the disk too, and let go of the file. Raises OSError."""
+        assert self._renamed is not None
+        with self._lock:
+            flush_folder(self._renamed.folder, self._renamed)
+            if self._journal is not None:
+                journal_path(self.target).unlink(missing_ok=True)
+            self._dirty = RangeSet()
+            self._let_go()
+
+    def remove(self) -> None:
+        """Take the part file and its journal away."""
+        with self._lock:
+            journal_path(self.target).unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
+            self._dirty = RangeSet()
+            self._let_go()
+
+    def close(self) -> None:
+        """Let go of it; the bytes stay for the next run."""
+        with self._lock:
+            try:
+                if self._journal is None and self._dirty.total and self.descriptor >= 0:
+                    self._journal = Journal(journal_path(self.target))
+                    self._begin()
+            finally:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+        if self.descriptor >= 0:
+            self._unlock()
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def _begin(self) -> None:
+        if self._journal is None:
+            return
+        written = self._dirty.copy()
+        for start, end in self._flushing:
+            written.add(start, end)
+        self._entered = False
+        self._journal.begin(self.identity, self._flushed, written)
+
+    def _bring_back(self, size: int) -> None:
+        """Write the file anew from its open descriptor: somebody has removed its name.
+
+        All bytes are still there as long as it is open; fetching them again is not needed.
+        """
+        make_folder(self.path.parent)
+        fresh, unlock = open_locked(self.path)
+        try:
+            os.ftruncate(fresh, 0)
+            offset = 0
+            while offset < size:
+                view = memoryview(os.pread(self.descriptor, COPY, offset))
+                if not view:
+                    break
+                while view:
+                    count = os.pwrite(fresh, view, offset)
+                    view, offset = view[count:], offset + count
+        except BaseException:
+            unlock()
+            os.close(fresh)
+            raise
+        self._unlock()
+        os.close(self.descriptor)
+        self.descriptor, self._unlock = fresh, unlock
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, and put their entries on the disk. Raises OSError."""
+    missing = []
+    at = folder
+    while not at.exists():
+        missing.append(at)
+        at = at.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in missing:
+        flush_folder(one.parent)
+
+
+def remove_leftovers(target: Path) -> None:
+    """Take away what a transfer left that needs it no more, unless another process is at it.
+
+    Raises OSError.
+    """
+    try:
+        descriptor = os.open(part_path(target), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        journal_path(target).unlink(missing_ok=True)
+        return
+    try:
+        unlock = lock(descriptor, part_path(target))
+        journal_path(target).unlink(missing_ok=True)
+        part_path(target).unlink(missing_ok=True)
+        unlock()
+    except Held:
+        return
+    finally:
+        os.close(descriptor)
+
+
+def open_locked(path: Path) -> tuple[int, Callable[[], None]]:
+    """Open or make `path` and lock it, for this open file alone; the second lets go of the lock.
+
+    The lock goes with the file, not the name: the name may meanwhile stand for another file
+    (renamed by the one who held it), so it is looked at again once the lock is had.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            try:
+                unlock = lock(descriptor, path)
+            except Held as held:
+                name = path.name.removesuffix(PART)
+                raise Busy(f"another flowtui is fetching {name}: {held}") from None
+            if _is_named(descriptor, path):
+                return descriptor, unlock
+            unlock()
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _is_named(descriptor: int, path: Path) -> bool:
+    """Whether `path` is the name of the open file."""
+    try:
+        named = path.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    held = os.fstat(descriptor)
+    return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
+
+
+def _is_solid(descriptor: int, size: int) -> bool:
+    """Whether the first `size` bytes have no hole, as far as the file system can tell."""
+    if size == 0:
+        return True
+    try:
+        return os.lseek(descriptor, 0, os.SEEK_HOLE) >= size
+    except OSError:
+        # It cannot tell: then nothing speaks against it.
+        return True

@@ -1,0 +1,209 @@
+"""What an answer of a server means, told from its status and headers alone (RFC 9110, 13 to 15)."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from dataclasses import dataclass
+
+import httpx
+
+from flowtui.text.printable import printable
+from flowtui.transfer.errors import PermanentError, RemoteChanged, TransferError, TransientError
+
+_CONTENT_RANGE = re.compile(r"^\s*bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\s*$", re.IGNORECASE)
+_UNSATISFIED = re.compile(r"^\s*bytes\s+\*/(\d{1,18})\s*$", re.IGNORECASE)
+
+_HTML = ("text/html", "application/xhtml+xml")
+_BAD = "BAD_LINK"
+_JSON = ("application/json", "application/problem+json")
+
+
+@dataclass(frozen=True)
+class ContentRange:
+    """Which bytes a 206 holds: `[start, end)` of `total`, which may be unknown."""
+
+    start: int
+    end: int
+    total: int | None
+
+
+def content_range(response: httpx.Response) -> ContentRange | None:
+    """What Content-Range says, or None where it says nothing that makes sense."""
+    found = _CONTENT_RANGE.match(response.headers.get("content-range", ""))
+    if not found:
+        return None
+    start, end = int(found[1]), int(found[2]) + 1
+    total = int(found[3]) if found[3] != "*" else None
+    if end <= start or (total is not None and end > total):
+        return None
+    return ContentRange(start, end, total)
+
+
+def size_of_unsatisfied(response: httpx.Response) -> int | None:
+    """The file's size that a 416 tells, or None."""
+    found = _UNSATISFIED.match(response.headers.get("content-range", ""))
+    return int(found[1]) if found else None
+
+
+def content_length(response: httpx.Response) -> int | None:
+    """Content-Length, or None."""
+    text = response.headers.get("content-length", "")
+    return int(text) if text.isdecimal() and len(text) < 19 else None
+
+
+def content_encoding(response: httpx.Response) -> str:
+    """Content-Encoding in lower case, empty for none."""
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    return "" if encoding == "identity" else str(encoding)
+
+
+def entity_tag(response: httpx.Response) -> str | None:
+    """ETag as sent, or None where there is none or it is malformed."""
+    etag = response.headers.get("etag", "").strip()
+    return etag if etag.removeprefix("W/").startswith('"') and len(etag) < 300 else None
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds of Retry-After, given as seconds or as a date (RFC 9110, 10.2.3); None for none."""
+    from datetime import UTC, datetime
+    from email.utils import parsedate_to_datetime
+
+    text = response.headers.get("retry-after", "").strip()
+    if text.isdecimal() and len(text) < 12:
+        return float(text)
+    try:
+        when = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def refusal(response: httpx.Response) -> TransferError:
+    """What a status means that is neither 200, 206, 3xx, 401 nor 410."""
+    status = response.status_code
+    if status == 416:
+        size = size_of_unsatisfied(response)
+        there = "" if size is None else f" ({size:,} bytes there)"
+        return RemoteChanged(f"the server has no such part of the file{there}", code="RANGE")
+    if status in (408, 425, 429) or status >= 500:
+        words = {429: "it asks to slow down, 429", 408: "the server waited too long"}
+        return TransientError(
+            words.get(status, f"the server has trouble, {status}"),
+            code=f"HTTP_{status}",
+            asked=retry_after(response),
+            crowded=status in (429, 503),
+            outage=status in (502, 503, 504),
+        )
+    said = words_of(response)
+    if status == 403:
+        return PermanentError(
+            f"you may not download this file{said}; ask its owner for access",
+            code="FORBIDDEN",
+            retryable=True,
+        )
+    if status == 404:
+        return PermanentError(
+            f"not found, or not visible to you{said}; check the id and your access",
+            code="NOT_FOUND",
+            retryable=True,
+        )
+    if status == 407:
+        return PermanentError(
+            "the proxy wants a sign-in; give it as HTTPS_PROXY=http://user:password@host:port",
+            code="PROXY",
+            retryable=True,
+        )
+    return PermanentError(
+        f"the server answered {status}{said}", code=f"HTTP_{status}", retryable=True
+    )
+
+
+def refuse_pages(response: httpx.Response, filename: str) -> None:
+    """Raise PermanentError for a web page or an error object with a good status.
+
+    The live service's host answers unknown paths with its web app's page and 200.
+    """
+    kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
+    name = filename.lower()
+    if kind in _HTML and not name.endswith((".html", ".htm", ".xhtml")):
+        raise PermanentError(
+            "a web page came instead of the file; the server's address may be wrong "
+            "(Flow's own is https://app.flow.bio/api), or the session has ended",
+            code="NOT_A_FILE",
+            retryable=True,
+        )
+    if kind in _JSON and not name.endswith((".json", ".ipynb", ".geojson", ".jsonl")):
+        raise PermanentError(
+            f"an answer of the service came instead of the file{words_of(response)}",
+            code="NOT_A_FILE",
+            retryable=True,
+        )
+
+
+def words_of(response: httpx.Response) -> str:
+    """What an error answer says, as ` (…)`, or nothing."""
+    if "json" not in response.headers.get("content-type", ""):
+        return ""
+    try:
+        content = b""
+        for chunk in response.iter_bytes():
+            content += chunk
+            if len(content) > 16384:
+                return ""
+        body = httpx.Response(200, content=content).json()
+    except (httpx.TransportError, httpx.DecodingError, ValueError, RecursionError):
+        # The status has said what matters; the words are a courtesy.
+        return ""
+    said = body.get("error") if isinstance(body, dict) else None
+    if isinstance(said, dict):
+        said = said.get("message")
+    return f" ({printable(said)[:200]})" if isinstance(said, str) and said else ""
+
+
+def network_trouble(error: Exception, timeout: httpx.Timeout | None = None) -> TransferError:
+    """An exception of httpx in words."""
+    if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
+        return TransientError("the server cannot be reached in time", code="TIMEOUT", outage=True)
+    if isinstance(error, httpx.TimeoutException):
+        seconds = timeout.read if timeout else None
+        long = f"{seconds:g} s" if seconds else "too long"
+        return TransientError(f"no byte came for {long}", code="STALLED")
+    if isinstance(error, httpx.ConnectError):
+        if untrusted := _untrusted(error):
+            return untrusted
+        words = printable(str(error))[:160]
+        return TransientError(
+            f"cannot connect: {words}", code="UNREACHABLE", crowded=True, outage=True
+        )
+    if isinstance(error, httpx.ProxyError):
+        return TransientError(f"the proxy refuses: {printable(str(error))[:160]}", code="PROXY")
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        return PermanentError(
+            f"the server gave a link that is none: {printable(str(error))}", code=_BAD
+        )
+    if isinstance(error, httpx.RemoteProtocolError):
+        words = printable(str(error))[:160]
+        if "location header" in words:
+            return PermanentError("the server redirects to a link that is none", code=_BAD)
+        if words.startswith(("peer closed", "Server disconnected")):
+            return TransientError("the connection was cut", code="CUT")
+        return TransientError(f"the server's answer is broken: {words}", code="PROTOCOL")
+    if isinstance(error, httpx.DecodingError):
+        return TransientError("the server's encoding of the file is broken", code="ENCODED")
+    return TransientError("the connection was lost", code="CONNECTION")
+
+
+def _untrusted(error: BaseException) -> PermanentError | None:
+    """A certificate that does not prove the server's name: no repetition makes it right."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return PermanentError(
+                f"the server's certificate is not trusted: {printable(cause.verify_message)}; "
+                "if it is your institute's, give its authority as ca_file in settings.toml",
+                code="UNTRUSTED",
+                retryable=True,
+            )
+        cause = cause.__cause__ or cause.__context__
+    return None

@@ -1,0 +1,361 @@
+"""One transfer from queued to its end: look, fetch, verify, give the final name.
+
+`steps` is what workers do with a task. It never raises: what happened is its outcome.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from flowtui.protocol.states import TransferState
+from flowtui.text.quantities import size_words
+from flowtui.transfer.cancel import StopSignal
+from flowtui.transfer.disk.part_file import (
+    NoteBudget,
+    PartFile,
+    journal_path,
+    make_folder,
+    remove_leftovers,
+)
+from flowtui.transfer.disk.space import look
+from flowtui.transfer.errors import (
+    AuthRequired,
+    Busy,
+    DiskFull,
+    PermanentError,
+    Stopped,
+    TargetExists,
+    TransferError,
+    TransientError,
+    disk_trouble,
+)
+from flowtui.transfer.fetch.download import Download
+from flowtui.transfer.fetch.progress import CarryOver, Progress
+from flowtui.transfer.http.rate_limit import RateLimit
+from flowtui.transfer.http.source import RemoteSource
+from flowtui.transfer.identity import Identity
+from flowtui.transfer.task import Outcome, Task
+from flowtui.transfer.verify import md5 as verify
+from flowtui.transfer.verify import verdict
+from flowtui.transfer.verify.containers import ContainerCheck
+
+if TYPE_CHECKING:
+    from flowtui.flow.client import FlowClient
+
+BUSY_WAIT = 5.0
+"""Seconds between two looks at a part file that another process holds."""
+
+SPACE_WAIT = 10.0
+"""Seconds between two tries on a full disk."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What workers share: connections, the service's client, the rate limit, the note budget."""
+
+    http: httpx.Client
+    client: FlowClient
+    limit: RateLimit
+    notes: NoteBudget = field(default_factory=NoteBudget)
+
+
+Steps = Generator[None, None, Outcome]
+"""A transfer on its way, see `steps`."""
+
+
+def advance(under_way: Steps) -> Outcome | None:
+    """Go one step; the outcome, if that was the last."""
+    try:
+        next(under_way)
+    except StopIteration as end:
+        outcome: Outcome = end.value
+        return outcome
+    return None
+
+
+def to_the_end(under_way: Steps) -> Outcome:
+    """Go all the steps that are left."""
+    while (outcome := advance(under_way)) is None:
+        pass
+    return outcome
+
+
+def steps(
+    task: Task,
+    tools: Tools,
+    progress: Progress,
+    memory: CarryOver,
+    stop: StopSignal,
+    opened: Callable[[PartFile], Callable[[], None]] = lambda part: lambda: None,
+) -> Steps:
+    """Bring one file to its path, to be gone on with in any thread; the outcome at the end.
+
+    `opened` hears of the part file, and calls back at its end.
+
+    Yields once when the file is verified and has only to be put on the disk, and once more when it
+    has its name and only the folder has: steps that many files are better taken through together.
+    """
+    began = time.monotonic()
+    try:
+        there = _look(task, stop)
+        if there is not None:
+            _sweep(task.target)
+            return there
+        outcome = yield from _with_part(task, tools, progress, memory, stop, opened)
+        return replace(outcome, seconds=time.monotonic() - began)
+    except Stopped:
+        return Outcome(TransferState.PAUSED)
+    except TransientError as trouble:
+        wait = trouble.retry_after or 0.0
+        return _waiting(trouble, trouble.waiting(wait), wait)
+    except Busy as trouble:
+        return _waiting(trouble, trouble.message, BUSY_WAIT)
+    except AuthRequired as trouble:
+        return _waiting(trouble, trouble.message, None, "sign-in")
+    except DiskFull as trouble:
+        return _without_room(task, trouble, progress, memory)
+    except TargetExists as trouble:
+        return _waiting(trouble, trouble.message, 0.0, "place")
+    except TransferError as trouble:
+        return _failed(trouble)
+    except OSError as error:
+        disk = disk_trouble(error, task.target)
+        if isinstance(disk, DiskFull):
+            return _without_room(task, disk, progress, memory)
+        if isinstance(disk, TransientError):
+            wait = disk.retry_after or 0.0
+            return _waiting(disk, disk.waiting(wait), wait)
+        return _failed(disk)
+    except Exception as error:  # noqa: BLE001
+        # A mistake of ours ends this file with words; the engine and the other files go on.
+        return _failed(
+            PermanentError(f"internal error: {type(error).__name__}: {error}", code="INTERNAL")
+        )
+
+
+def _with_part(
+    task: Task,
+    tools: Tools,
+    progress: Progress,
+    memory: CarryOver,
+    stop: StopSignal,
+    opened: Callable[[PartFile], Callable[[], None]],
+) -> Steps:
+    """Open the part file, fill it, and give it the final name. Raises what stops that."""
+    make_folder(task.target.parent)
+    identity = Identity(key=task.key, md5=task.md5)
+    part = PartFile(task.target, identity, tools.notes, journaled=not task.is_small)
+    closed = opened(part)
+    try:
+        # The process that held it until now may have brought the file to its end.
+        there = _look(task, stop)
+        if there is not None:
+            part.remove()
+            return there
+        if memory.fingerprint != part.fingerprint():
+            memory.unread()
+        if memory.starved:
+            _require_room(task, part, progress)
+        return (yield from _fetch_and_verify(task, tools, part, progress, memory, stop))
+    except FileExistsError:
+        there = _look(task, stop)
+        if there is None:
+            raise
+        part.remove()
+        return there
+    finally:
+        closed()
+        if part.descriptor >= 0:
+            if not part.done.total:
+                part.remove()  # nothing came: nothing to go on from
+            else:
+                memory.fingerprint = part.fingerprint()
+        part.close()
+
+
+def _look(task: Task, stop: StopSignal) -> Outcome | None:
+    """What stands at the target already: the file itself (then it is skipped), or another.
+
+    Raises TargetExists for another file, PermanentError for a folder.
+    """
+    try:
+        found = task.target.lstat()
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(found.st_mode):
+        raise PermanentError(f"a folder stands at {task.target}", code="IN_THE_WAY", retryable=True)
+    record = task.recorded if task.recorded and task.recorded.key == task.key else None
+    size = task.size if task.size is not None else (record.size if record else None)
+    if size is None or found.st_size != size or not stat.S_ISREG(found.st_mode):
+        raise TargetExists(f"a different file stands at {task.target.name}")
+    if task.md5 is None:
+        how = "size" if record is None else "size, as recorded"
+        return _skipped(size, record.md5 if record else None, how)
+    if record is not None and record.md5 == task.md5:
+        return _skipped(size, task.md5, "size and recorded md5")
+    if verify.md5_of(task.target, stop.check) == task.md5:
+        return _skipped(size, task.md5, "md5")
+    raise TargetExists(f"a different file stands at {task.target.name}")
+
+
+def _fetch_and_verify(
+    task: Task,
+    tools: Tools,
+    part: PartFile,
+    progress: Progress,
+    memory: CarryOver,
+    stop: StopSignal,
+) -> Steps:
+    source = RemoteSource(
+        tools.http,
+        tools.client,
+        key=task.key,
+        url=memory.link or task.url,
+        filename=task.filename,
+        data_id=task.data_id,
+        stop=stop,
+        size=task.size,
+    )
+    download = Download(
+        source,
+        part,
+        expected_size=task.size,
+        connections=task.connections,
+        limit=tools.limit,
+        stop=stop,
+        progress=progress,
+        memory=memory,
+    )
+    kind = verdict.container_to_try(task)
+    if memory.check is None and kind is not None:
+        memory.check = ContainerCheck(kind)
+    second = False
+    while True:
+        progress.phase = "active"
+        md5 = download.run()
+        progress.phase = "verifying"
+        size = download.segments.size or 0
+        progress.reason = verdict.checking(task)
+        try:
+            verified_by = verdict.verified_by(task, part, size, md5, stop, memory.check)
+            break
+        except PermanentError as trouble:
+            if second or trouble.code not in ("MD5", "DAMAGED"):
+                download.start_over()  # nothing of it is worth keeping
+                raise
+            second = True
+            progress.reason = f"{trouble.message}; fetching it once more"
+            download.start_over()
+    final = _final_name(task, part)
+    yield
+    try:
+        intact = part.settle(size) or verify.md5_of(part.path, stop.check) == md5
+        if not intact:
+            download.start_over()
+            raise PermanentError(
+                f"another program changed {part.path.name} under way",
+                code="TAMPERED",
+                retryable=True,
+            )
+        part.rename(final, size)
+    except FileExistsError:
+        if final == task.target:
+            raise
+        raise TargetExists(f"a different file stands at {final.name}") from None
+    yield
+    part.finish()
+    reason = f"verified by {verified_by}"
+    if task.md5 is None:
+        reason += "; the server gave no md5"
+    if progress.resumed_at and size:
+        reason = f"resumed at {100 * progress.resumed_at // size} %; {reason}"
+    return Outcome(
+        TransferState.DONE,
+        reason=reason,
+        size=size,
+        md5=md5,
+        verified_by=verified_by,
+        final=final if final != task.target else None,
+    )
+
+
+def _final_name(task: Task, part: PartFile) -> Path:
+    """The target, for an archive with the ending that its content asks for."""
+    if not task.archive:
+        return task.target
+    magic = part.read(0, 4)
+    name = task.target.name.removesuffix(".zip").removesuffix(".tar.gz")
+    if magic[:2] == b"\x1f\x8b":
+        return task.target.with_name(f"{name}.tar.gz")
+    return task.target.with_name(f"{name}.zip") if magic[:2] == b"PK" else task.target
+
+
+def _sweep(target: Path) -> None:
+    """Take away what a crash behind the last step left beside a file that is here."""
+    if journal_path(target).exists():
+        with contextlib.suppress(OSError):  # it does no harm where it is
+            remove_leftovers(target)
+
+
+def _require_room(task: Task, part: PartFile, progress: Progress) -> None:
+    """Raise DiskFull, before a byte is asked for, while what is still to come does not fit."""
+    size = part.identity.size or task.size
+    left = 0 if size is None else size - part.done.total
+    progress.size, progress.done = size, part.done.total
+    if look(task.target.parent).free < left:
+        raise DiskFull(f"the disk is full at {task.target.parent}")
+
+
+def _without_room(task: Task, trouble: DiskFull, progress: Progress, memory: CarryOver) -> Outcome:
+    """Wait for room, and say how much is missing where that is known."""
+    memory.starved = True
+    folder = task.target.parent
+    size = progress.size if progress.size is not None else task.size
+    try:
+        free = look(folder).free
+    except OSError:
+        # The numbers are a courtesy; that there is no room is said anyway.
+        return _waiting(trouble, trouble.message, SPACE_WAIT, "space")
+    left = 0 if size is None else size - progress.done
+    reason = trouble.message
+    if left > free:
+        reason = (
+            f"needs {size_words(left - free)} more in {folder} "
+            f"({size_words(free)} free, {size_words(left)} to come)"
+        )
+    elif left:
+        reason = f"{trouble.message} ({size_words(left)} to come)"
+    return _waiting(trouble, reason, SPACE_WAIT, "space")
+
+
+def _skipped(size: int, md5: str | None, how: str) -> Outcome:
+    reason = f"already here; verified by {how}"
+    return Outcome(TransferState.SKIPPED, reason=reason, size=size, md5=md5, verified_by=how)
+
+
+def _waiting(trouble: TransferError, reason: str, wait: float | None, needs: str = "") -> Outcome:
+    return Outcome(
+        TransferState.WAITING,
+        reason=reason,
+        code=trouble.code,
+        retryable=True,
+        wait=wait,
+        needs=needs,
+    )
+
+
+def _failed(trouble: TransferError) -> Outcome:
+    return Outcome(
+        TransferState.FAILED,
+        reason=trouble.message,
+        code=trouble.code,
+        retryable=trouble.retryable,
+    )

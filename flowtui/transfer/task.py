@@ -1,0 +1,91 @@
+"""What a worker is given, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowtui.flow.remote_file import RemoteFile
+from flowtui.protocol.states import TransferState
+from flowtui.transfer.disk.downloads_log import Recorded
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to know of one transfer.
+
+    Attributes:
+        target: the final path, absolute. `recorded`: what downloads.log says stands there.
+        size, md5: as the service's records say, or None.
+        archive: a bulk job's archive, whose ending follows its content.
+        connections: at most so many for this file, 0 for as many as pay.
+    """
+
+    id: int
+    key: str
+    filename: str
+    url: str
+    target: Path
+    size: int | None = None
+    md5: str | None = None
+    data_id: str | None = None
+    recorded: Recorded | None = None
+    archive: bool = False
+    connections: int = 1
+    check_containers: bool = True
+
+    @property
+    def is_small(self) -> bool:
+        """Whether one short request will bring it."""
+        return self.size is not None and self.size <= INLINE_BELOW
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of a transfer ended.
+
+    Attributes:
+        state: the state that follows; `waiting` with `wait` seconds, or until `needs` is met.
+        needs: `sign-in`, `space`, `place` (another name) or empty.
+        final: the name that it got, where that is not the planned one.
+    """
+
+    state: TransferState
+    reason: str = ""
+    code: str = ""
+    retryable: bool = False
+    wait: float | None = None
+    needs: str = ""
+    size: int | None = None
+    md5: str | None = None
+    verified_by: str = ""
+    seconds: float = 0.0
+    final: Path | None = None
+
+
+INLINE_BELOW = 1 << 20
+"""Bytes; a smaller file is fetched without threads of its own."""
+
+
+DONE, SKIPPED, ONE_BY_ONE = "done", "skipped", "one_by_one"
+"""What may have become of a file (`BulkFileRow.state`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedFile:
+    """A file that is asked for, and the path below the job's root that is kept for it."""
+
+    file: RemoteFile
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one file: see `BulkFileRow`."""
+
+    state: str
+    path: str = ""
+    size: int | None = None
+    md5: str | None = None
+    verified_by: str = ""
+    reason: str = ""

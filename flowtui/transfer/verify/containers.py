@@ -1,0 +1,165 @@
+"""The checksums inside .gz, .bam and .zip files, tried close behind the writer.
+
+They speak for a file for which the service gives no md5. A gzip or BGZF file is judged as it comes.
+Of a zip archive the members are tried as they come; at the end its directory has only to name the
+same ones. An archive that cannot be read from the front alone is read once more at its end.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from flowtui.transfer.cancel import Check
+from flowtui.transfer.errors import Damaged
+from flowtui.transfer.verify.zip_check import _DIRECTORY, _LOCAL, READ, _Zip
+
+PACKED = 128 << 10
+"""Bytes of a container read at a time; few, because what follows a member's end is copied."""
+
+_GZIP_NAMES = (".gz", ".tgz", ".bgz", ".bgzf", ".bam", ".bcf", ".tbi", ".csi")
+"""Also those whose format is BGZF (SAM and VCF specifications, tabix)."""
+
+
+def container_kind(filename: str) -> str | None:
+    """What kind of container the name says: `gzip`, `zip`, or None."""
+    name = filename.lower()
+    if name.endswith(_GZIP_NAMES):
+        return "gzip"
+    return "zip" if name.endswith(".zip") else None
+
+
+def check_container(path: Path, kind: str, check: Check = lambda: None) -> str | None:
+    """Try a whole file; see `ContainerCheck.verdict`."""
+    return ContainerCheck(kind).verdict(path, check)
+
+
+class ContainerCheck:
+    """Tries a container from the front, as far as the file is there.
+
+    Attributes:
+        position: up to where it has looked. `damage`: what is wrong, in words, or empty.
+    """
+
+    def __init__(self, kind: str) -> None:
+        """`kind` is what the name promises, `gzip` or `zip`."""
+        self.kind = kind
+        self.position = 0
+        self.damage = ""
+        self._start = b""
+        self._reader: _Gzip | _Zip | None = None
+        self._is_none = False
+        self._buffer = memoryview(b"")
+
+    def follow(
+        self, read: Callable[[int, memoryview], int], until: int, check: Check = lambda: None
+    ) -> None:
+        """Look at PACKED bytes more at most, not beyond `until`.
+
+        `read(offset, buffer)` fills the buffer and says how many bytes it put there; `check` is
+        called now and then and may raise. Raises OSError; EOFError if the file was cut.
+        """
+        if self.damage or self._is_none or (self._reader is not None and self._reader.has_ended):
+            self.position = until
+            return
+        wanted = min(PACKED, until - self.position)
+        if len(self._buffer) < wanted:
+            self._buffer = memoryview(bytearray(wanted))
+        count = read(self.position, self._buffer[:wanted])
+        if not count and wanted:
+            raise EOFError("the part file is shorter than it was")
+        self.position += count
+        self._feed(bytes(self._buffer[:count]), check)
+
+    def verdict(self, path: Path, check: Check = lambda: None) -> str | None:
+        """Look at what is left of the whole file; `"gzip check"` if all fits.
+
+        None where the file is no such container at all in spite of its name, or one that cannot be
+        looked into (then its size alone decides).
+
+        Raises:
+            Damaged: it is one, and it is broken.
+            OSError: the disk does not give it.
+        """
+        with path.open("rb", buffering=0) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            while self.position < size:
+                self.follow(
+                    lambda at, buffer: os.preadv(stream.fileno(), [buffer], at), size, check
+                )
+        self._feed(b"", check, last=True)
+        self._buffer = memoryview(b"")
+        if self.damage:
+            raise Damaged(self.damage)
+        if self._is_none or self._reader is None:
+            return None
+        return f"{self.kind} check" if self._reader.judge(path, check) else None
+
+    def _feed(self, chunk: bytes, check: Check, *, last: bool = False) -> None:
+        if self._reader is None and not self._is_none:
+            chunk = self._start = self._start + chunk
+            if len(chunk) < 4 and not last:
+                return
+            self._reader = self._made_for(chunk)
+            self._is_none, self._start = self._reader is None, b""
+        if self._reader is None:
+            return
+        try:
+            self._reader.feed(chunk, check)
+        except Damaged as error:
+            self.damage = str(error)
+
+    def _made_for(self, start: bytes) -> _Gzip | _Zip | None:
+        if self.kind == "gzip" and start[:2] == b"\x1f\x8b":
+            return _Gzip()
+        return _Zip() if self.kind == "zip" and start[:4] in (_LOCAL, _DIRECTORY[1]) else None
+
+
+class _Gzip:
+    """Every member of a gzip or BGZF file (RFC 1952), CRC and length.
+
+    Zeros between and behind members are allowed, as gzip does for tapes.
+    """
+
+    has_ended = False
+
+    def __init__(self) -> None:
+        self._zlib = _quickest_zlib()
+        self._member: zlib._Decompress | None = None
+        self._members = 0
+
+    def feed(self, chunk: bytes, check: Check) -> None:
+        while chunk:
+            check()
+            if self._member is None:
+                chunk = chunk.lstrip(b"\0") if self._members else chunk
+                if not chunk:
+                    return
+                self._member = self._zlib.decompressobj(31)
+            try:
+                self._member.decompress(chunk, READ)
+            except self._zlib.error as error:
+                raise Damaged(f"broken gzip data: {error}") from error
+            chunk = self._member.unused_data or self._member.unconsumed_tail
+            if self._member.eof:
+                self._member, self._members = None, self._members + 1
+
+    def judge(self, _path: Path, _check: Check) -> bool:
+        if self._member is not None:
+            raise Damaged("the gzip data ends in the middle")
+        return True
+
+
+@cache
+def _quickest_zlib() -> ModuleType:
+    """ISA-L where it can be had: it unpacks two to three times as fast."""
+    try:
+        from isal import isal_zlib
+    except ImportError:
+        return zlib
+    found: ModuleType = isal_zlib
+    return found

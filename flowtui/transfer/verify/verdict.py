@@ -1,0 +1,87 @@
+"""What proves that the bytes of a transfer are the right ones, and what proves them wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowtui.transfer.cancel import StopSignal
+from flowtui.transfer.disk.part_file import PartFile
+from flowtui.transfer.errors import Damaged, PermanentError
+from flowtui.transfer.verify.containers import ContainerCheck, container_kind
+
+if TYPE_CHECKING:
+    from flowtui.transfer.task import Task
+
+
+def container_to_try(task: Task) -> str | None:
+    """The kind of container whose own checksums speak for the file, or None."""
+    if task.md5 is not None or not task.check_containers:
+        return None
+    return container_kind(task.filename)
+
+
+def checking(task: Task) -> str:
+    """What is being looked at, in words."""
+    if task.md5 is not None:
+        return "comparing the md5"
+    kind = container_to_try(task)
+    return f"reading the {kind} data to its end" if kind else "comparing the size"
+
+
+def verified_by(
+    task: Task,
+    part: PartFile,
+    size: int,
+    md5: str,
+    stop: StopSignal,
+    container: ContainerCheck | None,
+) -> str:
+    """What proves the bytes right; of the `container`, what has been tried already counts.
+
+    Raises PermanentError where something proves them wrong.
+    """
+    if task.md5 is not None:
+        if md5 == task.md5:
+            return "md5"
+        raise PermanentError(
+            f"the md5 is wrong: {md5} came, {task.md5} is right; tell the owner of the file",
+            code="MD5",
+            retryable=True,
+        )
+    if container is not None and container.damage:
+        raise _damaged(container.damage)  # it was not fetched to its end
+    if task.size is not None and size != task.size:
+        raise PermanentError(
+            f"the size is wrong: {size:,} bytes came, {task.size:,} are right by Flow's record",
+            code="SIZE",
+            retryable=True,
+        )
+    if size == 0 and task.size is None:
+        raise PermanentError(
+            "the file came empty, and Flow does not say that it is", code="EMPTY", retryable=True
+        )
+    if task.size is None and _looks_like_page(task.filename, part.read(0, 64)):
+        raise PermanentError(
+            "a web page came instead of the file; the session may have ended",
+            code="NOT_A_FILE",
+            retryable=True,
+        )
+    known = "size" if task.size is not None else "length"
+    if container is None:
+        return known
+    try:
+        checked = container.verdict(part.path, stop.check)
+    except Damaged as error:
+        raise _damaged(str(error)) from error
+    return f"{known} and {checked}" if checked else known
+
+
+def _damaged(words: str) -> PermanentError:
+    return PermanentError(words, code="DAMAGED", retryable=True)
+
+
+def _looks_like_page(filename: str, start: bytes) -> bool:
+    """Whether bytes of which nothing is known begin as a web page, which was not asked for."""
+    if filename.lower().endswith((".html", ".htm", ".xhtml", ".xml", ".svg")):
+        return False
+    return start.lstrip().lower().startswith((b"<!doctype html", b"<html"))

@@ -1,0 +1,124 @@
+"""From what is marked in the tree to the files that it stands for. Runs in threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flowtui.tui.browser.nodes import Node, NodeKind
+
+if TYPE_CHECKING:
+    from flowtui.flow.client import FlowClient
+    from flowtui.flow.remote_file import RemoteFile
+    from flowtui.flow.walk import LeftOut
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What someone wants.
+
+    Attributes:
+        nodes: marked ones, or the one under the cursor.
+        taken_out: keys below them that are not wanted.
+    """
+
+    nodes: tuple[Node, ...]
+    taken_out: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """What a person would call it; holds the server's words, untrusted."""
+        if len(self.nodes) == 1:
+            node = self.nodes[0]
+            if node.kind in (NodeKind.SAMPLES, NodeKind.EXECUTIONS) and node.parent is not None:
+                return f"{node.parent.name} {node.name}"
+            return node.name
+        return f"{len(self.nodes)} items"
+
+
+def files_of(
+    client: FlowClient, selection: Selection, left_out: Callable[[LeftOut], None]
+) -> Iterator[RemoteFile]:
+    """The files, each once, fetched as they are asked for. Raises FlowError."""
+    seen: set[str] = set()
+    for file in _files(client, selection, left_out):
+        if file.key not in seen:
+            seen.add(file.key)
+            yield file
+
+
+def _files(
+    client: FlowClient, selection: Selection, left_out: Callable[[LeftOut], None]
+) -> Iterator[RemoteFile]:
+    from flowtui.flow.refs import Ref, RefKind
+    from flowtui.flow.walk import Walk
+
+    out = selection.taken_out | _executions_taken_out(client, selection.taken_out)
+    walk = Walk(client, left_out, lambda key: key in out)
+    for node in selection.nodes:
+        id_ = node.key.partition("/")[2]
+        owner = id_.partition("/")[0]
+        if node.kind is NodeKind.PROJECT:
+            if f"{node.key}/samples" not in out:
+                yield from walk.samples(id_)
+            if f"{node.key}/executions" not in out:
+                yield from walk.executions(id_)
+        elif node.kind is NodeKind.SAMPLES:
+            yield from walk.samples(owner)
+        elif node.kind is NodeKind.EXECUTIONS:
+            if node.parent is not None and node.parent.kind is NodeKind.SAMPLE:
+                folder = ("samples", node.parent.name)
+                yield from walk.executions_of(client.sample_executions(owner), folder)
+            else:
+                yield from walk.executions(owner)
+        elif node.kind is NodeKind.SAMPLE:
+            yield from walk.files(Ref(RefKind.SAMPLE, id_))
+            if f"{node.key}/executions" not in out:  # they are below it in the tree
+                listed = client.sample_executions(id_)
+                yield from walk.executions_of(listed, ("samples", node.name))
+        elif node.kind is NodeKind.EXECUTION:
+            yield from walk.files(Ref(RefKind.EXECUTION, id_))
+        else:
+            yield from _one(node, left_out)
+
+
+def _executions_taken_out(client: FlowClient, taken_out: frozenset[str]) -> frozenset[str]:
+    """The executions of samples whose executions were taken out as a group.
+
+    A project lists its executions by themselves, not by sample.
+    """
+    groups = [key.split("/") for key in taken_out]
+    return frozenset(
+        f"execution/{one.id}"
+        for parts in groups
+        if len(parts) == 3 and parts[0] == "sample" and parts[2] == "executions"
+        for one in client.sample_executions(parts[1])
+    )
+
+
+def _one(node: Node, left_out: Callable[[LeftOut], None]) -> Iterator[RemoteFile]:
+    """The file of a data node, from what the tree knows of it."""
+    from flowtui.flow.walk import LeftOut, remote_file
+
+    data = node.record
+    if data.is_removed or data.is_directory:
+        why = "it was removed from Flow" if data.is_removed else "it is a folder"
+        left_out(LeftOut(data.filename, why))
+        return
+    try:
+        yield remote_file(data, _folder_of(node))
+    except ValueError as error:
+        left_out(LeftOut(data.filename, str(error)))
+
+
+def _folder_of(node: Node) -> tuple[str, ...]:
+    """Where one file goes: beside its sample's or execution's other files."""
+    above = node.parent
+    if above is not None and above.kind is NodeKind.SAMPLE:
+        return ("samples", above.name)
+    if above is not None and above.kind is NodeKind.EXECUTION:
+        process = node.record.process_name
+        inside = (process,) if process and "/" not in node.record.filename else ()
+        return ("executions", above.key.partition("/")[2], *inside)
+    return ("data",)

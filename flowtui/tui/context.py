@@ -1,0 +1,108 @@
+"""What the app needs from the world outside the screen, so that a test can give it another."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from flowtui import connect
+from flowtui.config import Folders, Settings, save_settings
+
+if TYPE_CHECKING:
+    from flowtui.flow.client import FlowClient
+    from flowtui.flow.credentials import CredentialStore
+    from flowtui.tui.engine_link import EngineLink
+
+
+class AppContext:
+    """Makes the Flow client and the link to the engine, when they are first asked for.
+
+    Attributes:
+        settings: as given, then with what was found out or signed in to.
+        found: words on another server than the default having been found; else empty.
+    """
+
+    def __init__(self, settings: Settings, folders: Folders) -> None:
+        self.settings = settings
+        self.folders = folders
+        self.found = ""
+        self._lock = threading.RLock()
+        self._client: FlowClient | None = None
+        self._store: CredentialStore | None = None
+
+    def link(self, app: Any) -> EngineLink:
+        """The link to the engine, which posts its messages to `app`."""
+        from flowtui.tui.engine_link import EngineLink
+
+        return EngineLink(app, self.folders)
+
+    def store(self) -> CredentialStore:
+        """Where tokens are kept."""
+        with self._lock:
+            if self._store is None:
+                self._store = connect.open_store(self.folders)
+            return self._store
+
+    def client(self) -> FlowClient:
+        """The client of the server in force; takes a moment the first time: call it in a thread.
+
+        Raises KeepError where a stored credential must not or cannot be read, FlowError for
+        certificates or a proxy that cannot be used.
+        """
+        store = self.store()
+        with self._lock:
+            if self._client is None:
+                self._choose_server()
+                self._client = connect.open_client(self.settings, store)
+            return self._client
+
+    def client_of(self, server: str) -> FlowClient:
+        """A client of `server`: the one in force, or one to try that server with."""
+        with self._lock:
+            if self._client is not None and self._client.server == server:
+                return self._client
+        return connect.open_client(self.settings, self.store(), server, signed_in=False)
+
+    def take(self, client: FlowClient, username: str) -> None:
+        """Use this client from now on; its server and user are kept for the next start.
+
+        Raises OSError, ConfigError where the settings cannot be written.
+        """
+        with self._lock:
+            changes = connect.after_sign_in(self.settings, client.server, username, stay=True)
+            self._client = client
+            self.settings = replace(self.settings, **changes)
+        if changes:
+            save_settings(changes, self.folders)
+
+    def sign_out(self) -> list[str]:
+        """Forget the stored token and whose it was; what was removed and what remains.
+
+        Raises OSError, ConfigError where the settings cannot be written.
+        """
+        store = self.store()
+        with self._lock:
+            self.settings, said = connect.sign_out(self.settings, self.folders, store)
+        return said
+
+    def keep_target(self, folder: str) -> None:
+        """Keep the target folder for the next start. Raises OSError, ConfigError."""
+        with self._lock:
+            self.settings = replace(self.settings, download_dir=folder)
+        save_settings({"download_dir": folder}, self.folders)
+
+    def secrets(self) -> list[str]:
+        """The tokens in use, for a crash report to leave out."""
+        credential = self._client.credential if self._client is not None else None
+        found = (credential.token, credential.refresh_token) if credential else ()
+        return [one for one in found if one]
+
+    def _choose_server(self) -> None:
+        from flowtui.flow.errors import ServiceUnavailable
+
+        try:
+            choice = connect.choose_server(self.settings, self.folders)
+        except ServiceUnavailable:
+            return  # whoever asks the default server for something is told why
+        self.settings, self.found = choice.settings, choice.notice

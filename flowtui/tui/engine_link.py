@@ -1,0 +1,223 @@
+"""The app's connection to the engine: events come in and requests go out, in threads of its own.
+
+An engine that went away is started again, and tells everything anew.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from textual.message import Message
+
+from flowtui.daemon.client import EngineClient
+from flowtui.daemon.errors import EngineError, EngineGone
+from flowtui.protocol.messages import Changes, RequestRefused
+from flowtui.tui.background import Background
+from flowtui.tui.queue_model import Delta, QueueModel
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from flowtui.config import Folders
+
+DRAW_EVERY = 0.2
+"""Seconds between two drawings of what changed: enough for eyes, and cheap over a slow line."""
+
+AGAIN_AFTER = (0.2, 1.0, 3.0, 10.0)
+"""Seconds before each further try to reach an engine; the last one for all that follow."""
+
+CALL_PATIENCE = 15.0
+"""Seconds that a request waits for an engine that is not there."""
+
+T = TypeVar("T")
+
+Call = tuple[str, Callable[[EngineClient], Any], Callable[[Any], object] | None]
+
+
+class EngineUp(Message):
+    """The engine answers; it is this process and version."""
+
+    def __init__(self, pid: int, version: str) -> None:
+        super().__init__()
+        self.pid = pid
+        self.version = version
+
+
+class EngineLost(Message):
+    """The engine does not answer; `reason` says more. It is tried again."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class EngineCallFailed(Message):
+    """The engine would not do `what` (a verb: `pause`); `message` says why."""
+
+    def __init__(self, what: str, message: str) -> None:
+        super().__init__()
+        self.what = what
+        self.message = message
+
+
+class QueueChanged(Message):
+    """There is something new in the queue."""
+
+    def __init__(self, link: EngineLink) -> None:
+        super().__init__()
+        self._link = link
+
+    def take(self) -> tuple[QueueModel, Delta]:
+        """The queue as it is now, and what is new. To be called on the screen's thread."""
+        delta = self._link.take()
+        return self._link.model, delta
+
+
+class EngineLink:
+    """Keeps the model of the queue, and passes requests on.
+
+    Attributes:
+        model: the queue as far as it was taken over; for the screen's thread only.
+    """
+
+    def __init__(self, app: App[Any], folders: Folders) -> None:
+        self.model = QueueModel()
+        self._background = Background(app)
+        self._post_message = app.post_message
+        self._folders = folders
+        self._lock = threading.Condition()
+        self._client: EngineClient | None = None
+        self._pending: list[Changes] = []
+        self._told = False
+        self._closed = threading.Event()
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+
+    def start(self) -> None:
+        """Begin to listen; an engine is started where none runs."""
+        self._background.run(self._listen, "engine events")
+        self._background.run(self._send, "engine requests")
+
+    def take(self) -> Delta:
+        """Bring the model up to date; what changed."""
+        with self._lock:
+            pending, self._pending = self._pending, []
+            self._told = False
+        delta = Delta()
+        for changes in pending:
+            self.model.apply(changes, delta)
+        return delta
+
+    def call(
+        self,
+        what: str,
+        do: Callable[[EngineClient], T],
+        done: Callable[[T], object] | None = None,
+    ) -> None:
+        """Have the engine do something, soon; `done` gets the result on the screen's thread.
+
+        Requests are made one after the other. `what` is a verb, for when it fails.
+        """
+        self._calls.put((what, do, done))
+
+    def stop_engine(self, *, pause: bool) -> None:
+        """Have the engine end, all transfers paused first if so wanted. Waits for its answer."""
+        self._closed.set()
+        with self._lock:
+            client = self._client
+        if client is None:
+            return
+        try:
+            client.stop(pause=pause)
+        except (EngineError, RequestRefused):
+            return  # it has ended already, which is what was wanted
+
+    def close(self) -> None:
+        """Hang up; the engine goes on."""
+        self._closed.set()
+        self._calls.put(None)
+        with self._lock:
+            client, self._client = self._client, None
+            self._lock.notify_all()
+        if client is not None:
+            client.close()
+
+    # In the listening thread
+
+    def _listen(self) -> None:
+        failures = 0
+        while not self._closed.is_set():
+            try:
+                client = EngineClient.connect(self._folders)
+                failures = 0
+                self._use(client)
+                for changes in client.events():
+                    self._put(changes)
+            except (EngineError, OSError) as error:
+                self._lose(str(error))
+                self._closed.wait(AGAIN_AFTER[min(failures, len(AGAIN_AFTER) - 1)])
+                failures += 1
+
+    def _use(self, client: EngineClient) -> None:
+        with self._lock:
+            if self._closed.is_set():
+                client.close()
+                return
+            self._client = client
+            self._lock.notify_all()
+        self._post(EngineUp(client.pid, client.version))
+
+    def _lose(self, reason: str) -> None:
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+        if not self._closed.is_set():
+            self._post(EngineLost(reason))
+
+    def _put(self, changes: Changes) -> None:
+        with self._lock:
+            self._pending.append(changes)
+            if self._told:
+                return
+            self._told = True
+        self._post(QueueChanged(self))
+        if changes.last:
+            self._closed.wait(DRAW_EVERY)
+
+    # In the sending thread
+
+    def _send(self) -> None:
+        while (call := self._calls.get()) is not None:
+            what, do, done = call
+            try:
+                result = self._try(do)
+            except (EngineError, RequestRefused) as error:
+                self._post(EngineCallFailed(what, getattr(error, "message", str(error))))
+            else:
+                if done is not None:
+                    self._background.tell(done, result)
+
+    def _try(self, do: Callable[[EngineClient], T]) -> T:
+        """Do it; once more where the engine went away meanwhile: no request does harm twice."""
+        client = self._reach()
+        try:
+            return do(client)
+        except EngineGone:
+            return do(self._reach(other_than=client))
+
+    def _reach(self, other_than: EngineClient | None = None) -> EngineClient:
+        deadline = time.monotonic() + CALL_PATIENCE
+        with self._lock:
+            while self._client is None or self._client is other_than:
+                left = deadline - time.monotonic()
+                if left <= 0 or self._closed.is_set():
+                    raise EngineError("the background engine does not answer; try again")
+                self._lock.wait(left)
+            return self._client
+
+    def _post(self, message: Message) -> None:
+        self._background.tell(self._post_message, message)

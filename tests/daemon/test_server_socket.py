@@ -1,0 +1,442 @@
+"""The engine's socket: who may come in, what is answered, and that no client hurts another."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowtui import __version__
+from flowtui.config import ConfigError, Settings
+from flowtui.daemon import client as client_module
+from flowtui.daemon import server as server_module
+from flowtui.daemon.client import EngineClient
+from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning
+from flowtui.daemon.server import Server
+from flowtui.engine.engine import Engine
+from flowtui.flow.remote_file import RemoteFile
+from flowtui.protocol.messages import Batch, Changes, RequestRefused
+from flowtui.protocol.wire import PROTOCOL, decode, encode
+from support.services import make_service
+
+
+def wait_for(what, seconds: float = 10.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.005)
+    return found
+
+
+class Door:
+    """An engine whose transfers all wait, behind a socket."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "run" / "engine.sock"
+        self.stops: list[bool] = []
+        self.engine = Engine(Settings(), make_service=make_service())
+        self.server = Server(self.engine, self.path, self.stops.append)
+        self.engine.start()
+
+    def close(self) -> None:
+        self.server.close()
+        self.engine.stop()
+
+    def raw(self) -> Raw:
+        return Raw(self.path)
+
+    def client(self) -> EngineClient:
+        return EngineClient(self.path)
+
+
+class Raw:
+    """A client that says whatever it likes."""
+
+    def __init__(self, path: Path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(10)
+        self.socket.connect(str(path))
+        self.lines = self.socket.makefile("rb")
+
+    def say(self, **message: Any) -> dict[str, Any]:
+        self.socket.sendall(encode(message))
+        return self.hear()
+
+    def hear(self) -> dict[str, Any]:
+        return decode(self.lines.readline())
+
+    def close(self) -> None:
+        self.lines.close()
+        self.socket.close()
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    one = Door(tmp_path)
+    yield one
+    one.close()
+
+
+def files(*numbers: int, size: int | None = None) -> tuple[RemoteFile, ...]:
+    return tuple(
+        RemoteFile(f"data/{n}", f"f{n}.gz", f"/downloads/{n}/f", ("data",), size) for n in numbers
+    )
+
+
+def batch(root: Path, *numbers: int, **more: Any) -> Batch:
+    """Files of a server that nobody has: port 9 answers nothing."""
+    return Batch("http://127.0.0.1:9", str(root), "test", files(*numbers, **more))
+
+
+def test_only_its_user_can_come_in(door: Door):
+    assert stat.S_IMODE(door.path.stat().st_mode) == 0o600
+    assert stat.S_ISSOCK(door.path.stat().st_mode)
+    assert stat.S_IMODE(door.path.parent.stat().st_mode) == 0o700
+
+
+def test_a_process_of_another_user_is_sent_away(door: Door, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    raw = door.raw()
+    assert raw.lines.readline() == b""
+    raw.close()
+    monkeypatch.undo()
+    assert door.raw().say(id=1, do="hello")["ok"]
+
+
+def test_a_folder_that_is_too_open_is_closed_and_a_foreign_one_refused(tmp_path: Path):
+    (tmp_path / "run").mkdir(mode=0o777)
+    (tmp_path / "run").chmod(0o777)
+    one = Door(tmp_path)
+    assert stat.S_IMODE((tmp_path / "run").stat().st_mode) == 0o700
+    one.close()
+    (tmp_path / "link").symlink_to("run")
+    with pytest.raises(ConfigError, match="not a folder of yours"):
+        Server(one.engine, tmp_path / "link" / "engine.sock", void)
+
+
+def void(pause: bool) -> None:
+    return
+
+
+def test_a_stale_socket_is_replaced_and_taken_away_at_the_end(tmp_path: Path):
+    (tmp_path / "run").mkdir()
+    stale = socket.socket(socket.AF_UNIX)
+    stale.bind(str(tmp_path / "run" / "engine.sock"))
+    stale.close()
+    with pytest.raises(EngineNotRunning):
+        EngineClient(tmp_path / "run" / "engine.sock")
+    one = Door(tmp_path)
+    with one.client() as client:
+        assert client.pid == os.getpid()
+    one.close()
+    assert not one.path.exists()
+    with pytest.raises(EngineNotRunning):
+        one.client()
+
+
+def test_the_first_exchange_tells_the_versions(door: Door):
+    answer = door.raw().say(id=7, do="hello", version="0.0.1", protocol=99)
+    assert (answer["id"], answer["ok"]) == (7, True)
+    assert answer["result"]["version"] == __version__
+    assert answer["result"]["protocol"] == PROTOCOL
+    assert answer["result"]["pid"] == os.getpid()
+
+
+def test_an_engine_of_another_version_is_replaced(door: Door, monkeypatch: pytest.MonkeyPatch):
+    """It is asked to end, not to pause, and a new one is started in its place."""
+    from flowtui.config import Folders
+
+    where = Folders(door.path.parent, door.path.parent, door.path.parent)
+    with EngineClient.connect(where, start=False) as client:
+        assert client.version == __version__
+    started: list[Folders] = []
+    monkeypatch.setattr("flowtui.daemon.launcher.start_detached", started.append)
+    monkeypatch.setattr(client_module, "__version__", "99.0")
+    with EngineClient.connect(where, start=False) as client:  # to look at it is no harm
+        assert client.version == __version__
+    assert door.stops == []
+    with pytest.raises(EngineError, match=r"does not start.*engine\.log"):
+        EngineClient.connect(where, timeout=0.2)
+    assert started == [where]
+    wait_for(lambda: door.stops)
+    assert not any(door.stops)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"rubbish\n", b"[]\n", b"\xff\n", b"\n", b"[" * 50_000 + b"\n"],
+    ids=lambda line: repr(line[:8]),
+)
+def test_rubbish_is_refused_and_hurts_nobody_else(door: Door, line: bytes):
+    other = door.client()
+    raw = door.raw()
+    raw.socket.sendall(line)
+    answer = raw.hear()
+    assert (answer["ok"], answer["error"]["code"]) == (False, "BAD_REQUEST")
+    assert raw.lines.readline() == b""
+    raw.close()
+    assert other.status().summary.counts == {}
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {},
+        {"do": "nothing"},
+        {"do": ["pause"]},
+        {"do": "add"},
+        {"do": "add", "batch": {}},
+        {"do": "add", "batch": {"server": 1}},
+        {"do": "add", "batch": 5},
+        {"do": "pause", "ids": 5},
+        {"do": "pause", "ids": ["x"]},
+        {"do": "pause", "ids": "12"},
+        {"do": "bulk"},
+        {"do": "bulk", "bulk_ids": [1], "action": "explode"},
+        {"do": "space"},
+        {"do": "sign_in", "server": "s"},
+        {"do": "settings", "jobs": 0},
+        {"do": "settings", "jobs": "many"},
+        {"do": "settings", "jobs": 2.5},
+        {"do": "settings", "jobs": True},
+        {"do": "settings", "limit_rate": -1},
+        {"do": "settings", "connections": 17},
+        {"do": "__init__"},
+        {"do": "subscribe_all"},
+    ],
+    ids=str,
+)
+def test_wrong_requests_are_refused_and_the_talk_goes_on(door: Door, request_: dict[str, Any]):
+    raw = door.raw()
+    answer = raw.say(id="mine", **request_)
+    assert (answer["id"], answer["ok"]) == ("mine", False)
+    assert answer["error"]["code"] == "BAD_REQUEST"
+    assert answer["error"]["message"]
+    assert raw.say(id=2, do="hello")["ok"]
+    raw.close()
+
+
+def test_an_empty_batch_and_a_relative_folder_are_refused_in_words(door: Door, tmp_path: Path):
+    with door.client() as client:
+        with pytest.raises(RequestRefused, match="nothing to download"):
+            client.add(batch(tmp_path))
+        with pytest.raises(RequestRefused, match="not absolute"):
+            client.add(batch(Path("relative"), 1))
+        with pytest.raises(RequestRefused, match="choose another folder"):
+            (tmp_path / "downloads.log").mkdir()
+            client.add(batch(tmp_path, 1))
+
+
+def test_several_clients_see_one_queue(door: Door, tmp_path: Path):
+    with door.client() as one, door.client() as other:
+        one.settings(jobs=1)
+        added = one.add(batch(tmp_path, 1, 2, 3))
+        assert added.added == 3
+        assert isinstance(added.ids, tuple)
+        assert other.pause(None) == 3
+        assert {row.state for row in one.status(rows=True).transfers} == {"paused"}
+        assert other.add(batch(tmp_path, 3, 4)).known == 1
+        assert one.cancel(added.ids) == 3
+        assert other.forget(None) == 3
+        assert [row.key for row in one.status(rows=True).transfers] == ["data/4"]
+        assert other.settings() == one.settings()
+        assert one.settings(limit_rate=5)["limit_rate"] == 5
+        assert other.status().summary.limit_rate == 5
+        assert other.space(str(tmp_path)).free > 0
+
+
+def test_many_clients_at_once_each_get_their_own_answers(door: Door, tmp_path: Path):
+    wrong: list[Any] = []
+
+    def talk(me: int) -> None:
+        with door.client() as client:
+            for n in range(15):
+                root = tmp_path / str(me)
+                (id_,) = client.add(batch(root, n)).ids
+                rows = {row.id: row for row in client.status(rows=True).transfers}
+                if rows[id_].root != str(root) or rows[id_].key != f"data/{n}":
+                    wrong.append(rows[id_])
+                client.pause([id_])
+
+    threads = [threading.Thread(target=talk, args=(me,)) for me in range(8)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(30)
+    assert wrong == []
+    with door.client() as client:
+        assert sum(client.status().summary.counts.values()) == 8 * 15
+
+
+class Listener:
+    """Knows the queue from events alone."""
+
+    def __init__(self, door: Door) -> None:
+        self.rows: dict[int, str] = {}
+        self.events: list[Changes] = []
+        self.gone = threading.Event()
+        self.client = door.client()
+        self.thread = threading.Thread(target=self._listen, daemon=True)
+        self.thread.start()
+
+    def _listen(self) -> None:
+        try:
+            for changes in self.client.events():
+                self.events.append(changes)
+                if changes.reset:
+                    self.rows.clear()
+                self.rows.update({one.id: one.state for one in changes.transfers})
+                for id_ in changes.removed:
+                    self.rows.pop(id_, None)
+        except EngineGone:
+            self.gone.set()
+
+
+def test_events_are_the_whole_queue_and_then_what_changes(door: Door, tmp_path: Path):
+    door.engine.settings(jobs=1)
+    first = door.engine.add(batch(tmp_path, 1, 2)).ids
+    door.engine.pause(None)
+    listener = Listener(door)
+    wait_for(lambda: listener.rows == dict.fromkeys(first, "paused"))
+    assert listener.events[0].reset
+    (third,) = door.engine.add(batch(tmp_path, 3)).ids
+    door.engine.pause(None)
+    door.engine.cancel([first[0]])
+    door.engine.forget([first[0]])
+    wait_for(lambda: listener.rows == {first[1]: "paused", third: "paused"})
+    assert not any(one.reset for one in listener.events[1:])
+
+
+def test_a_slow_listener_holds_up_nobody_and_misses_nothing(door: Door, tmp_path: Path):
+    slow = door.raw()
+    slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    assert slow.say(id=1, do="subscribe")["ok"]  # and then it does not read
+    quick = Listener(door)
+    door.engine.settings(jobs=1)
+    with door.client() as client:
+        for n in range(20):  # far more than what fits into the socket
+            many = range(200 * n, 200 * (n + 1))
+            ids = client.add(batch(tmp_path, *many)).ids
+            client.pause(ids)
+        started = time.monotonic()
+        client.status(rows=True)
+        client.forget(None)
+        assert time.monotonic() - started < 20
+        wait_for(lambda: sum(one == "paused" for one in quick.rows.values()) == 4000)
+        client.cancel(range(1, 1001))
+        client.forget(None)
+        wait_for(lambda: len(quick.rows) == 3000)
+    rows: dict[int, str] = {}
+    while rows != quick.rows:  # now it reads, and comes to know all
+        changes = Changes.from_json(slow.hear())
+        rows.update({one.id: one.state for one in changes.transfers})
+        for id_ in changes.removed:
+            rows.pop(id_, None)
+    slow.close()
+
+
+def test_a_client_that_goes_away_in_the_middle_is_let_go(door: Door, tmp_path: Path):
+    raw = door.raw()
+    assert raw.say(id=1, do="subscribe")["ok"]
+    raw.hear()
+    raw.socket.sendall(b'{"id": 2, "do": "sta')
+    raw.close()
+    wait_for(lambda: not door.server.has_clients)
+    door.engine.add(batch(tmp_path, 1))
+    with door.client() as client:
+        assert sum(client.status().summary.counts.values()) == 1
+        assert door.server.has_clients
+    wait_for(lambda: not door.server.has_clients)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_nothing_is_said_to_an_engine_of_another_user(tmp_path: Path):
+    """Somebody else may have put a socket where ours would be; it would be handed tokens."""
+    path = tmp_path / "engine.sock"
+    program = (
+        "import os, socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]);"
+        "os.setuid(65534); s.listen(); print('up', flush=True);"
+        "c, _ = s.accept(); print(len(c.recv(100)), flush=True)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "up\n"
+        with pytest.raises(EngineError, match="another user listens"):
+            EngineClient(path)
+        assert other.stdout.readline() == "0\n"
+
+
+def test_stop_is_answered_and_passed_on(door: Door):
+    with door.client() as client:
+        client.stop(pause=True)
+    wait_for(lambda: door.stops == [True])
+    with pytest.raises(EngineGone, match="about to end"):
+        door.client()
+
+
+def test_listeners_hear_that_the_engine_has_ended(door: Door):
+    listener = Listener(door)
+    client = door.client()
+    wait_for(lambda: listener.events)
+    door.close()
+    assert listener.gone.wait(5)
+    with pytest.raises(EngineGone):
+        client.status()
+    client.close()
+
+
+def test_asking_an_engine_that_has_stopped_is_refused(door: Door):
+    door.engine.stop()
+    raw = door.raw()
+    assert raw.say(id=1, do="status")["error"]["code"] == "STOPPED"
+    answer = raw.say(id=2, do="subscribe")
+    assert (answer["ok"], answer["error"]["code"]) == (False, "STOPPED")
+    raw.close()
+
+
+def test_too_many_open_files_pass(door: Door, monkeypatch: pytest.MonkeyPatch):
+    """The kernel may refuse a client for a while; the engine goes on taking others."""
+    real, failures = socket.socket.accept, [OSError(24, "Too many open files")] * 3
+
+    def accept(self: socket.socket) -> Any:
+        found = real(self)
+        if failures:
+            found[0].close()
+            raise failures.pop()
+        return found
+
+    monkeypatch.setattr(server_module, "ACCEPT_AGAIN", 0.01)
+    monkeypatch.setattr(socket.socket, "accept", accept)
+    wait_for(lambda: try_once(door) and not failures)
+    with door.client() as client:
+        assert client.status().summary.counts == {}
+
+
+def try_once(door: Door) -> bool:
+    try:
+        door.client().close()
+    except EngineError:
+        return False
+    return True
+
+
+def test_a_token_comes_back_in_no_answer(door: Door):
+    raw = door.raw()
+    said = raw.say(id=1, do="sign_in", server="http://127.0.0.1:9", token="s3cret")
+    assert said["ok"]
+    wrong = raw.say(id=1, do="sign_in", token="s3cret", server=None, username=5)
+    assert "s3cret" not in json.dumps([said, wrong])
+    raw.close()

@@ -1,0 +1,218 @@
+"""Connections that break, stall or never come."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from flowtui.config import Folders, Settings
+from flowtui.connect import connector
+from flowtui.flow.client import FlowClient
+from flowtui.transfer.http.clients import service_maker
+from support.fault_server import (
+    answer,
+    chunked,
+    cut_after,
+    refuse_connection,
+    stall,
+    stalled_head,
+    without_length,
+)
+from support.lab import BUFFERS, Lab, content
+
+SIZE = 3_000_000
+DATA = content(SIZE)
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["FIN", "RST"])
+def test_a_body_that_is_cut_goes_on_where_it_was(lab: Lab, reset: bool):
+    lab.serve(DATA, handlers=[cut_after(2_000_000, reset=reset)])
+    lab.fetch()
+    lab.expect("done", requests=2, twice=BUFFERS if reset else 0, verified_by="md5")
+    second = lab.requests[1]
+    assert second.headers["if-range"] == '"v1"'
+    assert second.range is not None
+    if not reset:
+        assert second.range[0] == 2_000_000
+
+
+def test_many_cuts_with_progress_between_them_are_no_reason_to_give_up(lab: Lab):
+    lab.serve(DATA, handlers=[cut_after(250_000) for _ in range(11)])
+    lab.fetch()
+    lab.expect("done", requests=12, twice=0)
+
+
+def test_a_cut_before_the_first_byte_counts_as_a_try(lab: Lab):
+    lab.serve(DATA, always=cut_after(0))
+    lab.fetch()
+    lab.expect("failed", code="CUT", says="tried 3 times", requests=3)
+
+
+def test_a_stalled_body_is_given_up_after_the_timeout_and_resumed(lab: Lab):
+    lab.read_timeout = 0.2
+    lab.pause = 0.25
+    lab.serve(DATA, handlers=[stall(1_000_000, 3)])
+    lab.fetch()
+    lab.expect("done", requests=2, twice=0, heard="no byte came for 0.2 s; trying again in 1 s")
+    assert lab.requests[1].range[0] == 1_000_000
+
+
+def test_stalled_headers_are_given_up_after_the_timeout(lab: Lab):
+    lab.read_timeout = 0.2
+    lab.pause = 0.25
+    lab.serve(DATA, handlers=[stalled_head(3)])
+    lab.fetch()
+    lab.expect("done", requests=2, twice=0, heard="no byte came for 0.2 s")
+
+
+def test_headers_that_stall_for_ever_fail_with_words(lab: Lab):
+    lab.read_timeout = 0.1
+    lab.serve(DATA, always=stalled_head(3))
+    lab.fetch()
+    lab.expect("failed", code="STALLED", says="no byte came for 0.1 s (tried 3 times)", requests=3)
+
+
+def test_the_time_without_a_byte_is_the_setting(tmp_path):
+    assert Settings().read_timeout == 30.0
+    made = service_maker(connector(Settings(read_timeout=7.0)))("http://127.0.0.1:1")
+    assert made.http.timeout.read == 7.0
+    made.client.close()
+
+
+def test_a_stalled_transfer_pauses_at_once(lab: Lab):
+    lab.read_timeout = 30
+    lab.serve(DATA, handlers=[stall(1_000_000, 20)])
+    made = lab.start()
+    lab.until(lambda row: row.done >= 1_000_000)
+    began = time.monotonic()
+    made.pause(None)
+    assert made.wait_idle(5)  # its worker has let go, too
+    assert time.monotonic() - began < 5
+    made.resume(None)
+    assert made.wait_idle(10)
+    lab.expect("done", requests=2, twice=0)
+
+
+def test_a_server_that_is_down_for_a_while_is_waited_for(lab: Lab):
+    lab.serve(DATA, rate=3e6)
+    lab.start()
+    lab.until(lambda row: row.done >= 500_000)
+    lab.server.go_away()
+    lab.until(lambda row: "cannot connect" in row.reason)
+    time.sleep(0.3)  # far more than three tries
+    assert lab.now().state in ("active", "waiting", "queued")
+    lab.file.rate = 0
+    lab.server.come_back()
+    assert lab.engine is not None
+    assert lab.engine.wait_idle(10)
+    lab.expect("done", twice=BUFFERS, heard="trying again in 1 s")
+    assert all(one.range and one.range[0] >= 500_000 for one in lab.requests[1:])
+
+
+def test_a_server_that_stays_down_fails_in_the_end(lab: Lab, monkeypatch):
+    monkeypatch.setattr("flowtui.transfer.fetch.progress.OUTAGE", 0.2)
+    lab.serve(DATA)
+    lab.server.go_away()
+    lab.fetch()
+    lab.expect("failed", code="UNREACHABLE", says="cannot connect", requests=0)
+    assert lab.row is not None
+    assert lab.row.retryable
+
+
+def test_sixteen_connections_that_break_at_once_count_as_one_failure(lab: Lab, monkeypatch):
+    lab.pause = 0.3
+    for module in ("segments", "download"):
+        monkeypatch.setattr(f"flowtui.transfer.fetch.{module}.SMALLEST", 50_000)
+    monkeypatch.setattr("flowtui.transfer.fetch.concurrency.LOOK", 0.7)  # the server sends in lumps
+    lab.connections = 16
+    data = content(6_000_000)
+    lab.serve(data, rate=300_000)
+    lab.start()
+    lab.until(lambda row: row.connections >= 16)
+    lab.server.down = True
+    lab.server.go_away()
+    lab.server.come_back()
+    lab.until(lambda row: "connection" in row.reason)
+    time.sleep(0.1)
+    lab.server.down = False
+    lab.file.rate = 0
+    assert lab.engine is not None
+    assert lab.engine.wait_idle(15)
+    lab.expect("done")
+
+
+def test_a_connection_reset_before_any_answer_is_tried_again(lab: Lab):
+    lab.serve(DATA, handlers=[refuse_connection(), refuse_connection()])
+    lab.fetch()
+    lab.expect("done", requests=3, twice=0)
+
+
+def test_chunks_without_a_length_are_a_whole_file(lab: Lab):
+    lab.serve(DATA, handlers=[chunked()])
+    lab.fetch()
+    lab.expect("done", requests=1, twice=0, verified_by="md5")
+
+
+def test_cut_chunks_are_resumed(lab: Lab):
+    lab.serve(DATA, handlers=[chunked(cut_after=1_000_000)])
+    lab.fetch(size=None)
+    lab.expect("done", requests=2, twice=0)
+    assert lab.requests[1].range[0] == 1_000_000
+
+
+def test_without_any_length_the_known_size_tells_a_cut(lab: Lab):
+    lab.serve(DATA, handlers=[without_length(1_200_000)])
+    lab.fetch(md5=None)
+    lab.expect("done", requests=2, twice=0, verified_by="size")
+    assert lab.requests[1].range[0] == 1_200_000
+
+
+def test_without_any_length_the_end_of_the_connection_is_the_end_of_the_file(lab: Lab):
+    lab.serve(DATA, handlers=[without_length()])
+    lab.fetch(size=None, md5=None)
+    lab.expect("done", requests=1, twice=0, verified_by="length")
+
+
+def test_a_broken_answer_is_said_to_be_one(lab: Lab):
+    async def nonsense(exchange):
+        exchange.writer.write(b"what do you want?\r\n\r\n")
+        exchange.finish()
+
+    lab.serve(DATA, always=nonsense)
+    lab.fetch()
+    lab.expect("failed", code="PROTOCOL", says="the server's answer is broken", requests=3)
+
+
+def test_two_lengths_that_differ_are_no_answer(lab: Lab):
+    async def both(exchange):
+        exchange.writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n123456"
+        )
+        exchange.finish()
+
+    lab.pause = 0.25
+    lab.serve(DATA, handlers=[both])
+    lab.fetch()
+    lab.expect("done", requests=2, twice=0, heard="the server's answer is broken")
+
+
+def test_a_worker_is_free_for_other_files_during_an_outage(lab: Lab):
+    """The file whose server is away waits; what it waits for stands in its reason."""
+    lab.pause = 0.25
+    lab.serve(DATA, handlers=[answer(503) for _ in range(4)])
+    lab.fetch()
+    lab.expect("done", requests=5, twice=0, heard="the server has trouble, 503; trying again")
+    assert any(row.state == "waiting" for row in lab.heard)
+
+
+def test_files_come_by_the_connections_that_are_open_already(tmp_path):
+    where = Folders(tmp_path / "c", tmp_path / "s", tmp_path / "r")
+    opened = FlowClient("https://flow.test")
+    make = service_maker(connector(Settings(), where), opened)
+    own, other = make("https://flow.test"), make("https://other.test")
+    assert (own.client, own.http) == (opened, opened.http)
+    assert other.client is not opened
+    assert other.http is other.client.http
+    for one in (own, other):
+        one.client.close()

@@ -1,0 +1,260 @@
+"""Bytes that are not the file, and records that are wrong about it."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flowtui.transfer.verify.containers import ContainerCheck
+from support.fault_server import answer, chunked, cut_after
+from support.lab import Lab, content
+
+DATA = content(300_000)
+BAD = bytes([DATA[0] ^ 1]) + DATA[1:]
+TEXT = b"gene\tcount\n" * 30_000
+PAGE = b"<!doctype html><title>Sign in</title>" + b" " * 2000
+
+
+def test_corrupt_once_is_fetched_once_more(lab: Lab):
+    lab.serve(DATA, handlers=[answer(200, BAD, ETag='"v1"')])
+    lab.fetch()
+    lab.expect("done", requests=2, twice=len(DATA), verified_by="md5")
+
+
+def test_corrupt_always_fails_with_both_sums(lab: Lab):
+    lab.serve(DATA, always=answer(200, BAD, ETag='"v1"'))
+    row = lab.fetch()
+    lab.expect("failed", code="MD5", says=lab.file.md5, requests=2)
+    assert "the md5 is wrong" in row.reason
+
+
+def test_corrupt_inside_a_gzip_without_md5_is_found_by_its_own_checksum(lab: Lab):
+    packed = gzip.compress(DATA)
+    broken = packed[:1000] + bytes([packed[1000] ^ 1]) + packed[1001:]
+    lab.serve(packed, name="a.fastq.gz", handlers=[answer(200, broken, ETag='"v1"')])
+    lab.fetch(md5=None)
+    lab.expect("done", requests=2, verified_by="size and gzip check")
+    assert lab.row is not None
+    assert lab.row.reason.endswith("the server gave no md5")
+
+
+def test_an_md5_in_upper_case_is_an_md5(lab: Lab):
+    lab.serve(DATA)
+    lab.fetch(md5=lab.file.md5.upper())
+    lab.expect("done", requests=1, verified_by="md5")
+
+
+@pytest.mark.parametrize("md5", ["n/a", "", "d41d8cd98f00b204", "x" * 32, " "])
+def test_a_malformed_md5_is_none(lab: Lab, md5: str):
+    lab.serve(DATA)
+    lab.fetch(md5=md5)
+    lab.expect("done", requests=1, verified_by="size", says="the server gave no md5")
+
+
+def test_without_md5_and_size_the_length_decides(lab: Lab):
+    lab.serve(DATA)
+    lab.fetch(md5=None, size=None)
+    lab.expect("done", verified_by="length", says="verified by length; the server gave no md5")
+
+
+def test_a_wrong_size_in_the_records_fails_with_both_numbers(lab: Lab):
+    lab.serve(DATA)
+    lab.fetch(md5=None, size=300_001)
+    lab.expect("failed", code="SIZE", says="300,000 bytes came, 300,001 are right")
+
+
+def test_a_wrong_size_in_the_records_is_overruled_by_the_md5(lab: Lab):
+    lab.serve(DATA)
+    lab.fetch(size=123)
+    lab.expect("done", requests=1, twice=0, verified_by="md5")
+
+
+def test_a_length_that_is_too_short_is_found_by_the_size(lab: Lab):
+    lab.serve(DATA, always=answer(200, DATA[:200_000], ETag='"v1"'))
+    lab.fetch(md5=None)
+    lab.expect("failed", code="SIZE", says="200,000 bytes came, 300,000 are right")
+
+
+def test_a_length_that_is_too_long_is_a_cut(lab: Lab):
+    async def promise(exchange):
+        await exchange.head(200, {"Content-Length": len(DATA) + 500, "ETag": '"v1"'})
+        await exchange.body(DATA)
+        exchange.finish()
+
+    lab.serve(DATA, handlers=[promise])
+    lab.fetch()
+    lab.expect("done", verified_by="md5")
+
+
+def test_an_empty_body_where_bytes_should_be_fails(lab: Lab):
+    lab.serve(DATA, always=answer(200, b""))
+    lab.fetch(md5=None)
+    lab.expect("failed", code="SIZE", says="0 bytes came, 300,000 are right")
+
+
+def test_an_empty_body_of_which_nothing_is_known_fails(lab: Lab):
+    lab.serve(DATA, always=answer(200, b""))
+    lab.fetch(md5=None, size=None)
+    lab.expect("failed", code="EMPTY", says="came empty")
+
+
+def test_a_file_that_is_empty_by_the_records_is_one(lab: Lab):
+    lab.serve(b"")
+    lab.fetch()
+    lab.expect("done", requests=1, verified_by="md5")
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+def test_a_container_is_tried_while_it_comes(lab: Lab, monkeypatch, connections: int):
+    """What is left to do at the end is a piece, not the whole."""
+    packed = gzip.compress(content(8_000_000), 1)
+    left: list[int] = []
+    verdict = ContainerCheck.verdict
+
+    def noted(self: ContainerCheck, path: Path, check: Callable[[], None]) -> str | None:
+        left.append(path.stat().st_size - self.position)
+        return verdict(self, path, check)
+
+    monkeypatch.setattr(ContainerCheck, "verdict", noted)
+    lab.connections = connections
+    lab.serve(packed, name="a.fastq.gz", rate=20e6)
+    lab.fetch(md5=None)
+    lab.expect("done", verified_by="size and gzip check", data=packed)
+    assert left == [0]
+
+
+def test_damage_inside_a_container_is_not_fetched_to_its_end(lab: Lab):
+    """As in .bam files, whose blocks have their own checksums."""
+    packed = bytearray(gzip.compress(content(500_000), 1) * 40)
+    packed[300_000] ^= 0xFF
+    lab.serve(bytes(packed), name="a.fastq.gz", rate=10e6)
+    lab.fetch(md5=None)
+    lab.expect("failed", code="DAMAGED", says="broken gzip data", requests=2)
+    assert sum(one.sent for one in lab.requests) < len(packed)
+
+
+def test_a_container_is_tried_from_where_it_was_after_a_pause(lab: Lab, monkeypatch):
+    packed = gzip.compress(content(6_000_000), 1)
+    tried: list[int] = []
+    follow = ContainerCheck.follow
+
+    def noted(self: ContainerCheck, read, until, check=lambda: None) -> None:
+        tried.append(self.position)
+        follow(self, read, until, check)
+
+    monkeypatch.setattr(ContainerCheck, "follow", noted)
+    lab.serve(packed, name="a.fastq.gz", rate=6e6)
+    made = lab.start(md5=None)
+    lab.until(lambda row: row.done > 3_000_000)
+    made.pause(None)
+    lab.until(lambda row: row.state == "paused" and not made._scheduler.runs)
+    made.resume(None)
+    assert made.wait_idle(10)
+    lab.expect("done", verified_by="size and gzip check", data=packed)
+    assert tried == sorted(tried)
+
+
+def test_gzip_in_spite_of_identity_is_undone(lab: Lab):
+    packed = answer(200, gzip.compress(TEXT), Content_Encoding="gzip", ETag='"v1"')
+    lab.serve(TEXT, name="counts.tsv", handlers=[packed])
+    lab.fetch()
+    lab.expect("done", requests=1, verified_by="md5")
+    assert lab.requests[0].headers["accept-encoding"] == "identity"
+
+
+def test_deflate_in_spite_of_identity_is_undone_without_any_record(lab: Lab):
+    packed = answer(200, zlib.compress(TEXT), Content_Encoding="deflate")
+    lab.serve(TEXT, name="counts.tsv", handlers=[packed])
+    lab.fetch(md5=None, size=None)
+    lab.expect("done", requests=1)
+
+
+def test_a_stored_gzip_that_is_labelled_as_encoded_stays_as_it_is(lab: Lab):
+    packed = gzip.compress(DATA)
+    label = answer(200, packed, Content_Encoding="gzip", ETag='"v1"')
+    lab.serve(packed, name="a.fastq.gz", handlers=[label])
+    lab.fetch()
+    lab.expect("done", requests=1, verified_by="md5")
+
+
+def test_gzip_in_spite_of_identity_that_is_cut_is_begun_again(lab: Lab):
+    packed = gzip.compress(DATA)
+
+    async def cut(exchange):
+        head = {"Content-Encoding": "gzip", "Content-Length": len(packed), "ETag": '"v1-gzip"'}
+        await exchange.head(200, head)
+        await exchange.body(packed[:150_000])
+        exchange.finish()
+
+    whole = answer(200, packed, Content_Encoding="gzip", ETag='"v1-gzip"')
+    lab.serve(DATA, name="counts.tsv", handlers=[cut, whole, whole])
+    lab.fetch()
+    lab.expect("done", verified_by="md5")
+    assert len(lab.requests) <= 3
+
+
+def test_broken_gzip_in_spite_of_identity_is_tried_again(lab: Lab):
+    broken = answer(200, b"\x1f\x8b\x08 this is not gzip at all", Content_Encoding="gzip")
+    lab.serve(TEXT, name="counts.tsv", handlers=[broken])
+    lab.fetch()
+    lab.expect("done", requests=2, verified_by="md5")
+
+
+def test_an_encoding_that_cannot_be_undone_is_named(lab: Lab):
+    lab.serve(TEXT, name="counts.tsv", always=answer(200, b"xx", Content_Encoding="br"))
+    lab.fetch()
+    lab.expect("failed", code="ENCODED", says="encoded (br)", requests=1)
+
+
+def test_a_sign_in_page_is_not_the_file(lab: Lab):
+    lab.serve(DATA, always=answer(200, PAGE, Content_Type="text/html; charset=utf-8"))
+    lab.fetch(md5=None, size=None)
+    lab.expect("failed", code="NOT_A_FILE", says="a web page came instead", requests=1)
+
+
+def test_a_sign_in_page_in_mid_transfer_costs_no_bytes(lab: Lab):
+    page = answer(200, PAGE, Content_Type="text/html")
+    lab.serve(DATA, handlers=[cut_after(200_000), page])
+    made = lab.start()
+    assert made.wait_idle(10)
+    assert (lab.now().state, lab.now().code) == ("failed", "NOT_A_FILE")
+    made.retry(None)
+    assert made.wait_idle(10)
+    lab.expect("done", requests=3, twice=len(PAGE))
+    assert lab.requests[2].range[0] == 200_000
+
+
+def test_a_sign_in_page_that_calls_itself_a_file_is_not_believed(lab: Lab):
+    """Neither size nor md5 is known: the look of it is all there is."""
+    lab.serve(DATA, always=answer(200, PAGE, Content_Type="application/octet-stream"))
+    lab.fetch(md5=None, size=None)
+    lab.expect("failed", code="NOT_A_FILE", says="a web page came instead")
+
+
+def test_a_page_is_the_file_where_a_page_was_asked_for(lab: Lab):
+    lab.serve(PAGE, name="multiqc_report.html", content_type="text/html")
+    lab.fetch()
+    lab.expect("done", requests=1)
+
+
+def test_an_error_object_is_not_the_file_and_its_words_are_said(lab: Lab):
+    body = b'{"error": "File \\u001b[2J not ready"}'
+    lab.serve(DATA, always=answer(200, body, Content_Type="application/json"))
+    row = lab.fetch(md5=None, size=None)
+    lab.expect("failed", code="NOT_A_FILE", says="not ready", requests=1)
+    assert "\x1b" not in row.reason
+
+
+def test_chunks_that_say_a_wrong_length_are_a_broken_answer(lab: Lab):
+    async def wrong(exchange):
+        await exchange.head(200, {"Transfer-Encoding": "chunked"})
+        exchange.writer.write(b"zz\r\nwhat?\r\n")
+        exchange.finish()
+
+    lab.serve(DATA, handlers=[wrong, chunked()])
+    lab.fetch()
+    lab.expect("done", requests=2)
