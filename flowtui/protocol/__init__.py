@@ -1,1 +1,9 @@
-"""protocol."""
+"""What the background engine and its clients say to each other.
+
+    messages   every request and event, listed in its docstring; the records that they carry
+    states     the states of transfers and bulk jobs, and which may follow which
+    wire       how a message is written: a JSON object a line; the version of the protocol
+
+Both sides import these modules and neither imports the other. They know nothing of sockets, the
+queue or the terminal, and are light: no httpx, no pydantic, no SQLite.
+"""

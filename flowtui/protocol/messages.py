@@ -1,6 +1,6 @@
-"""What the engine and its clients say to each other, all of it.
+"""Every request, event and record that the engine and its clients exchange.
 
-One JSON object a line, UTF-8, over a Unix socket, both ways.
+One JSON object a line (see `wire`) over a Unix socket, both ways.
 
     client → engine   {"id": 7, "do": "pause", "ids": [1, 2]}
     engine → client   {"id": 7, "ok": true, "result": {…}}
@@ -29,7 +29,7 @@ Requests (`do`), their fields → the result:
     space      path → free, promised                     bytes; the file system of that folder
     sign_in    server, username, token, refresh_token → count of transfers that go on
     settings   jobs, connections, limit_rate (each may be absent) → those in force, till it ends
-    stop       pause: bool → (the engine ends; with pause, all is paused first)
+    stop       pause: bool → (the engine ends; with pause, all transfers are paused first)
 
 Ids of transfers and bulk jobs are whole numbers given by the engine.
 """
@@ -66,7 +66,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Message):
         return value.to_json()
     if isinstance(value, tuple):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return dataclasses.asdict(value) if isinstance(value, RemoteFile) else value
 
 
@@ -99,32 +99,32 @@ class Batch(Message):
         So what is queued can be stored and fetched, whoever asked for it.
         """
         if not isinstance(fields["files"], list):
-            raise TypeError("files should be a list")
-        files = tuple(_remote_file(one) for one in fields["files"])
+            raise TypeError("files must be a list")
+        files = tuple(_remote_file(file) for file in fields["files"])
         batch = super().from_json({**fields, "files": files})
         for name in ("server", "root", "name"):
             if not isinstance(getattr(batch, name), str):
-                raise TypeError(f"{name} should be text")
+                raise TypeError(f"{name} must be text")
         return batch
 
 
 def _remote_file(fields: dict[str, Any]) -> RemoteFile:
     """A file of a batch. Raises TypeError, ValueError."""
     if not isinstance(fields, dict):
-        raise TypeError("a file should be an object")
-    known = {one.name for one in dataclasses.fields(RemoteFile)}
+        raise TypeError("a file must be an object")
+    known = RemoteFile.__dataclass_fields__
     file = RemoteFile(**{name: value for name, value in fields.items() if name in known})
     folder = file.folder
-    if not isinstance(folder, list | tuple) or not all(isinstance(one, str) for one in folder):
-        raise TypeError("folder should be a list of names")
-    if not all(isinstance(one, str) for one in (file.key, file.filename, file.url)):
-        raise TypeError("key, filename and url should be text")
+    if not isinstance(folder, list | tuple) or not all(isinstance(name, str) for name in folder):
+        raise TypeError("folder must be a list of names")
+    if not all(isinstance(text, str) for text in (file.key, file.filename, file.url)):
+        raise TypeError("key, filename and url must be text")
     if not all(
-        one is None or isinstance(one, str) for one in (file.md5, file.data_id, file.sample)
+        text is None or isinstance(text, str) for text in (file.md5, file.data_id, file.sample)
     ):
-        raise TypeError("md5, data_id and sample should be text or null")
+        raise TypeError("md5, data_id and sample must be text or null")
     if file.size is not None and (type(file.size) is not int or not 0 <= file.size < 1 << 63):
-        raise ValueError("size should be a number of bytes or null")
+        raise ValueError("size must be a number of bytes or null")
     return dataclasses.replace(file, folder=tuple(folder))
 
 
@@ -300,8 +300,8 @@ class Changes(Message):
             {
                 **fields,
                 "summary": Summary.from_json(fields["summary"]),
-                "transfers": tuple(TransferRow.from_json(one) for one in fields["transfers"]),
-                "bulk_jobs": tuple(BulkRow.from_json(one) for one in fields["bulk_jobs"]),
+                "transfers": tuple(TransferRow.from_json(row) for row in fields["transfers"]),
+                "bulk_jobs": tuple(BulkRow.from_json(job) for job in fields["bulk_jobs"]),
                 "removed": tuple(fields["removed"]),
                 "removed_bulk": tuple(fields["removed_bulk"]),
             }
@@ -367,6 +367,6 @@ class Status(Message):
         """See `Message.from_json`."""
         return cls(
             summary=Summary.from_json(fields["summary"]),
-            transfers=tuple(TransferRow.from_json(one) for one in fields.get("transfers", ())),
-            bulk_jobs=tuple(BulkRow.from_json(one) for one in fields.get("bulk_jobs", ())),
+            transfers=tuple(TransferRow.from_json(row) for row in fields.get("transfers", ())),
+            bulk_jobs=tuple(BulkRow.from_json(job) for job in fields.get("bulk_jobs", ())),
         )

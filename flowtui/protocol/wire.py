@@ -1,4 +1,4 @@
-"""How messages are written on the socket: a JSON object a line."""
+"""How a message is written on the socket: one JSON object a line, ASCII, at most MAX_LINE bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 PROTOCOL = 2
 """Raised by one when a message changes its meaning; another version's engine is replaced."""
-
 
 MAX_LINE = 64 << 20
 """Bytes of the longest line that is read; a queue of 100,000 files fits."""
