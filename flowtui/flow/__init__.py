@@ -1,1 +1,19 @@
-"""The Flow service: what is there, who is signed in, and what can go wrong."""
+"""Flow's API: what is there, who is signed in, and what can go wrong.
+
+    client           FlowClient: projects, samples, executions, files, bulk jobs
+    walk             from a reference to all the files below it
+    refs             references as people type or paste them: `sample/34`, a web link
+    listing, pages   lists, fetched page by page, in either dialect of the service
+    bulk_jobs        asking for an archive, and how far it is
+    session          requests with the token, its refresh, and retries
+    credentials      where tokens come from and where they are kept; keyring_access asks the keyring
+    discover         which server to talk to where the user named none
+    http_client      the pool of connections: certificates, proxies, timeouts
+    models, fields   Flow's records, read from whatever the server sent
+    remote_file      a file that can be downloaded, the record that all other packages use
+    responses        what an answer means: its JSON, or one of `errors`
+
+`errors`, `refs` and `remote_file` are light to import; the rest loads httpx and pydantic. Nothing
+here knows of settings files, downloads, the engine or the terminal. What a server sends is
+untrusted text, and stays as it came until somebody draws it or makes a path of it.
+"""

@@ -16,7 +16,7 @@ from flowtui.flow.errors import NotFound, NotOffered, Refused, TooMuch, Unexpect
 from flowtui.flow.listing import read_record
 from flowtui.flow.models import BulkJob
 from flowtui.flow.responses import error_of, json_of, network_error, retry_after
-from flowtui.flow.session import Session
+from flowtui.flow.session import ApiSession
 
 _TOO_MUCH = re.compile(
     r"too (?:many|large|big|much|long)|exceed|maximum|at most|limit(?:ed)? (?:of|to|is)"
@@ -25,23 +25,23 @@ _TOO_MUCH = re.compile(
 )
 
 
-def says_too_much(words: str) -> bool:
-    """Whether a refusal's words are about the size or number of what was asked for."""
-    return _TOO_MUCH.search(words) is not None
+def says_too_much(message: str) -> bool:
+    """Whether a refusal is about the size or the number of what was asked for."""
+    return _TOO_MUCH.search(message) is not None
 
 
-def create(session: Session, data_ids: Sequence[str], name: str) -> BulkJob:
+def create(session: ApiSession, data_ids: Sequence[str], name: str) -> BulkJob:
     """Have Flow prepare an archive (`POST /downloads`, the guide's body).
 
     Raises NotOffered where the server has no such thing, or not for this kind of token, and
     TooMuch where fewer files may be asked for.
     """
-    ids = [_as_number(one) for one in data_ids]
+    ids = [_as_number(id_) for id_ in data_ids]
     try:
         body = session.post("/downloads", {"data_ids": ids, "name": name})
     except (NotFound, NotOffered, Refused) as error:
         raise NotOffered(
-            "this server prepares no archives for you; the files are to be had one by one",
+            "this server does not prepare archives for you; download the files one by one",
             status=error.status,
         ) from error
     except UnexpectedAnswer as error:
@@ -54,7 +54,7 @@ def create(session: Session, data_ids: Sequence[str], name: str) -> BulkJob:
     return read_record(BulkJob, body)
 
 
-def state(session: Session, http: httpx.Client, job_id: str) -> BulkJob:
+def state(session: ApiSession, http: httpx.Client, job_id: str) -> BulkJob:
     """How far a bulk job is. Raises Gone once it has expired.
 
     The Content-Type tells the state from the archive, whose bytes are not read.
@@ -80,7 +80,7 @@ def state(session: Session, http: httpx.Client, job_id: str) -> BulkJob:
     return job.model_copy(update={"retry_after": retry_after(response)})
 
 
-def _ask(session: Session, http: httpx.Client, url: str) -> httpx.Response:
+def _ask(session: ApiSession, http: httpx.Client, url: str) -> httpx.Response:
     """The answer, read whole unless it is an archive."""
     headers = {**session.headers_for(url), "Accept": "application/json"}
     try:

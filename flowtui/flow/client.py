@@ -17,10 +17,10 @@ from flowtui.flow import bulk_jobs
 from flowtui.flow.credentials import Credential, CredentialStore
 from flowtui.flow.errors import NotFound, NotSignedIn
 from flowtui.flow.http_client import make_client
-from flowtui.flow.listing import Inlined, Listing, picked_where_missing, read_record
+from flowtui.flow.listing import Inlined, Listing, filtered_where_missing, read_record
 from flowtui.flow.models import BulkJob, Data, Execution, Project, Sample, User
 from flowtui.flow.pages import Pages
-from flowtui.flow.session import Session, is_usable
+from flowtui.flow.session import ApiSession, is_usable
 
 
 class Scope(StrEnum):
@@ -49,7 +49,7 @@ class FlowClient:
         self._http = http or make_client(
             ca_file=ca_file, connect_timeout=connect_timeout, read_timeout=read_timeout
         )
-        self._session = Session(server, credential, store, self._http)
+        self._session = ApiSession(server, credential, store, self._http)
         self.server = self._session.server
         self._listing = Listing(self._session)
         self._me: User | None = None
@@ -78,7 +78,7 @@ class FlowClient:
         """
         token, refresh, user = self._session.log_in(username, password)
         try:
-            return self._try_out(Credential(token, refresh, username))
+            return self._use_if_valid(Credential(token, refresh, username))
         except NotFound:
             # A server without /me; it has just said itself that this is a good token.
             self.use(Credential(token, refresh, username))
@@ -88,8 +88,10 @@ class FlowClient:
         """Sign in with a token or API key, checked by `GET /me`. Raises NotSignedIn."""
         token = token.strip().removeprefix("Bearer ").strip()
         if not is_usable(token):
-            raise NotSignedIn("that is no token: a token is one word of letters, digits and signs")
-        user = self._try_out(Credential(token))
+            raise NotSignedIn(
+                "not a valid token: a token has no spaces, quotes, commas or semicolons"
+            )
+        user = self._use_if_valid(Credential(token))
         found = self.credential
         if found is not None and user.username:
             self.use(replace(found, username=user.username))
@@ -102,11 +104,13 @@ class FlowClient:
         if _is_nobody(body) and used is not None and self.refresh(used.token):
             body = self._session.get("/me")  # older servers answer a bad token so, not by 401
         if _is_nobody(body):
-            raise NotSignedIn("not signed in, or the session has ended; sign in again", status=200)
+            raise NotSignedIn(
+                "not signed in, or the session has expired; sign in again", status=200
+            )
         self._me = read_record(User, body)
         return self._me
 
-    def _try_out(self, credential: Credential) -> User:
+    def _use_if_valid(self, credential: Credential) -> User:
         """Use a credential if `GET /me` takes it; else the one before stays in force."""
         before = self.credential
         self.use(credential)
@@ -117,21 +121,21 @@ class FlowClient:
             raise
 
     def refresh(self, used_token: str | None) -> bool:
-        """See `Session.refresh`."""
+        """See `ApiSession.refresh`."""
         return self._session.refresh(used_token)
 
     # URLs
 
     def absolute(self, url: str) -> str:
-        """See `Session.absolute`."""
+        """See `ApiSession.absolute`."""
         return self._session.absolute(url)
 
     def is_own(self, url: str) -> bool:
-        """See `Session.is_own`."""
+        """See `ApiSession.is_own`."""
         return self._session.is_own(url)
 
     def headers_for(self, url: str) -> dict[str, str]:
-        """See `Session.headers_for`."""
+        """See `ApiSession.headers_for`."""
         return self._session.headers_for(url)
 
     # What is there
@@ -150,7 +154,7 @@ class FlowClient:
             return self._listing.first_of(paths, "projects", Project)
         listed = self._listing.first_of((f"/projects/{scope.value}",), "projects", Project)
         wanted = self._is_shared if scope is Scope.SHARED else self._is_public
-        return picked_where_missing(listed, everything, wanted)
+        return filtered_where_missing(listed, everything, wanted)
 
     def search_projects(self, text: str) -> Pages[Project]:
         """Visible projects with `text` in their name.
@@ -160,7 +164,7 @@ class FlowClient:
         found = self._listing.first_of(("/projects/search",), "projects", Project, name=text)
         everything = self._listing.first_of(("/projects", "/projects/owned"), "projects", Project)
         wanted = text.casefold()
-        return picked_where_missing(
+        return filtered_where_missing(
             found, everything, lambda project: wanted in project.name.casefold()
         )
 
@@ -195,8 +199,8 @@ class FlowClient:
         """The files of a sample: inputs and, in the live dialect, what pipelines made of them."""
 
         def inlined() -> Inlined[Data]:
-            sample, telling = self._sample(id_)
-            return Inlined(sample.data, telling, sample.unreadable)
+            sample, documented = self._sample(id_)
+            return Inlined(sample.data, documented, sample.unreadable)
 
         return self._listing.below(f"/samples/{_quoted(id_)}/data", "data", Data, inlined)
 
@@ -204,8 +208,8 @@ class FlowClient:
         """The executions that used a sample; none where the server cannot list them."""
 
         def inlined() -> Inlined[Execution]:
-            telling = self._sample(id_)[1]
-            return Inlined(() if telling else None)
+            documented = self._sample(id_)[1]
+            return Inlined(() if documented else None)
 
         path = f"/samples/{_quoted(id_)}/executions"
         return self._listing.below(path, "executions", Execution, inlined)
@@ -235,7 +239,7 @@ class FlowClient:
         """Close all connections."""
         self._http.close()
 
-    # Within
+    # Private
 
     def _sample(self, id_: str) -> tuple[Sample, bool]:
         """A sample, and whether its files were inlined as the documented dialect does.
@@ -243,8 +247,8 @@ class FlowClient:
         The live one has `filesets` instead, of inputs only, beside the list that it offers.
         """
         body = self._session.get(f"/samples/{_quoted(id_)}")
-        telling = isinstance(body, dict) and isinstance(body.get("data"), list)
-        return read_record(Sample, body), telling
+        documented = isinstance(body, dict) and isinstance(body.get("data"), list)
+        return read_record(Sample, body), documented
 
     def _owner(self) -> str | None:
         if self._me is None and self.credential is not None:

@@ -26,13 +26,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flowtui.flow import keyring_access
-from flowtui.flow.keyring_access import SERVICE, KeyringTrouble
+from flowtui.flow.keyring_access import SERVICE, KeyringError
 
 FLOW_HOSTS = frozenset({"api.flow.bio", "app.flow.bio"})
 
 ENVIRONMENT = ("FLOW_ACCESS_TOKEN", "FLOW_API_TOKEN")
 """Variables that may hold a token: the guide's, then the official client's."""
-
 
 LOCK_SECONDS = 2.0
 """How long another process may hold the file before it is written all the same."""
@@ -98,48 +97,49 @@ class CredentialStore:
         name = credential.username
         if where is CredentialSource.KEYRING:
             if not name:
-                raise KeepError("a keyring entry needs a user name")
+                raise KeepError("the keyring needs a user name to keep a token under")
             self._to_keyring(server, name, kept)
             self._drop_from_file(server)
         elif where is CredentialSource.FILE:
             self._to_file(server, kept)
             self._drop_from_keyring(server, name)
         elif where is not CredentialSource.MEMORY:
-            raise KeepError(f"tokens are not kept in: {where.value}")
+            raise KeepError(f"cannot keep a token in: {where.value}")
         return kept
 
     def forget(self, server: str, username: str | None) -> list[str]:
-        """Remove what was stored for this server; what was removed and what remains, in words."""
-        said: list[str] = []
+        """Remove what was stored for this server; what was removed and what remains, for people."""
+        messages: list[str] = []
         entry = None
         try:
-            with self._alone():
-                stored = self._read_file(lax=True)  # what goes may as well go from an open file
-                entry = stored.pop(_place(server), None)
+            with self._locked():
+                # A token is removed from a file that others can read, too.
+                stored = self._read_file(allow_open=True)
+                entry = stored.pop(_file_key(server), None)
                 if entry is not None:
                     self._write_file(stored)
-                    said.append(f"removed the token from {self._file}")
+                    messages.append(f"removed the token from {self._file}")
         except KeepError as error:  # the keyring is to be cleared all the same
-            said.append(f"{error}; a token may still be in it")
+            messages.append(f"{error}; a token may still be in it")
         if username is None and isinstance(entry, dict):
             username = entry.get("username")
         if username and self.keyring_works():
-            key = _key(server, username)
+            key = _keyring_key(server, username)
             try:
                 if any([keyring_access.remove(key), keyring_access.remove(f"{key}#refresh")]):
-                    said.append(f"removed {key} from the keyring")
-            except KeyringTrouble as error:
-                said.append(
-                    f"the keyring did not remove {key} ({error}); remove it there yourself "
+                    messages.append(f"removed {key} from the keyring")
+            except KeyringError as error:
+                messages.append(
+                    f"cannot remove {key} from the keyring ({error}); remove it yourself "
                     f"(service {SERVICE})"
                 )
         for name in ENVIRONMENT:
             if os.environ.get(name):
-                said.append(f"{name} is still set in the environment; unset it to be signed out")
+                messages.append(f"{name} is still set in the environment; unset it to sign out")
         remaining = _token_file()
         if remaining is not None and remaining.is_file():
-            said.append(f"{remaining} is still there; it is not flowtui's to remove")
-        return said
+            messages.append(f"{remaining} still exists; flowtui did not create it and leaves it")
+        return messages
 
     def update(self, server: str, old: Credential, new: Credential) -> None:
         """After a refresh: write the new token where the old one is still kept.
@@ -148,7 +148,7 @@ class CredentialStore:
         """
         new = replace(new, username=new.username or old.username)
         if old.source is CredentialSource.FILE:
-            with self._alone():  # no sign-out may come between the look and the writing
+            with self._locked():  # no sign-out may come between reading and writing
                 stored = self._read_file()
                 if _entry(stored, server, new.username) is not None:
                     self._put(stored, server, new)
@@ -171,13 +171,13 @@ class CredentialStore:
     def _from_keyring(self, server: str, username: str | None) -> Credential | None:
         if not username or not self.keyring_works():
             return None
-        key = _key(server, username)
+        key = _keyring_key(server, username)
         try:
             token = keyring_access.get(key)
             if not token:
                 return None
             refresh = keyring_access.get(f"{key}#refresh")
-        except KeyringTrouble:
+        except KeyringError:
             # A keyring that fails now is as good as none; the next place is asked.
             self._works = False
             return None
@@ -185,38 +185,37 @@ class CredentialStore:
 
     def _to_keyring(self, server: str, username: str, credential: Credential) -> None:
         if not self.keyring_works():
-            raise KeepError("no keyring works here; keep the token in a file, or in memory only")
-        key = _key(server, username)
+            raise KeepError("no keyring is available; keep the token in a file, or in memory only")
+        key = _keyring_key(server, username)
         try:
             keyring_access.put(key, credential.token)
             if credential.refresh_token:
                 keyring_access.put(f"{key}#refresh", credential.refresh_token)
             else:
                 keyring_access.remove(f"{key}#refresh")  # an earlier sign-in's, not this one's
-        except KeyringTrouble as error:
+        except KeyringError as error:
             raise KeepError(
-                f"the keyring does not take the token ({error}); keep it in a file, or in memory "
-                "only"
+                f"the keyring rejected the token ({error}); keep it in a file, or in memory only"
             ) from error
 
     def _drop_from_keyring(self, server: str, username: str | None) -> None:
         """A token in the keyring would be found before the one in the file."""
         if not username or not self.keyring_works():
             return
-        key = _key(server, username)
+        key = _keyring_key(server, username)
         try:
             keyring_access.remove(key)
             keyring_access.remove(f"{key}#refresh")
-        except KeyringTrouble as error:
+        except KeyringError as error:
             raise KeepError(
-                f"the keyring keeps an older token and does not let go of it ({error}); remove "
-                f"{key} there (service {SERVICE})"
+                f"cannot remove an older token from the keyring ({error}); remove {key} "
+                f"yourself (service {SERVICE})"
             ) from error
 
     def _drop_from_file(self, server: str) -> None:
-        with self._alone():
+        with self._locked():
             stored = self._read_file()
-            if stored.pop(_place(server), None) is not None:
+            if stored.pop(_file_key(server), None) is not None:
                 self._write_file(stored)
 
     def _from_file(self, server: str, username: str | None) -> Credential | None:
@@ -234,11 +233,11 @@ class CredentialStore:
         )
 
     def _to_file(self, server: str, credential: Credential) -> None:
-        with self._alone():
+        with self._locked():
             self._put(self._read_file(), server, credential)
 
     def _put(self, stored: dict[str, Any], server: str, credential: Credential) -> None:
-        stored[_place(server)] = {
+        stored[_file_key(server)] = {
             "username": credential.username,
             "token": credential.token,
             "refresh_token": credential.refresh_token,
@@ -246,7 +245,7 @@ class CredentialStore:
         self._write_file(stored)
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         """Hold the file against other threads, and against the other processes of this user.
 
         The engine and several clients read, change and write it; the lock is on the folder, since
@@ -261,13 +260,13 @@ class CredentialStore:
                 _lock(folder)
             yield
 
-    def _read_file(self, *, lax: bool = False) -> dict[str, Any]:
+    def _read_file(self, *, allow_open: bool = False) -> dict[str, Any]:
         try:
             status = self._file.lstat()
             if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
-                raise KeepError(f"{self._file} is not a file of yours; move it away")
-            if stat.S_IMODE(status.st_mode) & 0o077 and not lax:
-                raise KeepError(f"others may read {self._file}; run: chmod 600 {self._file}")
+                raise KeepError(f"{self._file} is not a regular file that you own; move it away")
+            if stat.S_IMODE(status.st_mode) & 0o077 and not allow_open:
+                raise KeepError(f"other users can read {self._file}; run: chmod 600 {self._file}")
             stored = json.loads(self._file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
@@ -313,19 +312,19 @@ def _lock(descriptor: int) -> None:
 
 def _entry(stored: dict[str, Any], server: str, username: str | None) -> dict[str, Any] | None:
     """What the file has for a server, if it is a token, and this user's."""
-    entry = stored.get(_place(server))
+    entry = stored.get(_file_key(server))
     if not isinstance(entry, dict) or not isinstance(entry.get("token"), str):
         return None
     name = entry.get("username")
     return None if username and name and name != username else entry
 
 
-def _place(server: str) -> str:
+def _file_key(server: str) -> str:
     """A server's key in the file."""
     return server.rstrip("/")
 
 
-def _key(server: str, username: str) -> str:
+def _keyring_key(server: str, username: str) -> str:
     """The key in the keyring, never the same for two users or two servers.
 
     A name with `@` at Flow's own hosts is told from `user@host` of other servers by `@flow.bio`.

@@ -67,8 +67,8 @@ def make_client(
     except (ValueError, ImportError, httpx.InvalidURL):
         # Not chained: the address may hold the proxy's password.
         raise BadProxy(
-            "the proxy named by HTTPS_PROXY, HTTP_PROXY or ALL_PROXY cannot be used; "
-            "it is written http://host:port"
+            "cannot use the proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; "
+            "write it as http://host:port"
         ) from None
 
 

@@ -2,7 +2,7 @@
 
 Over SSH there is often none, or a locked one that waits for a window which nobody sees. Backends
 raise whatever their platform raises. So each question is asked in a thread of its own, and the
-answer is: what it says, or KeyringTrouble.
+answer is: what it says, or KeyringError.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ KEYRING_SECONDS = 3.0
 T = TypeVar("T")
 
 
-class KeyringTrouble(Exception):
-    """The keyring did not do what was asked; the message names the kind of trouble only."""
+class KeyringError(Exception):
+    """The keyring did not do what was asked; the message names the kind of error only."""
 
 
 def works() -> bool:
@@ -42,12 +42,12 @@ def works() -> bool:
 
     try:
         return _in_time(probe)
-    except KeyringTrouble:
+    except KeyringError:
         return False
 
 
 def get(key: str) -> str | None:
-    """The password under a key. Raises KeyringTrouble."""
+    """The password under a key. Raises KeyringError."""
 
     def ask() -> str | None:
         import keyring
@@ -58,7 +58,7 @@ def get(key: str) -> str | None:
 
 
 def put(key: str, password: str) -> None:
-    """Keep a password. Raises KeyringTrouble."""
+    """Keep a password. Raises KeyringError."""
 
     def ask() -> None:
         import keyring
@@ -69,7 +69,7 @@ def put(key: str, password: str) -> None:
 
 
 def remove(key: str) -> bool:
-    """Remove a password; False where there was none. Raises KeyringTrouble."""
+    """Remove a password; False where there was none. Raises KeyringError."""
 
     def ask() -> bool:
         import keyring
@@ -83,7 +83,7 @@ def remove(key: str) -> bool:
 
 
 def _in_time(ask: Callable[[], T]) -> T:
-    """What `ask` gives, if it gives it in KEYRING_SECONDS. Raises KeyringTrouble."""
+    """What `ask` gives, if it gives it in KEYRING_SECONDS. Raises KeyringError."""
     result: list[T] = []
     errors: list[BaseException] = []
 
@@ -100,5 +100,5 @@ def _in_time(ask: Callable[[], T]) -> T:
         return result[0]
     if errors:
         # Not chained: a backend's message might show what it was to keep.
-        raise KeyringTrouble(type(errors[0]).__name__) from None
-    raise KeyringTrouble("it does not answer")
+        raise KeyringError(type(errors[0]).__name__) from None
+    raise KeyringError("no answer")

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from flowtui.flow.errors import FlowError, NotFound, NotOffered, UnexpectedAnswer
 from flowtui.flow.models import Record
-from flowtui.flow.pages import PAGE_SIZE, Page, Pages, read_page, whole
-from flowtui.flow.session import Session
+from flowtui.flow.pages import PAGE_SIZE, Page, Pages, read_page, single_page
+from flowtui.flow.session import ApiSession
 
 R = TypeVar("R", bound=Record)
 
@@ -22,20 +22,20 @@ class Inlined(Generic[R]):
 
     Attributes:
         items: None where it has nothing of the kind.
-        telling: whether it shows that the server speaks the documented dialect, which inlines
-            lists instead of offering them.
+        documented: whether it shows that the server speaks the documented dialect, which
+            inlines lists instead of offering them.
         unreadable: how many more it has that could not be read.
     """
 
     items: tuple[R, ...] | None
-    telling: bool = True
+    documented: bool = True
     unreadable: int = 0
 
 
 class Listing:
     """Makes the lists of one server, and remembers which of them it does not offer."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: ApiSession) -> None:
         self._session = session
         self._offered: set[str] = set()
         self._inlines: set[str] = set()
@@ -94,9 +94,9 @@ class Listing:
             found = inlined()
             if found.items is None:
                 raise missing
-            if found.telling:
+            if found.documented:
                 self._inlines.add(kind)
-            kept.append(whole(found.items, found.unreadable))
+            kept.append(single_page(found.items, found.unreadable))
             return kept[0].page(number)
 
         return Pages(fetch)
@@ -108,10 +108,10 @@ class Listing:
         try:
             return read_page(body, key, model, number, PAGE_SIZE)
         except ValueError:
-            raise UnexpectedAnswer(f"the server's list of {key} cannot be read") from None
+            raise UnexpectedAnswer(f"cannot read the server's list of {key}") from None
 
 
-def picked_where_missing(
+def filtered_where_missing(
     listed: Pages[R], everything: Pages[R], wanted: Callable[[R], bool]
 ) -> Pages[R]:
     """`listed`, or where the server lacks that list, those of `everything` that are wanted.
@@ -128,9 +128,9 @@ def picked_where_missing(
                 if not _is_missing(error):
                     raise
             try:
-                kept.append(whole(tuple(item for item in everything if wanted(item))))
+                kept.append(single_page(tuple(item for item in everything if wanted(item))))
             except (NotFound, NotOffered):
-                kept.append(whole(()))
+                kept.append(single_page(()))
         return kept[0].page(number)
 
     return Pages(fetch)
@@ -142,10 +142,10 @@ def read_record(model: type[R], body: Any) -> R:
         return model.model_validate(body)
     except ValidationError as error:
         what = ", ".join(
-            ".".join(map(str, one["loc"])) or "no record" for one in error.errors()[:3]
+            ".".join(map(str, problem["loc"])) or "not an object" for problem in error.errors()[:3]
         )
         raise UnexpectedAnswer(
-            f"the server's {model.__name__.lower()} record cannot be read ({what})"
+            f"cannot read the server's {model.__name__.lower()} record ({what})"
         ) from None
 
 

@@ -37,6 +37,16 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_wire(cls, body: Any) -> Any:
+        return cls._normalised(dict(body)) if isinstance(body, dict) else body
+
+    @classmethod
+    def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        """The server's fields (a copy) under this record's names, in either dialect."""
+        return fields
+
 
 R = TypeVar("R", bound=Record)
 
@@ -61,12 +71,11 @@ class User(Record):
     name: Text = ""
     email: Text = ""
 
-    @model_validator(mode="before")
     @classmethod
-    def _from_wire(cls, fields: Any) -> Any:
-        if isinstance(fields, dict) and not fields.get("name"):
+    def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        if not fields.get("name"):
             parts = [fields.get("first_name"), fields.get("last_name")]
-            fields = {**fields, "name": " ".join(p for p in parts if isinstance(p, str) and p)}
+            fields["name"] = " ".join(part for part in parts if isinstance(part, str) and part)
         return fields
 
 
@@ -74,7 +83,7 @@ class Data(Record):
     """A file on Flow: an uploaded input, or an output of an execution.
 
     `id` is None for an output that the documented dialect names only by its path below the
-    execution; such a file is had from `/executions/<execution_id>/<filename>`.
+    execution; such a file is downloaded from `/executions/<execution_id>/<filename>`.
 
     Attributes:
         size: bytes, or None where the service does not say.
@@ -103,12 +112,8 @@ class Data(Record):
     pipeline_name: Label = None
     process_name: Label = None
 
-    @model_validator(mode="before")
     @classmethod
-    def _from_wire(cls, fields: Any) -> Any:
-        if not isinstance(fields, dict):
-            return fields
-        fields = dict(fields)
+    def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
         for key in ("sample", "project"):
             spread_named(fields, key)
         execution = fields.get("execution")
@@ -155,12 +160,8 @@ class Sample(Record):
     data: tuple[Data, ...] | None = None
     unreadable: int = 0
 
-    @model_validator(mode="before")
     @classmethod
-    def _from_wire(cls, fields: Any) -> Any:
-        if not isinstance(fields, dict):
-            return fields
-        fields = dict(fields)
+    def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
         spread_named(fields, "project")
         fill_owner(fields)
         fill_private(fields)
@@ -169,9 +170,9 @@ class Sample(Record):
             sets = fields.get("filesets")
             files = [
                 item
-                for one in (sets if isinstance(sets, list) else [])
-                if isinstance(one, dict) and isinstance(one.get("data"), list)
-                for item in one["data"]
+                for fileset in (sets if isinstance(sets, list) else [])
+                if isinstance(fileset, dict) and isinstance(fileset.get("data"), list)
+                for item in fileset["data"]
             ]
             fields["data"] = files or None
         fields["unreadable"] = 0
@@ -202,12 +203,8 @@ class Project(Record):
     samples: tuple[Sample, ...] | None = None
     unreadable: int = 0
 
-    @model_validator(mode="before")
     @classmethod
-    def _from_wire(cls, fields: Any) -> Any:
-        if not isinstance(fields, dict):
-            return fields
-        fields = dict(fields)
+    def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
         fill_owner(fields)
         fill_private(fields)
         fields["unreadable"] = 0
@@ -247,12 +244,8 @@ class Execution(Record):
     outputs: tuple[Data, ...] | None = None
     unreadable: int = 0
 
-    @model_validator(mode="before")
     @classmethod
-    def _from_wire(cls, fields: Any) -> Any:
-        if not isinstance(fields, dict):
-            return fields
-        fields = dict(fields)
+    def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
         pipeline = fields.get("pipeline")
         if isinstance(pipeline, dict):
             version = pipeline.get("version")
@@ -345,18 +338,15 @@ class BulkJob(Record):
     expires: Time = None
     retry_after: float | None = None
 
-    @model_validator(mode="before")
     @classmethod
-    def _from_wire(cls, fields: Any) -> Any:
-        if not isinstance(fields, dict):
-            return fields
-        fields = {**fields, "retry_after": None}
+    def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        fields["retry_after"] = None
         fields["id"] = fields.get("id") or fields.get("uuid") or fields.get("job_id")
         fields["expires"] = fields.get("expires") or fields.get("expires_at")
         fields["status"] = job_status(fields)
-        progress = fields.get("progress")
-        number = isinstance(progress, int | float) and not isinstance(progress, bool)
-        fields["progress"] = min(100.0, max(0.0, float(progress))) if number else None
+        progress = fields.pop("progress", None)
+        if isinstance(progress, int | float) and not isinstance(progress, bool):
+            fields["progress"] = min(100.0, max(0.0, float(progress)))
         if not isinstance(fields.get("download_url"), str) or not fields["download_url"]:
             fields["download_url"] = None
         return fields

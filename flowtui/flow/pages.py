@@ -19,7 +19,7 @@ from flowtui.flow.models import Record
 PAGE_SIZE = 100
 """Items a page; the live service refuses more."""
 
-MAX_BARREN = 3
+MAX_UNREADABLE_PAGES = 3
 """Pages in a row without one readable record, after which a list is taken to be at its end."""
 
 R = TypeVar("R", bound=Record)
@@ -66,7 +66,7 @@ class Pages(Generic[R]):
 
     def __iter__(self) -> Iterator[R]:
         seen: set[object] = set()
-        barren = 0
+        unreadable_pages = 0
         number = 1
         self.unreadable = 0
         while True:
@@ -81,10 +81,12 @@ class Pages(Generic[R]):
             if page.received == 0 or (page.items and len(seen) == before):
                 return
             # Rows that cannot be read have no ids to tell whether the list goes round in circles.
-            barren = 0 if page.items else barren + 1
+            unreadable_pages = 0 if page.items else unreadable_pages + 1
             # Rows that came twice do not count: as many others may have moved to a later page.
             counted = len(seen) + self.unreadable
-            if barren > MAX_BARREN or (page.total is not None and counted >= page.total):
+            if unreadable_pages > MAX_UNREADABLE_PAGES or (
+                page.total is not None and counted >= page.total
+            ):
                 return
             number += 1
 
@@ -95,11 +97,11 @@ def _identity(item: Record) -> object:
     return id_ if id_ is not None else item
 
 
-def whole(items: tuple[R, ...], unreadable: int = 0) -> Pages[R]:
+def single_page(items: tuple[R, ...], unreadable: int = 0) -> Pages[R]:
     """A list that came in one piece, and how many of it could not be read."""
-    every = Page(items, 1, len(items), max(1, len(items)), len(items) + unreadable)
+    full = Page(items, 1, len(items), max(1, len(items)), len(items) + unreadable)
     empty: Page[R] = Page((), 2, len(items), max(1, len(items)), 0)
-    return Pages(lambda number: every if number == 1 else empty)
+    return Pages(lambda number: full if number == 1 else empty)
 
 
 def read_page(body: Any, key: str, model: type[R], number: int, size: int) -> Page[R]:
@@ -111,7 +113,7 @@ def read_page(body: Any, key: str, model: type[R], number: int, size: int) -> Pa
     rows = body
     if isinstance(body, dict):
         lists = (body.get(name) for name in (key, "results", "items"))
-        rows = next((one for one in lists if isinstance(one, list)), None)
+        rows = next((value for value in lists if isinstance(value, list)), None)
         count = body.get("count")
         if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
             total = count

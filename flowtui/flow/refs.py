@@ -31,7 +31,7 @@ class Ref:
         return f"{self.kind.value}/{self.id}" + (f"/{self.path}" if self.path else "")
 
 
-_WORDS = {
+_KINDS = {
     "project": RefKind.PROJECT,
     "projects": RefKind.PROJECT,
     "sample": RefKind.SAMPLE,
@@ -41,27 +41,27 @@ _WORDS = {
     "executions": RefKind.EXECUTION,
 }
 
-_HOW = "write project/12, sample/34, data/789, execution/456 or execution/456/path/of/output"
+_HOW = "use project/12, sample/34, data/789, execution/456 or execution/456/path/of/output"
 
 
 def parse_ref(text: str, server: str) -> Ref:
     """The reference in `text`: `sample/34`, or a web link of the same server.
 
-    Raises BadReference, with words on how to write one.
+    Raises BadReference, whose message says how to write one.
     """
     given = text.strip()
     path, link = given, "://" in given
     if link:
         path = _path_of_link(given, server)
     parts = [unquote(part) if link else part for part in path.strip("/").split("/")]
-    kind = _WORDS.get(parts[0].lower())
+    kind = _KINDS.get(parts[0].lower())
     if kind is None or len(parts) < 2 or not all(map(_is_name, parts)):
-        raise BadReference(f"{printable(given)!r} names nothing on Flow; {_HOW}")
+        raise BadReference(f"{printable(given)!r} is not a reference; {_HOW}")
     id_, rest = parts[1], "/".join(parts[2:])
     if not rest:
         return Ref(kind, id_)
     if kind is not RefKind.EXECUTION:
-        raise BadReference(f"there is nothing below {kind.value}/{printable(id_)}; {_HOW}")
+        raise BadReference(f"{kind.value}/{printable(id_)} takes no path; {_HOW}")
     return Ref(kind, id_, rest)
 
 
@@ -73,12 +73,13 @@ def _is_name(part: str) -> bool:
 def _path_of_link(link: str, server: str) -> str:
     try:
         given, ours = urlsplit(link), urlsplit(server)
-        same = _place(given.hostname) == _place(ours.hostname) and _port(given) == _port(ours)
+        same = _service(given.hostname) == _service(ours.hostname) and _port(given) == _port(ours)
     except ValueError:
-        raise BadReference(f"{printable(link)!r} is no link; {_HOW}") from None
+        raise BadReference(f"{printable(link)!r} is not a valid link; {_HOW}") from None
     if given.scheme not in ("http", "https") or not same:
         raise BadReference(
-            f"{printable(link)!r} is not on {printable(ours.netloc)}; name its server with --server"
+            f"{printable(link)!r} is not a link to {printable(ours.netloc)}; "
+            "choose its server with --server"
         )
     # A page of the web app is at the base without its `/api`, a record at the base itself.
     base = ours.path.rstrip("/")
@@ -88,7 +89,7 @@ def _path_of_link(link: str, server: str) -> str:
     return given.path
 
 
-def _place(host: str | None) -> str:
+def _service(host: str | None) -> str:
     """Flow's own service has two names."""
     return "flow.bio" if host in ("api.flow.bio", "app.flow.bio") else (host or "")
 

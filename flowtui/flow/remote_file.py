@@ -1,4 +1,4 @@
-"""A file that can be had from Flow, with all that is needed to get it and to place it."""
+"""A file that can be downloaded from Flow, with all that is needed to get it and to place it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer of Flow means: its JSON, or one of our errors with words that help.
+"""What an answer of Flow means: its JSON, or one of our errors with a message that helps.
 
 Flow's errors come in several shapes: `{error, code, status}` (the guide), `{error}`,
 `{error: {field: […]}}`, `{error: {code, message, details}}`, RFC 9457 problem+json, an empty body,
@@ -28,7 +28,7 @@ from flowtui.flow.errors import (
 )
 from flowtui.text.printable import printable
 
-MAX_WORDS = 300
+MAX_MESSAGE = 300
 """Characters of a server's message that are shown."""
 
 WRONG_ADDRESS = "check the server's address (Flow's own API is https://app.flow.bio/api)"
@@ -44,23 +44,23 @@ def json_of(response: httpx.Response) -> Any:
     try:
         return response.json()
     except (ValueError, RecursionError):
-        if looks_like_page(response):
-            raise page_instead(response) from None
+        if is_web_page(response):
+            raise web_page_error(response) from None
         raise UnexpectedAnswer(
-            f"{_host(response)} answered something that is no JSON; {WRONG_ADDRESS}",
+            f"{_host(response)} did not answer with JSON; {WRONG_ADDRESS}",
             status=response.status_code,
         ) from None
 
 
-def page_instead(response: httpx.Response) -> UnexpectedAnswer:
+def web_page_error(response: httpx.Response) -> UnexpectedAnswer:
     """The error that a web page means where an answer of the API was expected."""
     return UnexpectedAnswer(
-        f"{_host(response)} answered with a web page, not as Flow's API does; {WRONG_ADDRESS}",
+        f"{_host(response)} answered with a web page instead of Flow's API; {WRONG_ADDRESS}",
         status=response.status_code,
     )
 
 
-def looks_like_page(response: httpx.Response) -> bool:
+def is_web_page(response: httpx.Response) -> bool:
     """Whether the answer is a web page."""
     kind = response.headers.get("content-type", "").lower()
     return "html" in kind or response.content[:200].lstrip().lower().startswith(
@@ -74,44 +74,46 @@ def error_of(response: httpx.Response, *, secret: str | None = None) -> FlowErro
     What the server says goes into the message, without the tokens of the request and `secret`.
     """
     status = response.status_code
-    said, code = words_of(response, secret=secret)
-    extra = f": {said}" if said else ""
+    message, code = message_of(response, secret=secret)
+    extra = f": {message}" if message else ""
     if status == 401:
         return NotSignedIn(
-            f"not signed in, or the session has ended{extra}; sign in again", status=401, code=code
+            f"not signed in, or the session has expired{extra}; sign in again",
+            status=401,
+            code=code,
         )
     if status == 403:
         # The live service says so of API keys, which may do less than their owner.
         todo = (
             "sign in with user name and password, or use another API key"
-            if "token not author" in said.lower()
+            if "token not author" in message.lower()
             else "ask the owner for access"
         )
         return Refused(f"not allowed{extra}; {todo}", status=403, code=code)
     if status == 404:
         return NotFound(f"not found, or not visible to you{extra}", status=404, code=code)
     if status == 410:
-        return Gone(f"expired{extra}; ask for it anew", status=410, code=code)
+        return Gone(f"expired{extra}; request it again", status=410, code=code)
     if status == 429 or (status == 503 and "retry-after" in response.headers):
         wait = retry_after(response)
         after = f"; try again in {wait:.0f} s" if wait is not None else "; try again later"
         return RateLimited(
-            f"{_host(response)} asks to slow down{after}",
+            f"{_host(response)} is busy{after}",
             status=status,
             code=code,
             retry_after=wait,
         )
     if status in (405, 501):
-        return NotOffered(f"this server does not offer that ({status}{extra})", status=status)
+        return NotOffered(f"this server does not support that ({status}{extra})", status=status)
     if status >= 500 or status == 408:
         return ServiceUnavailable(
-            f"{_host(response)} has trouble ({status}{extra}); try again later",
+            f"server error from {_host(response)} ({status}{extra}); try again later",
             status=status,
             code=code,
         )
     if response.is_redirect:
         return UnexpectedAnswer(
-            f"{_host(response)} sends elsewhere ({status}), not as Flow's API; {WRONG_ADDRESS}",
+            f"{_host(response)} redirects elsewhere ({status}), unlike Flow's API; {WRONG_ADDRESS}",
             status=status,
         )
     return UnexpectedAnswer(
@@ -121,20 +123,20 @@ def error_of(response: httpx.Response, *, secret: str | None = None) -> FlowErro
     )
 
 
-def words_of(response: httpx.Response, *, secret: str | None = None) -> tuple[str, str | None]:
+def message_of(response: httpx.Response, *, secret: str | None = None) -> tuple[str, str | None]:
     """What an error answer says, and its code; both may be missing."""
-    said, code = _raw_words(response)
+    message, code = _raw_message(response)
     for hidden in (secret, *_secrets_of(response)):
         if hidden:
-            said = said.replace(hidden, "…")
-    return _short(_TOKEN_LIKE.sub("…", said)), _code(code)
+            message = message.replace(hidden, "…")
+    return _short(_TOKEN_LIKE.sub("…", message)), _code(code)
 
 
-def _raw_words(response: httpx.Response) -> tuple[str, object]:
+def _raw_message(response: httpx.Response) -> tuple[str, object]:
     try:
         body = response.json()
     except (ValueError, RecursionError):
-        return ("" if looks_like_page(response) else response.text), None
+        return ("" if is_web_page(response) else response.text), None
     if not isinstance(body, dict):
         return _as_text(body), None
     code = body.get("code")
@@ -152,7 +154,7 @@ def _raw_words(response: httpx.Response) -> tuple[str, object]:
 def _as_text(value: object) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ", ".join(value)
     return json.dumps(value) if value not in (None, {}) else ""
 
@@ -174,24 +176,26 @@ def network_error(error: httpx.RequestError, url: str) -> ServiceUnavailable:
     """What a failure below HTTP means."""
     host = printable(httpx.URL(url).host)
     if isinstance(error, httpx.ConnectTimeout):
-        return ServiceUnavailable(f"{host} cannot be reached in time; check the network")
+        return ServiceUnavailable(f"timed out connecting to {host}; check the network")
     if isinstance(error, httpx.TimeoutException):
-        return ServiceUnavailable(f"{host} does not answer in time; try again later")
+        return ServiceUnavailable(f"timed out waiting for {host}; try again later")
     if isinstance(error, httpx.ProxyError):
         return ServiceUnavailable(
-            f"the proxy does not connect to {host} ({_short(str(error))}); check HTTPS_PROXY, "
-            "or except the host by NO_PROXY"
+            f"the proxy cannot connect to {host} ({_short(str(error))}); check HTTPS_PROXY, "
+            "or exclude the host with NO_PROXY"
         )
     if isinstance(error, httpx.ConnectError):
-        words = _short(str(error))
-        if "certificate" in words.lower():
+        reason = _short(str(error))
+        if "certificate" in reason.lower():
             return ServiceUnavailable(
-                f"the certificate of {host} is not trusted ({words}); if it is your institute's, "
-                "name its CA file as ca_file in the settings"
+                f"the certificate of {host} is not trusted ({reason}); if your institute issued "
+                "it, set ca_file in the settings to its CA file"
             )
-        return ServiceUnavailable(f"cannot connect to {host} ({words}); check address and network")
+        return ServiceUnavailable(
+            f"cannot connect to {host} ({reason}); check the address and the network"
+        )
     if isinstance(error, httpx.DecodingError):
-        return ServiceUnavailable(f"the answer of {host} came damaged; try again")
+        return ServiceUnavailable(f"the answer from {host} is corrupt; try again")
     return ServiceUnavailable(f"the connection to {host} was lost; try again")
 
 
@@ -216,6 +220,6 @@ def _code(value: object) -> str | None:
     return printable(value)[:60] if isinstance(value, str) and value else None
 
 
-def _short(said: str) -> str:
-    text = printable(said).strip()
-    return text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 1] + "…"
+def _short(message: str) -> str:
+    text = printable(message).strip()
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"

@@ -26,10 +26,10 @@ from flowtui.flow.models import User
 from flowtui.flow.responses import (
     WRONG_ADDRESS,
     error_of,
+    is_web_page,
     json_of,
-    looks_like_page,
     network_error,
-    page_instead,
+    web_page_error,
 )
 from flowtui.text.printable import printable
 
@@ -42,7 +42,7 @@ LONGEST_WAIT = 20.0
 """Seconds; a server that asks to wait longer is an error here, told with its number."""
 
 
-class Session:
+class ApiSession:
     """Sends requests to one server. Safe to use from many threads.
 
     Attributes:
@@ -130,28 +130,28 @@ class Session:
         except httpx.RequestError as error:
             raise network_error(error, url) from error
         except (httpx.InvalidURL, ValueError) as error:
-            raise FlowError(f"no usable address: {printable(self.server)}") from error
+            raise FlowError(f"not a valid server address: {printable(self.server)}") from error
         finally:
             self._http.cookies.clear()
         status = response.status_code
-        if looks_like_page(response) and status < 500:
-            raise page_instead(response)
+        if is_web_page(response) and status < 500:
+            raise web_page_error(response)
         if status in (400, 401):
-            raise WrongPassword("user name and password do not fit; try again", status=status)
+            raise WrongPassword("wrong user name or password; try again", status=status)
         if status == 501:
             raise SingleSignOnOnly(
-                "this server signs in through another service; create an API key in Settings on "
-                "the web, and paste it as a token",
+                "this server uses single sign-on; create an API key in Settings on Flow's web "
+                "site and sign in with that",
                 status=status,
             )
         if status in (404, 405):
-            raise UnexpectedAnswer(f"no sign-in at {_host(url)}; {WRONG_ADDRESS}", status=status)
+            raise UnexpectedAnswer(f"{_host(url)} has no sign-in; {WRONG_ADDRESS}", status=status)
         if not response.is_success:
             raise error_of(response, secret=password)
         token, refresh = tokens_of(response)
         if token is None:
             raise UnexpectedAnswer(
-                f"{_host(url)} did not answer the sign-in as Flow does; {WRONG_ADDRESS}",
+                f"unexpected answer to the sign-in from {_host(url)}; {WRONG_ADDRESS}",
                 status=status,
             )
         try:
@@ -265,7 +265,7 @@ class Session:
             except httpx.RequestError as error:
                 raise network_error(error, url) from error
             except (httpx.InvalidURL, ValueError) as error:
-                raise FlowError(f"no usable address: {printable(self.server)}") from error
+                raise FlowError(f"not a valid server address: {printable(self.server)}") from error
             finally:
                 self._http.cookies.clear()
             if response.status_code != 401 or last:
@@ -303,7 +303,7 @@ def _refresh_cookie(response: httpx.Response) -> str | None:
         pair, *attributes = (part.strip() for part in line.split(";"))
         name, _, value = pair.partition("=")
         value = value.strip().strip('"')
-        removed = any(one.lower().replace(" ", "") == "max-age=0" for one in attributes)
+        removed = any(attribute.lower().replace(" ", "") == "max-age=0" for attribute in attributes)
         if name.strip() == REFRESH_COOKIE and is_usable(value) and not removed:
             found = value
     return found

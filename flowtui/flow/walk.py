@@ -31,7 +31,7 @@ class LeftOut:
     denied: bool = False
 
 
-_PASSED_OVER = (NotFound, Refused, NotOffered, Gone)
+_SKIPPABLE = (NotFound, Refused, NotOffered, Gone)
 """What may be so of one part of something larger, which then goes on without it."""
 
 Skip = Callable[[str], bool]
@@ -65,7 +65,7 @@ class Walk:
             sample = self._client.sample(ref.id)
             yield from self._sample(sample, ("samples", sample.name or sample.id))
         elif ref.kind is RefKind.DATA:
-            yield from self._one(self._client.data(ref.id), ("data",))
+            yield from self._file(self._client.data(ref.id), ("data",))
         elif ref.path is not None:
             yield from self._output(ref)
         else:
@@ -105,7 +105,7 @@ class Walk:
         """The outputs of listed executions, below `folder`."""
         try:
             listed = list(rows)
-        except _PASSED_OVER as error:
+        except _SKIPPABLE as error:
             # Not the documented dialect's lack of such a list, which is an empty one here.
             denied = isinstance(error, NotFound | Refused)
             self._left_out(LeftOut(f"executions of {folder[-1]}", error.message, denied=denied))
@@ -124,7 +124,7 @@ class Walk:
         """One part of something larger: that it may not be seen is told, and the rest goes on."""
         try:
             yield from files
-        except _PASSED_OVER as error:
+        except _SKIPPABLE as error:
             denied = isinstance(error, NotFound | Refused)
             self._left_out(LeftOut(name, error.message, denied=denied))
 
@@ -132,23 +132,23 @@ class Walk:
         """Say that something will be missing: a download that looks whole must be whole."""
         if count:
             records = f"{count} {what} record{'s' if count > 1 else ''}"
-            self._left_out(LeftOut(name, f"{records} of Flow cannot be read"))
+            self._left_out(LeftOut(name, f"cannot read {records}"))
 
     def _sample(self, sample: Sample, folder: tuple[str, ...]) -> Iterator[RemoteFile]:
         name = sample.name or sample.id
         if sample.data is not None and _has_sizes(sample.data):
             for data in sample.data:
-                yield from self._one(data, folder, sample.name)
+                yield from self._file(data, folder, sample.name)
             self._unreadable(name, sample.unreadable, "file")
             return
         listed = self._client.sample_data(sample.id)
         for data in listed:
-            yield from self._one(data, folder, sample.name)
+            yield from self._file(data, folder, sample.name)
         self._unreadable(name, listed.unreadable, "file")
 
     def _execution(self, execution: Execution, folder: tuple[str, ...]) -> Iterator[RemoteFile]:
         for data in execution.outputs or ():
-            yield from self._one(data, _inside(folder, data), execution.sample_name)
+            yield from self._file(data, _inside(folder, data), execution.sample_name)
         self._unreadable(execution.label, execution.unreadable, "output")
 
     def _output(self, ref: Ref) -> Iterator[RemoteFile]:
@@ -160,16 +160,16 @@ class Walk:
             outputs = ()
         for data in outputs:
             if path in (data.filename, f"{data.process_name}/{data.filename}"):
-                yield from self._one(data, _inside(folder, data))
+                yield from self._file(data, _inside(folder, data))
                 return
         # The live service has no paths: there the name has to do, if only one output has it.
         name = path.rpartition("/")[2]
         named = [data for data in outputs if data.filename == name]
         if len(named) == 1:
-            yield from self._one(named[0], _inside(folder, named[0]))
+            yield from self._file(named[0], _inside(folder, named[0]))
             return
         if outputs:
-            raise NotFound(f"{printable(str(ref))} is none of that execution's outputs", status=404)
+            raise NotFound(f"{printable(str(ref))} is not an output of that execution", status=404)
         yield RemoteFile(
             key=str(ref),
             filename=path,
@@ -177,7 +177,7 @@ class Walk:
             folder=folder,
         )
 
-    def _one(
+    def _file(
         self, data: Data, folder: tuple[str, ...], sample: str | None = None
     ) -> Iterator[RemoteFile]:
         try:
@@ -192,7 +192,7 @@ class Walk:
             self._left_out(LeftOut(data.filename, "it was removed from Flow"))
         elif data.is_directory:
             self._left_out(
-                LeftOut(data.filename, "it is a folder, which Flow gives in archives only")
+                LeftOut(data.filename, "it is a folder, which Flow offers only in archives")
             )
         elif not self._skip(file.key):
             yield file
@@ -210,27 +210,27 @@ def walk(
     A project is the files of all its samples, then the outputs of its executions that are not
     among them. Raises FlowError.
     """
-    made = Walk(client, left_out or (lambda what: None), skip or (lambda key: False))
-    return made.files(ref)
+    steps = Walk(client, left_out or (lambda what: None), skip or (lambda key: False))
+    return steps.files(ref)
 
 
 def remote_file(data: Data, folder: tuple[str, ...], sample: str | None = None) -> RemoteFile:
-    """A record as a file that can be had.
+    """A record as a file that can be downloaded.
 
-    Raises ValueError, with words, for a record that does not say where the file is.
+    Raises ValueError, with a message for people, for a record that does not say where the file is.
     """
     if not data.filename:
-        raise ValueError("Flow gives it no name")
+        raise ValueError("it has no name on Flow")
     if data.id is not None:
         key = f"data/{data.id}"
         url = f"/downloads/{quote(data.id, safe='')}/{quote(data.filename, safe='')}"
     elif data.execution_id is not None:
         if any(part in ("", ".", "..") for part in data.filename.split("/")):
-            raise ValueError("its path leads out of the execution")
+            raise ValueError("its path leads outside the execution")
         key = f"execution/{data.execution_id}/{data.filename}"
         url = f"/executions/{quote(data.execution_id, safe='')}/{quote(data.filename, safe='/')}"
     else:
-        raise ValueError("Flow gives it no id")
+        raise ValueError("it has no id on Flow")
     return RemoteFile(
         key=key,
         filename=data.filename,
@@ -252,4 +252,4 @@ def _inside(folder: tuple[str, ...], data: Data) -> tuple[str, ...]:
 
 def _has_sizes(rows: tuple[Data, ...]) -> bool:
     """Whether inlined rows are whole records; the live service inlines the inputs only."""
-    return bool(rows) and all(one.size is not None and one.download_url for one in rows)
+    return bool(rows) and all(row.size is not None and row.download_url for row in rows)

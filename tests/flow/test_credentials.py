@@ -183,7 +183,7 @@ def test_sign_out_tells_what_remains(store, monkeypatch, tmp_path) -> None:
     said = "\n".join(store.forget(OTHER, None))
     assert "removed the token from" in said
     assert "FLOW_API_TOKEN is still set" in said
-    assert f"{given} is still there" in said
+    assert f"{given} still exists" in said
     assert "secret" not in said
 
 

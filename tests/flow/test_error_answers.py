@@ -20,7 +20,7 @@ from flowtui.flow.errors import (
     UnexpectedAnswer,
 )
 from flowtui.flow.http_client import BadProxy, make_client
-from flowtui.flow.responses import error_of, json_of, network_error, retry_after, words_of
+from flowtui.flow.responses import error_of, json_of, message_of, network_error, retry_after
 
 URL = "https://flow.example/api/x"
 HTML = "<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"
@@ -40,7 +40,7 @@ def answer(status: int, **content: object) -> httpx.Response:
         (404, {"error": "Data file not found", "code": "NOT_FOUND", "status": 404},
          NotFound, "Data file not found", "NOT_FOUND"),
         (410, {"error": "Download link has expired", "code": "EXPIRED", "status": 410},
-         Gone, "ask for it anew", "EXPIRED"),
+         Gone, "request it again", "EXPIRED"),
         (400, {"error": {"name": ["is long", "is odd"]}}, UnexpectedAnswer,
          "name: is long, is odd", "UNEXPECTED_ANSWER"),
         (400, {"error": {"code": "bad", "message": "No", "details": []}}, UnexpectedAnswer,
@@ -52,8 +52,8 @@ def answer(status: int, **content: object) -> httpx.Response:
         (400, ["one", "two"], UnexpectedAnswer, "one, two", None),
         (400, None, UnexpectedAnswer, "400", None),
         (400, {"error": None}, UnexpectedAnswer, "400", None),
-        (405, {"error": "Method not allowed"}, NotOffered, "does not offer", "NOT_OFFERED"),
-        (501, {}, NotOffered, "does not offer", "NOT_OFFERED"),
+        (405, {"error": "Method not allowed"}, NotOffered, "does not support", "NOT_OFFERED"),
+        (501, {}, NotOffered, "does not support", "NOT_OFFERED"),
         (500, {"error": "oops"}, ServiceUnavailable, "oops", "UNAVAILABLE"),
     ],
 )  # fmt: skip
@@ -97,7 +97,7 @@ def test_retry_after(text: str, seconds: float | None) -> None:
 def test_a_page_where_json_is_due_speaks_of_the_address() -> None:
     with pytest.raises(UnexpectedAnswer, match="web page.*check the server's address"):
         json_of(answer(200, html=HTML))
-    with pytest.raises(UnexpectedAnswer, match="no JSON"):
+    with pytest.raises(UnexpectedAnswer, match="did not answer with JSON"):
         json_of(answer(200, content=b"\x1f\x8b\x00"))
     with pytest.raises(UnexpectedAnswer):
         json_of(answer(200, content=b"[" * 200_000))
@@ -143,7 +143,7 @@ def test_a_server_that_repeats_the_token_is_not_repeated(said: str) -> None:
     headers = {"Authorization": "Bearer tok-secret", "Cookie": "flow_refresh_token=ref-secret"}
     request = httpx.Request("GET", URL, headers=headers)
     for body in ({"json": {"error": said}}, {"text": said}):
-        shown = words_of(httpx.Response(400, request=request, **body))[0]
+        shown = message_of(httpx.Response(400, request=request, **body))[0]
         assert "secret" not in shown
         assert "tok-" not in shown
         assert "eyJ" not in shown
@@ -155,9 +155,9 @@ def test_a_server_that_repeats_the_token_is_not_repeated(said: str) -> None:
         (httpx.ConnectTimeout("x"), "check the network"),
         (httpx.ReadTimeout("x"), "try again"),
         (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate"), "ca_file"),
-        (httpx.ConnectError("Name or service not known"), "check address"),
+        (httpx.ConnectError("Name or service not known"), "check the address"),
         (httpx.RemoteProtocolError("x"), "lost"),
-        (httpx.DecodingError("x"), "damaged"),
+        (httpx.DecodingError("x"), "corrupt"),
     ],
 )
 def test_trouble_below_http_says_what_to_do(error: httpx.RequestError, words: str) -> None:

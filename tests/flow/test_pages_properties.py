@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowtui.flow.models import Data, Project
-from flowtui.flow.pages import MAX_BARREN, PAGE_SIZE, Pages, read_page
+from flowtui.flow.pages import MAX_UNREADABLE_PAGES, PAGE_SIZE, Pages, read_page
 
 SIZE = 5
 """Items of a full page here; the code takes what comes."""
@@ -149,7 +149,7 @@ def test_pages_of_any_kind_end_without_an_item_twice(served, count, circles):
     found = server.all()
     assert len(set(found)) == len(found)
     assert set(found) <= {n for page in served for n in page if n is not None}
-    assert len(server.asked) <= len(served) * (MAX_BARREN + 1) + MAX_BARREN + 2
+    assert len(server.asked) <= len(served) * (MAX_UNREADABLE_PAGES + 1) + MAX_UNREADABLE_PAGES + 2
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=30, unique=True), st.integers(1, SIZE))
@@ -168,7 +168,7 @@ def test_unreadable_rows_are_counted_and_cost_no_other(listed, every):
         assert pages.unreadable == len(listed) - len(found)
     else:
         assert found == []
-        assert len(server.asked) <= MAX_BARREN + 1
+        assert len(server.asked) <= MAX_UNREADABLE_PAGES + 1
 
 
 @given(st.lists(st.text("ab/", min_size=1, max_size=4), max_size=12))

@@ -49,8 +49,12 @@ def test_a_refresh_token_in_the_body_is_taken_too(flow) -> None:
 @pytest.mark.parametrize(
     ("answer", "error", "words"),
     [
-        (httpx.Response(400, json={"error": "Invalid credentials"}), WrongPassword, "do not fit"),
-        (httpx.Response(401, json={"error": "x"}), WrongPassword, "do not fit"),
+        (
+            httpx.Response(400, json={"error": "Invalid credentials"}),
+            WrongPassword,
+            "wrong user name or password",
+        ),
+        (httpx.Response(401, json={"error": "x"}), WrongPassword, "wrong user name or password"),
         (httpx.Response(501, json={"client_id": "c"}), SingleSignOnOnly, "API key in Settings"),
         (PAGE, UnexpectedAnswer, "check the server's address"),
         (httpx.Response(404), UnexpectedAnswer, "check the server's address"),

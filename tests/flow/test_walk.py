@@ -65,7 +65,7 @@ def test_a_session_that_ends_is_no_left_out_sample(project) -> None:
 
 
 def test_an_output_that_is_not_there(project) -> None:
-    with pytest.raises(NotFound, match="none of that execution"):
+    with pytest.raises(NotFound, match="not an output of that execution"):
         list(walk(project.client(), Ref(RefKind.EXECUTION, "9", "nope.gz")))
 
 
@@ -150,9 +150,9 @@ def test_files_that_cannot_be_read_are_told_as_left_out(project) -> None:
     files = list(walk(project.client(), Ref(RefKind.PROJECT, "12"), left_out=said.append))
     assert [one.key for one in files] == ["data/70", "data/81"]
     assert [(one.name, one.why) for one in said] == [
-        ("liver", "2 file records of Flow cannot be read"),
-        ("My / project", "1 sample record of Flow cannot be read"),
-        ("mad_cat", "1 output record of Flow cannot be read"),
+        ("liver", "cannot read 2 file records"),
+        ("My / project", "cannot read 1 sample record"),
+        ("mad_cat", "cannot read 1 output record"),
     ]
 
 
@@ -162,4 +162,4 @@ def test_an_inlined_file_that_cannot_be_read_is_told(flow) -> None:
     said: list[LeftOut] = []
     files = list(walk(flow.client(), Ref(RefKind.SAMPLE, "1"), left_out=said.append))
     assert [one.key for one in files] == ["data/7"]
-    assert said == [LeftOut("s", "1 file record of Flow cannot be read")]
+    assert said == [LeftOut("s", "cannot read 1 file record")]

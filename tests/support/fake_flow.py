@@ -87,7 +87,7 @@ class FakeFlow:
     def sign_in(self, username: str, password: str) -> User:
         self._ask("sign in")
         if self.passwords.get(username) != password:
-            raise WrongPassword("user name and password do not fit; try again")
+            raise WrongPassword("wrong user name or password; try again")
         self.credential = Credential("good", "again", username)
         return self.me()
 

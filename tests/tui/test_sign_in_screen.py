@@ -60,7 +60,7 @@ async def test_a_wrong_password_is_said_and_can_be_mended(tmp_path: Path) -> Non
     async with app.run_test(size=SIZE) as pilot:
         await asked(pilot)
         await type_in(pilot, password="wrong", username="demo")
-        await until(pilot, lambda: "do not fit" in said(app, "#sign-in-trouble"))
+        await until(pilot, lambda: "wrong user name or password" in said(app, "#sign-in-trouble"))
         assert app.screen.query_one("#password", Input).has_focus
         assert not services(app).fake_store.kept
         await type_in(pilot, password="right")
@@ -207,7 +207,7 @@ async def test_another_server_is_tried_before_it_is_used(tmp_path: Path) -> None
         await pilot.press("s")
         await asked(pilot)
         await type_in(pilot, password="wrong", username="demo", server="https://other.test")
-        await until(pilot, lambda: "do not fit" in said(app, "#sign-in-trouble"))
+        await until(pilot, lambda: "wrong user name or password" in said(app, "#sign-in-trouble"))
         assert services(app).settings.base_url == SERVER
         await type_in(pilot, password="right")
         await until(pilot, lambda: len(app.screen_stack) == 1)

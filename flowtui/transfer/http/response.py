@@ -95,7 +95,7 @@ def refusal(response: httpx.Response) -> TransferError:
             crowded=status in (429, 503),
             outage=status in (502, 503, 504),
         )
-    said = words_of(response)
+    said = message_of(response)
     if status == 403:
         return PermanentError(
             f"you may not download this file{said}; ask its owner for access",
@@ -135,13 +135,13 @@ def refuse_pages(response: httpx.Response, filename: str) -> None:
         )
     if kind in _JSON and not name.endswith((".json", ".ipynb", ".geojson", ".jsonl")):
         raise PermanentError(
-            f"an answer of the service came instead of the file{words_of(response)}",
+            f"an answer of the service came instead of the file{message_of(response)}",
             code="NOT_A_FILE",
             retryable=True,
         )
 
 
-def words_of(response: httpx.Response) -> str:
+def message_of(response: httpx.Response) -> str:
     """What an error answer says, as ` (…)`, or nothing."""
     if "json" not in response.headers.get("content-type", ""):
         return ""
