@@ -135,5 +135,5 @@ def test_every_request_of_the_protocol_is_told_in_its_own_words():
     lines = [one for one in text.splitlines() if one.startswith("    ")]
     listed = {one.split()[0] for one in lines}
     public = {name for name in vars(EngineClient) if not name.startswith("_")}
-    asked = public - {"connect", "events", "close", "is_ours"}
+    asked = public - {"connect", "events", "close", "is_same_version"}
     assert asked <= listed

@@ -1,4 +1,4 @@
-"""A client of the background engine: what the TUI and the commands hold instead of downloads.
+"""A client of the background engine, for the app and the commands.
 
 Light to import: neither httpx nor SQLite.
 """
@@ -17,7 +17,7 @@ from flowtui import __version__
 from flowtui.config import Folders, folders
 from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning, EngineSilent
 from flowtui.daemon.peer import is_same_user
-from flowtui.daemon.pidfile import read_holder
+from flowtui.daemon.pidfile import read_address
 from flowtui.protocol.messages import (
     Added,
     Batch,
@@ -33,18 +33,16 @@ from flowtui.system.locks import is_held
 REPLY_TIMEOUT = 60.0
 """Seconds after which an engine that does not answer counts as gone."""
 
-
 HELLO_TIMEOUT = 5.0
 """Seconds after which an engine that does not even say hello counts as suspended."""
 
 START_AGAIN = 3.0
 """Seconds after which an engine that was started and does not answer is started once more: the
-one that it was to replace may have kept it from its place."""
-
+one that it was to replace may have held the lock."""
 
 UNREACHABLE_AFTER = 3.0
-"""Seconds after which an engine that runs and is not where it says counts as out of reach for those
-who only look; it makes a socket that was taken away anew within them."""
+"""Seconds after which an engine that runs but is not where it says counts as out of reach, for a
+client that starts none; within them it replaces a socket that was removed."""
 
 
 class EngineClient:
@@ -60,14 +58,16 @@ class EngineClient:
         """Raises EngineNotRunning where nobody listens at `path`."""
         self.path = path
         self._lock = threading.Lock()
-        self._last = 0
+        self._last_id = 0
         self._streams: set[socket.socket] = set()
         self._socket, self._lines = _open(path, min(timeout, HELLO_TIMEOUT))
         try:
-            hello = self._ask("hello", version=__version__, protocol=PROTOCOL)
+            hello = self._request("hello", version=__version__, protocol=PROTOCOL)
         except RequestRefused as error:
             self.close()
-            raise EngineGone(f"the background engine refuses: {error.message}") from error
+            raise EngineGone(
+                f"the background engine refused the connection: {error.message}"
+            ) from error
         except BaseException:
             self.close()
             raise
@@ -77,7 +77,7 @@ class EngineClient:
         self._socket.settimeout(timeout)
 
     @property
-    def is_ours(self) -> bool:
+    def is_same_version(self) -> bool:
         """Whether the engine is of this very version."""
         return (self.version, self.protocol) == (__version__, PROTOCOL)
 
@@ -105,13 +105,13 @@ class EngineClient:
                 client = cls._reach(where)
             except EngineSilent as error:
                 raise EngineError(
-                    f"the background engine{_pid_words(where)} does not answer; it may be "
-                    "suspended (kill -CONT wakes it) or its disk may hang"
+                    f"the background engine{_pid_text(where)} does not answer; it may be "
+                    "suspended (`kill -CONT` with its pid resumes it), or its disk may hang"
                 ) from error
             except (EngineNotRunning, EngineGone) as error:
-                if _listens_elsewhere(where):
-                    # Another one would wait for its place, and take up the work when it is told
-                    # to stop. It makes itself a new socket where it finds its own gone.
+                if _is_out_of_reach(where):
+                    # A second engine would wait for the lock, and take up the work when the first
+                    # is told to stop. The first makes a new socket where its own is gone.
                     if time.monotonic() > (deadline if start else began + UNREACHABLE_AFTER):
                         raise EngineError(_no_answer(where)) from error
                     time.sleep(0.03)
@@ -119,7 +119,7 @@ class EngineClient:
                 if not start:
                     raise EngineNotRunning("no background engine is running") from error
             else:
-                if client.is_ours or not start:
+                if client.is_same_version or not start:
                     return client
                 with contextlib.suppress(EngineGone, RequestRefused):  # it may be ending already
                     client.stop()
@@ -134,18 +134,18 @@ class EngineClient:
     @classmethod
     def _reach(cls, where: Folders) -> Self:
         """The engine where it says it listens. Raises EngineError."""
-        holder = read_holder(where.engine_lock)
-        if holder.socket is None or not _is_held(where):
+        address = read_address(where.engine_lock)
+        if address.socket is None or not _is_held(where):
             return cls(where.socket)  # of an engine that could not note it, or of none
-        client = cls(holder.socket)
-        if client.pid != holder.pid:
+        client = cls(address.socket)
+        if client.pid != address.pid:
             client.close()  # not the one that keeps our queue
             raise EngineNotRunning("no background engine is running")
         return client
 
     def add(self, batch: Batch) -> Added:
         """Queue a batch."""
-        return Added.from_json(self._ask("add", batch=batch.to_json()))
+        return Added.from_json(self._request("add", batch=batch.to_json()))
 
     def pause(self, ids: Sequence[int] | None) -> int:
         """Pause these transfers, or all; how many."""
@@ -169,37 +169,37 @@ class EngineClient:
 
     def bulk(self, ids: Sequence[int], action: str) -> int:
         """`cancel`, `retry`, create `again`, fetch `one_by_one` or `forget` bulk jobs; how many."""
-        return int(self._ask("bulk", bulk_ids=list(ids), action=action)["count"])
+        return int(self._request("bulk", bulk_ids=list(ids), action=action)["count"])
 
     def bulk_files(self, id_: int) -> tuple[BulkFileRow, ...]:
         """The files of a bulk job, and what became of each."""
-        answer = self._ask("bulk_files", bulk_id=id_)
-        return tuple(BulkFileRow.from_json(one) for one in answer["files"])
+        answer = self._request("bulk_files", bulk_id=id_)
+        return tuple(BulkFileRow.from_json(file) for file in answer["files"])
 
     def status(self, rows: bool = False, most: int | None = None) -> Status:
         """The queue now, with its rows (the first `most` still to be done) or only its sums."""
-        return Status.from_json(self._ask("status", rows=rows, most=most))
+        return Status.from_json(self._request("status", rows=rows, most=most))
 
     def space(self, path: str) -> Space:
         """Room on the file system of a folder."""
-        return Space.from_json(self._ask("space", path=path))
+        return Space.from_json(self._request("space", path=path))
 
     def sign_in(
         self, server: str, username: str | None, token: str, refresh_token: str | None
     ) -> int:
         """Hand a credential over; the number of transfers that go on with it."""
-        answer = self._ask(
+        answer = self._request(
             "sign_in", server=server, username=username, token=token, refresh_token=refresh_token
         )
         return int(answer["count"])
 
     def settings(self, **changes: int) -> dict[str, int]:
         """Change `jobs`, `connections`, `limit_rate` until it ends; what is in force then."""
-        return dict(self._ask("settings", **changes))
+        return dict(self._request("settings", **changes))
 
     def stop(self, pause: bool = False) -> None:
         """Have the engine end; with `pause`, all transfers are paused first."""
-        self._ask("stop", pause=pause)
+        self._request("stop", pause=pause)
 
     def events(self) -> Iterator[Changes]:
         """What is there, then what changes, until the engine ends or we hang up.
@@ -214,9 +214,9 @@ class EngineClient:
                 message = decode(line)
                 if "event" in message:
                     yield Changes.from_json(message)
-            raise EngineGone("the background engine has ended")
+            raise EngineGone("the background engine has stopped")
         except (OSError, ProtocolError) as error:
-            raise EngineGone(f"the background engine is gone: {error}") from error
+            raise EngineGone(f"lost the connection to the background engine: {error}") from error
         finally:
             self._streams.discard(stream)
             lines.close()
@@ -224,9 +224,9 @@ class EngineClient:
 
     def close(self) -> None:
         """Hang up, `events` too; the engine goes on."""
-        for one in (self._socket, *self._streams):
+        for stream in (self._socket, *self._streams):
             with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                stream.shutdown(socket.SHUT_RDWR)
         self._lines.close()
         self._socket.close()
 
@@ -237,40 +237,44 @@ class EngineClient:
         self.close()
 
     def _count(self, do: str, ids: Sequence[int] | None) -> int:
-        return int(self._ask(do, ids=None if ids is None else list(ids))["count"])
+        return int(self._request(do, ids=None if ids is None else list(ids))["count"])
 
-    def _ask(self, do: str, **fields: Any) -> dict[str, Any]:
+    def _request(self, do: str, **fields: Any) -> dict[str, Any]:
         with self._lock:
-            self._last += 1
+            self._last_id += 1
             try:
-                self._socket.sendall(encode({"id": self._last, "do": do, **fields}))
+                self._socket.sendall(encode({"id": self._last_id, "do": do, **fields}))
                 line = self._lines.readline(MAX_LINE)
             except TimeoutError as error:
-                raise EngineSilent("the background engine does not answer in time") from error
+                raise EngineSilent("timed out waiting for the background engine") from error
             except (OSError, ValueError) as error:
-                raise EngineGone(f"the background engine does not answer: {error}") from error
+                raise EngineGone(
+                    f"lost the connection to the background engine: {error}"
+                ) from error
         if not line:
-            raise EngineGone("the background engine has ended")
+            raise EngineGone("the background engine has stopped")
         try:
             answer = decode(line)
         except ProtocolError as error:
-            raise EngineGone(f"the background engine speaks another language: {error}") from error
+            raise EngineGone(f"cannot read the background engine's answer: {error}") from error
         if answer.get("ok"):
             result = answer.get("result")
             return result if isinstance(result, dict) else {}
-        said = answer.get("error") or {}
-        raise RequestRefused(str(said.get("code", "ERROR")), str(said.get("message", "refused")))
+        refusal = answer.get("error") or {}
+        raise RequestRefused(
+            str(refusal.get("code", "ERROR")), str(refusal.get("message", "refused"))
+        )
 
 
-def _pid_words(where: Folders) -> str:
+def _pid_text(where: Folders) -> str:
     """` (pid 123)` of the engine that holds the lock, or nothing where that is not known."""
-    pid = read_holder(where.engine_lock).pid
+    pid = read_address(where.engine_lock).pid
     return "" if pid is None else f" (pid {pid})"
 
 
-def _listens_elsewhere(where: Folders) -> bool:
-    """Whether an engine runs that says it listens: then it is only that we cannot come there."""
-    return read_holder(where.engine_lock).socket is not None and _is_held(where)
+def _is_out_of_reach(where: Folders) -> bool:
+    """Whether an engine runs and says where it listens: then only the way to it is missing."""
+    return read_address(where.engine_lock).socket is not None and _is_held(where)
 
 
 def _is_held(where: Folders) -> bool:
@@ -281,17 +285,19 @@ def _is_held(where: Folders) -> bool:
 
 
 def _no_answer(where: Folders) -> str:
-    """Why no engine is to be had, and what to do."""
+    """Why there is no engine to talk to, and what to do."""
     if not _is_held(where):
-        return f"the background engine does not start; see {where.engine_log}"
-    holder = read_holder(where.engine_lock)
-    place = f" at {holder.socket}" if holder.socket else ""
-    end = (
-        "" if holder.pid is None else f"; `kill {holder.pid}` ends it, and all goes on in a new one"
+        return f"the background engine did not start; see {where.engine_log}"
+    address = read_address(where.engine_lock)
+    at = f" at {address.socket}" if address.socket else ""
+    stop = (
+        ""
+        if address.pid is None
+        else f"; stop it with `kill {address.pid}` and try again, nothing is lost"
     )
     return (
-        f"the background engine{_pid_words(where)} runs and cannot be reached{place} from here"
-        f"{end}. Its log is {where.engine_log}"
+        f"the background engine{_pid_text(where)} is running but cannot be reached{at}{stop} "
+        f"(log: {where.engine_log})"
     )
 
 
@@ -308,5 +314,5 @@ def _open(path: Path, timeout: float | None) -> tuple[socket.socket, BinaryIO]:
         raise EngineError(f"cannot reach the background engine at {path}: {error}") from error
     if not is_same_user(stream):  # it would be handed tokens
         stream.close()
-        raise EngineError(f"another user listens at {path}; remove it, or set XDG_RUNTIME_DIR")
+        raise EngineError(f"another user is listening at {path}; remove it or set XDG_RUNTIME_DIR")
     return stream, stream.makefile("rb")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 
 class EngineError(Exception):
-    """The engine cannot be had; the message says why and what to do."""
+    """The engine cannot be reached or started; the message says why and what to do."""
 
 
 class EngineNotRunning(EngineError):
-    """No engine answers, and none was to be started."""
+    """No engine is running, and none was to be started."""
 
 
 class EngineGone(EngineError):
-    """The engine ended while we were talking."""
+    """The engine stopped during the conversation."""
 
 
 class EngineSilent(EngineGone):
-    """The engine is there and does not answer."""
+    """The engine is running but does not answer."""

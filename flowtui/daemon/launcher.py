@@ -24,9 +24,9 @@ def start_detached(where: Folders | None = None) -> None:
         private_folder(where.state)
         log = os.open(where.engine_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     except OSError as error:
-        raise EngineError(f"cannot write in {where.state}: {error.strerror}") from error
+        raise EngineError(f"cannot write to {where.state}: {error.strerror}") from error
     environment = dict(os.environ)
-    # It lives on in another folder: paths that were meant from here are made whole.
+    # Its working directory is another one, so relative paths are made absolute here.
     for name in ("FLOWTUI_HOME", "FLOW_TOKEN_FILE"):
         if environment.get(name):
             environment[name] = str(Path(environment[name]).expanduser().absolute())

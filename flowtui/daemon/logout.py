@@ -11,12 +11,12 @@ import os
 import subprocess
 from pathlib import Path
 
-from flowtui.daemon.pidfile import read_holder
+from flowtui.daemon.pidfile import read_address
 
 ROOT = Path("/")
 """Where the system's files are."""
 
-ASK_TIMEOUT = 3.0
+TOOL_TIMEOUT = 3.0
 """Seconds that a system tool may take to answer."""
 
 _LOGIND = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
@@ -24,26 +24,26 @@ _SCOPE = ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--"]
 
 
 def logout_warning() -> str:
-    """What a logout does to the downloads and what helps, in words; empty when all is well."""
+    """What a logout does to the downloads and what helps, for people; empty when all is well."""
     if not logout_kills():
         return ""
     if not lingers():
         return (
-            "this host ends all your processes when you log out (KillUserProcesses=yes): the "
-            "downloads stop then, and go on from there when flowtui runs again. To have them go "
-            "on without you, run `loginctl enable-linger`, then `flowtui engine stop` and "
-            "`flowtui resume --all`"
+            "this host ends all your processes when you log out (KillUserProcesses=yes): "
+            "downloads stop then, and resume when flowtui runs again. To keep them running, run "
+            "`loginctl enable-linger`, then `flowtui engine stop` and `flowtui resume --all`"
         )
     if not _has_scope():
         return (
             "this host ends all your processes when you log out (KillUserProcesses=yes), and "
-            "systemd-run gives the engine no place of its own: the downloads stop then, and go on "
-            "from there when flowtui runs again. `flowtui get` in a job of your scheduler is safe"
+            "systemd-run cannot start the engine outside your session: downloads stop then, and "
+            "resume when flowtui runs again. To keep them running, use `flowtui get` in a "
+            "scheduler job"
         )
     if _inside_session(_engine_pid()):
         return (
             "the engine was started before `loginctl enable-linger` and ends when you log out; "
-            "run `flowtui engine stop` and `flowtui resume --all` to have the downloads go on"
+            "to keep downloads running, run `flowtui engine stop` and `flowtui resume --all`"
         )
     return ""
 
@@ -57,30 +57,34 @@ def logout_kills() -> bool:
     """Whether the end of the session would end its processes."""
     if not (ROOT / "run/systemd/system").is_dir() or not _inside_session("self"):
         return False
-    said = _ask("busctl", "get-property", *_LOGIND, "KillUserProcesses", "KillOnlyUsers",
-                "KillExcludeUsers")  # fmt: skip
-    lines = said.splitlines() if said is not None else []
+    names = ("KillUserProcesses", "KillOnlyUsers", "KillExcludeUsers")
+    properties = _output_of("busctl", "get-property", *_LOGIND, *names)
+    lines = properties.splitlines() if properties is not None else []
     if len(lines) == 3:
-        kills, only, but = lines[0].split() == ["b", "true"], _names(lines[1]), _names(lines[2])
+        kills, only, excluded = (
+            lines[0].split() == ["b", "true"],
+            _names(lines[1]),
+            _names(lines[2]),
+        )
     else:
         settings = _logind_settings()
         kills = settings.get("KillUserProcesses", "no").lower() in ("yes", "true", "1", "on")
         only = settings.get("KillOnlyUsers", "").split()
-        but = settings.get("KillExcludeUsers", "root").split()
+        excluded = settings.get("KillExcludeUsers", "root").split()
     user = _user()
-    return kills and user not in but and (not only or user in only)
+    return kills and user not in excluded and (not only or user in only)
 
 
 def lingers() -> bool:
     """Whether this user's manager stays when the last session ends."""
-    said = _ask("loginctl", "show-user", _user(), "-p", "Linger", "--value")
-    if said is not None:
-        return said.strip() == "yes"
+    linger = _output_of("loginctl", "show-user", _user(), "-p", "Linger", "--value")
+    if linger is not None:
+        return linger.strip() == "yes"
     return (ROOT / "var/lib/systemd/linger" / _user()).exists()
 
 
 def _has_scope() -> bool:
-    return _ask(*_SCOPE, "true") is not None
+    return _output_of(*_SCOPE, "true") is not None
 
 
 def _inside_session(pid: str) -> bool:
@@ -95,7 +99,7 @@ def _inside_session(pid: str) -> bool:
 def _engine_pid() -> str:
     from flowtui.config import folders
 
-    pid = read_holder(folders().engine_lock).pid
+    pid = read_address(folders().engine_lock).pid
     return "none" if pid is None else str(pid)
 
 
@@ -108,7 +112,7 @@ def _user() -> str:
 
 def _names(line: str) -> list[str]:
     """The strings of a busctl line such as `as 1 "root"`."""
-    return [one.strip('"') for one in line.split()[2:]]
+    return [name.strip('"') for name in line.split()[2:]]
 
 
 def _logind_settings() -> dict[str, str]:
@@ -129,11 +133,11 @@ def _logind_settings() -> dict[str, str]:
     return found
 
 
-def _ask(*command: str) -> str | None:
+def _output_of(*command: str) -> str | None:
     """What a command prints, or None where it is not there or fails."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=ASK_TIMEOUT, check=False
+            command, capture_output=True, text=True, timeout=TOOL_TIMEOUT, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

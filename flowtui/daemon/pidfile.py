@@ -19,34 +19,34 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Holder:
-    """What `engine.lock` says; it may be of an engine that has died (see `file_lock.is_held`)."""
+class EngineAddress:
+    """What `engine.lock` says; the engine may have died since (see `system.locks.is_held`)."""
 
     pid: int | None = None
     socket: Path | None = None
 
 
-def read_holder(file: Path) -> Holder:
-    """Who noted themselves in `file`; nobody where it cannot be read."""
+def read_address(file: Path) -> EngineAddress:
+    """What `file` says; nothing where it cannot be read."""
     try:
         lines = os.fsdecode(file.read_bytes()).split("\n")
         pid = int(lines[0])
     except (OSError, ValueError):
-        return Holder()
-    # A line counts when its end is there.
-    noted = Path(lines[1]) if len(lines) > 2 else None
-    return Holder(pid, noted if noted is not None and noted.is_absolute() else None)
+        return EngineAddress()
+    # A line without its end is not written whole yet.
+    path = Path(lines[1]) if len(lines) > 2 else None
+    return EngineAddress(pid, path if path is not None and path.is_absolute() else None)
 
 
 class PidFile:
-    """The place of the one engine, as long as this process has it."""
+    """`engine.lock` held by this process: as long as it is, this is the one engine."""
 
     def __init__(self, descriptor: int, unlock: Callable[[], None]) -> None:
-        """`descriptor` is the locked file's; `unlock` lets go of what was locked beside it."""
+        """`descriptor` is the locked file's; `unlock` undoes what was locked beside it."""
         self._descriptor = descriptor
         self._unlock = unlock
 
-    def note(self, socket: Path | None) -> None:
+    def write(self, socket: Path | None) -> None:
         """Say where this engine listens, or that it does not. Raises OSError."""
         text = f"{os.getpid()}\n".encode()
         if socket is not None:
@@ -55,7 +55,7 @@ class PidFile:
         os.pwrite(self._descriptor, text, 0)
         os.ftruncate(self._descriptor, len(text))
 
-    def let_go(self) -> None:
-        """Leave the place to another engine."""
+    def release(self) -> None:
+        """Let another engine take over."""
         self._unlock()
         os.close(self._descriptor)

@@ -9,13 +9,12 @@ import signal
 import socket
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowtui.config import ConfigError, Folders, folders, load_settings, private_folder
 from flowtui.daemon.client import EngineClient
-from flowtui.daemon.errors import EngineError, EngineNotRunning
+from flowtui.daemon.errors import EngineError
 from flowtui.daemon.pidfile import PidFile
 from flowtui.system.locks import Held, lock
 
@@ -28,8 +27,8 @@ IDLE_SECONDS = 300.0
 STOP_SECONDS = 2.0
 """Within which the engine ends when it is told to."""
 
-LOOK_SECONDS = 1.0
-"""Between two looks at whether the engine is still to be reached, and needed."""
+CHECK_SECONDS = 1.0
+"""Between two checks whether the engine can still be reached, and is still needed."""
 
 NICE = 5
 """How far behind what people look at the engine stands when processors are short."""
@@ -37,25 +36,6 @@ NICE = 5
 LOG_BYTES = 1 << 20
 
 _LOG = logging.getLogger("flowtui.engine")
-
-
-@dataclass(frozen=True)
-class EngineStatus:
-    """A running engine."""
-
-    pid: int
-    version: str
-    socket: Path
-
-
-def engine_status(where: Folders | None = None) -> EngineStatus | None:
-    """The background engine that answers now, or None."""
-    where = where or folders()
-    try:
-        with EngineClient.connect(where, start=False) as client:
-            return EngineStatus(client.pid, client.version, client.path)
-    except EngineNotRunning:
-        return None
 
 
 def run_background_engine(where: Folders | None = None, idle_seconds: float = IDLE_SECONDS) -> int:
@@ -70,8 +50,8 @@ def run_background_engine(where: Folders | None = None, idle_seconds: float = ID
     where = where or folders()
     private_folder(where.state)
     _log_to(where.engine_log)
-    place = _lock(where)
-    if place is None:
+    pidfile = _lock(where)
+    if pidfile is None:
         _LOG.info("another engine is running")
         return 0
     ended = threading.Event()
@@ -86,49 +66,49 @@ def run_background_engine(where: Folders | None = None, idle_seconds: float = ID
     os.nice(NICE)
     # A lost terminal or session is no reason to end.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, lambda *_: ended.set())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
     try:
         engine = Engine(load_settings(where), database=where.database, folders=where)
     except StoreError as error:
         _LOG.error("cannot open the queue: %s", error)
-        place.let_go()
+        pidfile.release()
         return 1
-    server = Server(engine, _doors(where)[0], stop)
-    _note(place, server.path)
+    server = Server(engine, _socket_paths(where)[0], stop)
+    _write_address(pidfile, server.path)
     engine.start()
     _LOG.info("engine %d is ready", os.getpid())
     last_used = time.monotonic()
-    while not ended.wait(LOOK_SECONDS):
-        if not server.is_there():
-            _reopen(server, where, place)
+    while not ended.wait(CHECK_SECONDS):
+        if not server.socket_exists():
+            _reopen(server, where, pidfile)
         if server.has_clients or not engine.is_idle():
             last_used = time.monotonic()
         elif time.monotonic() - last_used > idle_seconds:
-            _LOG.info("nothing to do and nobody there: the engine ends")
+            _LOG.info("idle and without clients: stopping")
             break
-    _note(place, None)
+    _write_address(pidfile, None)
     server.close()
     engine.stop(0.75 * STOP_SECONDS, pause=pause_first)
-    place.let_go()
+    pidfile.release()
     _LOG.info("engine %d has ended", os.getpid())
     return 0
 
 
-def _doors(where: Folders) -> list[Path]:
+def _socket_paths(where: Folders) -> list[Path]:
     """Where the engine can listen, the best first.
 
     The folder it began with may be gone by now, and an engine of another state folder may listen
     in the same one.
     """
-    found = [where.socket] if where.runtime.parent.is_dir() else []
-    found.append(folders().socket)
-    free = [one for one in found if not _is_taken(one)]
-    free += [one.with_name(f"engine-{os.getpid()}.sock") for one in found]
+    paths = [where.socket] if where.runtime.parent.is_dir() else []
+    paths.append(folders().socket)
+    free = [path for path in paths if not _is_in_use(path)]
+    free += [path.with_name(f"engine-{os.getpid()}.sock") for path in paths]
     return list(dict.fromkeys(free))
 
 
-def _is_taken(path: Path) -> bool:
+def _is_in_use(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
         other.settimeout(1.0)
         try:
@@ -140,25 +120,25 @@ def _is_taken(path: Path) -> bool:
     return True
 
 
-def _reopen(server: Server, where: Folders, place: PidFile) -> None:
+def _reopen(server: Server, where: Folders, pidfile: PidFile) -> None:
     """Listen again, where the socket has vanished: without it nobody reaches this engine."""
-    for path in _doors(where):
+    for path in _socket_paths(where):
         try:
             server.move(path)
         except (OSError, ConfigError) as error:
-            _LOG.warning("the socket is gone, and there can be none at %s: %s", path, error)
+            _LOG.warning("the socket is gone, and cannot be made at %s: %s", path, error)
             continue
-        _LOG.warning("the socket was gone; the engine listens at %s now", path)
-        _note(place, path)
+        _LOG.warning("the socket was gone; now listening at %s", path)
+        _write_address(pidfile, path)
         return
 
 
-def _note(place: PidFile, path: Path | None) -> None:
+def _write_address(pidfile: PidFile, path: Path | None) -> None:
     try:
-        place.note(path)
+        pidfile.write(path)
     except OSError as error:
         # On a full disk, say. Who has the same folders finds the engine all the same.
-        _LOG.warning("cannot note where the engine listens: %s", error)
+        _LOG.warning("cannot write where the engine listens: %s", error)
 
 
 def _lock(where: Folders) -> PidFile | None:
@@ -174,23 +154,23 @@ def _lock(where: Folders) -> PidFile | None:
             break
         except Held:
             # It may be one that is just ending, replaced by us.
-            if _answers_as_we_do(where) or time.monotonic() > deadline:
+            if _same_version_answers(where) or time.monotonic() > deadline:
                 os.close(descriptor)
                 return None
             time.sleep(0.05)
         except BaseException:
             os.close(descriptor)
             raise
-    place = PidFile(descriptor, unlock)
-    _note(place, None)
-    return place
+    pidfile = PidFile(descriptor, unlock)
+    _write_address(pidfile, None)
+    return pidfile
 
 
-def _answers_as_we_do(where: Folders) -> bool:
+def _same_version_answers(where: Folders) -> bool:
     """Whether an engine of this version answers; another version's is about to end."""
     try:
         with EngineClient.connect(where, start=False) as client:
-            return client.is_ours
+            return client.is_same_version
     except EngineError:
         return False
 

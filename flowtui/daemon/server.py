@@ -1,4 +1,4 @@
-"""The engine's door: a Unix socket on which clients speak `protocol`.
+"""The Unix socket on which the engine answers its clients, in the words of `protocol`.
 
 A thread for each client reads its requests; for one that subscribed, another writes events. A
 slow reader holds up nobody: it gets the next event only when it has taken the last.
@@ -55,11 +55,11 @@ class Server:
             listening.bind(str(path))
             path.chmod(0o600)
             listening.listen(16)
-            there = path.lstat()
+            status = path.lstat()
         except BaseException:
             listening.close()
             raise
-        self._socket, self._path, self._inode = listening, path, (there.st_dev, there.st_ino)
+        self._socket, self._path, self._inode = listening, path, (status.st_dev, status.st_ino)
         threading.Thread(target=self._accept, args=(listening,), name="socket", daemon=True).start()
 
     @property
@@ -67,13 +67,13 @@ class Server:
         """Where it listens."""
         return self._path
 
-    def is_there(self) -> bool:
+    def socket_exists(self) -> bool:
         """Whether the socket is still where clients look for it."""
         try:
-            there = self._path.lstat()
+            status = self._path.lstat()
         except OSError:
             return False
-        return (there.st_dev, there.st_ino) == self._inode
+        return (status.st_dev, status.st_ino) == self._inode
 
     def move(self, path: Path) -> None:
         """Listen at `path` from now on; the clients that are there stay.
@@ -93,15 +93,15 @@ class Server:
     def close(self) -> None:
         """Take no more clients and let go of those there are."""
         self._closed = True
-        if self.is_there():  # another's is not ours to take away
+        if self.socket_exists():  # another's is not ours to take away
             with contextlib.suppress(FileNotFoundError):
                 self._path.unlink()
         _wake_and_close(self._socket)
         with self._lock:
             clients = list(self._clients)
-        for one in clients:
+        for client in clients:
             with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                client.shutdown(socket.SHUT_RDWR)
 
     def _accept(self, listening: socket.socket) -> None:
         while not self._closed:
@@ -123,7 +123,7 @@ class Server:
             threading.Thread(target=self._serve, args=(client,), name="client", daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        talk = _Talk(client)
+        stream = _ClientStream(client)
         unsubscribe: Callable[[], None] | None = None
         try:
             with client.makefile("rb") as lines:
@@ -131,64 +131,66 @@ class Server:
                     try:
                         request = decode(line)
                     except ProtocolError as error:
-                        talk.send(_refusal(None, "BAD_REQUEST", str(error)))
+                        stream.send(_refusal(None, "BAD_REQUEST", str(error)))
                         return
                     if request.get("do") == "subscribe" and unsubscribe is None:
-                        unsubscribe = self._subscribe(request, talk)
+                        unsubscribe = self._subscribe(request, stream)
                         continue
                     if request.get("do") == "stop":
                         self._ending = True  # who comes from now on is for the next engine
-                        talk.send(self._answer(request))
+                        stream.send(self._reply(request))
                         self._stop(bool(request.get("pause")))
                         return
-                    talk.send(self._answer(request))
+                    stream.send(self._reply(request))
         except OSError:
             return  # the client went away, which it may do at any time
         finally:
             if unsubscribe is not None:
                 with contextlib.suppress(RequestRefused):
                     unsubscribe()
-            talk.close()
+            stream.close()
             with self._lock:
                 self._clients.discard(client)
             client.close()
 
-    def _subscribe(self, request: dict[str, Any], talk: _Talk) -> Callable[[], None] | None:
+    def _subscribe(
+        self, request: dict[str, Any], stream: _ClientStream
+    ) -> Callable[[], None] | None:
         """Answer a `subscribe`, then have the events follow; how to end them, or None if refused.
 
         Raises OSError.
         """
         try:
-            unsubscribe = self._engine.subscribe(talk.offer)
+            unsubscribe = self._engine.subscribe(stream.offer)
         except RequestRefused as error:
-            talk.send(_refusal(request.get("id"), error.code, error.message))
+            stream.send(_refusal(request.get("id"), error.code, error.message))
             return None
         try:
-            talk.send({"id": request.get("id"), "ok": True, "result": {}})
+            stream.send({"id": request.get("id"), "ok": True, "result": {}})
         except OSError:
             unsubscribe()
             raise
-        talk.begin()
+        stream.start_events()
         return unsubscribe
 
-    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _reply(self, request: dict[str, Any]) -> dict[str, Any]:
         id_ = request.get("id")
         try:
-            return {"id": id_, "ok": True, "result": self._do(request)}
+            return {"id": id_, "ok": True, "result": self._handle(request)}
         except RequestRefused as error:
             return _refusal(id_, error.code, error.message)
         except (KeyError, TypeError, ValueError) as error:
             return _refusal(id_, "BAD_REQUEST", f"{type(error).__name__}: {error}")
         except Exception as error:  # noqa: BLE001
-            # The client must hear of it, and the engine's log gets the traceback.
+            # The client is told, and the engine's log gets the traceback.
             _LOG.exception("a request failed")
             return _refusal(id_, "INTERNAL", f"internal error: {type(error).__name__}: {error}")
 
-    def _do(self, request: dict[str, Any]) -> Any:
+    def _handle(self, request: dict[str, Any]) -> Any:
         engine, do = self._engine, request.get("do")
         if do == "hello":
             if self._ending:
-                raise RequestRefused("ENDING", "this engine is about to end")
+                raise RequestRefused("ENDING", "this engine is shutting down")
             return {
                 "version": __version__,
                 "protocol": PROTOCOL,
@@ -203,7 +205,9 @@ class Server:
         if do == "bulk":
             return {"count": engine.bulk(_numbers(request["bulk_ids"]), str(request["action"]))}
         if do == "bulk_files":
-            return {"files": [one.to_json() for one in engine.bulk_files(int(request["bulk_id"]))]}
+            return {
+                "files": [file.to_json() for file in engine.bulk_files(int(request["bulk_id"]))]
+            }
         if do == "status":
             most = request.get("most")
             rows = bool(request.get("rows"))
@@ -223,16 +227,16 @@ class Server:
             return engine.settings(**{name: request.get(name) for name in names})
         if do == "stop":
             return {}
-        raise RequestRefused("BAD_REQUEST", f"no such request: {do!r}")
+        raise RequestRefused("BAD_REQUEST", f"unknown request: {do!r}")
 
 
-class _Talk:
+class _ClientStream:
     """What goes to one client: replies at once, events one at a time by a thread of its own."""
 
     def __init__(self, client: socket.socket) -> None:
         self._client = client
         self._lock = threading.Lock()
-        self._news = threading.Condition()
+        self._ready = threading.Condition()
         self._event: Changes | None = None
         self._closed = False
 
@@ -243,30 +247,30 @@ class _Talk:
 
     def offer(self, changes: Changes) -> bool:
         """Take an event to be sent, or False while the last one is not sent yet."""
-        with self._news:
+        with self._ready:
             if self._closed:
                 return True
             if self._event is not None:
                 return False
             self._event = changes
-            self._news.notify()
+            self._ready.notify()
             return True
 
-    def begin(self) -> None:
+    def start_events(self) -> None:
         """Send the events that were taken and those to come."""
         threading.Thread(target=self._write, name="events", daemon=True).start()
 
     def close(self) -> None:
         """Take no more events."""
-        with self._news:
+        with self._ready:
             self._closed = True
-            self._news.notify()
+            self._ready.notify()
 
     def _write(self) -> None:
         while True:
-            with self._news:
+            with self._ready:
                 while self._event is None and not self._closed:
-                    self._news.wait()
+                    self._ready.wait()
                 changes = self._event
                 if self._closed or changes is None:
                     return
@@ -276,7 +280,7 @@ class _Talk:
             except OSError:
                 self.close()
                 return
-            with self._news:
+            with self._ready:
                 self._event = None
 
 
@@ -292,6 +296,6 @@ def _refusal(id_: Any, code: str, message: str) -> dict[str, Any]:
 
 def _numbers(ids: Any) -> list[int]:
     """The ids of a request. Raises TypeError for anything else."""
-    if not isinstance(ids, list) or not all(type(one) is int for one in ids):
-        raise TypeError("ids should be a list of whole numbers")
+    if not isinstance(ids, list) or not all(type(id_) is int for id_ in ids):
+        raise TypeError("ids must be a list of whole numbers")
     return ids

@@ -21,8 +21,7 @@ from flowtui.daemon import client as client_module
 from flowtui.daemon import process, server
 from flowtui.daemon.client import EngineClient
 from flowtui.daemon.errors import EngineError, EngineNotRunning
-from flowtui.daemon.pidfile import PidFile, read_holder
-from flowtui.daemon.process import engine_status
+from flowtui.daemon.pidfile import PidFile, read_address
 from flowtui.engine.engine import Engine
 from flowtui.system.locks import is_held
 from support.fault_server import FaultServer, File
@@ -30,6 +29,15 @@ from support.lab import content
 from support.services import batch, engine, make_service, remote, rows
 
 DATA = content(3_000_000)
+
+
+def engine_status(where: Folders) -> EngineClient | None:
+    """What the engine said of itself, or None where none runs; the connection is closed."""
+    try:
+        with EngineClient.connect(where, start=False) as client:
+            return client
+    except EngineNotRunning:
+        return None
 
 
 @pytest.fixture
@@ -44,7 +52,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folders]:
     where = folders()
     yield where
     try:
-        pid = read_holder(where.engine_lock).pid
+        pid = read_address(where.engine_lock).pid
         if pid and pid != os.getpid() and b"flowtui" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGKILL)
     except (OSError, ValueError):
@@ -217,7 +225,7 @@ def test_without_locks_a_dead_engine_is_no_obstacle(home, monkeypatch):
     assert place is not None
     assert process._lock(home) is None
     assert is_held(home.engine_lock)
-    place.let_go()
+    place.release()
     assert not is_held(home.engine_lock)
     beside = home.engine_lock.with_name("engine.lock.lock")
     assert not beside.exists()
@@ -228,7 +236,7 @@ def test_without_locks_a_dead_engine_is_no_obstacle(home, monkeypatch):
     beside.write_text(f'{{"boot": "{this_boot()}", "pid": {2**22 + 3}, "started": "1"}}')
     again = process._lock(home)
     assert again is not None
-    again.let_go()
+    again.release()
 
 
 class OtherEngine:
@@ -247,7 +255,7 @@ class OtherEngine:
             time.sleep(ends_after)
             self.server.close()
             self.engine.stop()
-            place.let_go()
+            place.release()
             self.ended.set()
 
         def stop(pause: bool) -> None:
@@ -262,7 +270,7 @@ def test_another_versions_engine_is_asked_to_end_and_replaced(home, monkeypatch,
     assert EngineClient.connect(home, start=False).version == "0.0.1"
     with EngineClient.connect(home) as talk:
         assert other.ended.wait(5)
-        assert talk.is_ours
+        assert talk.is_same_version
         assert talk.pid != os.getpid()
         talk.stop()
 
@@ -302,7 +310,7 @@ def test_a_session_with_another_runtime_folder_finds_the_engine(runtime, monkeyp
         assert elsewhere.socket != talk.path
         found = engine_status(elsewhere)
         assert found is not None
-        assert (found.pid, found.socket) == (talk.pid, talk.path)
+        assert (found.pid, found.path) == (talk.pid, talk.path)
         talk.stop()
 
 
@@ -310,7 +318,7 @@ def test_a_session_with_another_runtime_folder_finds_the_engine(runtime, monkeyp
 def test_an_engine_whose_socket_is_taken_away_makes_another(runtime, slow, tmp_path, comes_back):
     home = folders()
     talk = begin(home, slow, tmp_path / "to")
-    assert read_holder(home.engine_lock).socket == home.socket
+    assert read_address(home.engine_lock).socket == home.socket
     shutil.rmtree(runtime)
     if comes_back:
         runtime.mkdir()
@@ -320,7 +328,7 @@ def test_an_engine_whose_socket_is_taken_away_makes_another(runtime, slow, tmp_p
         assert talk.status().summary.counts  # who was there is still served
         again.stop()
     until(lambda: gone(talk.pid))
-    assert read_holder(home.engine_lock).socket is None
+    assert read_address(home.engine_lock).socket is None
     assert not again.path.exists()
     talk.close()
 
@@ -330,7 +338,7 @@ def test_an_engine_out_of_reach_is_named_and_how_to_end_it(home, tmp_path, monke
     home.state.mkdir(parents=True)
     place = process._lock(home)
     assert place is not None
-    place.note(tmp_path / "nowhere" / "engine.sock")
+    place.write(tmp_path / "nowhere" / "engine.sock")
     monkeypatch.setattr(client_module, "UNREACHABLE_AFTER", 0.1)
     started: list[Folders] = []
     monkeypatch.setattr("flowtui.daemon.launcher.start_detached", started.append)
@@ -339,7 +347,7 @@ def test_an_engine_out_of_reach_is_named_and_how_to_end_it(home, tmp_path, monke
             EngineClient.connect(home, start=start, timeout=0.3)
         assert not isinstance(e.value, EngineNotRunning)
     assert not started  # it would wait for the place, and work when the user has all stopped
-    place.let_go()
+    place.release()
     assert engine_status(home) is None  # its holder has ended: what it noted is no engine
 
 
@@ -360,7 +368,7 @@ def test_an_engine_leaves_anothers_socket_alone(home, monkeypatch):
     """Two state folders, one runtime folder: the second engine listens beside the first."""
     with EngineClient.connect(home) as first:
         twin = Folders(home.config, home.state.with_name("twin"), home.runtime)
-        (path, *_) = process._doors(twin)
+        (path, *_) = process._socket_paths(twin)
         assert path.parent == home.runtime
         assert path != first.path
         first.stop()
@@ -371,16 +379,16 @@ def test_an_engine_leaves_anothers_socket_alone(home, monkeypatch):
 )
 def test_what_is_cut_off_in_the_lock_file_counts_for_nothing(tmp_path, text):
     (tmp_path / "engine.lock").write_bytes(text)
-    assert read_holder(tmp_path / "engine.lock").socket is None
+    assert read_address(tmp_path / "engine.lock").socket is None
 
 
 def test_a_note_is_read_whole_also_after_a_longer_one(tmp_path):
     file = tmp_path / "engine.lock"
     place = PidFile(os.open(file, os.O_RDWR | os.O_CREAT), lambda: None)
     for path in (Path("/tmp/a-long-name/of/a.sock"), Path("/é\udcff.sock"), None):
-        place.note(path)
-        assert (read_holder(file).pid, read_holder(file).socket) == (os.getpid(), path)
-    place.let_go()
+        place.write(path)
+        assert (read_address(file).pid, read_address(file).socket) == (os.getpid(), path)
+    place.release()
 
 
 def test_two_gets_on_one_folder_share_the_work(tmp_path: Path, monkeypatch):

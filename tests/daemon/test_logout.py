@@ -73,7 +73,7 @@ def test_without_lingering_it_says_what_happens_and_what_to_run(host: Host):
     host.lingers(False)
     words = logout.logout_warning()
     assert "when you log out (KillUserProcesses=yes)" in words
-    assert "go on from there" in words
+    assert "resume when flowtui runs again" in words
     assert "`loginctl enable-linger`" in words
     assert logout.scope_command() == []
 
@@ -89,7 +89,7 @@ def test_with_lingering_the_engine_gets_a_scope_of_its_own(host: Host):
 def test_with_lingering_but_without_scopes_it_warns(host: Host):
     host.kills(True)
     host.lingers(True)
-    assert "systemd-run gives the engine no place" in logout.logout_warning()
+    assert "systemd-run cannot start the engine outside your session" in logout.logout_warning()
     assert logout.scope_command() == []
 
 

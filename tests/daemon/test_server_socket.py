@@ -165,7 +165,7 @@ def test_an_engine_of_another_version_is_replaced(door: Door, monkeypatch: pytes
     with EngineClient.connect(where, start=False) as client:  # to look at it is no harm
         assert client.version == __version__
     assert door.stops == []
-    with pytest.raises(EngineError, match=r"does not start.*engine\.log"):
+    with pytest.raises(EngineError, match=r"did not start.*engine\.log"):
         EngineClient.connect(where, timeout=0.2)
     assert started == [where]
     wait_for(lambda: door.stops)
@@ -374,7 +374,7 @@ def test_nothing_is_said_to_an_engine_of_another_user(tmp_path: Path):
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "up\n"
-        with pytest.raises(EngineError, match="another user listens"):
+        with pytest.raises(EngineError, match="another user is listening"):
             EngineClient(path)
         assert other.stdout.readline() == "0\n"
 
@@ -383,7 +383,7 @@ def test_stop_is_answered_and_passed_on(door: Door):
     with door.client() as client:
         client.stop(pause=True)
     wait_for(lambda: door.stops == [True])
-    with pytest.raises(EngineGone, match="about to end"):
+    with pytest.raises(EngineGone, match="shutting down"):
         door.client()
 
 
