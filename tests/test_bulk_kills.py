@@ -17,10 +17,10 @@ from flowtui.demo.serve import DemoServer
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("turns", [(), ("tar",)])
-def test_kills_at_any_moment(tmp_path: Path, turns: tuple[str, ...]) -> None:
-    rng = random.Random(len(turns))
-    with DemoServer(job_seconds=0.3, token_seconds=7200, rate=45e6, turns=turns) as server:
+@pytest.mark.parametrize("scenarios", [(), ("tar",)])
+def test_kills_at_any_moment(tmp_path: Path, scenarios: tuple[str, ...]) -> None:
+    rng = random.Random(len(scenarios))
+    with DemoServer(job_seconds=0.3, token_seconds=7200, rate=45e6, scenarios=scenarios) as server:
         project = next(
             one for one in server.service.catalogue.projects.values() if "ATAC" in one.name
         )

@@ -358,7 +358,7 @@ def test_a_get_that_is_killed_goes_on_with_its_archive(both: DemoServer, both_sh
 def test_an_archive_that_does_not_come_is_a_failure_in_words(
     tmp_path: Path, name: str, says: str
 ) -> None:
-    with DemoServer(job_seconds=0.1, token_seconds=3600, turns=[name]) as server:
+    with DemoServer(job_seconds=0.1, token_seconds=3600, scenarios=[name]) as server:
         shell = Shell(tmp_path, server.base_url)
         done = shell.run("get", "sample/34", "--bulk", "always", "--to", str(shell.to), status=1)
         assert says in done.stderr

@@ -1,4 +1,4 @@
-"""`flowtui demo`: the app on an embedded Flow with sample data, apart from all that is the user's.
+"""`flowtui demo`: the app on an embedded Flow with sample data, apart from all the user's things.
 
 The demo has folders of its own, no keyring and none of the user's tokens, in this process and in
 the engine that it starts.
@@ -22,58 +22,58 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from flowtui.config import Folders, Settings
-    from flowtui.demo.serve import Spawned
+    from flowtui.demo.serve import ServerProcess
 
 USER = PASSWORD = "demo"  # noqa: S105 - the demo's own, printed for everybody to see
 
 
 @click.command(short_help="Try the app on an embedded Flow with sample data.")
-@click.option("--serve-only", is_flag=True, help="Only run the server, until ctrl-c.")
+@click.option("--serve-only", is_flag=True, help="Run only the server, until Ctrl-C.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=0,
     metavar="N",
-    help="The server's port; default: any that is free.",
+    help="Port of the server; default: a free one.",
 )
 @click.option(
     "--home",
     metavar="DIR",
     type=click.Path(file_okay=False),
-    help="Keep the demo's settings, queue and downloads here; default: a fresh temporary folder.",
+    help="Folder for the demo's settings, queue and downloads; default: a new temporary one.",
 )
 @click.option(
     "--bulk",
-    "turns",
-    metavar="TURN",
+    "scenarios",
+    metavar="SCENARIO",
     multiple=True,
-    help="What happens to bulk jobs; may be repeated. `--bulk list` names the turns.",
+    help="Simulate a bulk job scenario; repeatable. `--bulk list` shows them all.",
 )
-def demo(serve_only: bool, port: int, home: str | None, turns: tuple[str, ...]) -> int:
+def demo(serve_only: bool, port: int, home: str | None, scenarios: tuple[str, ...]) -> int:
     """Open the app on an embedded Flow with sample data, signed in as demo.
 
-    Nothing of yours is touched: not your settings, tokens, keyring or downloads.
+    Your own settings, tokens, keyring and downloads are not touched.
     """
     out = Output()
-    if turns:
+    if scenarios:
         _require_installed()
-        if "list" in turns:
-            return _list_turns(out)
-        _check_turns(turns)
+        if "list" in scenarios:
+            return _list_scenarios(out)
+        _check_scenarios(scenarios)
     if serve_only:
         if home is not None:
-            raise click.UsageError("--home is for the app; --serve-only keeps nothing")
-        return _serve(port, out, turns)
+            raise click.UsageError("--home cannot be used with --serve-only, which stores nothing")
+        return _serve(port, out, scenarios)
     if not on_terminal():
         raise CommandError(
-            "the app needs a terminal; `flowtui demo --serve-only` runs the server alone",
+            "the app needs a terminal; use `flowtui demo --serve-only` to run only the server",
             exit=Exit.USAGE,
             code="USAGE",
         )
     base = Path(home).absolute() if home else Path(tempfile.mkdtemp(prefix="flowtui-demo-"))
     base.mkdir(parents=True, exist_ok=True)
     separate_environment(base)
-    with _spawn(port, turns) as server:
+    with _spawn(port, scenarios) as server:
         return _open_app(server.base_url, base, out)
 
 
@@ -87,28 +87,28 @@ def separate_environment(base: Path) -> None:
             del os.environ[name]
     os.environ["FLOWTUI_HOME"] = str(base)
     os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
-    # Named and absent: otherwise the user's own ~/.config/flow/api-token would be looked at.
+    # Named and absent: otherwise the user's own ~/.config/flow/api-token would be read.
     os.environ["FLOW_TOKEN_FILE"] = str(base / "no-token")
 
 
-def _list_turns(out: Output) -> int:
-    from flowtui.demo.scenarios import TURNS
+def _list_scenarios(out: Output) -> int:
+    from flowtui.demo.scenarios import DESCRIPTIONS
 
-    for turn, words in TURNS.items():
-        out.line(f"{turn:14}{words}")
+    for scenario, description in DESCRIPTIONS.items():
+        out.line(f"{scenario:14}{description}")
     return Exit.OK
 
 
-def _check_turns(turns: tuple[str, ...]) -> None:
-    from flowtui.demo.scenarios import turns_of
+def _check_scenarios(scenarios: tuple[str, ...]) -> None:
+    from flowtui.demo.scenarios import scenarios_of
 
     try:
-        turns_of(turns)
+        scenarios_of(scenarios)
     except ValueError as error:
-        raise click.UsageError(f"{error}; `--bulk list` names the turns") from error
+        raise click.UsageError(f"{error}; `--bulk list` shows them all") from error
 
 
-def _serve(port: int, out: Output, turns: tuple[str, ...] = ()) -> int:
+def _serve(port: int, out: Output, scenarios: tuple[str, ...] = ()) -> int:
     """Run the server in this process until SIGINT or SIGTERM."""
     _require_installed()
     from flowtui.demo.serve import DemoDidNotStart, run
@@ -116,25 +116,25 @@ def _serve(port: int, out: Output, turns: tuple[str, ...] = ()) -> int:
     def ready(url: str) -> None:
         out.line(url)
         out.line(f"user {USER}, password {PASSWORD}")
-        out.say(f"try: flowtui login --server {url}")
-        out.say("ctrl-c ends it")
+        out.say(f"Sign in with: flowtui login --server {url}")
+        out.say("Press Ctrl-C to stop.")
 
     try:
-        run(port, ready=ready, turns=turns)
+        run(port, ready=ready, scenarios=scenarios)
     except DemoDidNotStart as error:
-        raise CommandError(f"the demo server does not start: {error}", code="DEMO") from error
+        raise CommandError(f"cannot start the demo server: {error}", code="DEMO") from error
     return Exit.OK
 
 
-def _spawn(port: int, turns: tuple[str, ...] = ()) -> Spawned:
+def _spawn(port: int, scenarios: tuple[str, ...] = ()) -> ServerProcess:
     """The server in a process of its own, which ends with this one."""
     _require_installed()
     from flowtui.demo.serve import DemoDidNotStart, spawn
 
     try:
-        return spawn(port=port, turns=turns)
+        return spawn(port=port, scenarios=scenarios)
     except DemoDidNotStart as error:
-        raise CommandError(f"the demo server does not start: {error}", code="DEMO") from error
+        raise CommandError(f"cannot start the demo server: {error}", code="DEMO") from error
 
 
 def _require_installed() -> None:
@@ -172,7 +172,7 @@ def _open_app(url: str, base: Path, out: Output) -> int:
         _stop_engine(where)
         out.say(
             f"The demo's downloads are in {settings.download_dir};"
-            f" remove {base} to be rid of all of it."
+            f" delete {base} to remove everything."
         )
 
 

@@ -1,1 +1,14 @@
-"""An embedded Flow server with sample data, for trying the program and for its tests."""
+"""An embedded Flow server with sample data, for trying flowtui and for its tests.
+
+    serve         runs the server: in a thread, in the foreground, in a process of its own
+    app           the ASGI application: which route answers what
+    auth, browse, files, bulk     the routes
+    accounts, service, paging     what routes share: tokens, refusals, pages
+    scenarios     what may happen to bulk jobs, chosen when the server is started
+    serializers   how records are written, in each dialect of Flow's API
+    projects, sample_data, catalogue, content     what there is, and its bytes
+    archives, byte_source, shaping     archives and files made on the fly, and sent at a rate
+
+It stands for a Flow that we do not control: it shares no code with `flowtui.flow` or any other
+package, and both are tested against the official client.
+"""

@@ -16,11 +16,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowtui.demo import files
 from flowtui.demo.accounts import Accounts
-from flowtui.demo.auth import SigningIn
-from flowtui.demo.browse import Browse
+from flowtui.demo.auth import AuthRoutes
+from flowtui.demo.browse import BrowseRoutes
 from flowtui.demo.bulk import BulkJobs
 from flowtui.demo.projects import build
-from flowtui.demo.scenarios import NO_TURNS, Turns
+from flowtui.demo.scenarios import NO_SCENARIOS, Scenarios
 from flowtui.demo.serializers import Dialect
 from flowtui.demo.service import Refusal, Service, not_found
 
@@ -32,7 +32,7 @@ _SHELL = """<!DOCTYPE html>
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecordedRequest:
     """A request that was answered. `path` is as it came, percent-encoded, without its query."""
 
     method: str
@@ -48,7 +48,7 @@ class App:
 
     Attributes:
         service: its state, of which `rate` and `accounts` may be used while it runs.
-        bulk: the bulk jobs, of which `turns` may be changed.
+        bulk: the bulk jobs, of which `scenarios` may be changed.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class App:
         service: Service,
         bulk: BulkJobs,
         routed: ASGIApp,
-        record: Callable[[Asked], None] | None,
+        record: Callable[[RecordedRequest], None] | None,
     ) -> None:
         self.service = service
         self.bulk = bulk
@@ -71,16 +71,16 @@ class App:
 
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start" and self._record:
-                self._record(_asked(scope, raw, message["status"]))
+                self._record(_recorded(scope, raw, message["status"]))
             await send(message)
 
         await self._routed({**scope, "path": raw}, receive, noted)
 
 
-def _asked(scope: Scope, path: str, status: int) -> Asked:
+def _recorded(scope: Scope, path: str, status: int) -> RecordedRequest:
     headers = dict(scope["headers"])
     wanted = headers.get(b"range")
-    return Asked(
+    return RecordedRequest(
         method=scope["method"],
         path=path,
         query=scope["query_string"].decode("latin-1"),
@@ -97,8 +97,8 @@ def create_app(
     token_seconds: float = 300,
     job_seconds: float = 1.0,
     expires_seconds: float = DAY_SECONDS,
-    turns: Turns = NO_TURNS,
-    record: Callable[[Asked], None] | None = None,
+    scenarios: Scenarios = NO_SCENARIOS,
+    record: Callable[[RecordedRequest], None] | None = None,
 ) -> App:
     """A server of its own state.
 
@@ -109,12 +109,12 @@ def create_app(
         token_seconds: how long an access token lasts.
         job_seconds: how long a bulk job takes at least.
         expires_seconds: how long its archive is kept.
-        turns: what else happens to bulk jobs.
+        scenarios: what happens to bulk jobs.
         record: called with each request when it is answered, on the server's thread.
     """
     catalogue = build()
     service = Service(catalogue, Accounts(catalogue.users, token_seconds), dialect, rate)
-    jobs = BulkJobs(service, job_seconds, expires_seconds, turns)
+    jobs = BulkJobs(service, job_seconds, expires_seconds, scenarios)
 
     def refused(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
@@ -132,7 +132,7 @@ def create_app(
 
 
 def _routes(service: Service, jobs: BulkJobs) -> list[BaseRoute]:
-    signing_in, browse = SigningIn(service), Browse(service)
+    auth, browse = AuthRoutes(service), BrowseRoutes(service)
 
     def download(request: Request) -> Response:
         id, name = request.path_params["id"], unquote(request.path_params["name"])
@@ -165,7 +165,7 @@ def _routes(service: Service, jobs: BulkJobs) -> list[BaseRoute]:
         ("/executions/{id}/{path:path}", output),
     ]
     everywhere: list[tuple[str, Any]] = [
-        ("/token", signing_in.token),
+        ("/token", auth.token),
         ("/me", browse.me),
         ("/projects/{id}", browse.project),
         ("/samples/{id}", browse.sample),
@@ -177,7 +177,7 @@ def _routes(service: Service, jobs: BulkJobs) -> list[BaseRoute]:
     gets = [] if service.dialect == "guide" else lists
     gets = gets + ([] if service.dialect == "live" else documented) + everywhere
     return [
-        Route("/api/login", signing_in.login, methods=["POST"]),
+        Route("/api/login", auth.login, methods=["POST"]),
         Route("/api/downloads", jobs.create, methods=["POST"]),
         *(Route(f"/api{path}", handler, methods=["GET"]) for path, handler in gets),
         Route("/{path:path}", _outside, methods=["GET"]),

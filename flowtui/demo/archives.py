@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from flowtui.demo.byte_source import ByteSource, Content, Flipped, Joined, Window, crc32
 from flowtui.demo.catalogue import File
-from flowtui.demo.scenarios import NO_TURNS, Turn, Turns
+from flowtui.demo.scenarios import NO_SCENARIOS, Scenario, Scenarios
 
 ZIP_LIMIT = (1 << 32) - (1 << 20)
 """Bytes that an archive without ZIP64 can hold, with room for its directory."""
@@ -62,21 +62,21 @@ class Entry:
     created: int
 
 
-def entries_of(files: Sequence[File], turns: Turns = NO_TURNS) -> list[Entry]:
-    """The members of an archive of these files, as the chosen turns have them."""
+def entries_of(files: Sequence[File], scenarios: Scenarios = NO_SCENARIOS) -> list[Entry]:
+    """The members of an archive of these files, as the chosen scenarios have them."""
     names = member_names(files)
-    if turns.has(Turn.FLAT):
+    if scenarios.has(Scenario.FLAT):
         names = [f"{file.id}_{_safe(file.filename)}" for file in files]
     entries = [
         Entry(name, file.content, file.content.crc32, file.created)
         for file, name in zip(files, names, strict=True)
     ]
-    if turns.has(Turn.DAMAGED) and entries:
+    if scenarios.has(Scenario.DAMAGED) and entries:
         first = entries[0]
         entries[0] = replace(first, source=Flipped(first.source, first.source.size // 2))
-    if turns.has(Turn.MISSING):
+    if scenarios.has(Scenario.MISSING):
         del entries[1:2]
-    if turns.has(Turn.HOSTILE):
+    if scenarios.has(Scenario.HOSTILE):
         evil = Content(b"this should never be written\n")
         entries.append(Entry("../../evil.txt", evil, evil.crc32, files[0].created))
     return entries
@@ -84,25 +84,25 @@ def entries_of(files: Sequence[File], turns: Turns = NO_TURNS) -> list[Entry]:
 
 def etag_of(entries: Sequence[Entry]) -> str:
     """A strong entity tag: the same for the same members, in whichever job they are."""
-    text = "\n".join(f"{one.name} {one.source.size} {one.crc32}" for one in entries)
+    text = "\n".join(f"{entry.name} {entry.source.size} {entry.crc32}" for entry in entries)
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
 
 
 def zip_of(entries: Sequence[Entry]) -> ByteSource:
     """A ZIP. Raises TooLarge."""
-    if sum(one.source.size + 1000 for one in entries) > ZIP_LIMIT or len(entries) > 65_000:
+    if sum(entry.source.size + 1000 for entry in entries) > ZIP_LIMIT or len(entries) > 65_000:
         raise TooLarge("The files do not fit one archive of 4 GB")
     parts: list[ByteSource | bytes] = []
     directory: list[bytes] = []
     offset = 0
-    for one in entries:
-        info = zipfile.ZipInfo(one.name, time.gmtime(one.created)[:6])
-        info.CRC = one.crc32
-        info.file_size = info.compress_size = one.source.size
+    for entry in entries:
+        info = zipfile.ZipInfo(entry.name, time.gmtime(entry.created)[:6])
+        info.CRC = entry.crc32
+        info.file_size = info.compress_size = entry.source.size
         header = info.FileHeader(zip64=False)
-        parts += [header, one.source]
+        parts += [header, entry.source]
         directory.append(_directory_entry(header, offset))
-        offset += len(header) + one.source.size
+        offset += len(header) + entry.source.size
     listing = b"".join(directory)
     count = len(entries)
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(listing), offset, 0)
@@ -125,10 +125,10 @@ def _directory_entry(header: bytes, offset: int) -> bytes:
 def tar_gz_of(entries: Sequence[Entry]) -> ByteSource:
     """A tar.gz. One pass over its bytes (CRC-32)."""
     parts: list[ByteSource | bytes] = []
-    for one in entries:
-        info = tarfile.TarInfo(one.name)
-        info.size, info.mtime, info.mode = one.source.size, one.created, 0o644
-        parts += [info.tobuf(tarfile.PAX_FORMAT), one.source, b"\0" * (-info.size % 512)]
+    for entry in entries:
+        info = tarfile.TarInfo(entry.name)
+        info.size, info.mtime, info.mode = entry.source.size, entry.created, 0o644
+        parts += [info.tobuf(tarfile.PAX_FORMAT), entry.source, b"\0" * (-info.size % 512)]
     parts.append(b"\0" * 1024)
     return _gzip(Joined(parts))
 

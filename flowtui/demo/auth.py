@@ -12,7 +12,7 @@ from flowtui.demo.catalogue import User
 from flowtui.demo.service import Refusal, Service
 
 
-class SigningIn:
+class AuthRoutes:
     """The handlers of `/login` and `/token`."""
 
     def __init__(self, service: Service) -> None:
@@ -49,7 +49,7 @@ class SigningIn:
         return JSONResponse(self._granted(user, access))
 
     def _granted(self, user: User, access: str) -> dict[str, Any]:
-        fields: dict[str, Any] = {"user": self._service.wording.user(user)}
+        fields: dict[str, Any] = {"user": self._service.serializer.user(user)}
         if self._service.dialect != "guide":
             fields["token"] = access
         if self._service.dialect != "live":

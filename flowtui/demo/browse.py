@@ -17,73 +17,79 @@ from flowtui.demo.service import Refusal, Service, not_found
 Found = TypeVar("Found", Sample, Execution, File)
 
 
-class Browse:
+class BrowseRoutes:
     """The handlers. They run in threads (an md5 may have to be computed), and only read."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._all = service.catalogue
-        self._word = service.wording
+        self._records = service.serializer
 
     def me(self, request: Request) -> Response:
         """`/me`."""
-        return JSONResponse(self._word.user(self._service.signed_in(request)))
+        return JSONResponse(self._records.user(self._service.signed_in(request)))
 
     def owned(self, request: Request) -> Response:
         """`/projects/owned`."""
         user = self._service.signed_in(request)
-        return self._projects(request, lambda one: one.owner == user)
+        return self._projects(request, lambda project: project.owner == user)
 
     def shared(self, request: Request) -> Response:
         """`/projects/shared`."""
         user = self._service.signed_in(request)
-        return self._projects(request, lambda one: user.username in one.shared_with)
+        return self._projects(request, lambda project: user.username in project.shared_with)
 
     def public(self, request: Request) -> Response:
         """`/projects/public`."""
-        return self._projects(request, lambda one: one.public)
+        return self._projects(request, lambda project: project.public)
 
     def projects(self, request: Request) -> Response:
         """`/projects`: all that are visible; a bare list in the documented dialect."""
         user = self._service.user(request)
         name = user.username if user else None
         if self._service.dialect != "guide":
-            return self._projects(request, lambda one: one.visible_to(name))
-        seen = [one for one in self._all.projects.values() if one.visible_to(name)]
-        return JSONResponse([self._word.project(one) for one in seen])
+            return self._projects(request, lambda project: project.visible_to(name))
+        seen = [project for project in self._all.projects.values() if project.visible_to(name)]
+        return JSONResponse([self._records.project(project) for project in seen])
 
     def search_projects(self, request: Request) -> Response:
         """`/projects/search`."""
         name = self._searcher(request)
-        return self._projects(request, lambda one: one.visible_to(name))
+        return self._projects(request, lambda project: project.visible_to(name))
 
     def _projects(self, request: Request, wanted: Callable[[Project], bool]) -> Response:
-        rows = [one for one in self._all.projects.values() if wanted(one)]
+        rows = [project for project in self._all.projects.values() if wanted(project)]
         rows = matching(
             request,
             rows,
-            name=lambda one: one.name,
-            description=lambda one: one.description,
-            owner=lambda one: one.owner.name,
+            name=lambda project: project.name,
+            description=lambda project: project.description,
+            owner=lambda project: project.owner.name,
         )
-        rows = in_order(request, rows, lambda one: one.created, lambda one: one.name)
-        return paged(request, "projects", rows, self._word.project)
+        rows = in_order(
+            request, rows, lambda project: project.created, lambda project: project.name
+        )
+        return paged(request, "projects", rows, self._records.project)
 
     def project(self, request: Request) -> Response:
         """`/projects/<id>`."""
-        return JSONResponse(self._word.project(self._project(request), detail=True))
+        return JSONResponse(self._records.project(self._project(request), detail=True))
 
     def project_samples(self, request: Request) -> Response:
         """`/projects/<id>/samples`."""
         rows = self._project(request).samples
-        rows = matching(request, rows, filter=lambda one: one.name)
-        return paged(request, "samples", rows, lambda one: self._word.sample(one, in_project=True))
+        rows = matching(request, rows, filter=lambda sample: sample.name)
+        return paged(
+            request, "samples", rows, lambda sample: self._records.sample(sample, in_project=True)
+        )
 
     def project_executions(self, request: Request) -> Response:
         """`/projects/<id>/executions`."""
         rows = self._project(request).executions
-        rows = matching(request, rows, filter=lambda one: f"{one.identifier} {one.pipeline}")
-        return paged(request, "executions", rows, self._word.execution)
+        rows = matching(
+            request, rows, filter=lambda execution: f"{execution.identifier} {execution.pipeline}"
+        )
+        return paged(request, "executions", rows, self._records.execution)
 
     def search_samples(self, request: Request) -> Response:
         """`/samples/search`."""
@@ -91,30 +97,35 @@ class Browse:
         rows = matching(
             request,
             rows,
-            name=lambda one: one.name,
-            project=lambda one: one.project.name,
-            owner=lambda one: one.project.owner.name,
-            organism=lambda one: one.organism,
-            sample_types=lambda one: one.sample_type,
+            name=lambda sample: sample.name,
+            project=lambda sample: sample.project.name,
+            owner=lambda sample: sample.project.owner.name,
+            organism=lambda sample: sample.organism,
+            sample_types=lambda sample: sample.sample_type,
         )
-        rows = in_order(request, rows, lambda one: one.created, lambda one: one.name)
-        return paged(request, "samples", rows, self._word.sample)
+        rows = in_order(request, rows, lambda sample: sample.created, lambda sample: sample.name)
+        return paged(request, "samples", rows, self._records.sample)
 
     def sample(self, request: Request) -> Response:
         """`/samples/<id>`."""
-        return JSONResponse(self._word.sample(self._sample(request), detail=True))
+        return JSONResponse(self._records.sample(self._sample(request), detail=True))
 
     def sample_data(self, request: Request) -> Response:
         """`/samples/<id>/data`: what was uploaded, and what executions made of it."""
-        rows = matching(request, self._sample(request).files, filter=lambda one: one.filename)
-        return paged(request, "data", rows, lambda one: self._word.data(one, iso=True))
+        rows = matching(request, self._sample(request).files, filter=lambda file: file.filename)
+        return paged(request, "data", rows, lambda file: self._records.data(file, iso=True))
 
     def sample_executions(self, request: Request) -> Response:
         """`/samples/<id>/executions`: those that made something of it included."""
         sample = self._sample(request)
         made = [file.execution for file in sample.files if file.execution]
         rows = list(dict.fromkeys([*sample.executions, *made]))
-        return paged(request, "executions", rows, lambda one: self._word.execution(one, iso=True))
+        return paged(
+            request,
+            "executions",
+            rows,
+            lambda execution: self._records.execution(execution, iso=True),
+        )
 
     def search_executions(self, request: Request) -> Response:
         """`/executions/search`."""
@@ -122,13 +133,18 @@ class Browse:
         rows = matching(
             request,
             rows,
-            name=lambda one: one.identifier,
-            pipeline=lambda one: one.pipeline,
-            status=lambda one: one.status,
-            owner=lambda one: one.project.owner.name,
+            name=lambda execution: execution.identifier,
+            pipeline=lambda execution: execution.pipeline,
+            status=lambda execution: execution.status,
+            owner=lambda execution: execution.project.owner.name,
         )
-        rows = in_order(request, rows, lambda one: one.created, lambda one: one.identifier)
-        return paged(request, "executions", rows, self._word.execution)
+        rows = in_order(
+            request,
+            rows,
+            lambda execution: execution.created,
+            lambda execution: execution.identifier,
+        )
+        return paged(request, "executions", rows, self._records.execution)
 
     def execution(self, request: Request) -> Response:
         """`/executions/<id>`, of which `include` or `exclude` name the fields wanted or not."""
@@ -136,7 +152,7 @@ class Browse:
         self._check(request, found)
         if found is None:
             raise not_found("Execution not found")
-        return JSONResponse(_chosen(request, self._word.execution(found, detail=True)))
+        return JSONResponse(_chosen(request, self._records.execution(found, detail=True)))
 
     def search_data(self, request: Request) -> Response:
         """`/data/search`."""
@@ -144,12 +160,12 @@ class Browse:
         rows = matching(
             request,
             rows,
-            filename=lambda one: one.filename,
-            owner=lambda one: one.project.owner.name,
-            pipeline=lambda one: one.execution.pipeline if one.execution else "",
+            filename=lambda file: file.filename,
+            owner=lambda file: file.project.owner.name,
+            pipeline=lambda file: file.execution.pipeline if file.execution else "",
         )
-        rows = in_order(request, rows, lambda one: one.created, lambda one: one.filename)
-        return paged(request, "data", rows, self._word.data)
+        rows = in_order(request, rows, lambda file: file.created, lambda file: file.filename)
+        return paged(request, "data", rows, self._records.data)
 
     def data(self, request: Request) -> Response:
         """`/data/<id>`; a file that is gone has no record either."""
@@ -157,7 +173,7 @@ class Browse:
         self._check(request, found)
         if found is None or found.refused == 404:
             raise not_found("Data file not found")
-        return JSONResponse(self._word.data(found, detail=True))
+        return JSONResponse(self._records.data(found, detail=True))
 
     def organisms(self, request: Request) -> Response:
         """`/organisms`."""
@@ -208,9 +224,9 @@ class Browse:
         name = self._searcher(request)
         own = request.query_params.get("owned", "").lower() == "true"
         return [
-            one
-            for one in rows
-            if one.project.visible_to(name) and (not own or one.project.owner.username == name)
+            row
+            for row in rows
+            if row.project.visible_to(name) and (not own or row.project.owner.username == name)
         ]
 
     def _project(self, request: Request) -> Project:

@@ -17,7 +17,7 @@ from flowtui.demo.archives import Entry, TooLarge, entries_of, etag_of, tar_gz_o
 from flowtui.demo.byte_source import ByteSource
 from flowtui.demo.catalogue import File, User
 from flowtui.demo.files import SourceResponse
-from flowtui.demo.scenarios import EXPIRING_SECONDS, SLOW_SECONDS, Turn, Turns
+from flowtui.demo.scenarios import EXPIRING_SECONDS, SLOW_SECONDS, Scenario, Scenarios
 from flowtui.demo.service import Refusal, Service, forbidden, not_found
 
 _PENDING_SHARE = 0.25
@@ -42,18 +42,18 @@ class Job:
         self.etag = ""
         self.error: str | None = None
         self.gone = False
-        self.looks = 0
+        self.polls = 0
         self.prepared = 0.0  # time.monotonic() when `source` or `error` was set
 
-    async def prepare(self, turns: Turns, *, tar: bool) -> None:
+    async def prepare(self, scenarios: Scenarios, *, tar: bool) -> None:
         """Lay out the archive, off the event loop: it takes one pass over all bytes."""
         try:
-            entries: list[Entry] = await asyncio.to_thread(entries_of, self.files, turns)
+            entries: list[Entry] = await asyncio.to_thread(entries_of, self.files, scenarios)
             self.source = await asyncio.to_thread(tar_gz_of if tar else zip_of, entries)
             self.etag = etag_of(entries)
         except TooLarge as error:
             self.error = str(error)
-        if turns.fails(self.number):
+        if scenarios.fails(self.number):
             self.error = "The archive could not be written: no space left on the worker"
         self.prepared = time.monotonic()
 
@@ -62,15 +62,15 @@ class BulkJobs:
     """The jobs of one server. A job takes at least `job_seconds`; archives go after a time.
 
     Attributes:
-        turns: what their life is like; may be changed.
+        scenarios: what happens to them; may be changed.
     """
 
     def __init__(
-        self, service: Service, job_seconds: float, expires_seconds: float, turns: Turns
+        self, service: Service, job_seconds: float, expires_seconds: float, scenarios: Scenarios
     ) -> None:
-        self.turns = turns
+        self.scenarios = scenarios
         self._service = service
-        slow, expiring = turns.has(Turn.SLOW), turns.has(Turn.EXPIRING)
+        slow, expiring = scenarios.has(Scenario.SLOW), scenarios.has(Scenario.EXPIRING)
         self._job_seconds = SLOW_SECONDS if slow else job_seconds
         self._expires_seconds = EXPIRING_SECONDS if expiring else expires_seconds
         self._jobs: dict[str, Job] = {}
@@ -80,20 +80,20 @@ class BulkJobs:
     async def create(self, request: Request) -> Response:
         """`POST /downloads {"data_ids": […], "name": …}`."""
         user = self._service.signed_in(request)
-        ids, name = await _asked(request)
-        self.turns.refuse(len(ids))
+        ids, name = await _read_request(request)
+        self.scenarios.refuse(len(ids))
         files = [self._file(id, user) for id in dict.fromkeys(ids)]
         live = self._service.dialect == "live"
-        tar = live or self.turns.has(Turn.TAR)
+        tar = live or self.scenarios.has(Scenario.TAR)
         id = str(next(self._numbers)) if self._service.dialect == "guide" else str(uuid.uuid4())
         if tar:
             name = f"{id}.tar.gz" if live else f"{name.removesuffix('.zip')}.tar.gz"
         job = Job(id, len(self._jobs), name, user, files)
         self._jobs[id] = job
-        task = asyncio.create_task(job.prepare(self.turns, tar=tar))
+        task = asyncio.create_task(job.prepare(self.scenarios, tar=tar))
         self._preparing.add(task)
         task.add_done_callback(self._preparing.discard)
-        return JSONResponse(self._worded(job), 201)
+        return JSONResponse(self._job_fields(job), 201)
 
     def knows(self, id: str) -> bool:
         """Whether there is a job of this id."""
@@ -102,13 +102,13 @@ class BulkJobs:
     def poll(self, request: Request) -> Response:
         """`GET /downloads/<job>`: its state; on the live service the archive, once finished."""
         job = self._job(request)
-        job.looks += 1
-        trouble = self.turns.trouble(job.looks - 1)
+        job.polls += 1
+        trouble = self.scenarios.trouble(job.polls - 1)
         if trouble is not None:
             return trouble
         if self._service.dialect == "live" and self._status(job) in {"completed", "expired"}:
             return self._archive(request, job)
-        return JSONResponse(self._worded(job))
+        return JSONResponse(self._job_fields(job))
 
     def fetch(self, request: Request, name: str) -> Response:
         """`GET /downloads/<job>/<name>`: the archive."""
@@ -124,13 +124,13 @@ class BulkJobs:
         if job.source is None or status != "completed":
             raise not_found("Download not ready")
         kind = "application/gzip" if job.name.endswith(".tar.gz") else "application/zip"
-        if job.number == 0 and self.turns.has(Turn.EXPIRED_ONCE):
+        if job.number == 0 and self.scenarios.has(Scenario.EXPIRED_ONCE):
             job.gone = True
             raise Refusal(410, "EXPIRED", "Download link has expired")
         response = SourceResponse(
             request, job.source, job.name, job.etag, kind, self._service, job.created
         )
-        if self.turns.cuts(job.number, request):
+        if self.scenarios.cuts(job.number, request):
             job.gone = True
             response.cut_after(job.source.size // 2)
         return response
@@ -164,7 +164,7 @@ class BulkJobs:
             return "failed"
         return "completed" if now < ready + self._expires_seconds else "expired"
 
-    def _worded(self, job: Job) -> dict[str, Any]:
+    def _job_fields(self, job: Job) -> dict[str, Any]:
         status = self._status(job)
         elapsed = time.monotonic() - job.began
         ended = status not in {"pending", "processing"}
@@ -183,13 +183,13 @@ class BulkJobs:
         share = elapsed / self._job_seconds if self._job_seconds else 1.0
         expires = job.created + int(self._job_seconds + self._expires_seconds)
         fields: dict[str, Any] = {
-            "id": self._service.wording.id(job.id) if job.id.isdecimal() else job.id,
+            "id": self._service.serializer.id(job.id) if job.id.isdecimal() else job.id,
             "name": job.name,
             "status": status,
             "progress": 100 if ended else min(99, int(100 * share)),
             "download_url": f"/downloads/{job.id}/{job.name}" if status == "completed" else None,
             "error": job.error,
-            "created": self._service.wording.time(job.created),
+            "created": self._service.serializer.time(job.created),
             "expires_at": datetime.fromtimestamp(expires, UTC).isoformat(),
         }
         if self._service.dialect == "both":
@@ -198,7 +198,7 @@ class BulkJobs:
         return fields
 
 
-async def _asked(request: Request) -> tuple[list[str], str]:
+async def _read_request(request: Request) -> tuple[list[str], str]:
     """The ids and the archive's name of a request's body. Raises Refusal (400)."""
     try:
         body = await request.json()

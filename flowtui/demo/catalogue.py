@@ -166,8 +166,8 @@ class Catalogue:
         return _keep(self.files, file)
 
 
-def _keep(where: dict[str, Kept], one: Kept) -> Kept:
-    if one.id in where:
-        raise ValueError(f"the id {one.id} is given twice")
-    where[one.id] = one
-    return one
+def _keep(records: dict[str, Kept], record: Kept) -> Kept:
+    if record.id in records:
+        raise ValueError(f"the id {record.id} is given twice")
+    records[record.id] = record
+    return record

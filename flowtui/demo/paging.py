@@ -20,11 +20,11 @@ def paged(
     request: Request,
     key: str,
     rows: Sequence[Row],
-    word: Callable[[Row], dict[str, Any]],
+    serialize: Callable[[Row], dict[str, Any]],
 ) -> Response:
     """One page of rows as `{"count": total, "page": n, key: […]}`; past the end it is empty.
 
-    Only the rows of the page are worded. Raises Refusal (400) for a page of more than 100.
+    Only the rows of the page are serialized. Raises Refusal (400) for a page of more than 100.
     """
     page = _number(request, "page", 1)
     size = _number(request, "count", DEFAULT_COUNT)
@@ -34,7 +34,7 @@ def paged(
     body = {
         "count": len(rows),
         "page": page,
-        key: [word(row) for row in rows[first : first + size]],
+        key: [serialize(row) for row in rows[first : first + size]],
     }
     return JSONResponse(body)
 

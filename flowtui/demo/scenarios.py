@@ -1,4 +1,4 @@
-"""The turns that the life of a bulk job may take on this server, chosen when it is started.
+"""What may happen to bulk jobs on this server, chosen when it is started.
 
 Several may be chosen at once; `docs/demo.md` tells what each is good for.
 """
@@ -18,8 +18,8 @@ MOST_FILES = 40
 """That one job may have with `too-large` or `too-many`."""
 
 
-class Turn(StrEnum):
-    """A turn; the first words of its line in `TURNS` are for people."""
+class Scenario(StrEnum):
+    """One thing that may happen; `DESCRIPTIONS` has its line in the help."""
 
     NONE = "none"
     FORBIDDEN = "forbidden"
@@ -39,70 +39,70 @@ class Turn(StrEnum):
     HOSTILE = "hostile"
 
 
-TURNS: dict[Turn, str] = {
-    Turn.NONE: "there are no bulk downloads (404)",
-    Turn.FORBIDDEN: "no bulk downloads for this kind of token (403)",
-    Turn.TOO_LARGE: f"413 for more than {MOST_FILES} files",
-    Turn.TOO_MANY: f"422, in words, for more than {MOST_FILES} files",
-    Turn.SLOW: "a job takes ten minutes",
-    Turn.TROUBLED: "every second look at a job is answered with 503 and Retry-After",
-    Turn.FAILING: "every job fails",
-    Turn.FAILING_ONCE: "the first job fails",
-    Turn.EXPIRING: "archives go a minute after they are ready",
-    Turn.EXPIRED_ONCE: "the first archive has gone when it is fetched (410)",
-    Turn.CUT_ONCE: "the first archive goes while it is fetched (half of it, then 410)",
-    Turn.TAR: "archives are tar.gz (as in the live dialect)",
-    Turn.FLAT: "all members in one folder, named <id>_<name>",
-    Turn.MISSING: "the archive lacks its second file",
-    Turn.DAMAGED: "one byte of the archive's first file is wrong",
-    Turn.HOSTILE: "the archive holds a path that leads outside",
+DESCRIPTIONS: dict[Scenario, str] = {
+    Scenario.NONE: "no bulk downloads at all (404)",
+    Scenario.FORBIDDEN: "no bulk downloads for this kind of token (403)",
+    Scenario.TOO_LARGE: f"413 for more than {MOST_FILES} files",
+    Scenario.TOO_MANY: f"422 with an explanation for more than {MOST_FILES} files",
+    Scenario.SLOW: "a job takes ten minutes",
+    Scenario.TROUBLED: "every second poll of a job is answered with 503 and Retry-After",
+    Scenario.FAILING: "every job fails",
+    Scenario.FAILING_ONCE: "the first job fails",
+    Scenario.EXPIRING: "archives expire a minute after they are ready",
+    Scenario.EXPIRED_ONCE: "the first archive has expired when it is fetched (410)",
+    Scenario.CUT_ONCE: "the first archive expires halfway through its download (410)",
+    Scenario.TAR: "archives are tar.gz, as in the live dialect",
+    Scenario.FLAT: "all members in one folder, named <id>_<name>",
+    Scenario.MISSING: "the archive lacks its second file",
+    Scenario.DAMAGED: "one byte of the archive's first file is wrong",
+    Scenario.HOSTILE: "the archive holds a path that leads outside the target folder",
 }
-"""Each turn in words."""
+"""Each scenario, for people."""
 
 SLOW_SECONDS = 600.0
 EXPIRING_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Turns:
+class Scenarios:
     """What was chosen."""
 
-    chosen: frozenset[Turn] = frozenset()
+    chosen: frozenset[Scenario] = frozenset()
 
-    def has(self, turn: Turn) -> bool:
+    def has(self, scenario: Scenario) -> bool:
         """Whether this one was."""
-        return turn in self.chosen
+        return scenario in self.chosen
 
     def refuse(self, files: int) -> None:
         """Raise Refusal where a job of so many files is not taken."""
-        if self.has(Turn.NONE):
+        if self.has(Scenario.NONE):
             raise not_found()
-        if self.has(Turn.FORBIDDEN):
+        if self.has(Scenario.FORBIDDEN):
             raise forbidden("Token not authorised for this endpoint")
-        if files > MOST_FILES and self.has(Turn.TOO_LARGE):
+        if files > MOST_FILES and self.has(Scenario.TOO_LARGE):
             raise Refusal(413, "TOO_LARGE", "Request entity too large")
-        if files > MOST_FILES and self.has(Turn.TOO_MANY):
-            words = f"Cannot request more than {MOST_FILES} files"
-            raise Refusal(422, "VALIDATION_ERROR", words)
+        if files > MOST_FILES and self.has(Scenario.TOO_MANY):
+            message = f"Cannot request more than {MOST_FILES} files"
+            raise Refusal(422, "VALIDATION_ERROR", message)
 
     def fails(self, number: int) -> bool:
         """Whether the `number`th job fails, counted from 0."""
-        return self.has(Turn.FAILING) or (number == 0 and self.has(Turn.FAILING_ONCE))
+        return self.has(Scenario.FAILING) or (number == 0 and self.has(Scenario.FAILING_ONCE))
 
-    def trouble(self, look: int) -> Response | None:
-        """What the `look`th poll of a job, counted from 0, is answered with instead."""
-        if self.has(Turn.TROUBLED) and look % 2 == 0:
+    def trouble(self, poll: int) -> Response | None:
+        """What the `poll`th poll of a job, counted from 0, is answered with instead."""
+        if self.has(Scenario.TROUBLED) and poll % 2 == 0:
             return Response("busy", 503, {"Retry-After": "1"}, "text/plain")
         return None
 
     def cuts(self, number: int, request: Request) -> bool:
         """Whether the `number`th archive goes in the middle of this request for it."""
-        return number == 0 and self.has(Turn.CUT_ONCE) and request.method == "GET"
+        return number == 0 and self.has(Scenario.CUT_ONCE) and request.method == "GET"
 
 
-NO_TURNS = Turns()
+NO_SCENARIOS = Scenarios()
 
 
-def turns_of(names: Iterable[str]) -> Turns:
-    """The turns of these names. Raises ValueError."""
-    return Turns(frozenset(Turn(name) for name in names))
+def scenarios_of(names: Iterable[str]) -> Scenarios:
+    """The scenarios of these names. Raises ValueError."""
+    return Scenarios(frozenset(Scenario(name) for name in names))

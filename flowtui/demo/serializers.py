@@ -1,4 +1,4 @@
-"""How the server words what exists, in each dialect.
+"""How the server writes its records as JSON, in each dialect.
 
 "guide" is what Flow's published guide shows (integer ids, ISO times, md5, download_url, all
 inlined), "live" what the live service does (string ids, Unix times, neither md5 nor
@@ -19,7 +19,7 @@ Dialect = Literal["both", "guide", "live"]
 Json = dict[str, Any]
 
 
-class Wording:
+class Serializer:
     """Makes JSON objects of records in one dialect."""
 
     def __init__(self, dialect: Dialect) -> None:
@@ -72,7 +72,7 @@ class Wording:
             fields |= {"can_edit": True, "owner": self._owner(project.owner), "group_owner": None,
                        "papers": []}  # fmt: skip
         if detail and self._guide:
-            fields["samples"] = [self.sample(one, detail=True) for one in project.samples]
+            fields["samples"] = [self.sample(sample, detail=True) for sample in project.samples]
         return fields
 
     def sample(self, sample: Sample, *, detail: bool = False, in_project: bool = False) -> Json:
@@ -120,7 +120,8 @@ class Wording:
                     "id": sample.id,
                     "created": sample.created,
                     "data": [
-                        {"id": one.id, "filename": one.filename, "size": one.size} for one in inputs
+                        {"id": file.id, "filename": file.filename, "size": file.size}
+                        for file in inputs
                     ],
                 }
             ],
@@ -180,7 +181,7 @@ class Wording:
         return f"/downloads/{file.id}/{quote(file.filename, safe='')}"
 
     def execution(self, execution: Execution, *, detail: bool = False, iso: bool = False) -> Json:
-        """An execution; the detail has its files (see `Wording.data` on md5)."""
+        """An execution; the detail has its files (see `Serializer.data` on md5)."""
         time: Callable[[int | None], int | str | None] = _iso if iso else self.time
         fields: Json = {
             "id": self.id(execution.id),
@@ -196,8 +197,8 @@ class Wording:
         if self._guide:
             if detail:
                 fields["outputs"] = [
-                    {"filename": one.path, "size": one.size, "md5": one.content.md5}
-                    for one in execution.outputs
+                    {"filename": output.path, "size": output.size, "md5": output.content.md5}
+                    for output in execution.outputs
                 ]
             return fields
         if not detail:
@@ -220,10 +221,15 @@ class Wording:
         }
         if not self._live:
             fields["outputs"] = [
-                {"id": one.id, "filename": one.path, "size": one.size, "md5": one.content.md5,
-                 "download_url": self.download_url(one)}
-                for one in execution.outputs
-            ]  # fmt: skip
+                {
+                    "id": output.id,
+                    "filename": output.path,
+                    "size": output.size,
+                    "md5": output.content.md5,
+                    "download_url": self.download_url(output),
+                }
+                for output in execution.outputs
+            ]
         return fields
 
     def _processes(self, execution: Execution) -> list[Json]:

@@ -21,7 +21,7 @@ from flowtui.demo.serializers import Dialect
 if TYPE_CHECKING:
     import uvicorn
 
-    from flowtui.demo.app import App, Asked
+    from flowtui.demo.app import App, RecordedRequest
     from flowtui.demo.bulk import BulkJobs
     from flowtui.demo.service import Service
 
@@ -86,7 +86,7 @@ class DemoServer:
         requests: what was asked so far, in the order of the answers.
         service: the server's state; `service.rate` may be set, and
             `service.accounts.expire_all()` ends all access tokens.
-        bulk: its bulk jobs; `bulk.turns` may be set.
+        bulk: its bulk jobs; `bulk.scenarios` may be set.
     """
 
     base_url: str
@@ -101,19 +101,19 @@ class DemoServer:
         job_seconds: float = 1.0,
         expires_seconds: float = 86_400,
         port: int = 0,
-        turns: Iterable[str] = (),
+        scenarios: Iterable[str] = (),
     ) -> None:
         from flowtui.demo.app import create_app
-        from flowtui.demo.scenarios import turns_of
+        from flowtui.demo.scenarios import scenarios_of
 
-        self.requests: list[Asked] = []
+        self.requests: list[RecordedRequest] = []
         self._app = create_app(
             dialect,
             rate=rate,
             token_seconds=token_seconds,
             job_seconds=job_seconds,
             expires_seconds=expires_seconds,
-            turns=turns_of(turns),
+            scenarios=scenarios_of(scenarios),
             record=self.requests.append,
         )
         self.service = self._app.service
@@ -151,17 +151,17 @@ def run(
     token_seconds: float = 300,
     job_seconds: float = 5.0,
     expires_seconds: float = 86_400,
-    turns: Iterable[str] = (),
+    scenarios: Iterable[str] = (),
     with_parent: bool = False,
 ) -> None:
     """Serve in the foreground until SIGINT or SIGTERM.
 
     `ready` is called with the base URL once connections are taken. With `with_parent` the server
-    also ends when standard input does. `rate` 0 or None is as fast as it goes. `turns` are names
-    of `turns.Turn`. Raises DemoDidNotStart.
+    also ends when standard input does. `rate` 0 or None is as fast as it goes. `scenarios` are
+    names of `scenarios.Scenario`. Raises DemoDidNotStart.
     """
     from flowtui.demo.app import create_app
-    from flowtui.demo.scenarios import turns_of
+    from flowtui.demo.scenarios import scenarios_of
 
     listener, base_url = _listen(port)
     app = create_app(
@@ -170,14 +170,14 @@ def run(
         token_seconds=token_seconds,
         job_seconds=job_seconds,
         expires_seconds=expires_seconds,
-        turns=turns_of(turns),
+        scenarios=scenarios_of(scenarios),
     )
     server = _server(app)
 
     def stop(number: int, frame: FrameType | None) -> None:
         _end(server)
 
-    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     if with_parent:
         os.nice(5)  # made-up bytes must not hold up the app, which is on the same machine here
         threading.Thread(target=_follow_parent, args=(server,), daemon=True).start()
@@ -185,8 +185,8 @@ def run(
         ready(base_url)
         server.run([listener])
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         listener.close()
 
 
@@ -198,7 +198,7 @@ def _follow_parent(server: uvicorn.Server) -> None:
     _end(server)
 
 
-class Spawned:
+class ServerProcess:
     """A server in a process of its own. Attribute `base_url`; a context manager."""
 
     def __init__(self, process: subprocess.Popen[bytes], base_url: str) -> None:
@@ -242,8 +242,8 @@ def spawn(
     token_seconds: float = 300,
     job_seconds: float = 5.0,
     expires_seconds: float = 86_400,
-    turns: Iterable[str] = (),
-) -> Spawned:
+    scenarios: Iterable[str] = (),
+) -> ServerProcess:
     """Start a server in a process of its own, and wait until it takes connections.
 
     It ends with `close()`, and with this process however that ends. Raises DemoDidNotStart.
@@ -258,7 +258,7 @@ def spawn(
     }
     command = [sys.executable, "-m", "flowtui.demo.serve", "--with-parent"]
     command += [str(part) for option in options.items() for part in option]
-    command += [part for turn in turns for part in ("--bulk", turn)]
+    command += [part for scenario in scenarios for part in ("--bulk", scenario)]
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -267,7 +267,7 @@ def spawn(
         start_new_session=True,  # Ctrl-C in the terminal is for the program, not for its server
     )
     line = _first_line(process)
-    spawned = Spawned(process, line)
+    spawned = ServerProcess(process, line)
     if not line.startswith("http://"):
         spawned.close()
         raise DemoDidNotStart(line or "the demo server ended at once")
@@ -292,7 +292,7 @@ def _first_line(process: subprocess.Popen[bytes]) -> str:
 
 
 def _main() -> int:
-    from flowtui.demo.scenarios import Turn
+    from flowtui.demo.scenarios import Scenario
 
     parser = argparse.ArgumentParser(prog="python -m flowtui.demo.serve", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
@@ -301,7 +301,9 @@ def _main() -> int:
     parser.add_argument("--token-seconds", type=float, default=300)
     parser.add_argument("--job-seconds", type=float, default=5.0)
     parser.add_argument("--expires-seconds", type=float, default=86_400)
-    parser.add_argument("--bulk", action="append", default=[], choices=[*Turn], metavar="TURN")
+    parser.add_argument(
+        "--bulk", action="append", default=[], choices=[*Scenario], metavar="SCENARIO"
+    )
     parser.add_argument("--with-parent", action="store_true", help="end when standard input does")
     options = parser.parse_args()
 
@@ -318,7 +320,7 @@ def _main() -> int:
             token_seconds=options.token_seconds,
             job_seconds=options.job_seconds,
             expires_seconds=options.expires_seconds,
-            turns=options.bulk,
+            scenarios=options.bulk,
             with_parent=options.with_parent,
         )
     except DemoDidNotStart as error:

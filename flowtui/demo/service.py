@@ -9,11 +9,11 @@ from starlette.responses import JSONResponse, Response
 
 from flowtui.demo.accounts import Accounts, NotAuthenticated
 from flowtui.demo.catalogue import Catalogue, Project, User
-from flowtui.demo.serializers import Dialect, Wording
+from flowtui.demo.serializers import Dialect, Serializer
 
 
 class Refusal(Exception):
-    """An answer that is an error: HTTP status, Flow's code for it, and words."""
+    """An answer that is an error: HTTP status, Flow's code for it, and a message."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -48,9 +48,9 @@ class Service:
     rate: float | None
 
     @property
-    def wording(self) -> Wording:
-        """How records are worded."""
-        return Wording(self.dialect)
+    def serializer(self) -> Serializer:
+        """How records are written."""
+        return Serializer(self.dialect)
 
     def user(self, request: Request, *, bad_is_nobody: bool = False) -> User | None:
         """Who asks; None for nobody. A bad token is refused with 401, or counts as nobody."""

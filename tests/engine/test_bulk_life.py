@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flowtui.config import Settings
-from flowtui.demo.scenarios import turns_of
+from flowtui.demo.scenarios import scenarios_of
 from flowtui.demo.serve import DemoServer
 from flowtui.engine.bulk.job import content_of
 from flowtui.engine.bulk.notes import Note, Notes
@@ -39,7 +39,7 @@ def server() -> Iterator[DemoServer]:
 
 
 def turn(server: DemoServer, *names: str) -> None:
-    server.bulk.turns = turns_of(names)
+    server.bulk.scenarios = scenarios_of(names)
 
 
 def test_a_job_ends_with_every_file_verified_and_the_archive_gone(server, tmp_path):
@@ -339,7 +339,7 @@ def test_a_hostile_archive_is_refused_and_nothing_is_written(server, tmp_path):
 @pytest.mark.parametrize("dialect", ["guide", "live", "both"])
 @pytest.mark.parametrize("names", [("tar",), ("flat",), ("tar", "flat")])
 def test_other_layouts_and_tar_gz(tmp_path, dialect: str, names: tuple[str, ...]):
-    with DemoServer(dialect, job_seconds=0.1, token_seconds=3600, turns=names) as server:  # type: ignore[arg-type]
+    with DemoServer(dialect, job_seconds=0.1, token_seconds=3600, scenarios=names) as server:  # type: ignore[arg-type]
         files = [one for one in bulk.files_of(server, "project/12") if one.data_id]
         made = start(server)
         made.add(bulk.batch(server, tmp_path, files))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flowtui.demo.scenarios import turns_of
+from flowtui.demo.scenarios import scenarios_of
 from flowtui.demo.serve import DemoServer, spawn
 from flowtui.engine.engine import Engine
 from flowtui.transfer.archive import extract
@@ -125,14 +125,14 @@ def test_unpacking_goes_on_with_what_is_missing(server, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["failing", "hostile"])
 def test_a_failed_job_stays_failed_and_can_be_retried(server, tmp_path, name: str):
-    server.bulk.turns = turns_of([name])
+    server.bulk.scenarios = scenarios_of([name])
     database = tmp_path / "queue.db"
     made = start(server, database)
     made.add(bulk.batch(server, tmp_path / "to", bulk.files_of(server, "sample/34")))
     assert made.wait_idle(20)
     reason = job(made).reason
     made.stop()
-    server.bulk.turns = turns_of([])
+    server.bulk.scenarios = scenarios_of([])
     asked = posts(server)
     again = start(server, database)
     assert again.wait_idle(5)
