@@ -398,7 +398,7 @@ def test_the_background_queue_from_add_to_stop(both: DemoServer, both_shell: She
                 break
             time.sleep(0.2)
         assert states == {"done"}
-        assert "runs" in both_shell.run("engine", "status").stdout
+        assert "is running" in both_shell.run("engine", "status").stdout
         more = both_shell.run("get", "data/789", "--detach", "--to", str(both_shell.to),
                               "--jobs", "2", "--limit-rate", "20M")  # fmt: skip
         assert "queued 1 file" in more.stderr
@@ -421,7 +421,7 @@ def test_no_room_on_disk_is_status_5_with_numbers(
     to = str(both_shell.to)
     result = CliRunner().invoke(cli, ["get", "sample/34", "data/789", "--to", to, "--json"])
     assert result.exit_code == 5, result.output
-    assert "no room on disk: needs" in result.stderr
+    assert "not enough disk space: needs" in result.stderr
     summary = json.loads(result.stdout.splitlines()[-1])
     assert (summary["status"], summary["done"]) == (5, 0)
     assert summary["unfinished"] == summary["files"]

@@ -1,1 +1,15 @@
-"""The commands: what `flowtui` does when it is given words."""
+"""The commands: what `flowtui` does when it is given one.
+
+    main             the command line: its options, its subcommands (imported when used), its errors
+    get              download in the foreground: follow a batch, show its progress, stop on signals
+    queue, detach    add to the background queue, and act on what is in it
+    ls, account, engine, demo     the other commands
+    selection, plan  from REFs to files, and from files to the batch that the engine gets
+    follow, batch_progress, progress     the events of a batch, what they add up to, how it is shown
+    session          what a command needs to talk to Flow: settings, credential, client
+    options, output, json_fields, exit_codes, signals     what the commands share
+
+Commands talk to the engine through `flowtui.daemon.client`; only `get` runs an engine in its own
+process. Every error becomes one line and an exit status in `main`. Nothing here draws the app, and
+imports that take time are made inside the command that needs them.
+"""

@@ -10,7 +10,7 @@ import click
 
 from flowtui.cli.exit_codes import CommandError, Exit
 from flowtui.cli.options import json_option, server_option
-from flowtui.cli.output import Output, one_line
+from flowtui.cli.output import Output, counted, one_line
 from flowtui.cli.session import Session, open_session
 from flowtui.config import save_settings
 from flowtui.connect import after_sign_in, sign_out
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from flowtui.flow.models import User
 
 
-@click.command(short_help="Sign in to Flow and keep the token.")
+@click.command(short_help="Sign in to Flow.")
 @server_option
 @click.option(
     "--token-stdin",
     is_flag=True,
-    help="Read an API token from standard input instead of asking for a password.",
+    help="Read a token or API key from standard input instead of asking for a password.",
 )
 @click.option(
     "--keep",
     type=click.Choice(["keyring", "file"]),
-    help="Where to keep the token; default: the keyring if one works here, else a file.",
+    help="Where to store the token; default: the keyring if one is available, else a file.",
 )
 def login(server: str | None, token_stdin: bool, keep: str | None) -> int:
-    """Sign in to Flow and keep the token in the keyring or in a file only you can read.
+    """Sign in to Flow and store the token in the keyring, or in a file that only you can read.
 
-    The password is asked for and never kept. Where Flow signs in through another service, create
-    an API key in Flow's settings and give it with --token-stdin.
+    Your password is never stored. If your Flow uses single sign-on, create an API key in Flow's
+    settings and pass it with --token-stdin.
     """
     out = Output()
     with closing(open_session(server, out, signed_in=False)) as session:
@@ -48,29 +48,29 @@ def login(server: str | None, token_stdin: bool, keep: str | None) -> int:
         session.client.use(kept)
         _remember_name(session, kept.username or user.username)
         out.line(
-            f"Signed in at {one_line(session.client.server)} as {_called(user)};"
-            f" the token is kept in {where_words(session, kept)}."
+            f"Signed in to {one_line(session.client.server)} as {_full_name(user)};"
+            f" the token is stored in {where_text(session, kept)}."
         )
-        _tell_engine(session, kept, out)
+        _share_with_engine(session, kept, out)
         if server and session.settings.server == server:
-            out.say(f"To use this server without --server: FLOW_API_URL={server}, or in"
-                    f" {session.folders.settings_file}: server = \"{server}\"")  # fmt: skip
+            out.say(
+                f"To make this server the default, set FLOW_API_URL={server},"
+                f' or server = "{server}" in {session.folders.settings_file}.'
+            )
     return Exit.OK
 
 
-@click.command(short_help="Forget the kept token.")
+@click.command(short_help="Sign out and remove the stored token.")
 @server_option
 def logout(server: str | None) -> int:
-    """Remove the kept token, and say what was removed and what remains."""
+    """Sign out: remove the stored token, and report what was removed and what is left."""
     out = Output()
     with closing(open_session(server, out, signed_in=False, probe=False)) as session:
-        _, said = sign_out(session.settings, session.folders, session.store)
-        for words in said:
-            out.line(one_line(words))
+        _, removed = sign_out(session.settings, session.folders, session.store)
+        for message in removed:
+            out.line(one_line(message))
         if _engine_runs(session):
-            out.say(
-                "The background engine keeps its sign-in until it ends (`flowtui engine stop`)."
-            )
+            out.say("The background engine stays signed in until it stops (`flowtui engine stop`).")
     return Exit.OK
 
 
@@ -78,18 +78,18 @@ def logout(server: str | None) -> int:
 @server_option
 @json_option
 def whoami(server: str | None, as_json: bool) -> int:
-    """Show who is signed in, at which server, and where the token comes from."""
+    """Show who is signed in, to which server, and where the token comes from."""
     out = Output(as_json=as_json)
     with closing(open_session(server, out)) as session:
         credential = session.client.credential
         if credential is None:
             raise CommandError(
-                f"not signed in at {session.client.server}; `flowtui login` does that",
+                f"not signed in to {session.client.server}; run `flowtui login`",
                 exit=Exit.NOT_ALLOWED,
                 code="UNAUTHENTICATED",
             )
         user = session.client.me()
-        # A refresh on the way may have brought another one.
+        # A refresh in between may have replaced it.
         credential = session.client.credential or credential
         if as_json:
             out.event(
@@ -101,13 +101,13 @@ def whoami(server: str | None, as_json: bool) -> int:
                 source=str(credential.source),
             )
         else:
-            out.line(f"{_called(user)} at {one_line(session.client.server)}")
-            out.line(f"the token comes from {where_words(session, credential)}")
+            out.line(f"{_full_name(user)} at {one_line(session.client.server)}")
+            out.line(f"the token comes from {where_text(session, credential)}")
     return Exit.OK
 
 
 def _where(session: Session, keep: str | None, out: Output, *, may_ask: bool) -> CredentialSource:
-    """Where the token will be kept, settled and said before a password is asked for."""
+    """Where the token will be stored, decided and said before a password is asked for."""
     from flowtui.flow.credentials import CredentialSource
 
     file = session.folders.credentials_file
@@ -116,21 +116,21 @@ def _where(session: Session, keep: str | None, out: Output, *, may_ask: bool) ->
     elif keep == "keyring" or session.store.keyring_works():
         where = CredentialSource.KEYRING
     else:
-        out.say("No keyring works here (the usual case on a server over SSH).")
+        out.say("No keyring is available here, as is usual over SSH.")
         if may_ask and not click.confirm(
-            f"Keep the token in {file}, which only you can read?", default=True, err=True
+            f"Store the token in {file}, readable only by you?", default=True, err=True
         ):
             raise CommandError(
-                "not signed in, since the token can be kept nowhere; for one command only, set"
-                " FLOW_ACCESS_TOKEN in its environment",
+                "not signed in: there is nowhere to store the token; for a single command, set"
+                " FLOW_ACCESS_TOKEN",
                 exit=Exit.NOT_ALLOWED,
                 code="NOT_KEPT",
             )
         where = CredentialSource.FILE
     if where is CredentialSource.FILE:
-        out.say(f"The token will be kept in {file} (mode 0600).")
+        out.say(f"The token will be stored in {file} (mode 0600).")
     else:
-        out.say("The token will be kept in the keyring.")
+        out.say("The token will be stored in the keyring.")
     return where
 
 
@@ -139,23 +139,23 @@ def _sign_in(session: Session, token_stdin: bool) -> User:
     if token_stdin:
         token = sys.stdin.readline().strip()
         if not token:
-            raise click.UsageError("there is no token on standard input")
+            raise click.UsageError("no token on standard input")
         return session.client.sign_in_with_token(token)
     if not _can_ask():
-        raise click.UsageError("a password needs a terminal; in scripts use --token-stdin")
-    click.echo(f"Signing in at {one_line(session.client.server)}", err=True)
+        raise click.UsageError("cannot ask for a password without a terminal; use --token-stdin")
+    click.echo(f"Signing in to {one_line(session.client.server)}", err=True)
     username = click.prompt("User name", default=session.username, err=True)
     password = click.prompt("Password", hide_input=True, err=True)
     return session.client.sign_in(username, password)
 
 
 def _can_ask() -> bool:
-    """Whether someone is there to answer."""
+    """Whether there is a terminal to ask on."""
     return sys.stdin.isatty()
 
 
-def where_words(session: Session, credential: Credential) -> str:
-    """Where a token is or came from, in words; never the token itself."""
+def where_text(session: Session, credential: Credential) -> str:
+    """Where a token is stored or came from, for people; never the token itself."""
     from flowtui.flow.credentials import CredentialSource
 
     detail = one_line(credential.detail)
@@ -170,7 +170,7 @@ def where_words(session: Session, credential: Credential) -> str:
     return "memory"
 
 
-def _called(user: User) -> str:
+def _full_name(user: User) -> str:
     name = one_line(user.username or user.id)
     full = one_line(user.name)
     return f"{name} ({full})" if full and full != name else name
@@ -182,8 +182,8 @@ def _remember_name(session: Session, username: str) -> None:
         save_settings(changes, session.folders)
 
 
-def _tell_engine(session: Session, credential: Credential, out: Output) -> None:
-    """Let a running engine go on with what waits for this sign-in."""
+def _share_with_engine(session: Session, credential: Credential, out: Output) -> None:
+    """Hand the sign-in to a running engine, whose transfers may wait for it."""
     from flowtui.daemon.client import EngineClient
     from flowtui.daemon.errors import EngineNotRunning
 
@@ -198,7 +198,8 @@ def _tell_engine(session: Session, credential: Credential, out: Output) -> None:
     except EngineNotRunning:
         return
     if waiting:
-        out.say(f"The background engine goes on with {waiting:,} that waited for this.")
+        transfers = counted(waiting, "transfer")
+        out.say(f"The background engine resumes {transfers} that waited for this sign-in.")
 
 
 def _engine_runs(session: Session) -> bool:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 USER = PASSWORD = "demo"  # noqa: S105 - the demo's own, printed for everybody to see
 
 
-@click.command(short_help="Try the app on an embedded Flow with sample data.")
+@click.command(short_help="Try the app on a demo server with sample data.")
 @click.option("--serve-only", is_flag=True, help="Run only the server, until Ctrl-C.")
 @click.option(
     "--port",
@@ -50,7 +50,7 @@ USER = PASSWORD = "demo"  # noqa: S105 - the demo's own, printed for everybody t
     help="Simulate a bulk job scenario; repeatable. `--bulk list` shows them all.",
 )
 def demo(serve_only: bool, port: int, home: str | None, scenarios: tuple[str, ...]) -> int:
-    """Open the app on an embedded Flow with sample data, signed in as demo.
+    """Open the app on a demo server with sample data, signed in as demo.
 
     Your own settings, tokens, keyring and downloads are not touched.
     """

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def hand_over(session: Session, batch: Batch, changes: dict[str, int], out: Output) -> int:
-    """Queue `batch` in the background engine, starting that where none runs.
+    """Queue `batch` in the background engine, which is started if need be.
 
-    `changes` (jobs, connections, limit_rate) apply to all that the engine does until it ends.
+    `changes` (jobs, connections, limit_rate) apply to all that the engine does until it stops.
     """
     from flowtui.daemon.client import EngineClient
     from flowtui.daemon.logout import logout_warning
@@ -40,23 +40,23 @@ def hand_over(session: Session, batch: Batch, changes: dict[str, int], out: Outp
         bulk=batch.bulk,
         bulk_id=added.bulk_id,
     )
-    words = f"queued {counted(len(batch.files), 'file')}, {size_text(size)}"
+    text = f"queued {counted(len(batch.files), 'file')}, {size_text(size)}"
     if batch.bulk:
-        words += ", as one archive of Flow's"
+        text += ", as one archive"
         if added.apart:
-            words += f" ({counted(added.apart, 'file')} one by one: no archive can hold them)"
+            text += f" ({counted(added.apart, 'file')} one by one: Flow cannot archive them)"
     if added.known:
-        words += f" ({added.known:,} were in the queue already)"
-    out.say(f"{words}, to {one_line(batch.root)}; `flowtui status` shows how it goes")
+        text += f" ({added.known:,} already queued)"
+    out.say(f"{text}, to {one_line(batch.root)}; see `flowtui status`")
     if changes:
-        told = ", ".join(_words(name, value) for name, value in changes.items())
-        out.say(f"note: for all that the background engine does until it ends: {told}")
+        settings = ", ".join(_setting_text(name, value) for name, value in changes.items())
+        out.say(f"note: this applies to the whole background engine until it stops: {settings}")
     if warning := logout_warning():
         out.say(f"note: {warning}")
     return Exit.OK
 
 
-def _words(name: str, value: int) -> str:
+def _setting_text(name: str, value: int) -> str:
     if name == "limit_rate":
         return f"limit-rate {size_text(value)}/s" if value else "no limit-rate"
     return f"{name} {value}"

@@ -1,4 +1,4 @@
-"""`flowtui engine run|stop|status`: the background engine by hand."""
+"""`flowtui engine run|stop|status`: control of the background engine."""
 
 from __future__ import annotations
 
@@ -11,27 +11,26 @@ from flowtui.cli.options import json_option
 from flowtui.cli.output import Output, counted
 
 
-@click.group(short_help="The background engine: run, stop, status.")
+@click.group(short_help="Control the background engine.")
 def engine() -> None:
-    """The background engine, which downloads while no terminal is open.
+    """Control the background engine, which downloads while no terminal is open.
 
-    It is started when it is needed, and ends by itself after five minutes in which there was
-    nothing to do and nobody looked.
+    It starts when it is needed, and stops after five minutes with nothing to do and no client.
     """
 
 
-@engine.command(short_help="Be the engine, in the foreground.")
+@engine.command(short_help="Run the engine in the foreground.")
 def run() -> int:
-    """Be the engine, until it is told to end or has had nothing to do for five minutes."""
+    """Run the engine in the foreground, until it is stopped or idle for five minutes."""
     from flowtui.daemon.process import run_background_engine
 
     return run_background_engine() or Exit.OK
 
 
-@engine.command(short_help="End the engine cleanly; it goes on when it runs again.")
+@engine.command(short_help="Stop the engine; transfers resume when it runs again.")
 @click.option("--pause", is_flag=True, help="Pause all transfers first.")
 def stop(pause: bool) -> int:
-    """End the engine cleanly; its transfers go on where they stopped when it runs again."""
+    """Stop the engine cleanly; its transfers resume where they stopped when it runs again."""
     from flowtui.daemon.client import EngineClient
     from flowtui.daemon.errors import EngineNotRunning
 
@@ -43,14 +42,14 @@ def stop(pause: bool) -> int:
     except EngineNotRunning:
         out.line("The engine is not running.")
         return Exit.OK
-    out.line(f"The engine (pid {pid}) has been asked to end; what is here of its files is kept.")
+    out.line(f"Asked the engine (pid {pid}) to stop; partial downloads are kept.")
     return Exit.OK
 
 
 @engine.command()
 @json_option
 def status(as_json: bool) -> int:
-    """Say whether the engine runs, and where it keeps its things."""
+    """Show whether the engine is running, and where its socket and log are."""
     from flowtui.config import folders
     from flowtui.daemon.client import EngineClient
     from flowtui.daemon.errors import EngineNotRunning
@@ -61,7 +60,7 @@ def status(as_json: bool) -> int:
     try:
         with closing(EngineClient.connect(where, start=False)) as running:
             version, pid, now = running.version, running.pid, running.status()
-            place = str(running.path)
+            socket = str(running.path)
     except EngineNotRunning:
         out.event("engine", running=False, socket=str(where.socket), log=log)
         if not as_json:
@@ -74,11 +73,13 @@ def status(as_json: bool) -> int:
         version=version,
         pid=pid,
         transfers=transfers,
-        socket=place,
+        socket=socket,
         log=log,
     )
     if not as_json:
-        out.line(f"The engine runs: version {version}, pid {pid}, {counted(transfers, 'transfer')}")
-        out.line(f"socket  {place}")
+        out.line(
+            f"The engine is running: version {version}, pid {pid}, {counted(transfers, 'transfer')}"
+        )
+        out.line(f"socket  {socket}")
         out.line(f"log     {log}")
     return Exit.OK

@@ -1,7 +1,7 @@
 """The exit statuses, in one table, and which error leads to which.
 
-0    all there and verified            4    nothing found
-1    some files failed                 5    no room on disk
+0    all files complete and verified   4    nothing found
+1    some files failed                 5    not enough disk space
 2    usage                             130  interrupted; the same command resumes
 3    not signed in or refused
 """
@@ -47,7 +47,7 @@ class CommandError(Exception):
 
 
 class Interrupted(BaseException):
-    """SIGINT, SIGTERM or SIGHUP: the user, or the job's time, is over."""
+    """SIGINT, SIGTERM or SIGHUP: the user or the scheduler wants an end."""
 
 
 _BY_CODE = {
@@ -75,10 +75,10 @@ def as_command_error(error: BaseException) -> CommandError | None:
         return CommandError(error.message, exit=exit_of_code(error.code), code=error.code)
     if isinstance(error, OSError):
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        words = error.strerror or str(error) or type(error).__name__
+        reason = error.strerror or str(error) or type(error).__name__
         where = f"{error.filename}: " if error.filename else ""
         exit = Exit.NO_ROOM if full else Exit.SOME_FAILED
-        return CommandError(f"{where}{words}", exit=exit, code="NO_SPACE" if full else "DISK")
+        return CommandError(f"{where}{reason}", exit=exit, code="NO_SPACE" if full else "DISK")
     return _of_engine(error)
 
 
@@ -89,12 +89,12 @@ def _of_engine(error: BaseException) -> CommandError | None:
 
     if isinstance(error, EngineNotRunning):
         return CommandError(
-            "no engine is running; `flowtui add REF` or `flowtui resume --all` starts it",
+            "the engine is not running; start it with `flowtui add REF` or `flowtui resume --all`",
             code="NOT_RUNNING",
         )
     if isinstance(error, EngineGone):
         return CommandError(
-            f"the engine ended meanwhile ({error}); run the same command again", code="ENGINE_GONE"
+            f"the engine stopped during this command ({error}); run it again", code="ENGINE_GONE"
         )
     if isinstance(error, EngineError | KeepError):
         return CommandError(str(error), code="ENGINE" if isinstance(error, EngineError) else "KEEP")

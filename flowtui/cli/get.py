@@ -1,4 +1,4 @@
-"""`flowtui get`: find the files, fetch them in this process, leave when they are here."""
+"""`flowtui get`: find the files, download them in this process, exit when they are complete."""
 
 from __future__ import annotations
 
@@ -23,16 +23,15 @@ from flowtui.cli.selection import Filters, RequestedFiles, require_files, select
 from flowtui.cli.signals import StopSignals
 
 if TYPE_CHECKING:
-    from flowtui.cli.follow import Follow
-    from flowtui.cli.session import Session
+    from flowtui.cli.batch_progress import BatchProgress
     from flowtui.config import Settings
     from flowtui.flow.client import FlowClient
     from flowtui.protocol.messages import Batch
 
-AGAIN = "run the same command again to go on where this stopped"
+AGAIN = "run the same command again to resume"
 
 
-@click.command(short_help="Download, in the foreground, until all is here.")
+@click.command(short_help="Download files in the foreground.")
 @click.argument("refs", metavar="REF...", nargs=-1, required=True)
 @to_option
 @server_option
@@ -42,22 +41,22 @@ AGAIN = "run the same command again to go on where this stopped"
     "--jobs",
     type=click.IntRange(1, 64),
     metavar="N",
-    help="Files at a time; default: jobs of the settings, else 4.",
+    help="Files to download at a time; default: jobs in the settings, else 4.",
 )
 @click.option(
     "--connections",
     type=click.IntRange(0, 16),
     metavar="N",
-    help="Connections per file at most; 0: as many as pay, up to 16.",
+    help="Maximum connections per file; 0 chooses automatically, up to 16.",
 )
 @rate_option
-@click.option("--dry-run", is_flag=True, help="Only list what would be fetched, and where to.")
+@click.option("--dry-run", is_flag=True, help="List what would be downloaded and where, and exit.")
 @json_option
 @click.option(
     "--detach",
     is_flag=True,
-    help="Hand the files to the background engine and leave. --jobs, --connections and --limit-rate"
-    " then hold for all that it does, until it ends; what is to last belongs into settings.toml.",
+    help="Hand the files to the background engine and exit. --jobs, --connections and --limit-rate"
+    " then apply to the whole engine until it stops; settings.toml makes them permanent.",
 )
 def get(
     refs: tuple[str, ...],
@@ -74,19 +73,19 @@ def get(
     as_json: bool,
     detach: bool,
 ) -> int:
-    """Download REF... and leave when every file is here and verified.
+    """Download the files of REF... and exit when all of them are complete and verified.
 
-    A second run fetches only what is missing. Stopped by ctrl-c, SIGTERM or the end of a job's
-    time, it keeps what it has, and the same command goes on from there.
+    A second run downloads only what is missing. After Ctrl-C, SIGTERM or the end of a job's time,
+    the same command resumes where it stopped.
 
     \b
-    Exit status: 0 all there and verified, 1 some files failed, 2 usage, 3 not signed in or
-    refused, 4 nothing found, 5 no room on disk, 130 interrupted.
+    Exit status: 0 all files complete and verified, 1 some files failed, 2 usage, 3 not signed in
+    or not allowed, 4 nothing found, 5 not enough disk space, 130 interrupted.
     """
     out = Output(as_json=as_json)
     started = time.monotonic()
-    wishes = {"jobs": jobs, "connections": connections, "limit_rate": limit_rate}
-    changes = {name: value for name, value in wishes.items() if value is not None}
+    options = {"jobs": jobs, "connections": connections, "limit_rate": limit_rate}
+    changes = {name: value for name, value in options.items() if value is not None}
     found = RequestedFiles()
     try:
         with StopSignals() as stop:
@@ -94,67 +93,45 @@ def get(
 
             with closing(open_session(server, out)) as session:
                 if session.client.credential is None:
-                    out.say("flowtui: not signed in; only public files can be had")
+                    out.say("flowtui: not signed in; only public files are available")
                 select(session.client, refs, Filters(include, exclude), out, found)
                 require_files(found)
+                from flowtui.cli.plan import make_batch, show_plan
+
                 batch = make_batch(session, found, to, bulk, unpack)
                 if dry_run:
-                    return _dry_run(batch, found, out, started)
+                    show_plan(batch, found.known_bytes, out)
+                    _summary_event(out, None, found, Exit.OK, time.monotonic() - started)
+                    return Exit.SOME_FAILED if found.errors else Exit.OK
                 if detach:
                     from flowtui.cli.detach import hand_over
 
                     return hand_over(session, batch, changes, out)
-                # From here on a signal is looked at between two events; the engine is not torn.
+                # From here on a signal is noticed between two events, to stop the engine cleanly.
                 stop.raising = False
-                settings = with_changes(session.settings, changes)
+                settings = with_overrides(session.settings, changes)
                 return _fetch(session.client, settings, batch, found, stop, out)
     except Interrupted:
         known = CommandError(f"interrupted; {AGAIN}", exit=Exit.INTERRUPTED, code="INTERRUPTED")
     except BrokenPipeError:
         raise
     except Exception as error:
-        trouble = as_command_error(error)
-        if trouble is None:
+        expected = as_command_error(error)
+        if expected is None:
             raise
-        known = trouble
+        known = expected
     out.error(known)
     _summary_event(out, None, found, known.exit, time.monotonic() - started)
     return known.exit
 
 
-def with_changes(settings: Settings, changes: dict[str, int]) -> Settings:
-    """The settings with what this command line says of jobs, connections and limit_rate."""
+def with_overrides(settings: Settings, changes: dict[str, int]) -> Settings:
+    """The settings with this command line's jobs, connections and limit_rate over them."""
     return replace(
         settings,
         jobs=changes.get("jobs", settings.jobs),
         connections=changes.get("connections", settings.connections),
         limit_rate=changes.get("limit_rate", settings.limit_rate),
-    )
-
-
-def make_batch(
-    session: Session, found: RequestedFiles, to: str | None, bulk: str, unpack: bool | None = None
-) -> Batch:
-    """The files as one batch. `bulk` is auto, always or never; `unpack` None is the settings'."""
-    from flowtui.protocol.messages import Batch
-
-    # Only what has a data id can be in an archive of Flow's.
-    able = sum(1 for file in found.files if file.data_id is not None)
-    wanted = bulk == "always" or (bulk == "auto" and able > session.settings.bulk_above)
-    if bulk == "always" and not able:
-        raise CommandError(
-            "none of these files can be in an archive of Flow's; leave out --bulk always",
-            code="NOT_OFFERED",
-        )
-    return Batch(
-        server=session.client.server,
-        root=str(session.settings.target(to)),
-        name=found.name,
-        files=tuple(found.files),
-        bulk=wanted,
-        # Where only a few are missing, an archive would take longer than it saves.
-        one_by_one_up_to=session.settings.bulk_above if bulk == "auto" else 0,
-        unpack=session.settings.unpack_archives if unpack is None else unpack,
     )
 
 
@@ -179,49 +156,57 @@ def _fetch(
         follower = Follower(engine, out, stderr_view(len(batch.files)), lambda: stop.fired)
         state = follower.run(batch)
         if state.interrupted:
-            out.say("stopping; what is here is kept (once more: at once)")
+            out.say("stopping; partial downloads are kept (interrupt again to stop at once)")
     finally:
         engine.stop()
-    status = state.exit()
+    status = state.exit_status()
     if status is Exit.OK and found.errors:
         status = Exit.SOME_FAILED
-    _say_end(state, batch, status, out)
+    _print_end(state, batch, status, out)
     _summary_event(out, state, found, status, state.seconds)
     return status
 
 
-def _say_end(state: Follow, batch: Batch, status: Exit, out: Output) -> None:
-    counts = state.files()
-    here = sum(counts[name] for name in _HERE)
-    words = f"{here:,} of {counted(max(len(batch.files), counts.total()), 'file')} here"
-    if skipped := counts[_SKIPPED]:
-        words += f" ({skipped:,} were already)"
-    words += f", {size_text(state.fetched())} fetched in {seconds_text(state.seconds)}"
-    out.say(f"{words}, in {one_line(batch.root)}")
+def _print_end(state: BatchProgress, batch: Batch, status: Exit, out: Output) -> None:
+    counts = state.file_counts()
+    complete = counts["done"] + counts["skipped"]
+    text = f"{complete:,} of {counted(max(len(batch.files), counts.total()), 'file')} complete"
+    if skipped := counts["skipped"]:
+        text += f" ({skipped:,} already present)"
+    text += f", {size_text(state.fetched_bytes())} downloaded in {seconds_text(state.seconds)}"
+    out.say(f"{text}, to {one_line(batch.root)}")
     if state.summary.trouble:
         out.say(f"flowtui: {one_line(state.summary.trouble)}")
+    if (error := _end_error(state, batch, status)) is not None:
+        out.error(error)
+
+
+def _end_error(state: BatchProgress, batch: Batch, status: Exit) -> CommandError | None:
+    """Why not all files are complete and what to do; None where they are."""
     if status is Exit.INTERRUPTED:
-        out.error(CommandError(f"interrupted; {AGAIN}", exit=status, code="INTERRUPTED"))
-    elif state.stuck == "NO_SPACE":
-        told = one_line(state.why_waiting("NO_SPACE")) or "the disk is full"
-        words = f"no room on disk: {told}; make room or choose another --to, then {AGAIN}"
-        out.error(CommandError(words, exit=status, code="NO_SPACE"))
-    elif state.stuck == "UNAUTHENTICATED":
-        words = f"not signed in at {batch.server}: `flowtui login`, then {AGAIN}"
-        out.error(CommandError(words, exit=status, code="UNAUTHENTICATED"))
-    elif why := state.why_no_archive():
-        words = f"{one_line(why)}; `--bulk never` fetches the files one by one"
-        out.error(CommandError(words, exit=status, code="FAILED"))
-    elif failed := sum(counts[name] for name in _LOST):
-        words = f"{counted(failed, 'file')} failed; the same command tries only what is missing"
-        out.error(CommandError(words, exit=status, code="FAILED"))
+        return CommandError(f"interrupted; {AGAIN}", exit=status, code="INTERRUPTED")
+    if state.blocked_by == "NO_SPACE":
+        reason = one_line(state.waiting_reason("NO_SPACE")) or "the disk is full"
+        message = f"not enough disk space: {reason}; free some or choose another --to, then {AGAIN}"
+        return CommandError(message, exit=status, code="NO_SPACE")
+    if state.blocked_by == "UNAUTHENTICATED":
+        message = f"not signed in to {batch.server}; run `flowtui login`, then {AGAIN}"
+        return CommandError(message, exit=status, code="UNAUTHENTICATED")
+    if reason := state.archive_failure():
+        message = f"{one_line(reason)}; use `--bulk never` to download the files one by one"
+        return CommandError(message, exit=status, code="FAILED")
+    counts = state.file_counts()
+    if failed := counts["failed"] + counts["cancelled"]:
+        message = f"{counted(failed, 'file')} failed; run the same command again to retry them"
+        return CommandError(message, exit=status, code="FAILED")
+    return None
 
 
 def _summary_event(
-    out: Output, state: Follow | None, found: RequestedFiles, status: Exit, seconds: float
+    out: Output, state: BatchProgress | None, found: RequestedFiles, status: Exit, seconds: float
 ) -> None:
     """The last line of `--json`, whatever happened."""
-    counts = {} if state is None else {key: n for key, n in state.files().items() if n}
+    counts = {} if state is None else {key: n for key, n in state.file_counts().items() if n}
     ended = sum(counts.get(name, 0) for name in ("done", "skipped", "failed", "cancelled"))
     out.event(
         "summary",
@@ -235,64 +220,7 @@ def _summary_event(
         left_out=found.left_out,
         excluded=found.excluded,
         missing_refs=len(found.errors),
-        bytes=0 if state is None else state.bytes_here(),
-        fetched=0 if state is None else state.fetched(),
+        bytes=0 if state is None else state.verified_bytes(),
+        fetched=0 if state is None else state.fetched_bytes(),
         seconds=round(seconds, 3),
     )
-
-
-def _dry_run(batch: Batch, found: RequestedFiles, out: Output, started: float) -> int:
-    """Say what would be fetched and where to; nothing is written."""
-    from pathlib import Path
-
-    from flowtui.text.columns import table
-    from flowtui.transfer.disk.paths import TargetPaths
-
-    places = TargetPaths(Path(batch.root))
-    # The engine gives out names in the order of the keys, too.
-    paths = {
-        file.key: places.assign(file.key, file.folder, file.filename)
-        for file in sorted(batch.files, key=lambda file: file.key)
-    }
-    rows = []
-    for file in batch.files:
-        path = paths[file.key]
-        out.event(
-            "file",
-            key=file.key,
-            filename=file.filename,
-            path=str(Path(batch.root) / path),
-            size=file.size,
-            md5=file.md5,
-        )
-        rows.append((file.key, size_text(file.size), path))
-    if not out.as_json:
-        for line in table(("WHAT", "SIZE", "PATH"), [tuple(map(one_line, r)) for r in rows],
-                          right=(1,)):  # fmt: skip
-            out.line(line)
-    free = free_bytes(Path(batch.root))
-    how = "as one archive of Flow's" if batch.bulk else "one by one"
-    if batch.bulk and batch.unpack:
-        how += ", unpacked here"
-    out.say(
-        f"{counted(len(batch.files), 'file')}, {size_text(found.known_bytes)}, {how},"
-        f" to {one_line(batch.root)} ({size_text(free)} free there); nothing was fetched"
-    )
-    _summary_event(out, None, found, Exit.OK, time.monotonic() - started)
-    return Exit.SOME_FAILED if found.errors else Exit.OK
-
-
-def free_bytes(folder: object) -> int | None:
-    """Bytes free where `folder` is or will be."""
-    import shutil
-    from pathlib import Path
-
-    place = Path(str(folder))
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    return shutil.disk_usage(place).free
-
-
-_HERE = ("done", "skipped")
-_SKIPPED = "skipped"
-_LOST = ("failed", "cancelled")

@@ -19,181 +19,197 @@ if TYPE_CHECKING:
     from flowtui.flow.refs import Ref
 
 
-@click.command(short_help="List what is on Flow.")
+@click.command(short_help="List projects, samples and files.")
 @click.argument("ref", required=False, metavar="[REF]")
 @click.option("--shared", "scope", flag_value="shared", help="Projects shared with you.")
 @click.option("--public", "scope", flag_value="public", help="Public projects.")
 @server_option
 @json_option
 def ls(ref: str | None, scope: str | None, server: str | None, as_json: bool) -> int:
-    """List your projects, or what is in REF.
+    """List your projects, or the contents of REF.
 
-    In a project: its samples and executions; in a sample: its data; in an execution: its outputs.
-    The first column is what `flowtui get` takes.
+    A project lists its samples and executions, a sample its files, an execution its outputs.
+    `flowtui get` takes what is in the first column.
     """
     from flowtui.cli.session import open_session
 
     if ref is not None and scope is not None:
-        raise click.UsageError("--shared and --public list projects; leave REF out")
+        raise click.UsageError("--shared and --public list projects and take no REF")
     out = Output(as_json=as_json)
     with closing(open_session(server, out)) as session:
-        listing = Rows(out)
+        tables = TableWriter(out)
         if ref is None:
-            _projects(session.client, scope, listing)
+            _projects(session.client, scope, tables)
         else:
             from flowtui.flow.refs import parse_ref
 
-            _below(session.client, parse_ref(ref, session.client.server), listing)
-        listing.end()
+            _below(session.client, parse_ref(ref, session.client.server), tables)
+        tables.write()
     return Exit.OK
 
 
-class Rows:
-    """Rows as they come: at once as JSON, or gathered into aligned tables."""
+class TableWriter:
+    """Writes rows to stdout: as JSON lines at once, or as aligned tables in the end."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
         self._tables: list[tuple[tuple[str, ...], list[tuple[str, ...]], str]] = []
 
-    def table(
+    def add(
         self,
-        heads: tuple[str, ...],
+        headers: tuple[str, ...],
         rows: Iterable[tuple[dict[str, Any], tuple[str, ...]]],
         what: str,
     ) -> None:
-        """Add rows, each for programs and for people, under these heads."""
-        gathered: list[tuple[str, ...]] = []
+        """Add rows, each for programs and for people, under these headers."""
+        body: list[tuple[str, ...]] = []
         for fields, cells in rows:
             if self._out.as_json:
                 self._out.record(fields)
             else:
-                gathered.append(tuple(one_line(cell) for cell in cells))
-        self._tables.append((heads, gathered, what))
+                body.append(tuple(one_line(cell) for cell in cells))
+        self._tables.append((headers, body, what))
 
-    def end(self) -> None:
+    def write(self) -> None:
         """Write the tables."""
         from flowtui.text.columns import table
 
         if self._out.as_json:
             return
-        filled = [one for one in self._tables if one[1]]
-        for number, (heads, rows, _) in enumerate(filled):
+        filled = [(headers, rows) for headers, rows, _ in self._tables if rows]
+        for number, (headers, rows) in enumerate(filled):
             if number:
                 self._out.line("")
-            right = [i for i, head in enumerate(heads) if head in ("SIZE", "SAMPLES", "EXECUTIONS")]
-            for line in table(heads, rows, right=right):
+            right = [
+                i for i, header in enumerate(headers) if header in ("SIZE", "SAMPLES", "EXECUTIONS")
+            ]
+            for line in table(headers, rows, right=right):
                 self._out.line(line)
-        kinds = ", ".join(counted(len(rows), what) for _, rows, what in self._tables)
-        self._out.say(kinds)
+        totals = ", ".join(counted(len(rows), what) for _, rows, what in self._tables)
+        self._out.say(totals)
 
 
-def _projects(client: FlowClient, scope: str | None, listing: Rows) -> None:
+def _projects(client: FlowClient, scope: str | None, tables: TableWriter) -> None:
     from flowtui.flow.client import Scope
 
     wanted = {None: Scope.MINE, "shared": Scope.SHARED, "public": Scope.PUBLIC}[scope]
-    heads = ("REF", "SAMPLES", "EXECUTIONS", "SIZE", "CREATED", "OWNER", "NAME")
-    listing.table(heads, (_project(one) for one in client.projects(wanted)), "project")
+    headers = ("REF", "SAMPLES", "EXECUTIONS", "SIZE", "CREATED", "OWNER", "NAME")
+    tables.add(headers, (_project(project) for project in client.projects(wanted)), "project")
 
 
-def _below(client: FlowClient, ref: Ref, listing: Rows) -> None:
+def _below(client: FlowClient, ref: Ref, tables: TableWriter) -> None:
     from flowtui.flow.refs import RefKind
 
     if ref.kind is RefKind.PROJECT:
-        heads = ("REF", "TYPE", "CREATED", "OWNER", "NAME")
-        listing.table(heads, (_sample(one) for one in client.project_samples(ref.id)), "sample")
-        rows = (_execution(one) for one in client.project_executions(ref.id))
-        listing.table(("REF", "STATUS", "CREATED", "PIPELINE", "NAME"), rows, "execution")
+        headers = ("REF", "TYPE", "CREATED", "OWNER", "NAME")
+        tables.add(
+            headers, (_sample(sample) for sample in client.project_samples(ref.id)), "sample"
+        )
+        rows = (_execution(execution) for execution in client.project_executions(ref.id))
+        tables.add(("REF", "STATUS", "CREATED", "PIPELINE", "NAME"), rows, "execution")
     elif ref.kind is RefKind.SAMPLE:
-        listing.table(_DATA, (_data(one) for one in client.sample_data(ref.id)), "file")
+        tables.add(_DATA, (_data(data) for data in client.sample_data(ref.id)), "file")
     elif ref.kind is RefKind.EXECUTION:
         found: Iterator[Data] = iter(client.execution(ref.id).outputs or ())
         if ref.path:
             below = ref.path.rstrip("/")
             found = (
-                one
-                for one in found
-                if one.filename == below or one.filename.startswith(below + "/")
+                data
+                for data in found
+                if data.filename == below or data.filename.startswith(below + "/")
             )
-        listing.table(_DATA, (_data(one) for one in found), "file")
+        tables.add(_DATA, (_data(data) for data in found), "file")
     else:
-        listing.table(_DATA, (_data(one) for one in [client.data(ref.id)]), "file")
+        tables.add(_DATA, (_data(data) for data in [client.data(ref.id)]), "file")
 
 
+_NUMBERS = ("SIZE", "SAMPLES", "EXECUTIONS")
 _DATA = ("REF", "SIZE", "CREATED", "FROM", "NAME")
 _Row = tuple[dict[str, Any], tuple[str, ...]]
 
 
-def _project(one: Project) -> _Row:
+def _project(project: Project) -> _Row:
     fields = {
         "kind": "project",
-        "id": one.id,
-        "name": one.name,
-        "created": _iso(one.created),
-        "owner": one.owner_name,
-        "private": one.private,
-        "samples": one.sample_count,
-        "executions": one.execution_count,
-        "size": one.total_size,
+        "id": project.id,
+        "name": project.name,
+        "created": _iso(project.created),
+        "owner": project.owner_name,
+        "private": project.private,
+        "samples": project.sample_count,
+        "executions": project.execution_count,
+        "size": project.total_size,
     }
     return fields, (
-        f"project/{one.id}",
-        _number(one.sample_count),
-        _number(one.execution_count),
-        "" if one.total_size is None else size_text(one.total_size),
-        _day(one.created),
-        one.owner_name or "",
-        one.name,
+        f"project/{project.id}",
+        _number(project.sample_count),
+        _number(project.execution_count),
+        "" if project.total_size is None else size_text(project.total_size),
+        _day(project.created),
+        project.owner_name or "",
+        project.name,
     )
 
 
-def _sample(one: Sample) -> _Row:
+def _sample(sample: Sample) -> _Row:
     fields = {
         "kind": "sample",
-        "id": one.id,
-        "name": one.name,
-        "created": _iso(one.created),
-        "owner": one.owner_name,
-        "type": one.sample_type,
-        "organism": one.organism,
+        "id": sample.id,
+        "name": sample.name,
+        "created": _iso(sample.created),
+        "owner": sample.owner_name,
+        "type": sample.sample_type,
+        "organism": sample.organism,
     }
-    cells = (f"sample/{one.id}", one.sample_type or "", _day(one.created), one.owner_name or "")
-    return fields, (*cells, one.name)
+    cells = (
+        f"sample/{sample.id}",
+        sample.sample_type or "",
+        _day(sample.created),
+        sample.owner_name or "",
+    )
+    return fields, (*cells, sample.name)
 
 
-def _execution(one: Execution) -> _Row:
+def _execution(execution: Execution) -> _Row:
     fields = {
         "kind": "execution",
-        "id": one.id,
-        "name": one.label,
-        "created": _iso(one.created),
-        "status": one.status,
-        "pipeline": one.pipeline_name,
-        "pipeline_version": one.pipeline_version,
+        "id": execution.id,
+        "name": execution.label,
+        "created": _iso(execution.created),
+        "status": execution.status,
+        "pipeline": execution.pipeline_name,
+        "pipeline_version": execution.pipeline_version,
     }
-    pipeline = f"{one.pipeline_name or ''} {one.pipeline_version or ''}".strip()
-    status = "running" if one.is_running else one.status
-    return fields, (f"execution/{one.id}", status, _day(one.created), pipeline, one.label)
+    pipeline = f"{execution.pipeline_name or ''} {execution.pipeline_version or ''}".strip()
+    status = "running" if execution.is_running else execution.status
+    return fields, (
+        f"execution/{execution.id}",
+        status,
+        _day(execution.created),
+        pipeline,
+        execution.label,
+    )
 
 
-def _data(one: Data) -> _Row:
-    ref = f"data/{one.id}" if one.id else ""
-    if not ref and one.execution_id:
-        ref = f"execution/{one.execution_id}/{one.filename}"
-    origin = one.process_name or one.pipeline_name or ""
+def _data(data: Data) -> _Row:
+    ref = f"data/{data.id}" if data.id else ""
+    if not ref and data.execution_id:
+        ref = f"execution/{data.execution_id}/{data.filename}"
+    origin = data.process_name or data.pipeline_name or ""
     fields = {
         "kind": "data",
-        "id": one.id,
+        "id": data.id,
         "ref": ref,
-        "name": one.filename,
-        "size": one.size,
-        "md5": one.md5,
-        "created": _iso(one.created),
+        "name": data.filename,
+        "size": data.size,
+        "md5": data.md5,
+        "created": _iso(data.created),
         "from": origin,
-        "directory": one.is_directory,
-        "removed": one.is_removed,
+        "directory": data.is_directory,
+        "removed": data.is_removed,
     }
-    name = one.filename + ("/" if one.is_directory else "")
-    return fields, (ref, size_text(one.size), _day(one.created), origin, name)
+    name = data.filename + ("/" if data.is_directory else "")
+    return fields, (ref, size_text(data.size), _day(data.created), origin, name)
 
 
 def _number(value: int | None) -> str:

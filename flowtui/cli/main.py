@@ -15,18 +15,18 @@ from flowtui.cli.options import SHELL_ERRORS, server_option, to_option
 from flowtui.cli.output import Output, on_terminal
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "add": ("queue:add", "Put files into the background queue."),
-    "cancel": ("queue:cancel", "Cancel transfers and remove their unfinished files."),
-    "forget": ("queue:forget", "Take ended transfers and bulk jobs out of the list."),
-    "demo": ("demo:demo", "Try the app on an embedded Flow with sample data."),
-    "engine": ("engine:engine", "The background engine: run, stop, status."),
-    "get": ("get:get", "Download, in the foreground, until all is here."),
-    "login": ("account:login", "Sign in to Flow and keep the token."),
-    "logout": ("account:logout", "Forget the kept token."),
-    "ls": ("ls:ls", "List what is on Flow."),
+    "add": ("queue:add", "Add files to the background queue."),
+    "cancel": ("queue:cancel", "Cancel transfers and remove their partial files."),
+    "forget": ("queue:forget", "Remove finished transfers from the list."),
+    "demo": ("demo:demo", "Try the app on a demo server with sample data."),
+    "engine": ("engine:engine", "Control the background engine."),
+    "get": ("get:get", "Download files in the foreground."),
+    "login": ("account:login", "Sign in to Flow."),
+    "logout": ("account:logout", "Sign out and remove the stored token."),
+    "ls": ("ls:ls", "List projects, samples and files."),
     "pause": ("queue:pause", "Pause transfers."),
-    "resume": ("queue:resume", "Go on with paused transfers."),
-    "retry": ("queue:retry", "Try failed transfers again."),
+    "resume": ("queue:resume", "Resume paused transfers."),
+    "retry": ("queue:retry", "Retry failed transfers."),
     "status": ("queue:status", "Show the background queue."),
     "whoami": ("account:whoami", "Show who is signed in."),
 }
@@ -102,16 +102,16 @@ def _failed(error: Exception, out: Output) -> int:
 
 
 def _crashed(error: Exception) -> CommandError:
-    """Words for an error that nobody expected, after its report has been written."""
+    """An unexpected error as a message, after its report has been written."""
     from flowtui.config import folders
     from flowtui.crash_report import scrub, write_report
 
     what = scrub(f"{type(error).__name__}: {error}")
     try:
-        kept = f"a report is in {write_report(error, folders())}"
-    except OSError as trouble:
-        kept = f"no report could be written ({trouble.strerror})"
-    return CommandError(f"this should not have happened: {what}; {kept}", code="CRASH")
+        report = f"see the report in {write_report(error, folders())}"
+    except OSError as failure:
+        report = f"the crash report could not be written ({failure.strerror})"
+    return CommandError(f"unexpected error: {what}; {report}", code="CRASH")
 
 
 def _drop_stdout() -> None:
@@ -134,12 +134,12 @@ def _drop_stdout() -> None:
 def cli(ctx: click.Context, server: str | None, to: str | None) -> int:
     """Browse and download what is on Flow (flow.bio).
 
-    Without a command, flowtui opens the app. REF names what to get: project/12, sample/34,
-    data/789, execution/456, execution/456/results/x.tsv, or a web link of the same server.
+    Without a command, flowtui opens the app. REF names what to download: project/12, sample/34,
+    data/789, execution/456, execution/456/results/x.tsv, or a link to the server's web site.
 
     \b
-    Exit status: 0 all there and verified, 1 some files failed, 2 usage, 3 not signed in or
-    refused, 4 nothing found, 5 no room on disk, 130 interrupted (run the command again).
+    Exit status: 0 all files complete and verified, 1 some files failed, 2 usage, 3 not signed in
+    or not allowed, 4 nothing found, 5 not enough disk space, 130 interrupted.
     """
     if ctx.invoked_subcommand is not None:
         return Exit.OK
@@ -149,7 +149,7 @@ def cli(ctx: click.Context, server: str | None, to: str | None) -> int:
 def _open_app(server: str | None, to: str | None) -> int:
     if not on_terminal():
         raise CommandError(
-            "the app needs a terminal; for scripts there is `flowtui get` (see flowtui --help)",
+            "the app needs a terminal; use `flowtui get` in scripts (see `flowtui --help`)",
             exit=Exit.USAGE,
             code="USAGE",
         )

@@ -55,7 +55,7 @@ def server_option(command: _F) -> _F:
         "--server",
         metavar="URL",
         callback=_server,
-        help="The Flow service; default: FLOW_API_URL, the settings, https://api.flow.bio.",
+        help="URL of the Flow server; default: FLOW_API_URL, the settings, https://api.flow.bio.",
     )(command)
 
 
@@ -65,14 +65,14 @@ def to_option(command: _F) -> _F:
         "--to",
         metavar="DIR",
         callback=_to,
-        help="Target folder; default: download_dir of the settings, else ./downloads.",
+        help="Target folder; default: download_dir in the settings, else ./downloads.",
     )(command)
 
 
 def json_option(command: _F) -> _F:
     """`--json`, as `as_json`."""
     return click.option(
-        "--json", "as_json", is_flag=True, help="One JSON object a line on stdout."
+        "--json", "as_json", is_flag=True, help="Print one JSON object per line on stdout."
     )(command)
 
 
@@ -82,7 +82,7 @@ def rate_option(command: _F) -> _F:
         "--limit-rate",
         metavar="RATE",
         callback=_rate,
-        help="Bytes a second of all together, such as 20M or 500k; 0 for no limit.",
+        help="Limit the total rate in bytes per second, such as 20M or 500k; 0 for no limit.",
     )(command)
 
 
@@ -92,13 +92,13 @@ def filter_options(command: _F) -> _F:
         "--exclude",
         metavar="GLOB",
         multiple=True,
-        help="Leave out files of such names; may be repeated.",
+        help="Skip files that match; repeatable.",
     )(command)
     return click.option(
         "--include",
         metavar="GLOB",
         multiple=True,
-        help="Only files of such names ('*.bam', 'results/*'); may be repeated.",
+        help="Only files that match, such as '*.bam' or 'results/*'; repeatable.",
     )(command)
 
 
@@ -108,14 +108,14 @@ def bulk_option(command: _F) -> _F:
         "--unpack/--keep-archive",
         "unpack",
         default=None,
-        help="Unpack the archive and remove it, or keep it as it is; default: unpack_archives of "
-        "the settings, else unpack.",
+        help="Unpack the archive and remove it, or keep it; default: unpack_archives in the "
+        "settings, else unpack.",
     )(command)
     return click.option(
         "--bulk",
         type=click.Choice(["auto", "always", "never"]),
         default="auto",
         show_default=True,
-        help="Have Flow put the files into one archive: auto does where more than bulk_above files "
-        "(100) are not here yet.",
+        help="Download the files as one archive prepared by Flow; auto does so if more than "
+        "bulk_above (100) files are missing.",
     )(command)

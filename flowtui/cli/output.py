@@ -1,4 +1,4 @@
-"""What commands say: words for people on stderr, results and JSON lines on stdout."""
+"""What commands print: messages for people on stderr, results and JSON lines on stdout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flowtui.text import quantities
 
 
 class Output:
-    """Where a command's words go.
+    """Where a command's output goes.
 
     Attributes:
         as_json: one JSON object a line on stdout, nothing else there.
@@ -77,6 +77,6 @@ def seconds_text(seconds: float | None) -> str:
     return "" if seconds is None else quantities.duration(seconds)
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
+def counted(number: int, noun: str, many: str | None = None) -> str:
     """`1 file`, `12 files`, `12,345 files`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{number:,} {noun if number == 1 else many or noun + 's'}"

@@ -13,7 +13,8 @@ from flowtui.protocol.states import BULK_ENDED, BulkState, TransferState
 from flowtui.text.columns import fit, pad, width
 
 if TYPE_CHECKING:
-    from flowtui.cli.follow import Follow, View
+    from flowtui.cli.batch_progress import BatchProgress
+    from flowtui.cli.follow import ProgressView
 
 REDRAW_EVERY = 0.2
 """Seconds between two drawings of the bars."""
@@ -25,7 +26,7 @@ MOST_FILES = 8
 """Active files that get a bar of their own."""
 
 
-def view_for(stream: TextIO, total_files: int) -> View:
+def view_for(stream: TextIO, total_files: int) -> ProgressView:
     """What shows the progress on `stream`: bars if it is a terminal that can redraw."""
     if stream.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         return Bars(stream, total_files)
@@ -33,15 +34,15 @@ def view_for(stream: TextIO, total_files: int) -> View:
 
 
 def outcome_line(row: TransferRow) -> str:
-    """What became of a transfer, as one line; empty while nothing has."""
+    """What became of a transfer, as one line; empty while it goes on."""
     name = one_line(row.path)
     if row.state == TransferState.DONE:
-        words = f"done     {name}  {size_text(row.size or row.done)}"
+        text = f"done     {name}  {size_text(row.size or row.done)}"
         if row.resumed_at:
-            words += f", resumed at {size_text(row.resumed_at)}"
-        return words + (f", verified by {row.verified_by}" if row.verified_by else "")
+            text += f", resumed at {size_text(row.resumed_at)}"
+        return text + (f", verified by {row.verified_by}" if row.verified_by else "")
     if row.state == TransferState.SKIPPED:
-        return f"skipped  {name}  already here" + (
+        return f"skipped  {name}  already present" + (
             f", verified by {row.verified_by}" if row.verified_by else ""
         )
     if row.state == TransferState.FAILED:
@@ -54,17 +55,17 @@ def outcome_line(row: TransferRow) -> str:
 
 
 def bulk_line(job: BulkRow, now: float | None = None) -> str:
-    """Where a bulk job stands, as one line; with its age and its time left where `now` is given."""
-    words = f"archive  {one_line(job.name)}: {job.state}"
+    """How far a bulk job is, as one line; with its age and its time left where `now` is given."""
+    text = f"archive  {one_line(job.name)}: {job.state}"
     moving = (BulkState.PROCESSING, BulkState.FETCHING, BulkState.UNPACKING)
     if job.progress is not None and job.state in moving:
-        words += f" {job.progress:.0f} %"
+        text += f" {job.progress:.0f} %"
     parts = []
     if now is not None:
         parts += _bulk_numbers(job, now)
     if job.reason:
         parts.append(one_line(job.reason))
-    return words + (f" ({'; '.join(parts)})" if parts else "")
+    return text + (f" ({'; '.join(parts)})" if parts else "")
 
 
 def _bulk_numbers(job: BulkRow, now: float) -> list[str]:
@@ -75,22 +76,22 @@ def _bulk_numbers(job: BulkRow, now: float) -> list[str]:
     if job.unpacked or job.state == BulkState.UNPACKING:
         parts.append(f"{job.unpacked:,} unpacked")
     if job.skipped:
-        parts.append(f"{job.skipped:,} were here")
+        parts.append(f"{job.skipped:,} already present")
     if job.one_by_one:
         parts.append(f"{job.one_by_one:,} one by one")
     if job.ended is not None:
         parts.append(f"ended {seconds_text(max(0.0, now - job.ended))} ago")
     elif job.created:
-        parts.append(f"{seconds_text(max(0.0, now - job.created))} old")
+        parts.append(f"started {seconds_text(max(0.0, now - job.created))} ago")
     if job.expires is not None and job.state in (BulkState.COMPLETED, BulkState.FETCHING):
         parts.append(f"expires in {seconds_text(max(0.0, job.expires - now))}")
     return parts
 
 
-def overall_words(state: Follow, total_files: int, cells: int | None = None) -> str:
-    """The whole in words: bytes, rate, time left, files; less of it where `cells` are few."""
+def overall_text(state: BatchProgress, total_files: int, cells: int | None = None) -> str:
+    """The whole batch as text: bytes, rate, time left, files; less of it where `cells` are few."""
     summary = state.summary
-    counts = state.files()
+    counts = state.file_counts()
     ended = counts[TransferState.DONE] + counts[TransferState.SKIPPED]
     total = ("at least " if summary.unknown_sizes else "") + size_text(summary.total)
     parts = [f"{size_text(summary.done)} of {total}"]
@@ -120,19 +121,21 @@ def bar(done: int, total: int | None, cells: int, *, plain: bool) -> str:
     return full * filled + empty * (cells - filled)
 
 
-def render(state: Follow, total_files: int, columns: int, lines: int, *, plain: bool) -> list[str]:
+def render(
+    state: BatchProgress, total_files: int, columns: int, lines: int, *, plain: bool
+) -> list[str]:
     """The bars as lines that fit into `columns` and are at most `lines` many."""
     room = columns - 1  # the last cell stays free: some terminals wrap when it is written
     more = "..." if plain else "…"
     summary = state.summary
     share = _percent(summary.done, summary.total)
-    words = overall_words(state, total_files, room - width(share) - 1)
-    drawn = [_with_bar(words, share, summary.done, summary.total, room,
+    text = overall_text(state, total_files, room - width(share) - 1)
+    drawn = [_with_bar(text, share, summary.done, summary.total, room,
                        plain=plain)]  # fmt: skip
     running = sorted(state.running.values(), key=lambda row: row.id)
     shown = running[: max(0, min(MOST_FILES, lines - 3))]
     for row in shown:
-        words = f"  {one_line(row.path)}"
+        name = f"  {one_line(row.path)}"
         tail = f" {size_text(int(row.rate))}/s" if row.rate else ""
         if row.state == TransferState.VERIFYING:
             tail = " verifying"
@@ -140,7 +143,7 @@ def render(state: Follow, total_files: int, columns: int, lines: int, *, plain: 
         cells = min(20, max(0, room - 60))
         meter = f" {bar(row.done, row.size, cells, plain=plain)}" if cells >= 5 else ""
         left = room - width(meter) - width(numbers) - 1
-        drawn.append(pad(fit(words, left, more=more), left) + meter + " " + numbers.rstrip())
+        drawn.append(pad(fit(name, left, more=more), left) + meter + " " + numbers.rstrip())
     if len(running) > len(shown):
         drawn.append(f"  and {len(running) - len(shown)} more")
     for job in state.bulk_jobs.values():
@@ -150,11 +153,11 @@ def render(state: Follow, total_files: int, columns: int, lines: int, *, plain: 
     return [fit(line, room, more=more) for line in drawn]
 
 
-def _with_bar(words: str, share: str, done: int, total: int, room: int, *, plain: bool) -> str:
-    cells = min(30, room - width(words) - width(share) - 2)
+def _with_bar(text: str, share: str, done: int, total: int, room: int, *, plain: bool) -> str:
+    cells = min(30, room - width(text) - width(share) - 2)
     if cells < 5:
-        return f"{share} {words}"
-    return f"{bar(done, total, cells, plain=plain)} {share} {words}"
+        return f"{share} {text}"
+    return f"{bar(done, total, cells, plain=plain)} {share} {text}"
 
 
 def _percent(done: int, total: int | None) -> str:
@@ -187,12 +190,12 @@ class Bars:
         if row.state in BULK_ENDED:
             self._above.append(bulk_line(row))
 
-    def update(self, follow: Follow) -> None:
+    def update(self, progress: BatchProgress) -> None:
         """Draw, unless that was just done."""
         now = time.monotonic()
         if now - self._drawn_at >= REDRAW_EVERY:
             self._drawn_at = now
-            self._draw(follow)
+            self._draw(progress)
 
     def close(self) -> None:
         """Take the bars away, so that what comes next stands on a clean line."""
@@ -200,9 +203,9 @@ class Bars:
         self._height = 0
         self._above.clear()
 
-    def _draw(self, follow: Follow) -> None:
+    def _draw(self, progress: BatchProgress) -> None:
         columns, rows = _terminal_size(self._stream)
-        lines = render(follow, self._files, columns, rows, plain=self._plain)
+        lines = render(progress, self._files, columns, rows, plain=self._plain)
         # A terminal made narrower may have wrapped the old lines; then a few stay in the scroll.
         text = self._erase() + "".join(f"{line}\n" for line in (*self._above, *lines))
         self._above.clear()
@@ -225,29 +228,29 @@ class Lines:
     def __init__(self, stream: TextIO, total_files: int) -> None:
         self._stream = stream
         self._files = total_files
-        self._said_at = time.monotonic()
+        self._printed_at = time.monotonic()
 
     def transfer(self, row: TransferRow) -> None:
-        """Say what became of it."""
+        """Print what became of it."""
         line = outcome_line(row)
         if line:
-            self._say(line)
+            self._print(line)
 
     def bulk(self, row: BulkRow) -> None:
-        """Say where the archive stands."""
-        self._say(bulk_line(row))
+        """Print how far the archive is."""
+        self._print(bulk_line(row))
 
-    def update(self, follow: Follow) -> None:
-        """Say where the whole stands, every LINE_EVERY seconds."""
+    def update(self, progress: BatchProgress) -> None:
+        """Print how far the batch is, every LINE_EVERY seconds."""
         now = time.monotonic()
-        if now - self._said_at >= LINE_EVERY:
-            self._said_at = now
-            self._say(overall_words(follow, self._files))
+        if now - self._printed_at >= LINE_EVERY:
+            self._printed_at = now
+            self._print(overall_text(progress, self._files))
 
     def close(self) -> None:
         """There is nothing to take away."""
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         encoding = self._stream.encoding or "ascii"
         safe = text.encode(encoding, "backslashreplace").decode(encoding)
         self._stream.write(safe + "\n")
@@ -263,6 +266,6 @@ def _terminal_size(stream: TextIO) -> tuple[int, int]:
     return size.columns or 80, size.lines or 24
 
 
-def stderr_view(total_files: int) -> View:
+def stderr_view(total_files: int) -> ProgressView:
     """The view for this process."""
     return view_for(sys.stderr, total_files)

@@ -27,7 +27,7 @@ SHOWN = 200
 """Transfers that `status` lists; `--json` lists all."""
 
 
-@click.command(short_help="Put files into the background queue.")
+@click.command(short_help="Add files to the background queue.")
 @click.argument("refs", metavar="REF...", nargs=-1, required=True)
 @to_option
 @server_option
@@ -44,12 +44,12 @@ def add(
     unpack: bool | None,
     as_json: bool,
 ) -> int:
-    """Put the files of REF... into the background queue and leave.
+    """Add the files of REF... to the background queue and exit.
 
-    The background engine goes on when this terminal is closed.
+    The downloads continue when this terminal is closed.
     """
     from flowtui.cli.detach import hand_over
-    from flowtui.cli.get import make_batch
+    from flowtui.cli.plan import make_batch
     from flowtui.cli.selection import Filters, RequestedFiles, require_files, select
     from flowtui.cli.session import open_session
 
@@ -65,10 +65,10 @@ def add(
 @click.command(short_help="Show the background queue.")
 @json_option
 def status(as_json: bool) -> int:
-    """Show what the background engine has in its queue.
+    """Show the queue of the background engine.
 
-    The ids in the first column are what pause, resume, retry, cancel and forget take. Those that
-    begin with b are bulk jobs, archives that Flow prepares; pause and resume do not take them.
+    pause, resume, retry, cancel and forget take the IDs in the first column. IDs that begin with b
+    are bulk jobs, archives that Flow prepares; they cannot be paused or resumed.
     """
     from flowtui.daemon.client import EngineClient
     from flowtui.daemon.errors import EngineNotRunning
@@ -81,14 +81,14 @@ def status(as_json: bool) -> int:
         out.event("status", running=False)
         if not as_json:
             out.line("The engine is not running; nothing is being downloaded.")
-            out.line("`flowtui resume --all` starts it and goes on with what its queue has.")
+            out.line("Run `flowtui resume --all` to start it and resume its queue.")
         return Exit.OK
     _show_json(now, out) if as_json else _show(now, out)
     return Exit.OK
 
 
 def _show_json(now: Status, out: Output) -> None:
-    from flowtui.cli.follow import bulk_fields, transfer_fields
+    from flowtui.cli.json_fields import bulk_fields, transfer_fields
 
     out.event("status", running=True, **now.summary.to_json())
     for job in now.bulk_jobs:
@@ -104,15 +104,15 @@ def _show(now: Status, out: Output) -> None:
 
     out.line(_summary_line(now.summary))
     if now.summary.trouble:
-        out.line(f"Trouble: {one_line(now.summary.trouble)}")
+        out.line(f"Problem: {one_line(now.summary.trouble)}")
     for job in now.bulk_jobs:
         out.line(f"b{job.id}  {bulk_line(job, time.time())}")
     over = (TransferState.DONE, TransferState.SKIPPED, TransferState.CANCELLED)
     left = sum(n for state, n in now.summary.counts.items() if state not in over)
     rows = now.transfers
     if rows:
-        heads = ("ID", "STATE", "HERE", "SIZE", "RATE", "FILE")
-        for line in table(heads, [_cells(row) for row in rows], right=(0, 2, 3, 4)):
+        headers = ("ID", "STATE", "DONE", "SIZE", "RATE", "FILE")
+        for line in table(headers, [_cells(row) for row in rows], right=(0, 2, 3, 4)):
             out.line(line)
     if left > len(rows):
         out.line(f"and {left - len(rows):,} more (--json lists all)")
@@ -135,54 +135,57 @@ def _summary_line(summary: Summary) -> str:
     if not summary.counts:
         return "The queue is empty."
     states = ", ".join(f"{number:,} {state}" for state, number in summary.counts.items() if number)
-    words = f"{states}; {size_text(summary.done)} of {size_text(summary.total)} here"
+    text = f"{states}; {size_text(summary.done)} of {size_text(summary.total)}"
     if summary.rate:
-        words += f", {size_text(int(summary.rate))}/s"
+        text += f", {size_text(int(summary.rate))}/s"
         if summary.eta is not None:
-            words += f", {seconds_text(summary.eta)} left"
+            text += f", {seconds_text(summary.eta)} left"
     if summary.needs_sign_in:
-        words += f"; sign in at {', '.join(summary.needs_sign_in)}: flowtui login"
-    return one_line(words)
+        text += f"; not signed in to {', '.join(summary.needs_sign_in)}: run `flowtui login`"
+    return one_line(text)
 
 
 @click.command(short_help="Pause transfers.")
 @click.argument("ids", metavar="[ID...]", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All transfers.")
 def pause(ids: tuple[str, ...], everything: bool) -> int:
-    """Pause transfers; what is here of them stays."""
+    """Pause transfers; partial downloads are kept."""
     return _act("paused", ids, everything, lambda engine, some: engine.pause(some), start=False)
 
 
-@click.command(short_help="Go on with paused transfers.")
+@click.command(short_help="Resume paused transfers.")
 @click.argument("ids", metavar="[ID...]", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All transfers.")
 def resume(ids: tuple[str, ...], everything: bool) -> int:
-    """Go on with paused transfers, and have waiting ones try at once.
+    """Resume paused transfers, and let waiting ones try again at once.
 
-    Starts the engine where it does not run; what was under way there goes on, too.
+    This starts the engine if it is not running, and resumes whatever it was doing.
     """
     return _act("resumed", ids, everything, lambda engine, some: engine.resume(some), start=True)
 
 
-@click.command(short_help="Try failed transfers again.")
+@click.command(short_help="Retry failed transfers.")
 @click.argument("ids", metavar="[ID...]", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All that failed, expired or wait.")
+@click.option("--all", "everything", is_flag=True, help="All that failed, expired or are waiting.")
 @click.option(
     "--create-again",
     "how",
     flag_value="again",
-    help="Have Flow prepare the archives of bulk jobs anew.",
+    help="Have Flow prepare the archives of bulk jobs again.",
 )
 @click.option(
-    "--one-by-one", "how", flag_value="one_by_one", help="Fetch the files of bulk jobs one by one."
+    "--one-by-one",
+    "how",
+    flag_value="one_by_one",
+    help="Download the files one by one.",
 )
 def retry(ids: tuple[str, ...], everything: bool, how: str | None) -> int:
-    """Try failed transfers again, from where they stopped; cancelled ones where they are named.
+    """Retry failed transfers from where they stopped; cancelled ones must be named by ID.
 
-    A bulk job goes on where it is: an archive that is here is not fetched again.
+    A bulk job resumes where it stopped: an archive that is already here is not downloaded again.
     """
     return _act(
-        "to be tried again",
+        "queued again",
         ids,
         everything,
         lambda engine, some: engine.retry(some),
@@ -191,13 +194,15 @@ def retry(ids: tuple[str, ...], everything: bool, how: str | None) -> int:
     )
 
 
-@click.command(short_help="Take ended transfers and bulk jobs out of the list.")
+@click.command(short_help="Remove finished transfers from the list.")
 @click.argument("ids", metavar="[ID...]", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All that have ended.")
+@click.option(
+    "--all", "everything", is_flag=True, help="All that finished, failed or were cancelled."
+)
 def forget(ids: tuple[str, ...], everything: bool) -> int:
-    """Take ended transfers and bulk jobs out of the list; files stay where they are."""
+    """Remove finished transfers and bulk jobs from the list; files stay where they are."""
     return _act(
-        "forgotten",
+        "removed from the list",
         ids,
         everything,
         lambda engine, some: engine.forget(some),
@@ -206,11 +211,11 @@ def forget(ids: tuple[str, ...], everything: bool) -> int:
     )
 
 
-@click.command(short_help="Cancel transfers and remove their unfinished files.")
+@click.command(short_help="Cancel transfers and remove their partial files.")
 @click.argument("ids", metavar="[ID...]", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All that have not ended well.")
+@click.option("--all", "everything", is_flag=True, help="All that are unfinished or failed.")
 def cancel(ids: tuple[str, ...], everything: bool) -> int:
-    """Cancel transfers and bulk jobs; their unfinished files go, finished ones stay."""
+    """Cancel transfers and bulk jobs, and remove their partial files; finished files stay."""
     return _act(
         "cancelled",
         ids,
@@ -221,37 +226,37 @@ def cancel(ids: tuple[str, ...], everything: bool) -> int:
     )
 
 
-_Step = Callable[["EngineClient", "list[int] | None"], int]
+_Action = Callable[["EngineClient", "list[int] | None"], int]
 
 
 def _act(
     done: str,
     ids: tuple[str, ...],
     everything: bool,
-    step: _Step,
+    action: _Action,
     *,
     start: bool,
     bulk: str | None = None,
 ) -> int:
-    """Do `step` for these ids (or all), and `bulk` for the bulk jobs among them."""
+    """Do `action` for these ids (or all), and `bulk` for the bulk jobs among them."""
     if bool(ids) == everything:
-        raise click.UsageError("give the IDs that `flowtui status` shows, or --all")
+        raise click.UsageError("name the IDs that `flowtui status` shows, or use --all")
     transfers, jobs = _parsed(ids, bulk is not None)
     from flowtui.daemon.client import EngineClient
 
     with closing(EngineClient.connect(start=start)) as engine:
         now = engine.status(rows=True)
         if everything and bulk is not None:
-            jobs = [job.id for job in now.bulk_jobs if _takes(job.state, bulk)]
+            jobs = [job.id for job in now.bulk_jobs if _applies(job.state, bulk)]
         _check_known(transfers, jobs, now)
-        number = step(engine, None if everything else transfers) if everything or transfers else 0
+        number = action(engine, None if everything else transfers) if everything or transfers else 0
         if jobs and bulk is not None:
             number += engine.bulk(jobs, bulk)
     Output().line(f"{number:,} {done}")
     return Exit.OK
 
 
-def _takes(state: str, action: str) -> bool:
+def _applies(state: str, action: str) -> bool:
     """Whether a bulk job in that state is meant by `action --all`."""
     from flowtui.protocol.states import BULK_ENDED, BulkState
 
@@ -269,7 +274,7 @@ def _parsed(ids: tuple[str, ...], with_jobs: bool) -> tuple[list[int], list[int]
     for text in ids:
         number = text.removeprefix("b")
         if not number.isdecimal() or (number != text and not with_jobs):
-            raise click.UsageError(f"{text!r} is no ID; `flowtui status` shows them")
+            raise click.UsageError(f"{text!r} is not an ID; see `flowtui status`")
         (jobs if number != text else transfers).append(int(number))
     return transfers, jobs
 
@@ -279,7 +284,7 @@ def _check_known(transfers: list[int], jobs: list[int], now: Status) -> None:
     unknown += [f"b{id}" for id in set(jobs) - {job.id for job in now.bulk_jobs}]
     if unknown:
         raise CommandError(
-            f"not in the queue: {', '.join(sorted(unknown))}; `flowtui status` shows what is",
+            f"not in the queue: {', '.join(sorted(unknown))}; see `flowtui status`",
             exit=Exit.NOTHING_FOUND,
             code="NOT_FOUND",
         )

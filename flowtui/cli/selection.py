@@ -24,9 +24,9 @@ class RequestedFiles:
 
     Attributes:
         files: each file once, where the first REF that has it puts it.
-        left_out: how many Flow would not give, with the reasons told already.
+        left_out: how many Flow would not give; the reasons have been printed.
         excluded: how many the filters left out.
-        errors: what was said about REFs that led nowhere.
+        errors: those of REFs that led nowhere; they have been printed.
         name: what a person calls it all together.
     """
 
@@ -77,8 +77,8 @@ def select(
 ) -> None:
     """Walk the REFs and gather their files in `found`.
 
-    A REF that is absent or refused is told and the others go on. Raises BadReference for a word
-    that is no REF, before anything is asked, and FlowError where the service itself fails.
+    A REF that is missing or refused is reported, and the others go on. Raises BadReference for what
+    is no REF, before anything is asked, and FlowError where the service itself fails.
     """
     from flowtui.flow.refs import parse_ref
 
@@ -88,10 +88,10 @@ def select(
         found.name += f" and {len(refs) - 3} more"
     seen: set[str] = set()
     for ref in dict.fromkeys(refs):
-        _walk_one(client, ref, filters, found, seen, out)
+        _walk_ref(client, ref, filters, found, seen, out)
 
 
-def _walk_one(
+def _walk_ref(
     client: FlowClient,
     ref: Ref,
     filters: Filters,
@@ -104,7 +104,7 @@ def _walk_one(
     def left_out(what: LeftOut) -> None:
         found.left_out += 1
         out.event("left_out", ref=str(ref), name=what.name, reason=what.why)
-        out.say(f"flowtui: left out: {one_line(what.name)}: {one_line(what.why)}")
+        out.say(f"flowtui: left out {one_line(what.name)}: {one_line(what.why)}")
 
     before = len(found.files), found.excluded, found.left_out
     try:
@@ -117,11 +117,11 @@ def _walk_one(
             else:
                 found.excluded += 1
     except (NotFound, Refused) as error:
-        trouble = as_command_error(error)
-        assert trouble is not None
-        told = CommandError(f"{ref}: {trouble.message}", exit=trouble.exit, code=trouble.code)
-        found.errors.append(told)
-        out.error(told)
+        known = as_command_error(error)
+        assert known is not None
+        named = CommandError(f"{ref}: {known.message}", exit=known.exit, code=known.code)
+        found.errors.append(named)
+        out.error(named)
         return
     files = found.files[before[0] :]
     size = sum(file.size or 0 for file in files)
@@ -135,12 +135,12 @@ def _walk_one(
         excluded=found.excluded - before[1],
         left_out=found.left_out - before[2],
     )
-    words = f"{one_line(str(ref))}: {counted(len(files), 'file')}, {size_text(size)}"
+    text = f"{one_line(str(ref))}: {counted(len(files), 'file')}, {size_text(size)}"
     if unknown:
-        words += f" and {counted(unknown, 'file')} of unknown size"
+        text += f" and {counted(unknown, 'file')} of unknown size"
     if found.excluded > before[1]:
-        words += f" ({counted(found.excluded - before[1], 'file')} left out by the filters)"
-    out.say(words)
+        text += f" ({counted(found.excluded - before[1], 'file')} excluded by the filters)"
+    out.say(text)
 
 
 def require_files(found: RequestedFiles) -> None:
@@ -149,13 +149,11 @@ def require_files(found: RequestedFiles) -> None:
         return
     if found.errors:
         worst = max((error.exit for error in found.errors), key=_weight)
-        raise CommandError("there is nothing to download", exit=worst, code="NOTHING_FOUND")
+        raise CommandError("nothing to download", exit=worst, code="NOTHING_FOUND")
     if found.excluded:
-        words = f"the filters leave out all of the {counted(found.excluded, 'file')}"
-        raise CommandError(words, exit=Exit.NOTHING_FOUND, code="NOTHING_FOUND")
-    raise CommandError(
-        "there are no files to download", exit=Exit.NOTHING_FOUND, code="NOTHING_FOUND"
-    )
+        message = f"the filters exclude all files ({found.excluded:,})"
+        raise CommandError(message, exit=Exit.NOTHING_FOUND, code="NOTHING_FOUND")
+    raise CommandError("no files to download", exit=Exit.NOTHING_FOUND, code="NOTHING_FOUND")
 
 
 def _weight(status: Exit) -> int:

@@ -12,17 +12,17 @@ from flowtui.cli.exit_codes import Exit, Interrupted
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 AGAIN = 0.5
-"""Seconds after which Interrupted is raised once more, for as long as nothing has come of it: what
+"""Seconds after which Interrupted is raised once more, until it has taken effect: what
 is raised while Python runs a destructor is lost."""
 
 
 class StopSignals:
-    """While entered, the first signal sets `fired`, or raises Interrupted; the second ends it all.
+    """While entered, the first signal sets `fired`, or raises Interrupted; the second exits.
 
     A signal that was ignored when we began stays so: that is how `nohup` works.
 
     Attributes:
-        fired: a signal has come.
+        fired: a signal was received.
         raising: raise Interrupted from wherever the program is. While the engine works this is
             off, and who waits for the engine looks at `fired`.
     """

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from flowtui.cli import follow
+from flowtui.cli.batch_progress import BatchProgress
 from flowtui.cli.exit_codes import Exit
-from flowtui.cli.follow import Follow, Follower
+from flowtui.cli.follow import Follower
 from flowtui.cli.output import Output
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import (
@@ -87,7 +88,7 @@ class SilentView:
     def __init__(self) -> None:
         self.closed = 0
 
-    def update(self, state: Follow) -> None: ...
+    def update(self, state: BatchProgress) -> None: ...
     def transfer(self, row: TransferRow) -> None: ...
     def bulk(self, row: BulkRow) -> None: ...
     def close(self) -> None:
@@ -97,7 +98,7 @@ class SilentView:
 BATCH = Batch("https://x", ROOT, "n", (RemoteFile("data/1", "f1", "/downloads/1/f1"),))
 
 
-def run(engine: FakeEngine, interrupted: Callable[[], bool] = lambda: False) -> Follow:
+def run(engine: FakeEngine, interrupted: Callable[[], bool] = lambda: False) -> BatchProgress:
     view = SilentView()
     state = Follower(engine, Output(as_json=True), view, interrupted).run(BATCH)
     assert view.closed == 1
@@ -125,8 +126,8 @@ def test_every_change_of_state_is_told_once_with_its_particulars(
     last = [one for one in events if one["event"] == "transfer"][-1]
     assert last["path"] == str(Path(ROOT) / "data/f1")
     assert (last["verified_by"], last["resumed_at"]) == ("md5", 4)
-    assert state.exit() is Exit.OK
-    assert (state.bytes_here(), state.fetched()) == (10, 6)
+    assert state.exit_status() is Exit.OK
+    assert (state.verified_bytes(), state.fetched_bytes()) == (10, 6)
     assert sum(one["event"] == "added" for one in events) == 1
 
 
@@ -165,23 +166,23 @@ def test_it_stays_until_every_file_that_was_added_is_known_to_have_ended(
     ],
 )  # fmt: skip
 def test_exit_statuses(rows: tuple[TransferRow, ...], expected: Exit) -> None:
-    state = Follow()
+    state = BatchProgress()
     for one in rows:
-        state.put(one)
-    assert state.exit() is expected
+        state.update_transfer(one)
+    assert state.exit_status() is expected
 
 
 def test_a_refused_archive_is_no_loss_when_its_files_came_one_by_one() -> None:
-    state = Follow(bulk_jobs={1: job("failed", code="NOT_OFFERED")})
-    assert state.exit() is Exit.SOME_FAILED
-    state.put(row(1, "done"))
-    assert state.exit() is Exit.OK
+    state = BatchProgress(bulk_jobs={1: job("failed", code="NOT_OFFERED")})
+    assert state.exit_status() is Exit.SOME_FAILED
+    state.update_transfer(row(1, "done"))
+    assert state.exit_status() is Exit.OK
 
 
 def test_a_failed_archive_is_a_failure() -> None:
-    state = Follow(bulk_jobs={1: job("failed", code="FAILED", transfer_id=1)})
-    state.put(row(1, "failed", code="FAILED"))
-    assert state.exit() is Exit.SOME_FAILED
+    state = BatchProgress(bulk_jobs={1: job("failed", code="FAILED", transfer_id=1)})
+    state.update_transfer(row(1, "failed", code="FAILED"))
+    assert state.exit_status() is Exit.SOME_FAILED
 
 
 def test_a_bulk_job_is_waited_for_and_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -193,7 +194,7 @@ def test_a_bulk_job_is_waited_for_and_told(capsys: pytest.CaptureFixture[str]) -
         ids=(),
         bulk=1,
     )
-    assert run(engine).exit() is Exit.OK
+    assert run(engine).exit_status() is Exit.OK
     states = [one["state"] for one in told(capsys) if one["event"] == "bulk"]
     assert states == ["pending", "processing", "fetching", "done"]
 
@@ -214,10 +215,10 @@ WAITS = row(1, "waiting", code="NO_SPACE", reason="needs 12.4 GB more in /data")
 def test_a_job_gives_up_when_nothing_else_can_move(
     event: Changes, code: str, status: Exit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "STUCK_AFTER", 0.0)
+    monkeypatch.setattr(follow, "GIVE_UP_AFTER", 0.0)
     state = run(FakeEngine(event, ids=(1, 2)))
-    assert state.stuck == code
-    assert state.exit() is status
+    assert state.blocked_by == code
+    assert state.exit_status() is status
 
 
 @pytest.mark.parametrize(
@@ -232,31 +233,31 @@ def test_a_job_gives_up_when_nothing_else_can_move(
     ],
 )
 def test_it_does_not_give_up_while_something_can_move(event: Changes) -> None:
-    state = Follow(summary=event.summary, bulk_jobs={one.id: one for one in event.bulk_jobs})
+    state = BatchProgress(summary=event.summary, bulk_jobs={one.id: one for one in event.bulk_jobs})
     for one in event.transfers:
-        state.put(one)
-    assert state.hopeless() == ""
+        state.update_transfer(one)
+    assert state.blocking_code() == ""
 
 
 def test_the_words_of_a_wait_can_be_had() -> None:
-    state = Follow()
-    state.put(WAITS)
-    assert state.why_waiting("NO_SPACE") == "needs 12.4 GB more in /data"
-    assert state.why_waiting("UNAUTHENTICATED") == ""
+    state = BatchProgress()
+    state.update_transfer(WAITS)
+    assert state.waiting_reason("NO_SPACE") == "needs 12.4 GB more in /data"
+    assert state.waiting_reason("UNAUTHENTICATED") == ""
 
 
 def test_an_interruption_ends_it_as_it_stands() -> None:
     state = run(FakeEngine(changes(row(1, "active", done=3))), lambda: True)
-    assert state.exit() is Exit.INTERRUPTED
+    assert state.exit_status() is Exit.INTERRUPTED
     assert state.running[1].done == 3
 
 
 def test_counts_follow_the_latest_of_each_row() -> None:
-    state = Follow()
+    state = BatchProgress()
     one = row(1, "queued")
     for step in ("queued", "active", "verifying", "done"):
-        state.put(replace(one, state=step))
-    state.put(row(2, "queued"))
-    state.forget(2)
+        state.update_transfer(replace(one, state=step))
+    state.update_transfer(row(2, "queued"))
+    state.remove_transfer(2)
     assert {key: n for key, n in state.counts.items() if n} == {"done": 1}
     assert state.running == {}

@@ -54,7 +54,7 @@ def test_a_dry_run_says_where_all_would_go_and_writes_nothing(tmp_path: Path) ->
 def test_a_dry_run_for_people_is_a_table(tmp_path: Path) -> None:
     result = run("data/1", "--to", str(tmp_path), "--dry-run")
     assert result.stdout.splitlines()[1] == "data/1  1.0 kB  data/a.bam"
-    assert "nothing was fetched" in result.stderr
+    assert "nothing was downloaded" in result.stderr
 
 
 def test_filters_choose(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from flowtui.cli import progress
-from flowtui.cli.follow import Follow
+from flowtui.cli.batch_progress import BatchProgress
 from flowtui.cli.progress import Bars, Lines, bar, outcome_line, render, view_for
 from flowtui.protocol.messages import Summary, TransferRow
 from flowtui.text.columns import width
@@ -27,10 +27,10 @@ class Terminal(io.StringIO):
         return True
 
 
-def following(*rows: TransferRow, **summary: object) -> Follow:
-    state = Follow(summary=Summary(**summary))  # type: ignore[arg-type]
+def following(*rows: TransferRow, **summary: object) -> BatchProgress:
+    state = BatchProgress(summary=Summary(**summary))  # type: ignore[arg-type]
     for one in rows:
-        state.put(one)
+        state.update_transfer(one)
     return state
 
 
@@ -117,7 +117,7 @@ def test_lines_say_each_end_once_and_the_whole_now_and_then(
     lines.update(following(row(1, "done"), done=100, total=200))
     assert stream.getvalue().splitlines() == [
         "done     data/f  100 B, resumed at 40 B, verified by md5",
-        "skipped  data/f  already here, verified by size",
+        "skipped  data/f  already present, verified by size",
         "100 B of 200 B, 1 of 2 files",
     ]
 

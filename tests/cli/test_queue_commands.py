@@ -99,7 +99,7 @@ def run(*args: str) -> Result:
 def test_status_shows_what_is_not_over_without_moving_the_terminal(engine: Engine) -> None:
     result = run("status")
     assert result.exit_code == 0
-    assert "1 active, 1 failed, 1 done; 1.2 kB of 2.0 kB here, 100 B/s, 8 s left" in result.output
+    assert "1 active, 1 failed, 1 done; 1.2 kB of 2.0 kB, 100 B/s, 8 s left" in result.output
     assert "b5  archive  proj: processing 40 %" in result.output
     assert "md5" in result.output
     assert "\x1b" not in result.output
@@ -125,8 +125,8 @@ def test_status_tells_a_bulk_job_in_numbers(engine: Engine) -> None:
     )  # fmt: skip
     text = run("status").output
     for words in ("b7  archive  p: fetching 50 %", "150 files, 1.0 GB", "5.0 MB/s, 1 m 40 s left",
-                  "1 h 01 m old", "expires in 2 h 00 m", "b8  archive  q: done", "5 unpacked",
-                  "3 were here", "1 one by one", "ended 1 m 05 s ago"):  # fmt: skip
+                  "started 1 h 01 m ago", "expires in 2 h 00 m", "b8  archive  q: done", "5 unpacked",
+                  "3 already present", "1 one by one", "ended 1 m 05 s ago"):  # fmt: skip
         assert words in text, (words, text)
     jobs = [json.loads(line) for line in run("status", "--json").output.splitlines()][1:3]
     assert (jobs[0]["rate"], jobs[0]["eta"], jobs[0]["progress"]) == (5_000_000, 100, 50.0)
@@ -177,7 +177,7 @@ def test_pausing_starts_no_engine_but_resuming_does(engine: Engine) -> None:
     engine.runs = False
     result = run("pause", "--all")
     assert result.exit_code == Exit.SOME_FAILED
-    assert "no engine is running" in result.stderr
+    assert "the engine is not running" in result.stderr
     assert run("resume", "--all").exit_code == 0
     assert engine.started == [False, True]
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from flowtui.cli.follow import transfer_fields
+from flowtui.cli.json_fields import transfer_fields
 from support.fault_server import answer, stall
 from support.lab import Lab, content
 

@@ -1,0 +1,73 @@
+"""The fields of transfers and bulk jobs as `--json` writes them: stable, documented names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flowtui.protocol.messages import BulkFileRow, BulkRow, TransferRow
+from flowtui.protocol.states import TransferState
+
+
+def transfer_fields(row: TransferRow) -> dict[str, object]:
+    """A transfer for programs; `path` is absolute."""
+    failed = row.state == TransferState.FAILED
+    return {
+        "id": row.id,
+        "key": row.key,
+        "filename": row.filename,
+        "path": str(Path(row.root) / row.path),
+        "state": str(row.state),
+        "reason": row.reason,
+        "code": row.code,
+        "message": row.reason if failed else "",
+        "retryable": row.retryable,
+        "size": row.size,
+        "done": row.done,
+        "resumed_at": row.resumed_at,
+        "md5": row.md5,
+        "verified_by": row.verified_by,
+        "seconds": round(row.seconds, 3),
+    }
+
+
+def bulk_file_fields(file: BulkFileRow, job: BulkRow) -> dict[str, object]:
+    """A file of a bulk job for programs; `path` is absolute."""
+    return {
+        "key": file.key,
+        "filename": file.filename,
+        "path": str(Path(job.root) / file.path),
+        "state": file.state,
+        "reason": file.reason,
+        "size": file.size,
+        "md5": file.md5,
+        "verified_by": file.verified_by,
+    }
+
+
+def bulk_fields(job: BulkRow) -> dict[str, object]:
+    """A bulk job for programs."""
+    return {
+        "id": job.id,
+        "name": job.name,
+        "state": str(job.state),
+        "reason": job.reason,
+        "code": job.code,
+        "files": job.files,
+        "bytes": job.bytes,
+        "progress": None if job.progress is None else round(job.progress, 1),
+        "created": job.created,
+        "expires": job.expires,
+        "ended": job.ended,
+        "size": job.size,
+        "done": job.done,
+        "rate": round(job.rate),
+        "eta": None if job.eta is None else round(job.eta),
+        "unpack": job.unpack,
+        "unpacked": job.unpacked,
+        "unpacked_bytes": job.unpacked_bytes,
+        "skipped": job.skipped,
+        "one_by_one": job.one_by_one,
+        "archive": str(Path(job.root) / job.archive) if job.archive else "",
+        "job_id": job.job_id,
+        "transfer_id": job.transfer_id,
+    }

@@ -1,0 +1,84 @@
+"""What a command is about to download: the batch, and its files as `--dry-run` lists them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowtui.cli.exit_codes import CommandError
+from flowtui.cli.output import Output, counted, one_line, size_text
+
+if TYPE_CHECKING:
+    from flowtui.cli.selection import RequestedFiles
+    from flowtui.cli.session import Session
+    from flowtui.protocol.messages import Batch
+
+
+def make_batch(
+    session: Session, found: RequestedFiles, to: str | None, bulk: str, unpack: bool | None = None
+) -> Batch:
+    """The files as one batch. `bulk` is auto, always or never; `unpack` None is the settings'."""
+    from flowtui.protocol.messages import Batch
+
+    # Flow archives only what has a data id.
+    archivable = sum(1 for file in found.files if file.data_id is not None)
+    as_archive = bulk == "always" or (bulk == "auto" and archivable > session.settings.bulk_above)
+    if bulk == "always" and not archivable:
+        raise CommandError(
+            "Flow cannot archive any of these files; leave out --bulk always",
+            code="NOT_OFFERED",
+        )
+    return Batch(
+        server=session.client.server,
+        root=str(session.settings.target(to)),
+        name=found.name,
+        files=tuple(found.files),
+        bulk=as_archive,
+        # Where only a few are missing, an archive would take longer than it saves.
+        one_by_one_up_to=session.settings.bulk_above if bulk == "auto" else 0,
+        unpack=session.settings.unpack_archives if unpack is None else unpack,
+    )
+
+
+def show_plan(batch: Batch, known_bytes: int, out: Output) -> None:
+    """List what would be downloaded and where; nothing is written."""
+    from flowtui.text.columns import table
+    from flowtui.transfer.disk.paths import TargetPaths
+
+    target_paths = TargetPaths(Path(batch.root))
+    # In the order of the keys, as the engine assigns paths.
+    paths = {
+        file.key: target_paths.assign(file.key, file.folder, file.filename)
+        for file in sorted(batch.files, key=lambda file: file.key)
+    }
+    rows = []
+    for file in batch.files:
+        path = paths[file.key]
+        out.event(
+            "file",
+            key=file.key,
+            filename=file.filename,
+            path=str(Path(batch.root) / path),
+            size=file.size,
+            md5=file.md5,
+        )
+        rows.append((file.key, size_text(file.size), path))
+    if not out.as_json:
+        for line in table(("REF", "SIZE", "PATH"), [tuple(map(one_line, row)) for row in rows],
+                          right=(1,)):  # fmt: skip
+            out.line(line)
+    free = _free_bytes(Path(batch.root))
+    text = f"{counted(len(batch.files), 'file')}, {size_text(known_bytes)}"
+    if not batch.bulk:
+        text += ", one by one"
+    else:
+        text += ", as one archive, unpacked" if batch.unpack else ", as one archive"
+    out.say(f"{text}, to {one_line(batch.root)} ({size_text(free)} free); nothing was downloaded")
+
+
+def _free_bytes(folder: Path) -> int:
+    """Bytes free where `folder` is or will be."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
