@@ -211,6 +211,14 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: {error}; correct the file or move it away") from error
 
 
+_KINDS: dict[type, str] = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "a table",
+}
+
 _BOUNDS: dict[str, tuple[int, int]] = {
     "jobs": (1, 64),
     "connections": (0, 16),
@@ -232,7 +240,7 @@ def _checked(given: dict[str, Any], file: Path) -> dict[str, Any]:
 
 
 def _value(name: str, value: Any) -> Any:
-    """The value of one setting. Raises ConfigError, saying what is wrong with it."""
+    """The value of one setting. Raises ConfigError, which says what is wrong with it."""
     default = getattr(Settings(), name)
     if name == "limit_rate" and isinstance(value, str):
         value = parse_rate(value)
@@ -240,15 +248,15 @@ def _value(name: str, value: Any) -> Any:
         value = float(value)
     kind = str if default is None else type(default)
     if type(value) is not kind:
-        raise ConfigError(f"should be a {kind.__name__}, not {value!r}")
+        raise ConfigError(f"must be {_KINDS[kind]}, not {value!r}")
     if isinstance(value, float) and not (math.isfinite(value) and value > 0):
-        raise ConfigError("should be a number of seconds above 0")
+        raise ConfigError("must be a number of seconds above 0")
     if name in _BOUNDS and isinstance(value, int):
         lowest, highest = _BOUNDS[name]
         if not lowest <= value <= highest:
-            raise ConfigError(f"should be from {lowest} to {highest}")
+            raise ConfigError(f"must be from {lowest} to {highest}")
     if isinstance(value, dict) and not all(isinstance(one, str) for one in value.values()):
-        raise ConfigError("should have texts as its values")
+        raise ConfigError("must have text as its values")
     return check_server(value) if name in ("server", "found_server") else value
 
 
@@ -263,11 +271,11 @@ def check_server(url: str) -> str:
     except ValueError:
         parts, port_ok = urlsplit(""), False
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_ok:
-        raise ConfigError(f"{url!r} is no server address; it looks like https://api.flow.bio")
+        raise ConfigError(f"{url!r} is not a server address; write it like https://api.flow.bio")
     if parts.username or parts.password:
         raise ConfigError("a server address must not contain a user name or password")
     if parts.query or parts.fragment:
-        raise ConfigError(f"{url!r}: a server address has neither ? nor #")
+        raise ConfigError(f"{url!r}: a server address must not contain ? or #")
     return text
 
 
@@ -283,5 +291,5 @@ def parse_rate(text: str) -> int:
     except ValueError:
         rate = -1.0
     if not 0 <= rate * _UNITS[unit] <= 1 << 50:
-        raise ConfigError(f"{text!r} is no rate; write for example 20M, 500k or 0 for no limit")
+        raise ConfigError(f"{text!r} is not a rate; write it like 20M, 500k, or 0 for no limit")
     return int(rate * _UNITS[unit])

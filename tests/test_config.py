@@ -176,7 +176,7 @@ def test_rates(text: str, rate: int):
     "text", ["", "fast", "-1", "1T", "M", "1e400", "nan", "inf", "20MM", "1 2", "999999999G", "0x1"]
 )
 def test_what_is_no_rate(text: str):
-    with pytest.raises(ConfigError, match="no rate"):
+    with pytest.raises(ConfigError, match="is not a rate"):
         parse_rate(text)
 
 
@@ -185,7 +185,7 @@ def test_any_text_is_a_rate_or_refused(text: str):
     try:
         assert 0 <= parse_rate(text) <= 1 << 50
     except ConfigError as error:
-        assert "no rate" in str(error)
+        assert "not a rate" in str(error)
 
 
 @pytest.mark.parametrize(

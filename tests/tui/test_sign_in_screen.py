@@ -121,7 +121,7 @@ async def test_nothing_typed_and_a_wrong_address_are_said(tmp_path: Path) -> Non
         await pilot.click("#go")
         assert "type your user name" in said(app, "#sign-in-trouble")
         await type_in(pilot, password="x", username="demo", server="flow.bio")
-        assert "no server address" in said(app, "#sign-in-trouble")
+        assert "is not a server address" in said(app, "#sign-in-trouble")
 
 
 async def test_without_signing_in_the_public_projects_are_shown_and_it_is_not_asked_again(

@@ -258,7 +258,7 @@ async def test_the_rate_can_be_limited_while_it_runs(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, RateDialog))
         await pilot.press(*"fast", "enter")
         await pilot.pause()
-        assert "is no rate" in str(app.screen.query_one("#dialog-trouble", Static).render())
+        assert "is not a rate" in str(app.screen.query_one("#dialog-trouble", Static).render())
         await pilot.press(*["backspace"] * 4, *"20M", "enter")
         await until(pilot, lambda: asked.done == [("settings", {"limit_rate": 20 << 20})])
 
