@@ -402,7 +402,7 @@ def test_the_background_queue_from_add_to_stop(both: DemoServer, both_shell: She
         more = both_shell.run("get", "data/789", "--detach", "--to", str(both_shell.to),
                               "--jobs", "2", "--limit-rate", "20M")  # fmt: skip
         assert "queued 1 file" in more.stderr
-        assert "until it ends: jobs 2, limit-rate 21.0 MB/s" in more.stderr
+        assert "until it stops: jobs 2, limit-rate 21.0 MB/s" in more.stderr
         assert both_shell.run("pause", "--all").returncode == 0
         assert both_shell.run("resume", "--all").returncode == 0
     finally:

@@ -102,7 +102,7 @@ def whoami(server: str | None, as_json: bool) -> int:
             )
         else:
             out.line(f"{_full_name(user)} at {one_line(session.client.server)}")
-            out.line(f"the token comes from {where_text(session, credential)}")
+            out.line(f"The token comes from {where_text(session, credential)}")
     return Exit.OK
 
 

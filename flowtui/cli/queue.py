@@ -274,7 +274,7 @@ def _parsed(ids: tuple[str, ...], with_jobs: bool) -> tuple[list[int], list[int]
     for text in ids:
         number = text.removeprefix("b")
         if not number.isdecimal() or (number != text and not with_jobs):
-            raise click.UsageError(f"{text!r} is not an ID; see `flowtui status`")
+            raise click.UsageError(f"{text!r} is not an ID that `flowtui status` shows")
         (jobs if number != text else transfers).append(int(number))
     return transfers, jobs
 
