@@ -46,7 +46,7 @@ def stop(pause: bool) -> int:
     return Exit.OK
 
 
-@engine.command()
+@engine.command(short_help="Show whether the engine is running.")
 @json_option
 def status(as_json: bool) -> int:
     """Show whether the engine is running, and where its socket and log are."""

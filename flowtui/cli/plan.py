@@ -73,7 +73,7 @@ def show_plan(batch: Batch, known_bytes: int, out: Output) -> None:
     if not batch.bulk:
         text += ", one by one"
     else:
-        text += ", as one archive, unpacked" if batch.unpack else ", as one archive"
+        text += ", as one archive that is then unpacked" if batch.unpack else ", as one archive"
     out.say(f"{text}, to {one_line(batch.root)} ({size_text(free)} free); nothing was downloaded")
 
 

@@ -177,7 +177,7 @@ def resume(ids: tuple[str, ...], everything: bool) -> int:
     "--one-by-one",
     "how",
     flag_value="one_by_one",
-    help="Download the files one by one.",
+    help="Download the files of bulk jobs one by one, without an archive.",
 )
 def retry(ids: tuple[str, ...], everything: bool, how: str | None) -> int:
     """Retry failed transfers from where they stopped; cancelled ones must be named by ID.
