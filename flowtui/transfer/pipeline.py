@@ -232,7 +232,7 @@ def _fetch_and_verify(
         limit=tools.limit,
         stop=stop,
         progress=progress,
-        memory=memory,
+        carry_over=memory,
     )
     kind = verdict.container_to_try(task)
     if memory.check is None and kind is not None:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from flowtui.transfer.fetch.segments import Segment
 
+HELD_UP = 0.5
+"""Share of the reads that found bytes waiting, above which this machine is what holds up."""
+
 
 @dataclass(eq=False)
 class Connection:
@@ -30,8 +33,12 @@ class Connection:
         """Whether its thread is at work."""
         return self.thread is not None and self.thread.is_alive()
 
+    def measure(self, full: bool) -> None:
+        """Take in a read; `full` where more bytes were there than it took."""
+        self.waiting += (full - self.waiting) / 16
 
-def are_held_up(lines: Sequence[Connection]) -> bool:
+
+def are_held_up(connections: Sequence[Connection]) -> bool:
     """Whether bytes wait for this machine on most connections."""
-    answered = [line.waiting for line in lines if line.answered]
-    return bool(answered) and sum(answered) / len(answered) > 0.5
+    answered = [connection.waiting for connection in connections if connection.answered]
+    return bool(answered) and sum(answered) / len(answered) > HELD_UP
