@@ -15,8 +15,9 @@ import httpx
 from flowtui.flow.errors import NotFound, NotOffered, Refused, TooMuch, UnexpectedAnswer
 from flowtui.flow.listing import read_record
 from flowtui.flow.models import BulkJob
-from flowtui.flow.responses import error_of, json_of, network_error, retry_after
+from flowtui.flow.responses import error_of, json_of, network_error
 from flowtui.flow.session import ApiSession
+from flowtui.retry import retry_after
 
 _TOO_MUCH = re.compile(
     r"too (?:many|large|big|much|long)|exceed|maximum|at most|limit(?:ed)? (?:of|to|is)"
@@ -69,15 +70,19 @@ def state(session: ApiSession, http: httpx.Client, job_id: str) -> BulkJob:
         raise error_of(response)
     if not _is_text(response):
         if response.status_code in (202, 204):
-            wait = retry_after(response)
             found = BulkJob(id=job_id, status="processing")
-            return found.model_copy(update={"retry_after": wait})
+            return found.model_copy(update={"retry_after": _asked(response)})
         return BulkJob(id=job_id, status="completed", progress=100.0)
     body = json_of(response)
     if isinstance(body, dict):
         body = {"id": job_id, **{key: value for key, value in body.items() if value is not None}}
     job = read_record(BulkJob, body)
-    return job.model_copy(update={"retry_after": retry_after(response)})
+    return job.model_copy(update={"retry_after": _asked(response)})
+
+
+def _asked(response: httpx.Response) -> float | None:
+    """Seconds after which the server wants to be asked again, or None."""
+    return retry_after(response.headers.get("retry-after", ""))
 
 
 def _ask(session: ApiSession, http: httpx.Client, url: str) -> httpx.Response:

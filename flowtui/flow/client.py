@@ -6,7 +6,8 @@ and where a server has none, what its details have inlined (documented) is used.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from urllib.parse import quote
@@ -45,11 +46,13 @@ class FlowClient:
         ca_file: str | None = None,
         connect_timeout: float = 10.0,
         read_timeout: float = 30.0,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """`sleep` waits between two tries of a request; the rest is as in `make_client`."""
         self._http = http or make_client(
             ca_file=ca_file, connect_timeout=connect_timeout, read_timeout=read_timeout
         )
-        self._session = ApiSession(server, credential, store, self._http)
+        self._session = ApiSession(server, credential, store, self._http, sleep)
         self.server = self._session.server
         self._listing = Listing(self._session)
         self._me: User | None = None

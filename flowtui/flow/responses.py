@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -26,6 +24,7 @@ from flowtui.flow.errors import (
     ServiceUnavailable,
     UnexpectedAnswer,
 )
+from flowtui.retry import retry_after
 from flowtui.text.printable import printable
 
 MAX_MESSAGE = 300
@@ -95,7 +94,7 @@ def error_of(response: httpx.Response, *, secret: str | None = None) -> FlowErro
     if status == 410:
         return Gone(f"expired{extra}; request it again", status=410, code=code)
     if status == 429 or (status == 503 and "retry-after" in response.headers):
-        wait = retry_after(response)
+        wait = retry_after(response.headers.get("retry-after", ""))
         after = f"; try again in {wait:.0f} s" if wait is not None else "; try again later"
         return RateLimited(
             f"{_host(response)} is busy{after}",
@@ -197,19 +196,6 @@ def network_error(error: httpx.RequestError, url: str) -> ServiceUnavailable:
     if isinstance(error, httpx.DecodingError):
         return ServiceUnavailable(f"the answer from {host} is corrupt; try again")
     return ServiceUnavailable(f"the connection to {host} was lost; try again")
-
-
-def retry_after(response: httpx.Response) -> float | None:
-    """Seconds of Retry-After, given as seconds or as a date (RFC 9110, 10.2.3); None for none."""
-    text = response.headers.get("retry-after", "").strip()
-    if text.isdecimal() and len(text) < 12:
-        return float(text)
-    try:
-        when = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
-        return None
-    when = when.replace(tzinfo=when.tzinfo or UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
 
 
 def _host(response: httpx.Response) -> str:

@@ -10,14 +10,12 @@ from functools import lru_cache
 from typing import Any
 
 import httpx
-import tenacity
 from pydantic import ValidationError
 
 from flowtui.flow.credentials import Credential, CredentialStore, KeepError
 from flowtui.flow.errors import (
     FlowError,
     RateLimited,
-    ServiceUnavailable,
     SingleSignOnOnly,
     UnexpectedAnswer,
     WrongPassword,
@@ -31,15 +29,10 @@ from flowtui.flow.responses import (
     network_error,
     web_page_error,
 )
+from flowtui.retry import API, ErrorKind, Failure, History, Sleep, decide
 from flowtui.text.printable import printable
 
 REFRESH_COOKIE = "flow_refresh_token"
-
-TRIES = 3
-"""How often a request that only reads is sent (the guide's number)."""
-
-LONGEST_WAIT = 20.0
-"""Seconds; a server that asks to wait longer is an error here, told with its number."""
 
 
 class ApiSession:
@@ -104,16 +97,17 @@ class ApiSession:
 
     def get_response(self, path: str, params: dict[str, Any] | None = None) -> httpx.Response:
         """The good answer to a GET, tried again after passing trouble. Raises FlowError."""
-        for attempt in tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_may_pass),
-            stop=tenacity.stop_after_attempt(TRIES),
-            wait=_wait,
-            sleep=self._sleep,
-            reraise=True,
-        ):
-            with attempt:
+        history = History()
+        while True:
+            try:
                 return self._send("GET", path, params=params)
-        raise AssertionError("tenacity ends by return or raise")
+            except FlowError as error:
+                now = time.monotonic()
+                history = history.failed(now)
+                next_step = decide(_failure(error), history, now, API)
+                if not isinstance(next_step, Sleep):
+                    raise
+            self._sleep(next_step.seconds)
 
     def post(self, path: str, body: Any) -> Any:
         """The JSON of a POST, sent once. Raises FlowError."""
@@ -336,17 +330,7 @@ def _port(url: httpx.URL) -> int | None:
     return url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
-def _may_pass(error: BaseException) -> bool:
-    if isinstance(error, RateLimited) and error.retry_after is not None:
-        return error.retry_after <= LONGEST_WAIT
-    return isinstance(error, ServiceUnavailable)
-
-
-_backoff = tenacity.wait_exponential(multiplier=0.5, max=8.0) + tenacity.wait_random(0.0, 0.5)
-
-
-def _wait(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, RateLimited) and error.retry_after is not None:
-        return error.retry_after
-    return _backoff(state)
+def _failure(error: FlowError) -> Failure:
+    """What an error says about the next try."""
+    kind = ErrorKind.PASSING if error.retryable else ErrorKind.LASTING
+    return Failure(kind, error.retry_after if isinstance(error, RateLimited) else None)

@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 
-from flowtui.flow import session
 from flowtui.flow.client import FlowClient
 from flowtui.flow.credentials import Credential
 from flowtui.flow.http_client import make_client
@@ -26,6 +25,7 @@ class FakeFlow:
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
         self.requests: list[httpx.Request] = []
+        self.waits: list[float] = []  # what would have been waited between two tries
         self.token: str | None = None  # the good one; None: no route asks for one
         self._lock = threading.Lock()
 
@@ -66,7 +66,7 @@ class FakeFlow:
 
     def client(self, credential: Credential | None = None, **options: Any) -> FlowClient:
         http = make_client(transport=httpx.MockTransport(self.handle))
-        return FlowClient(BASE, credential, http=http, **options)
+        return FlowClient(BASE, credential, http=http, sleep=self.waits.append, **options)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def flow() -> FakeFlow:
 
 @pytest.fixture(autouse=True)
 def bare_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No keyring, no tokens of the person who runs the tests, no waiting between tries."""
+    """No keyring, no tokens of the person who runs the tests."""
     import keyring
     import keyring.backends.null
 
@@ -85,6 +85,5 @@ def bare_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
     for name in ("FLOW_ACCESS_TOKEN", "FLOW_API_TOKEN", "FLOW_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(session, "_backoff", lambda state: 0.0)
     yield
     keyring.set_keyring(before)

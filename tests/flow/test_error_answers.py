@@ -20,7 +20,7 @@ from flowtui.flow.errors import (
     UnexpectedAnswer,
 )
 from flowtui.flow.http_client import BadProxy, make_client
-from flowtui.flow.responses import error_of, json_of, message_of, network_error, retry_after
+from flowtui.flow.responses import error_of, json_of, message_of, network_error
 
 URL = "https://flow.example/api/x"
 HTML = "<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"
@@ -83,15 +83,6 @@ def test_a_server_that_asks_to_wait(status: int) -> None:
     assert isinstance(found, RateLimited)
     assert found.retry_after == 7.0
     assert "7 s" in found.message
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("0", 0.0), ("12", 12.0), ("", None), ("soon", None), ("-3", None), ("9" * 400, None),
-     ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
-)  # fmt: skip
-def test_retry_after(text: str, seconds: float | None) -> None:
-    assert retry_after(answer(429, headers={"Retry-After": text})) == seconds
 
 
 def test_a_page_where_json_is_due_speaks_of_the_address() -> None:
@@ -177,6 +168,21 @@ def test_reading_is_tried_three_times(flow, trouble) -> None:
     with pytest.raises(ServiceUnavailable):
         flow.client(Credential("tok-secret")).me()
     assert flow.asked("/me") == 3
+    first, second = flow.waits
+    assert 0.5 <= first <= 1.0 <= second <= 1.5
+
+
+def test_a_try_that_works_is_the_last(flow) -> None:
+    troubles = [httpx.Response(503), httpx.Response(429, headers={"Retry-After": "7"})]
+
+    def recover(request: httpx.Request) -> httpx.Response:
+        good = httpx.Response(200, json={"id": "1", "filename": "a"})
+        return troubles.pop(0) if troubles else good
+
+    flow.answers["/data/1"] = recover
+    assert flow.client().data("1").id == "1"
+    assert flow.asked("/data/1") == 3
+    assert flow.waits[1] == 7.0
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 410, 501])
@@ -185,6 +191,7 @@ def test_what_will_not_pass_is_asked_once(flow, status: int) -> None:
     with pytest.raises(FlowError):
         flow.client().data("1")
     assert flow.asked("/data/1") == 1
+    assert flow.waits == []
 
 
 def test_a_wait_beyond_all_patience_is_told_at_once(flow) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from flowtui.retry import retry_after
 from flowtui.text.printable import printable
 from flowtui.transfer.errors import PermanentError, RemoteChanged, TransferError, TransientError
 
@@ -64,21 +65,6 @@ def entity_tag(response: httpx.Response) -> str | None:
     return etag if etag.removeprefix("W/").startswith('"') and len(etag) < 300 else None
 
 
-def retry_after(response: httpx.Response) -> float | None:
-    """Seconds of Retry-After, given as seconds or as a date (RFC 9110, 10.2.3); None for none."""
-    from datetime import UTC, datetime
-    from email.utils import parsedate_to_datetime
-
-    text = response.headers.get("retry-after", "").strip()
-    if text.isdecimal() and len(text) < 12:
-        return float(text)
-    try:
-        when = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-
-
 def refusal(response: httpx.Response) -> TransferError:
     """What a status means that is neither 200, 206, 3xx, 401 nor 410."""
     status = response.status_code
@@ -91,7 +77,7 @@ def refusal(response: httpx.Response) -> TransferError:
         return TransientError(
             words.get(status, f"the server has trouble, {status}"),
             code=f"HTTP_{status}",
-            asked=retry_after(response),
+            asked=retry_after(response.headers.get("retry-after", "")),
             crowded=status in (429, 503),
             outage=status in (502, 503, 504),
         )
