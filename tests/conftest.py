@@ -22,9 +22,8 @@ for _number, _usual in (
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+def lab(tmp_path: Path) -> Iterator[Lab]:
     with FaultServer() as server:
         made = Lab(server, tmp_path / "to")
-        monkeypatch.setattr("flowtui.transfer.fetch.download.backoff", lambda failures: made.pause)
         yield made
         made.stop()

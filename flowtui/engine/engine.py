@@ -30,25 +30,21 @@ from flowtui.protocol.messages import (
     Added,
     Batch,
     BulkFileRow,
+    BulkRow,
     Changes,
     RequestRefused,
     Space,
     Status,
     Summary,
+    TransferRow,
 )
 from flowtui.protocol.states import CANCELLABLE, ENDED, PENDING_WORK, TransferState
+from flowtui.timings import Timings
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.space import SpaceWatch, look
 from flowtui.transfer.http.clients import Clients, ServerClients, service_maker
 from flowtui.transfer.http.rate_limit import RateLimit
 from flowtui.transfer.task import Outcome
-
-TICK = 0.1
-"""Seconds between two events while something moves."""
-
-AFTER_MISTAKE = 1.0
-"""Seconds of rest after a turn that failed, so that a lasting mistake does not burn a core."""
-
 
 T = TypeVar("T")
 
@@ -70,6 +66,7 @@ class Engine:
         folders: Folders | None = None,
         make_service: Callable[[str], ServerClients] | None = None,
         clock: Callable[[], float] = time.time,
+        timings: Timings = Timings(),  # noqa: B008
     ) -> None:
         """`database` None keeps the queue in memory; `clock` is what bulk jobs go by.
 
@@ -79,13 +76,14 @@ class Engine:
             make_service = service_maker(connector(settings, folders))
         self.started = time.time()
         self._clock = clock
+        self._timings = timings
         self._keeping = Persistence(database)
         self._mailbox = Mailbox()
         self._limit = RateLimit(settings.limit_rate)
         self._services = Clients(make_service, self._limit)
         self._queue = Queue()
-        self._workers = Workers(self._worker_finished)
-        self._space = SpaceWatch(lambda: self._mailbox.post(self._room_known))
+        self._workers = Workers(self._worker_finished, timings)
+        self._space = SpaceWatch(lambda: self._mailbox.post(self._room_known), timings.space_every)
         self._scheduler = Scheduler(
             self._queue,
             self._workers,
@@ -94,6 +92,8 @@ class Engine:
             jobs=settings.jobs,
             connections=settings.connections,
             check_containers=settings.check_containers,
+            timings=timings,
+            post=self._mailbox.post,
         )
         self._bulk = BulkTracker(self._desk(), keep_notes=database is None)
         self._scheduler.on_ended = self._bulk.transfer_ended
@@ -129,6 +129,7 @@ class Engine:
             places=self._scheduler.places,
             note=self._scheduler.note,
             needs_sign_in=self._scheduler.needs_sign_in.add,
+            timings=self._timings,
             clock=self._clock,
         )
 
@@ -294,6 +295,21 @@ class Engine:
         unsubscribe = self._call(lambda: self._news.subscribe(listener))
         return lambda: self._mailbox.post(unsubscribe)
 
+    def observe(
+        self,
+        transfer: Callable[[TransferRow], None],
+        bulk_job: Callable[[BulkRow], None] = lambda row: None,
+    ) -> None:
+        """Have every single change told, also of states that pass at once; for before the start.
+
+        What `subscribe` tells is joined: several changes between two events are one there. Both
+        are called in the engine's thread and must be quick.
+        """
+        self._queue.observers.append(lambda changed: transfer(changed.row()))
+        self._bulk.list.observers.append(
+            lambda job: bulk_job(job.row(self._queue.transfers.get(job.transfer_id or -1)))
+        )
+
     def is_idle(self) -> bool:
         """Whether nothing is left that the engine would do by itself."""
         return self._idle.is_set()
@@ -331,7 +347,7 @@ class Engine:
                 timeout = self._turn(time.monotonic())
             except Exception as error:  # noqa: BLE001
                 self._mistake("a turn of the engine failed", error)
-                timeout = AFTER_MISTAKE
+                timeout = self._timings.mistake_rest
         self._save()
         self._news.tell(self._summary)
 
@@ -347,13 +363,13 @@ class Engine:
         bulk_in = self._bulk.turn()
         self._keeping.collect(self._queue, self._bulk)
         self._news.collect()
-        if self._was_told or now - self._saved_at >= TICK:
+        if self._was_told or now - self._saved_at >= self._timings.tick:
             # What was asked for is stored at once, what workers did together with more of it.
             self._save()
             self._was_told, self._saved_at = False, now
         self._set_idle()
         moving = bool(self._scheduler.runs) or self._bulk.is_unpacking
-        if now - self._told_at >= TICK and (moving or self._news.is_waiting):
+        if now - self._told_at >= self._timings.tick and (moving or self._news.is_waiting):
             self._told_at = now
             self._scheduler.sample(now)
             self._news.tell(self._summary)
@@ -361,9 +377,9 @@ class Engine:
         if bulk_in is not None:
             waits.append(bulk_in)
         if moving or self._news.is_waiting:
-            waits.append(self._told_at + TICK - now)
+            waits.append(self._told_at + self._timings.tick - now)
         if self._queue.unsaved:
-            waits.append(self._saved_at + TICK - now)
+            waits.append(self._saved_at + self._timings.tick - now)
         return max(0.0, min(waits)) if waits else None
 
     def _save(self) -> None:

@@ -2,6 +2,7 @@
 
 TransferError
 ├── TransientError        passing: cut connection, timeout, 408/429/5xx
+│   └── ShareLost   the network file system went away
 ├── RemoteChanged       the remote file is another one now, or the server cannot resume
 ├── FreshLink       the link has expired (410): ask for a new one
 ├── AuthRequired    401 that a refresh did not mend
@@ -18,9 +19,6 @@ import errno
 from pathlib import Path
 
 from flowtui.text.quantities import time_words
-
-SHARE_WAIT = 15.0
-"""Seconds between two looks at a network file system that went away."""
 
 _LOST_SHARE = {
     errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH,
@@ -91,6 +89,10 @@ class TransientError(TransferError):
             f"the server asked to wait {time_words(self.asked)} ({self.message}); "
             f"trying again in {time_words(delay)}"
         )
+
+
+class ShareLost(TransientError):
+    """The network file system of the target went away; it is waited for."""
 
 
 class RemoteChanged(TransferError):
@@ -171,10 +173,8 @@ def disk_trouble(error: OSError, path: Path) -> TransferError:
     if error.errno == errno.ENAMETOOLONG:
         return PermanentError(f"the path is too long: {path}", code="NAME_TOO_LONG")
     if error.errno in _LOST_SHARE:
-        return TransientError(
-            f"the network file system of {path.parent} does not answer: {words}",
-            code="DISK",
-            retry_after=SHARE_WAIT,
+        return ShareLost(
+            f"the network file system of {path.parent} does not answer: {words}", code="DISK"
         )
     if error.errno == errno.ENOENT:
         return PermanentError(

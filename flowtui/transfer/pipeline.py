@@ -9,7 +9,7 @@ import contextlib
 import stat
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ import httpx
 
 from flowtui.protocol.states import TransferState
 from flowtui.text.quantities import size_words
+from flowtui.timings import Timings
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk.part_file import (
     NoteBudget,
@@ -31,6 +32,7 @@ from flowtui.transfer.errors import (
     Busy,
     DiskFull,
     PermanentError,
+    ShareLost,
     Stopped,
     TargetExists,
     TransferError,
@@ -50,12 +52,6 @@ from flowtui.transfer.verify.containers import ContainerCheck
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
 
-BUSY_WAIT = 5.0
-"""Seconds between two looks at a part file that another process holds."""
-
-SPACE_WAIT = 10.0
-"""Seconds between two tries on a full disk."""
-
 
 @dataclass(frozen=True)
 class Tools:
@@ -64,7 +60,8 @@ class Tools:
     http: httpx.Client
     client: FlowClient
     limit: RateLimit
-    notes: NoteBudget = field(default_factory=NoteBudget)
+    notes: NoteBudget
+    timings: Timings
 
 
 Steps = Generator[None, None, Outcome]
@@ -114,14 +111,13 @@ def steps(
     except Stopped:
         return Outcome(TransferState.PAUSED)
     except TransientError as trouble:
-        wait = trouble.retry_after or 0.0
-        return _waiting(trouble, trouble.waiting(wait), wait)
+        return _postponed(trouble, tools)
     except Busy as trouble:
-        return _waiting(trouble, trouble.message, BUSY_WAIT)
+        return _waiting(trouble, trouble.message, tools.timings.busy_file.first)
     except AuthRequired as trouble:
         return _waiting(trouble, trouble.message, None, "sign-in")
     except DiskFull as trouble:
-        return _without_room(task, trouble, progress, memory)
+        return _without_room(task, trouble, progress, memory, tools.timings.full_disk.first)
     except TargetExists as trouble:
         return _waiting(trouble, trouble.message, 0.0, "place")
     except TransferError as trouble:
@@ -129,10 +125,9 @@ def steps(
     except OSError as error:
         disk = disk_trouble(error, task.target)
         if isinstance(disk, DiskFull):
-            return _without_room(task, disk, progress, memory)
+            return _without_room(task, disk, progress, memory, tools.timings.full_disk.first)
         if isinstance(disk, TransientError):
-            wait = disk.retry_after or 0.0
-            return _waiting(disk, disk.waiting(wait), wait)
+            return _postponed(disk, tools)
         return _failed(disk)
     except Exception as error:  # noqa: BLE001
         # A mistake of ours ends this file with words; the engine and the other files go on.
@@ -233,17 +228,17 @@ def _fetch_and_verify(
         stop=stop,
         progress=progress,
         carry_over=memory,
+        timings=tools.timings,
     )
     kind = verdict.container_to_try(task)
     if memory.check is None and kind is not None:
         memory.check = ContainerCheck(kind)
     second = False
     while True:
-        progress.phase = "active"
+        progress.report(phase="active")
         md5 = download.run()
-        progress.phase = "verifying"
         size = download.segments.size or 0
-        progress.reason = verdict.checking(task)
+        progress.report(phase="verifying", reason=verdict.checking(task))
         try:
             verified_by = verdict.verified_by(task, part, size, md5, stop, memory.check)
             break
@@ -252,7 +247,7 @@ def _fetch_and_verify(
                 download.start_over()  # nothing of it is worth keeping
                 raise
             second = True
-            progress.reason = f"{trouble.message}; fetching it once more"
+            progress.report(reason=f"{trouble.message}; fetching it once more")
             download.start_over()
     final = _final_name(task, part)
     yield
@@ -314,7 +309,9 @@ def _require_room(task: Task, part: PartFile, progress: Progress) -> None:
         raise DiskFull(f"the disk is full at {task.target.parent}")
 
 
-def _without_room(task: Task, trouble: DiskFull, progress: Progress, memory: CarryOver) -> Outcome:
+def _without_room(
+    task: Task, trouble: DiskFull, progress: Progress, memory: CarryOver, wait: float
+) -> Outcome:
     """Wait for room, and say how much is missing where that is known."""
     memory.starved = True
     folder = task.target.parent
@@ -323,7 +320,7 @@ def _without_room(task: Task, trouble: DiskFull, progress: Progress, memory: Car
         free = look(folder).free
     except OSError:
         # The numbers are a courtesy; that there is no room is said anyway.
-        return _waiting(trouble, trouble.message, SPACE_WAIT, "space")
+        return _waiting(trouble, trouble.message, wait, "space")
     left = 0 if size is None else size - progress.done
     reason = trouble.message
     if left > free:
@@ -333,7 +330,7 @@ def _without_room(task: Task, trouble: DiskFull, progress: Progress, memory: Car
         )
     elif left:
         reason = f"{trouble.message} ({size_words(left)} to come)"
-    return _waiting(trouble, reason, SPACE_WAIT, "space")
+    return _waiting(trouble, reason, wait, "space")
 
 
 def _skipped(size: int, md5: str | None, how: str) -> Outcome:
@@ -350,6 +347,13 @@ def _waiting(trouble: TransferError, reason: str, wait: float | None, needs: str
         wait=wait,
         needs=needs,
     )
+
+
+def _postponed(trouble: TransientError, tools: Tools) -> Outcome:
+    """To be tried again later, by whichever worker is free then."""
+    lost = isinstance(trouble, ShareLost)
+    wait = tools.timings.lost_share.first if lost else trouble.retry_after or 0.0
+    return _waiting(trouble, trouble.waiting(wait), wait)
 
 
 def _failed(trouble: TransferError) -> Outcome:

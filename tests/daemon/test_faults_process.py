@@ -27,6 +27,7 @@ from flowtui.system.locks import is_held
 from support.fault_server import FaultServer, File
 from support.lab import content
 from support.services import batch, engine, make_service, remote, rows
+from support.waiting import GUARD
 
 DATA = content(3_000_000)
 
@@ -391,9 +392,8 @@ def test_a_note_is_read_whole_also_after_a_longer_one(tmp_path):
     place.release()
 
 
-def test_two_gets_on_one_folder_share_the_work(tmp_path: Path, monkeypatch):
+def test_two_gets_on_one_folder_share_the_work(tmp_path: Path):
     """Each file is fetched once, by whichever came first; both end well."""
-    monkeypatch.setattr("flowtui.transfer.pipeline.BUSY_WAIT", 0.05)
     with FaultServer() as both:
         for n in range(24):
             both.files[f"/downloads/{n}/f{n}"] = File(content(150_000, n), rate=1.5e6)
@@ -402,7 +402,7 @@ def test_two_gets_on_one_folder_share_the_work(tmp_path: Path, monkeypatch):
         for made in engines:
             made.add(batch(both, tmp_path / "to", *files))
         for made in engines:
-            assert made.wait_idle(20)
+            assert made.wait_idle(GUARD)
         found = [row for made in engines for row in rows(made)]
         for made in engines:
             made.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,20 +15,15 @@ from flowtui.demo.scenarios import scenarios_of
 from flowtui.demo.serve import DemoServer
 from flowtui.engine.bulk.job import content_of
 from flowtui.engine.bulk.notes import Note, Notes
-from flowtui.protocol.messages import Changes, RequestRefused
+from flowtui.protocol.messages import RequestRefused
 from flowtui.system import fsync
 from flowtui.transfer.disk import journal
 from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.identity import Identity
 from support import bulk
-from support.bulk import archive_requests, check_all, job, leftovers, single_requests, start, wait
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowtui.engine.bulk.job.POLL_SECONDS", 0.02)
-    monkeypatch.setattr("flowtui.engine.bulk.polling._QUEUE_LOOK", 0.02)
-    monkeypatch.setattr("flowtui.engine.bulk.polling.RETRY_SECONDS", 0.2)
+from support.bulk import archive_requests, check_all, job, leftovers, single_requests, start
+from support.record import Record
+from support.waiting import GUARD, until
 
 
 @pytest.fixture
@@ -43,13 +37,12 @@ def turn(server: DemoServer, *names: str) -> None:
 
 
 def test_a_job_ends_with_every_file_verified_and_the_archive_gone(server, tmp_path):
-    made = start(server)
-    events: list[Changes] = []
-    made.subscribe(events.append)
+    record = Record()
+    made = start(server, record=record)
     files = bulk.files_of(server, "project/12")
     added = made.add(bulk.batch(server, tmp_path, files))
     assert (added.bulk_id, added.ids, added.apart) == (1, (), 0)
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     row = job(made)
     rows = check_all(made, server, tmp_path)
     made.stop()
@@ -58,8 +51,14 @@ def test_a_job_ends_with_every_file_verified_and_the_archive_gone(server, tmp_pa
     assert row.ended is not None and row.archive == ""
     assert {one.verified_by for one in rows} == {"md5 and crc"}
     assert leftovers(tmp_path) == []
-    states = [one.state for event in events for one in event.bulk_jobs]
-    assert {"pending", "fetching", "done"} <= set(states)
+    assert record.job_states() == [
+        "pending",
+        "processing",
+        "completed",
+        "fetching",
+        "unpacking",
+        "done",
+    ]
     log = [json.loads(line) for line in (tmp_path / "downloads.log").read_text().splitlines()]
     assert {one["key"] for one in log} == {one.key for one in files}
     assert {(one["status"], bool(one["md5"])) for one in log} == {("done", True)}
@@ -82,7 +81,7 @@ def test_a_system_without_some_calls_for_the_disk_downloads_all_the_same(
     files = bulk.files_of(server, "sample/34")
     made = start(server, database=tmp_path / "queue.db")
     made.add(bulk.batch(server, tmp_path / "to", files))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     row = job(made)
     check_all(made, server, tmp_path / "to")
     made.stop()
@@ -101,12 +100,12 @@ def test_the_same_project_one_by_one_skips_what_the_archive_brought(server, tmp_
     files = bulk.files_of(server, "project/12")
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     made.stop()
     again = start(server)
     again.add(bulk.batch(server, tmp_path, files).__class__(
         server.base_url, str(tmp_path), "all", tuple(files)))  # fmt: skip
-    assert again.wait_idle(20)
+    assert again.wait_idle(GUARD)
     states = {one.state for one in again.status(rows=True).transfers}
     again.stop()
     assert states == {"skipped"}
@@ -117,17 +116,17 @@ def test_what_is_here_is_not_asked_for_and_few_files_come_one_by_one(server, tmp
     files = bulk.files_of(server, "project/12")
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     lost = made.bulk_files(1)[2]
     (tmp_path / lost.path).unlink()
     made.add(bulk.batch(server, tmp_path, files, one_by_one_up_to=5))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     few = job(made, 2)
     assert (few.state, few.skipped, few.one_by_one) == ("done", len(files) - 1, 1)
     assert len(single_requests(server)) == 1
     (tmp_path / lost.path).unlink()
     made.add(bulk.batch(server, tmp_path, files))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     one = job(made, 3)
     check_all(made, server, tmp_path, 3)
     made.stop()
@@ -141,7 +140,7 @@ def test_without_bulk_downloads_the_files_come_one_by_one(server, tmp_path, name
     files = bulk.files_of(server, "sample/34")
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     row = job(made)
     transfers = made.status(rows=True).transfers
     made.stop()
@@ -159,7 +158,7 @@ def test_a_server_that_refuses_the_size_gets_several_jobs(server, tmp_path, name
     files = list({one.key: one for one in files}.values())
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
-    assert made.wait_idle(30)
+    assert made.wait_idle(GUARD)
     rows = made.status(rows=True).bulk_jobs
     assert len(rows) >= 2
     assert {one.state for one in rows} == {"done"}
@@ -179,7 +178,7 @@ def test_a_single_file_that_is_too_much_comes_by_itself(server, tmp_path, monkey
     files = bulk.files_of(server, "sample/34")
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     rows = made.status(rows=True)
     made.stop()
     assert {one.state for one in rows.transfers} == {"done"}
@@ -191,12 +190,12 @@ def test_a_job_that_fails_says_why_and_is_tried_again(server, tmp_path):
     turn(server, "failing-once")
     made = start(server)
     made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "sample/34")))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     row = job(made)
     assert (row.state, row.code) == ("failed", "FAILED")
     assert "no space left on the worker" in row.reason
     assert made.bulk([1], "retry") == 1
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     assert job(made).state == "done"
     check_all(made, server, tmp_path)
     made.stop()
@@ -207,9 +206,9 @@ def test_a_job_that_fails_may_be_left_for_single_files(server, tmp_path):
     files = bulk.files_of(server, "sample/34")
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     assert made.bulk([1], "one_by_one") == 1
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     row = job(made)
     transfers = made.status(rows=True).transfers
     assert (row.state, row.one_by_one) == ("cancelled", len(files))
@@ -223,9 +222,9 @@ def test_polls_survive_trouble(server, tmp_path, monkeypatch):
     turn(server, "troubled")
     made = start(server)
     made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "sample/34")))
-    wait(lambda: "looks again in" in job(made).reason)
+    until(lambda: "looks again in" in job(made).reason)
     assert not made.is_idle()
-    assert made.wait_idle(30)
+    assert made.wait_idle(GUARD)
     assert job(made).state == "done"
     made.stop()
 
@@ -234,7 +233,7 @@ def test_an_archive_that_has_gone_is_created_again_by_itself(server, tmp_path):
     turn(server, "expired-once")
     made = start(server)
     made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "project/12")))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     row = job(made)
     check_all(made, server, tmp_path)
     transfers = made.status(rows=True).transfers
@@ -250,7 +249,7 @@ def test_an_archive_that_goes_while_it_is_fetched_is_gone_on_with(server, tmp_pa
     turn(server, "cut-once")
     made = start(server)
     made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "project/12")))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     row = job(made)
     check_all(made, server, tmp_path)
     made.stop()
@@ -264,14 +263,14 @@ def test_an_archive_that_goes_again_and_again_is_asked_about(tmp_path):
     with DemoServer(job_seconds=0.1, expires_seconds=0, token_seconds=3600) as server:
         made = start(server)
         made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "sample/34")))
-        assert made.wait_idle(20)
+        assert made.wait_idle(GUARD)
         row = job(made)
         assert (row.state, row.code) == ("expired", "EXPIRED")
         assert "create it again" in row.reason
         asked = sum(one.method == "POST" for one in server.requests)
         assert made.bulk([1], "again") == 1
-        wait(lambda: sum(one.method == "POST" for one in server.requests) > asked)
-        assert made.wait_idle(20)
+        until(lambda: sum(one.method == "POST" for one in server.requests) > asked)
+        assert made.wait_idle(GUARD)
         made.stop()
 
 
@@ -281,7 +280,7 @@ def test_what_the_archive_lacks_comes_one_by_one(server, tmp_path, name: str):
     files = bulk.files_of(server, "project/12")
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     row = job(made)
     rows = check_all(made, server, tmp_path)
     made.stop()
@@ -299,10 +298,10 @@ def test_an_archive_is_kept_while_a_damaged_member_has_no_other_source(server, t
     first = server.service.catalogue.files[files[0].data_id]
     made.add(bulk.batch(server, tmp_path, files))
     first.refused = None
-    wait(lambda: job(made).state in ("unpacking", "fetching", "done"))
+    until(lambda: job(made).state in ("unpacking", "fetching", "done"))
     try:
         first.refused = 403
-        assert made.wait_idle(20)
+        assert made.wait_idle(GUARD)
         row = job(made)
     finally:
         first.refused = None
@@ -312,7 +311,7 @@ def test_an_archive_is_kept_while_a_damaged_member_has_no_other_source(server, t
     # Access was given: the retry fetches no archive again.
     fetched = len(archive_requests(server))
     assert made.bulk([1], "retry") == 1
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     assert job(made).state == "done"
     check_all(made, server, tmp_path)
     made.stop()
@@ -325,13 +324,13 @@ def test_a_hostile_archive_is_refused_and_nothing_is_written(server, tmp_path):
     root = tmp_path / "a" / "b"
     made = start(server)
     made.add(bulk.batch(server, root, bulk.files_of(server, "sample/34")))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     row = job(made)
     assert (row.state, row.code) == ("failed", "HOSTILE")
     assert "leads outside" in row.reason
     assert [one for one in tmp_path.rglob("*") if "evil" in one.name or ".gz" in one.name] == []
     assert made.bulk([1], "one_by_one") == 1
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     check_all(made, server, root)
     made.stop()
 
@@ -343,7 +342,7 @@ def test_other_layouts_and_tar_gz(tmp_path, dialect: str, names: tuple[str, ...]
         files = [one for one in bulk.files_of(server, "project/12") if one.data_id]
         made = start(server)
         made.add(bulk.batch(server, tmp_path, files))
-        assert made.wait_idle(20)
+        assert made.wait_idle(GUARD)
         row = job(made)
         check_all(made, server, tmp_path)
         made.stop()
@@ -355,7 +354,7 @@ def test_other_layouts_and_tar_gz(tmp_path, dialect: str, names: tuple[str, ...]
 def test_an_archive_may_be_kept_as_it_is(server, tmp_path):
     made = start(server, settings=Settings(unpack_archives=False))
     made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "sample/34")))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     row = job(made)
     (transfer,) = made.status(rows=True).transfers
     made.stop()
@@ -369,7 +368,7 @@ def test_an_archive_of_a_ref_is_one_file_here_and_at_the_service(server, tmp_pat
     made = start(server, settings=Settings(unpack_archives=False))
     batch = bulk.batch(server, tmp_path, bulk.files_of(server, "sample/34"))
     made.add(replace(batch, name="sample/34"))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     row = job(made)
     made.stop()
     assert (row.state, row.name, row.archive) == ("done", "sample/34", "sample-34.zip")
@@ -385,11 +384,11 @@ def test_what_is_done_to_bulk_jobs_is_counted_for_each_job_once(server, tmp_path
     files = bulk.files_of(server, "project/12")
     for name in ("one", "other"):
         made.add(bulk.batch(server, tmp_path / name, files))
-    wait(lambda: job(made).done > 0)
+    until(lambda: job(made).done > 0)
     assert made.bulk([1, 1, 99], "cancel") == 1
     assert made.bulk([1, 2], "cancel") == 1  # the first was so already
     assert made.bulk([1, 2], "cancel") == 0
-    assert made.wait_idle(5)
+    assert made.wait_idle(GUARD)
     assert {one.state for one in made.status(rows=True).bulk_jobs} == {"cancelled"}
     assert made.bulk([1, 1], "one_by_one") == 1
     assert made.bulk([2, 2, 1], "forget") == 2
@@ -401,22 +400,22 @@ def test_cancelling_the_transfer_or_the_job_ends_it(server, tmp_path):
     server.service.rate = 2e6
     made = start(server)
     made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "project/12")))
-    wait(lambda: job(made).done > 0)
+    until(lambda: job(made).done > 0)
     row = job(made)
     assert row.state == "fetching"
     assert row.size is not None and row.progress is not None and row.progress < 100
     assert row.expires is not None
     assert made.cancel([row.transfer_id or 0]) == 1
-    assert made.wait_idle(5)
+    assert made.wait_idle(GUARD)
     assert job(made).state == "cancelled"
     assert made.bulk([1], "retry") == 1
-    wait(lambda: job(made).state == "fetching")
+    until(lambda: job(made).state == "fetching")
     assert made.bulk([1], "cancel") == 1
-    assert made.wait_idle(5)
+    assert made.wait_idle(GUARD)
     assert job(made).state == "cancelled"
     assert {one.state for one in made.status(rows=True).transfers} == {"cancelled"}
     made.stop()
-    wait(lambda: leftovers(tmp_path) == [])
+    until(lambda: leftovers(tmp_path) == [])
 
 
 def test_a_foreign_file_in_the_way_is_left_alone(server, tmp_path):
@@ -426,7 +425,7 @@ def test_a_foreign_file_in_the_way_is_left_alone(server, tmp_path):
     target.parent.mkdir(parents=True)
     target.write_text("mine")
     made.add(bulk.batch(server, tmp_path, files))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     row = job(made)
     rows = check_all(made, server, tmp_path)
     made.stop()
@@ -439,19 +438,17 @@ def test_no_room_is_waited_for_with_archive_and_files_counted(server, tmp_path, 
     from flowtui.transfer.disk import space
 
     free = [8_000_000]
-    monkeypatch.setattr("flowtui.transfer.disk.space.LOOK_EVERY", 0.05)
-    monkeypatch.setattr("flowtui.engine.queue.scheduler.LOOK_AGAIN", 0.05)
     monkeypatch.setattr("flowtui.transfer.disk.space.look", lambda folder: space.Room(1, free[0]))
     files = bulk.files_of(server, "sample/34")
     size = sum(one.size or 0 for one in files)
     free[0] = int(size * 1.5)  # enough for the archive, not for the files beside it
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
-    wait(lambda: any(one.state == "waiting" for one in made.status(rows=True).transfers))
+    until(lambda: any(one.state == "waiting" for one in made.status(rows=True).transfers))
     (waiting,) = made.status(rows=True).transfers
     assert waiting.code == "NO_SPACE"
     free[0] = int(size * 2.5)
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     assert job(made).state == "done"
     made.stop()
 
@@ -461,7 +458,6 @@ def test_a_disk_that_fills_up_while_unpacking_is_waited_for(server, tmp_path, mo
 
     from flowtui.transfer.archive import extract
 
-    monkeypatch.setattr("flowtui.engine.bulk.unpacking.SPACE_WAIT", 0.1)
     full = [True]
     plain = extract.open_locked
 
@@ -473,10 +469,10 @@ def test_a_disk_that_fills_up_while_unpacking_is_waited_for(server, tmp_path, mo
     monkeypatch.setattr(extract, "open_locked", open_locked)
     made = start(server)
     made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "sample/34")))
-    wait(lambda: job(made).code == "NO_SPACE")
+    until(lambda: job(made).code == "NO_SPACE")
     assert job(made).state == "unpacking"
     full[0] = False
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     assert job(made).state == "done"
     check_all(made, server, tmp_path)
     made.stop()
@@ -502,7 +498,7 @@ def test_files_that_are_under_way_already_are_not_asked_for_again(server, tmp_pa
     assert added.known == 2
     assert job(made).files == len(files) - 2
     server.service.rate = None
-    assert made.wait_idle(30)
+    assert made.wait_idle(GUARD)
     made.stop()
     assert len(single_requests(server)) == 2
 
@@ -513,10 +509,10 @@ def test_a_session_that_ends_is_waited_for(server, tmp_path):
     files = bulk.files_of(server, "sample/34")
     server.service.accounts.expire_all()
     made.add(bulk.batch(server, tmp_path, files))
-    wait(lambda: bool(made.status().summary.needs_sign_in))
+    until(lambda: bool(made.status().summary.needs_sign_in))
     assert job(made).reason == "waits for a sign-in"
     made.sign_in(server.base_url, "demo", bulk.token(server), None)
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     assert job(made).state == "done"
     made.stop()
 
@@ -524,14 +520,14 @@ def test_a_session_that_ends_is_waited_for(server, tmp_path):
 def test_a_server_that_is_away_for_a_while(tmp_path):
     with DemoServer(job_seconds=0.1, token_seconds=3600) as server:
         files = bulk.files_of(server, "sample/34")
-        made = start(server)
+        record = Record()
+        made = start(server, record=record)
         port = int(server.base_url.rpartition(":")[2].partition("/")[0])
     made.add(bulk.batch(server, tmp_path, files))
-    wait(lambda: "looks again" in job(made).reason)
-    time.sleep(0.2)
+    record.until_job_seen(lambda row: "looks again" in row.reason, 2)
     with DemoServer(job_seconds=0.1, token_seconds=3600, port=port) as server:
         made.sign_in(server.base_url, "demo", bulk.token(server), None)
-        assert made.wait_idle(30)
+        assert made.wait_idle(GUARD)
         assert job(made).state == "done"
         made.stop()
 
@@ -544,7 +540,7 @@ def test_the_same_batch_twice_is_one_job(server, tmp_path):
     again = made.add(bulk.batch(server, tmp_path, files))
     assert (again.bulk_id, again.known, again.ids) == (1, len(files), ())
     server.service.rate = None
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     assert [one.state for one in made.status(rows=True).bulk_jobs] == ["done"]
     made.stop()
     assert len(archive_requests(server)) == 1
@@ -556,19 +552,19 @@ def test_a_single_file_that_is_lost_fails_the_job_until_it_is_had(server, tmp_pa
     second = server.service.catalogue.files[files[1].data_id]
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
-    wait(lambda: job(made).job_id != "")
+    until(lambda: job(made).job_id != "")
     try:
         second.refused = 403
-        assert made.wait_idle(20)
+        assert made.wait_idle(GUARD)
     finally:
         second.refused = None
     row = job(made)
     assert (row.state, row.code, row.archive) == ("failed", "FORBIDDEN", "")
     assert "1 of" in row.reason and second.filename in row.reason
     made.retry(None)
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     assert made.bulk([1], "retry") == 1
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     assert job(made).state == "done"
     check_all(made, server, tmp_path)
     made.stop()
@@ -579,12 +575,12 @@ def test_a_retry_looks_at_the_job_that_is_still_on_the_server(server, tmp_path):
     server.bulk._job_seconds = 1.0
     made = start(server)
     made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "sample/34")))
-    wait(lambda: job(made).job_id != "")
+    until(lambda: job(made).job_id != "")
     before = job(made).job_id
     assert made.bulk([1], "cancel") == 1
     assert job(made).state == "cancelled"
     assert made.bulk([1], "retry") == 1
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     assert (job(made).state, job(made).job_id) == ("done", before)
     made.stop()
 
@@ -594,7 +590,7 @@ def test_what_a_run_that_was_killed_at_its_end_left_is_cleared_up(server, tmp_pa
     files = bulk.files_of(server, "project/12")
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     made.stop()
     content = content_of(server.base_url, [one.data_id or "" for one in files])
     notes = Notes()
@@ -606,7 +602,7 @@ def test_what_a_run_that_was_killed_at_its_end_left_is_cleared_up(server, tmp_pa
     before = len(archive_requests(server))
     again = start(server)
     again.add(bulk.batch(server, tmp_path, files))
-    assert again.wait_idle(20)
+    assert again.wait_idle(GUARD)
     assert job(again).state == "done"
     again.stop()
     assert leftovers(tmp_path) == []
@@ -617,7 +613,7 @@ def test_the_archive_of_more_files_than_these_is_left_to_who_asked_for_it(server
     files = bulk.files_of(server, "project/12")
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     made.stop()
     notes = Notes()
     keys = (*(one.key for one in files), "data/another")
@@ -626,6 +622,6 @@ def test_the_archive_of_more_files_than_these_is_left_to_who_asked_for_it(server
     (tmp_path / "more.zip").write_bytes(b"PK")
     again = start(server)
     again.add(bulk.batch(server, tmp_path, files))
-    assert again.wait_idle(20)
+    assert again.wait_idle(GUARD)
     again.stop()
     assert leftovers(tmp_path) == [".flowtui-bulk-more.jsonl", "more.zip"]

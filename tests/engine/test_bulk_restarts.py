@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,13 +18,8 @@ from flowtui.demo.serve import DemoServer, spawn
 from flowtui.engine.engine import Engine
 from flowtui.transfer.archive import extract
 from support import bulk
-from support.bulk import archive_requests, check_all, job, leftovers, single_requests, start, wait
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowtui.engine.bulk.job.POLL_SECONDS", 0.02)
-    monkeypatch.setattr("flowtui.engine.bulk.polling.RETRY_SECONDS", 0.2)
+from support.bulk import archive_requests, check_all, job, leftovers, single_requests, start
+from support.waiting import GUARD, until
 
 
 @pytest.fixture
@@ -42,10 +38,10 @@ def test_a_job_on_the_server_is_followed_by_the_next_engine(server, tmp_path, st
     database = tmp_path / "queue.db"
     made = start(server, database)
     made.add(bulk.batch(server, tmp_path / "to", bulk.files_of(server, "sample/34")))
-    wait(lambda: job(made).state == state and job(made).job_id != "")
+    until(lambda: job(made).state == state and job(made).job_id != "")
     made.stop()
     again = start(server, database)
-    assert again.wait_idle(20)
+    assert again.wait_idle(GUARD)
     assert job(again).state == "done"
     check_all(again, server, tmp_path / "to")
     again.stop()
@@ -59,11 +55,11 @@ def test_a_job_that_was_not_asked_for_yet_is_asked_for_once(tmp_path):
         database = tmp_path / "queue.db"
         made = start(server, database)
     made.add(bulk.batch(server, tmp_path / "to", files))
-    wait(lambda: "looks again" in job(made).reason)
+    until(lambda: "looks again" in job(made).reason)
     made.stop()
     with DemoServer(job_seconds=0.1, token_seconds=7200, port=port) as server:
         again = start(server, database)
-        assert again.wait_idle(20)
+        assert again.wait_idle(GUARD)
         assert job(again).state == "done"
         again.stop()
         assert posts(server) == 1
@@ -74,13 +70,13 @@ def test_an_archive_that_was_being_fetched_is_gone_on_with(server, tmp_path):
     database = tmp_path / "queue.db"
     made = start(server, database)
     made.add(bulk.batch(server, tmp_path / "to", bulk.files_of(server, "project/12")))
-    wait(lambda: job(made).done > 4_000_000)
+    until(lambda: job(made).done > 4_000_000)
     size = job(made).size
     assert size is not None
     made.stop()
     server.service.rate = None
     again = start(server, database)
-    assert again.wait_idle(20)
+    assert again.wait_idle(GUARD)
     assert job(again).state == "done"
     check_all(again, server, tmp_path / "to")
     again.stop()
@@ -89,31 +85,36 @@ def test_an_archive_that_was_being_fetched_is_gone_on_with(server, tmp_path):
     assert leftovers(tmp_path / "to") == []
 
 
-def slowly(monkeypatch: pytest.MonkeyPatch, before: Callable[[int], None]) -> None:
-    """Have `before(n)` called before the nth member is written."""
+@pytest.fixture
+def frozen() -> Iterator[Callable[[], None]]:
+    """The worker that unpacks stops for good before it writes the ninth member."""
     plain = extract._Extraction._write
     count = iter(range(1_000_000))
+    end = threading.Event()
 
     def write(self, *more):
-        before(next(count))
+        if next(count) >= 8:
+            end.wait()
         return plain(self, *more)
 
-    monkeypatch.setattr(extract._Extraction, "_write", write)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(extract._Extraction, "_write", write)
+        yield patch.undo
+    end.set()
 
 
-def test_unpacking_goes_on_with_what_is_missing(server, tmp_path, monkeypatch):
+def test_unpacking_goes_on_with_what_is_missing(server, tmp_path, frozen):
     database = tmp_path / "queue.db"
     files = bulk.files_of(server, "project/12")
-    slowly(monkeypatch, lambda n: time.sleep(0.02 if n < 8 else 60))
     made = start(server, database)
     made.add(bulk.batch(server, tmp_path / "to", files))
-    wait(lambda: job(made).unpacked >= 4)
-    made.stop(timeout=0.3)  # the worker sleeps: it is left behind as a killed one would be
-    monkeypatch.undo()
+    until(lambda: job(made).unpacked >= 4)
+    made.stop(timeout=0.3)  # the worker stands still: it is left behind as a killed one would be
+    frozen()
     kept = {one: one.stat().st_ino for one in (tmp_path / "to").rglob("*.gz")}
     assert len(kept) >= 4
     again = start(server, database)
-    assert again.wait_idle(20)
+    assert again.wait_idle(GUARD)
     row = job(again)
     check_all(again, server, tmp_path / "to")
     again.stop()
@@ -129,17 +130,17 @@ def test_a_failed_job_stays_failed_and_can_be_retried(server, tmp_path, name: st
     database = tmp_path / "queue.db"
     made = start(server, database)
     made.add(bulk.batch(server, tmp_path / "to", bulk.files_of(server, "sample/34")))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     reason = job(made).reason
     made.stop()
     server.bulk.scenarios = scenarios_of([])
     asked = posts(server)
     again = start(server, database)
-    assert again.wait_idle(5)
+    assert again.wait_idle(GUARD)
     assert (job(again).state, job(again).reason) == ("failed", reason)
     assert posts(server) == asked
     assert again.bulk([1], "again") == 1
-    assert again.wait_idle(20)
+    assert again.wait_idle(GUARD)
     assert job(again).state == "done"
     check_all(again, server, tmp_path / "to")
     again.stop()
@@ -150,14 +151,14 @@ def test_an_expired_job_stays_expired_and_can_be_created_again(server, tmp_path)
     database = tmp_path / "queue.db"
     made = start(server, database)
     made.add(bulk.batch(server, tmp_path / "to", bulk.files_of(server, "sample/34")))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     made.stop()
     server.bulk._expires_seconds = 86_400
     again = start(server, database)
-    assert again.wait_idle(5)
+    assert again.wait_idle(GUARD)
     assert job(again).state == "expired"
     assert again.bulk([1], "retry") == 1
-    assert again.wait_idle(20)
+    assert again.wait_idle(GUARD)
     assert job(again).state == "done"
     again.stop()
 
@@ -166,7 +167,7 @@ def test_a_done_job_is_history_with_its_files(server, tmp_path):
     database = tmp_path / "queue.db"
     made = start(server, database)
     made.add(bulk.batch(server, tmp_path / "to", bulk.files_of(server, "sample/34")))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     before, files = job(made), made.bulk_files(1)
     made.stop()
     again = start(server, database)
@@ -241,15 +242,15 @@ def test_killed_with_9_and_started_again_an_hour_later(tmp_path, monkeypatch):
                 except EngineError:
                     return None
 
-            wait(lambda: client() is not None)
+            until(lambda: client() is not None)
             with EngineClient.connect(where, start=False) as engine:
                 engine.add(bulk.batch(server, to, files))
-                wait(lambda: engine.status(rows=True).bulk_jobs[0].job_id != "")
+                until(lambda: engine.status(rows=True).bulk_jobs[0].job_id != "")
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
         later = start(server, where.database, clock=lambda: time.time() + 3600)
-        assert later.wait_idle(20)
+        assert later.wait_idle(GUARD)
         row = job(later)
         check_all(later, server, to)
         later.stop()
@@ -266,11 +267,11 @@ def test_the_next_get_goes_on_with_the_job_on_the_server(server, tmp_path):
     files = bulk.files_of(server, "sample/34")
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
-    wait(lambda: job(made).job_id != "")
+    until(lambda: job(made).job_id != "")
     made.stop()
     again = start(server)
     again.add(bulk.batch(server, tmp_path, files))
-    assert again.wait_idle(20)
+    assert again.wait_idle(GUARD)
     assert job(again).state == "done"
     check_all(again, server, tmp_path)
     again.stop()
@@ -283,12 +284,12 @@ def test_the_next_get_goes_on_with_half_an_archive(server, tmp_path):
     server.service.rate = 6e6
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
-    wait(lambda: job(made).done > 4_000_000)
+    until(lambda: job(made).done > 4_000_000)
     made.stop()
     server.service.rate = None
     again = start(server)
     again.add(bulk.batch(server, tmp_path, files))
-    assert again.wait_idle(20)
+    assert again.wait_idle(GUARD)
     assert job(again).state == "done"
     check_all(again, server, tmp_path)
     again.stop()
@@ -297,19 +298,18 @@ def test_the_next_get_goes_on_with_half_an_archive(server, tmp_path):
     assert leftovers(tmp_path) == []
 
 
-def test_the_next_get_goes_on_unpacking(server, tmp_path, monkeypatch):
+def test_the_next_get_goes_on_unpacking(server, tmp_path, frozen):
     files = bulk.files_of(server, "project/12")
-    slowly(monkeypatch, lambda n: time.sleep(0.02 if n < 8 else 60))
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
-    wait(lambda: job(made).unpacked >= 4)
+    until(lambda: job(made).unpacked >= 4)
     made.stop(timeout=0.3)
-    monkeypatch.undo()
+    frozen()
     again = start(server)
     # More is wanted this time: for that there is another archive.
     more = bulk.files_of(server, f"project/{[*server.service.catalogue.projects][11]}")
     again.add(bulk.batch(server, tmp_path, [*files, *more]))
-    assert again.wait_idle(20)
+    assert again.wait_idle(GUARD)
     rows = again.status(rows=True).bulk_jobs
     assert {one.state for one in rows} == {"done"}
     for one in rows:
@@ -326,13 +326,13 @@ def test_the_next_get_asks_anew_where_the_job_is_gone(server, tmp_path):
     server.service.rate = 1e6
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
-    wait(lambda: job(made).done > 0)
+    until(lambda: job(made).done > 0)
     made.stop()
     server.bulk._jobs.clear()
     server.service.rate = None
     again = start(server)
     again.add(bulk.batch(server, tmp_path, files))
-    assert again.wait_idle(20)
+    assert again.wait_idle(GUARD)
     assert job(again).state == "done"
     check_all(again, server, tmp_path)
     again.stop()

@@ -13,6 +13,7 @@ from flowtui.flow.models import BulkJob
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch
 from flowtui.protocol.states import BulkState
+from flowtui.timings import Timings
 from flowtui.transfer.task import ExpectedFile
 
 
@@ -39,6 +40,7 @@ class Bench:
             places=lambda root: cast(Any, None),
             note=lambda root, entry: None,
             needs_sign_in=self.told.append,
+            timings=Timings(),
             clock=lambda: self.now,
         )
         self.tracker = BulkTracker(desk, keep_notes=False)

@@ -7,7 +7,6 @@ import json
 import queue
 import random
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -16,9 +15,10 @@ from flowtui.config import Settings
 from flowtui.protocol.messages import Changes, RequestRefused
 from flowtui.transfer.disk import part_file
 from flowtui.transfer.fetch.connection import Connection
-from flowtui.transfer.fetch.download import Download
-from support.fault_server import FaultServer, File, answer, cut_after, refuse_connection
+from flowtui.transfer.fetch.connections import Connections
+from support.fault_server import FaultServer, File, answer, cut_after, refuse_connection, wait_for
 from support.services import FakeClient, batch, engine, remote, rows
+from support.waiting import GUARD, until
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_file_arrives_verified_under_its_final_name(server: FaultServer, tmp_p
     try:
         added = made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
         assert added.added == 1
-        assert made.wait_idle(10)
+        assert made.wait_idle(GUARD)
         (row,) = rows(made)
     finally:
         made.stop()
@@ -56,7 +56,7 @@ def test_a_second_run_fetches_nothing(server: FaultServer, tmp_path: Path):
     for _ in range(2):
         made = engine()
         made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
-        assert made.wait_idle(10)
+        assert made.wait_idle(GUARD)
         state = rows(made)[0].state
         made.stop()
     assert state == "skipped"
@@ -69,7 +69,7 @@ def test_a_cut_connection_resumes_where_it_was(server: FaultServer, tmp_path: Pa
     file.handlers = [cut_after(2_000_000), cut_after(1_000_000, reset=True)]
     made = engine()
     made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     row = rows(made)[0]
     made.stop()
     assert row.state == "done", row
@@ -86,17 +86,15 @@ def test_pause_keeps_the_bytes_and_resume_goes_on(server: FaultServer, tmp_path:
     server.files["/downloads/1/a.bin"] = File(data, rate=4e6)
     made = engine()
     (id_,) = made.add(batch(server, tmp_path, remote(server, "1", "a.bin"))).ids
-    deadline = time.monotonic() + 10
-    while rows(made)[0].done < 1_000_000 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: rows(made)[0].done >= 1_000_000)
     assert made.pause([id_]) == 1
     assert rows(made)[0].state == "paused"
-    assert made.wait_idle(5)
+    assert made.wait_idle(GUARD)
     here = (tmp_path / "data" / "a.bin.part").stat().st_size
     assert here >= 1_000_000
     server.files["/downloads/1/a.bin"].rate = 0
     assert made.resume([id_]) == 1
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     row = rows(made)[0]
     made.stop()
     assert row.state == "done"
@@ -109,23 +107,19 @@ def test_cancel_takes_the_part_file_away(server: FaultServer, tmp_path: Path):
     server.files["/downloads/1/a.bin"] = File(content(8_000_000), rate=4e6)
     made = engine()
     (id_,) = made.add(batch(server, tmp_path, remote(server, "1", "a.bin"))).ids
-    while rows(made)[0].done < 500_000:
-        time.sleep(0.01)
+    until(lambda: rows(made)[0].done >= 500_000)
     made.cancel([id_])
     assert rows(made)[0].state == "cancelled"
-    assert made.wait_idle(5)
-    deadline = time.monotonic() + 5
-    while list((tmp_path / "data").iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert made.wait_idle(GUARD)
+    until(lambda: not list((tmp_path / "data").iterdir()), "the part file stays")
     made.stop()
-    assert list((tmp_path / "data").iterdir()) == []
 
 
 def test_wrong_bytes_never_get_the_final_name(server: FaultServer, tmp_path: Path):
     server.files["/downloads/1/a.bin"] = File(content(300_000))
     made = engine()
     made.add(batch(server, tmp_path, remote(server, "1", "a.bin", md5="0" * 32)))
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     row = rows(made)[0]
     made.stop()
     assert (row.state, row.code) == ("failed", "MD5")
@@ -141,7 +135,7 @@ def test_bytes_that_were_corrupt_once_are_fetched_again(server: FaultServer, tmp
     file.handlers = [answer(200, bad, ETag='"v1"')]
     made = engine()
     made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     row = rows(made)[0]
     made.stop()
     assert row.state == "done"
@@ -163,7 +157,7 @@ def test_a_file_that_changed_meanwhile_is_begun_again(server: FaultServer, tmp_p
     file.handlers.append(change)
     made = engine()
     made.add(batch(server, tmp_path, wanted))
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     row = rows(made)[0]
     made.stop()
     assert changed.is_set()
@@ -184,7 +178,7 @@ def test_refusals_end_the_transfer_at_once(
     )
     made = engine()
     made.add(batch(server, tmp_path, remote(server, "1", "a.bin", data_id=None)))
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     row = rows(made)[0]
     made.stop()
     assert (row.state, row.code) == ("failed", code)
@@ -197,7 +191,7 @@ def test_a_web_page_is_not_taken_for_the_file(server: FaultServer, tmp_path: Pat
     server.files["/downloads/1/a.bin"] = File(page, content_type="text/html; charset=utf-8")
     made = engine()
     made.add(batch(server, tmp_path, remote(server, "1", "a.bin", md5=None, size=None)))
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     row = rows(made)[0]
     made.stop()
     assert (row.state, row.code) == ("failed", "NOT_A_FILE")
@@ -213,7 +207,7 @@ def test_a_refresh_in_mid_batch_is_made_once_and_nothing_is_lost(
     client.refreshed = lambda: "new"
     made = engine(client)
     made.add(batch(server, tmp_path, *(remote(server, str(n), f"f{n}") for n in range(8))))
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     states = {one.state for one in rows(made)}
     made.stop()
     assert states == {"done"}
@@ -228,13 +222,11 @@ def test_without_a_session_all_wait_and_go_on_after_the_sign_in(
     server.good_tokens = {"good"}
     made = engine(FakeClient(server.url, "bad"))
     made.add(batch(server, tmp_path, *(remote(server, str(n), f"f{n}") for n in range(6))))
-    deadline = time.monotonic() + 10
-    while not made.status().summary.needs_sign_in and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: made.status().summary.needs_sign_in)
     assert made.status().summary.needs_sign_in == (server.url,)
     assert not made.is_idle()
     assert made.sign_in(server.url, "me", "good", None) > 0
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     assert {one.state for one in rows(made)} == {"done"}
     made.stop()
 
@@ -249,19 +241,18 @@ def test_the_token_goes_to_no_other_origin(server: FaultServer, tmp_path: Path):
         )
         made = engine(FakeClient(server.url, "t"))
         made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
-        assert made.wait_idle(10)
+        assert made.wait_idle(GUARD)
         row = rows(made)[0]
         made.stop()
         assert row.state == "done", row
         assert [one.token for one in storage.requests] == [None]
 
 
-def test_three_tries_and_then_failed_with_words(server: FaultServer, tmp_path, monkeypatch):
-    monkeypatch.setattr("flowtui.transfer.fetch.download.backoff", lambda failures: 0.01)
+def test_three_tries_and_then_failed_with_words(server: FaultServer, tmp_path):
     server.files["/downloads/1/a.bin"] = File(b"x" * 10, always=refuse_connection())
     made = engine()
     made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     row = rows(made)[0]
     made.stop()
     assert row.state == "failed"
@@ -276,14 +267,11 @@ def test_a_long_retry_after_gives_the_worker_to_others(server: FaultServer, tmp_
     server.files["/downloads/2/quick"] = File(b"quick")
     made = engine(settings=Settings(jobs=1))
     made.add(batch(server, tmp_path, remote(server, "1", "slow"), remote(server, "2", "quick")))
-    deadline = time.monotonic() + 10
-    while {one.state for one in rows(made)} != {"waiting", "done"}:
-        assert time.monotonic() < deadline, rows(made)
-        time.sleep(0.01)
+    until(lambda: {row.state for row in rows(made)} == {"waiting", "done"})
     waiting = next(one for one in rows(made) if one.state == "waiting")
     assert "38 s" in waiting.reason
     assert made.retry([waiting.id]) == 1
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     made.stop()
     assert (tmp_path / "data" / "slow").read_bytes() == b"slow"
 
@@ -295,7 +283,7 @@ def test_two_files_of_one_name_are_both_kept_with_stable_names(server, tmp_path:
     for order in (wanted, wanted[::-1]):
         made = engine()
         made.add(batch(server, tmp_path, *order))
-        assert made.wait_idle(10)
+        assert made.wait_idle(GUARD)
         paths = {one.key: one.path for one in rows(made)}
         made.stop()
         assert paths == {"data/1": "data/same.txt.gz", "data/2": "data/same~2.txt.gz"}
@@ -308,7 +296,7 @@ def test_a_different_file_of_that_name_is_not_overwritten(server: FaultServer, t
     (tmp_path / "data" / "a.txt").write_text("mine")
     made = engine()
     made.add(batch(server, tmp_path, remote(server, "1", "a.txt")))
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     row = rows(made)[0]
     made.stop()
     assert (row.state, row.path) == ("done", "data/a~2.txt")
@@ -323,12 +311,11 @@ def test_a_queue_outlives_its_engine(server: FaultServer, tmp_path: Path):
     database = tmp_path / "queue.db"
     made = engine(settings=Settings(jobs=1), database=database)
     made.add(batch(server, tmp_path, remote(server, "1", "a.bin"), remote(server, "2", "b.bin")))
-    while rows(made)[0].done < 1_000_000:
-        time.sleep(0.01)
+    until(lambda: rows(made)[0].done >= 1_000_000)
     made.stop()
     server.files["/downloads/1/a.bin"].rate = 0
     again = engine(database=database)
-    assert again.wait_idle(10)
+    assert again.wait_idle(GUARD)
     states = [one.state for one in rows(again)]
     again.stop()
     assert states == ["done", "done"]
@@ -342,33 +329,36 @@ def test_the_disk_that_has_no_room_is_waited_for_with_the_numbers(server, tmp_pa
     from flowtui.transfer.disk import space
 
     free = [1000]
-    monkeypatch.setattr("flowtui.transfer.disk.space.LOOK_EVERY", 0.05)
-    monkeypatch.setattr("flowtui.engine.queue.scheduler.LOOK_AGAIN", 0.05)
     monkeypatch.setattr("flowtui.transfer.disk.space.look", lambda folder: space.Room(1, free[0]))
     server.files["/downloads/1/a.bin"] = File(content(200_000))
     made = engine()
     made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
-    deadline = time.monotonic() + 5
-    while rows(made)[0].state != "waiting" and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: rows(made)[0].state == "waiting")
     row = rows(made)[0]
     assert (row.state, row.code) == ("waiting", "NO_SPACE")
     assert "219.0 kB more" in row.reason
     free[0] = 10_000_000
-    assert made.wait_idle(5)
+    assert made.wait_idle(GUARD)
     assert rows(made)[0].state == "done"
     made.stop()
 
 
 def test_events_are_a_snapshot_and_then_changes(server: FaultServer, tmp_path: Path):
-    server.files["/downloads/1/a.bin"] = File(content(2_000_000), rate=4e6)
+    seen = threading.Event()
+    file = server.files["/downloads/1/a.bin"] = File(content(200_000))
+    file.handlers = [wait_for(seen)]
     made = engine()
     events: list[Changes] = []
+
+    def listen(changes: Changes) -> None:
+        events.append(changes)
+        if any(row.state == "active" for row in changes.transfers):
+            seen.set()
+
     made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
-    made.subscribe(events.append)
-    assert made.wait_idle(10)
-    time.sleep(0.3)
-    made.stop()
+    made.subscribe(listen)
+    assert made.wait_idle(GUARD)
+    made.stop()  # what was not told yet is told then
     assert events[0].reset
     assert events[0].last
     states = [one.state for event in events for one in event.transfers]
@@ -382,11 +372,14 @@ def test_who_subscribes_to_a_queue_at_rest_hears_of_it_too(server: FaultServer, 
     made = engine()
     try:
         made.add(batch(server, tmp_path, remote(server, "1", "a")))
-        assert made.wait_idle(10)
-        time.sleep(0.3)  # all has been told to nobody
+        told: queue.SimpleQueue[Changes] = queue.SimpleQueue()
+        unsubscribe = made.subscribe(told.put)
+        while not any(row.state == "done" for row in told.get(timeout=GUARD).transfers):
+            pass
+        unsubscribe()  # nothing is left to tell
         heard: queue.SimpleQueue[Changes] = queue.SimpleQueue()
         made.subscribe(heard.put)
-        first = heard.get(timeout=5)
+        first = heard.get(timeout=GUARD)
         assert first.reset and [row.state for row in first.transfers] == ["done"]
     finally:
         made.stop()
@@ -395,19 +388,16 @@ def test_who_subscribes_to_a_queue_at_rest_hears_of_it_too(server: FaultServer, 
 def test_another_process_holding_the_part_is_waited_for(server, tmp_path, monkeypatch):
     from flowtui.transfer.identity import Identity
 
-    monkeypatch.setattr("flowtui.transfer.pipeline.BUSY_WAIT", 0.1)
     server.files["/downloads/1/a.bin"] = File(content(10_000))
     (tmp_path / "data").mkdir()
     held = part_file.PartFile(tmp_path / "data" / "a.bin", Identity(key="data/1"))
     made = engine()
     made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
-    deadline = time.monotonic() + 5
-    while rows(made)[0].state != "waiting" and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: rows(made)[0].state == "waiting")
     assert "another flowtui" in rows(made)[0].reason
     assert server.requests == []
     held.close()
-    assert made.wait_idle(5)
+    assert made.wait_idle(GUARD)
     assert rows(made)[0].state == "done"
     made.stop()
 
@@ -424,7 +414,7 @@ def test_several_connections_give_the_same_bytes(server: FaultServer, tmp_path: 
     server.files["/downloads/1/a.bin"] = File(data, rate=20e6)
     made = engine(settings=Settings(connections=4))
     made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     row = rows(made)[0]
     made.stop()
     assert row.state == "done", row
@@ -437,11 +427,11 @@ def test_no_connection_is_ended_because_the_file_is_near_its_end(
 ):
     """What it has asked for would be asked for once more by another."""
     ended: list[Connection] = []
-    monkeypatch.setattr(Download, "_retire", lambda _, line: ended.append(line))
+    monkeypatch.setattr(Connections, "_retire", lambda _, connection: ended.append(connection))
     server.files["/downloads/1/a.bin"] = File(content(16_000_000), rate=4e6)
     made = engine(settings=Settings(connections=4))
     made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
-    assert made.wait_idle(20)
+    assert made.wait_idle(GUARD)
     made.stop()
     assert len(server.requests) > 4
     assert not ended

@@ -5,19 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flowtui.config import Settings
-from flowtui.engine import engine as engine_module
 from flowtui.engine.engine import Engine
 from flowtui.engine.queue.scheduler import Scheduler
 from flowtui.engine.store.database import Store, StoreError
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch, Changes, RequestRefused
-from support.services import engine, rows
+from support.services import QUICK, engine, rows
+from support.waiting import GUARD
 
 NOBODY = "http://127.0.0.1:9"
 """Where nothing answers: what is queued for it never ends."""
@@ -117,7 +118,7 @@ def test_what_no_archive_can_hold_is_fetched_one_by_one(tmp_path: Path):
 
 def test_who_listens_to_an_engine_at_rest_gets_a_snapshot_at_once(tmp_path: Path):
     made = held(tmp_path, 1)
-    assert made.wait_idle(5)
+    assert made.wait_idle(GUARD)
     time.sleep(0.3)  # all is told and nothing moves
     heard: list[Changes] = []
     end = made.subscribe(heard.append)
@@ -152,7 +153,6 @@ def test_a_listener_that_fails_costs_itself_only(tmp_path: Path, caplog: pytest.
 def test_a_mistake_in_a_turn_is_logged_and_the_next_turn_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setattr(engine_module, "AFTER_MISTAKE", 0.01)
     real, failures = Scheduler.turn, [ZeroDivisionError("a mistake")]
 
     def turn(self: Scheduler, now: float) -> float | None:
@@ -162,7 +162,7 @@ def test_a_mistake_in_a_turn_is_logged_and_the_next_turn_goes_on(
 
     monkeypatch.setattr(Scheduler, "turn", turn)
     with caplog.at_level(logging.ERROR, "flowtui.engine"):
-        made = engine()
+        made = engine(timings=replace(QUICK, mistake_rest=0.01))
         made.add(batch(tmp_path, 1))
         wait_for(lambda: {one.state for one in rows(made)} == {"active"})
     assert "ZeroDivisionError" in caplog.text

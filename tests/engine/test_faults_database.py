@@ -13,6 +13,7 @@ from flowtui.engine.store.database import SCHEMA, Store, StoreError
 from support.fault_server import File
 from support.lab import TOKEN, Lab, content
 from support.services import batch, make_service, remote, rows
+from support.waiting import GUARD
 
 
 class Desk:
@@ -56,7 +57,7 @@ class Desk:
 
     def expect_all_after_resume(self, made: Engine, count: int) -> None:
         made.resume(None)
-        assert made.wait_idle(15)
+        assert made.wait_idle(GUARD)
         found = rows(made)
         assert {row.state for row in found} <= {"done", "skipped"}, found
         assert len(found) == count
@@ -119,14 +120,14 @@ def test_what_was_cancelled_or_forgotten_does_not_come_back(desk: Desk):
     made = desk.engine()
     ids = made.add(batch(desk.lab.server, desk.lab.root, *files)).ids
     made.cancel(ids[:2])
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     made.forget(ids[2:3])
     made.add(batch(desk.lab.server, desk.lab.root, files[1]))
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     made.stop()
     desk.database.write_bytes(b"garbage" * 1000)
     made = desk.engine()
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     keys = {row.key for row in rows(made)}
     made.stop()
     assert "data/0" not in keys
@@ -216,7 +217,7 @@ def test_a_database_that_cannot_be_saved_costs_no_file_and_is_said(desk: Desk, m
     monkeypatch.setattr(Store, "save", save)
     made = desk.engine()
     ids = made.add(batch(desk.lab.server, desk.lab.root, *files)).ids
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     assert "disk is full" in made.status().summary.trouble
     assert {row.state for row in rows(made)} == {"done"}
     made.forget(ids[:1])
@@ -238,7 +239,7 @@ def test_a_state_folder_on_a_full_disk_is_said(desk: Desk):
     record.mkdir()
     made.add(batch(desk.lab.server, desk.lab.root, *desk.files(1)))
     assert f"cannot write {record}" in made.status().summary.trouble
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     assert rows(made)[0].state == "done"
     made.stop()
 

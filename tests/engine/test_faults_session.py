@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from flowtui.transfer.http.clients import service_maker
 from support.fault_server import FaultServer, File, answer, cut_after
 from support.lab import TOKEN, Lab, content
 from support.services import batch, engine, remote, rows
+from support.waiting import GUARD, until
 
 DATA = content(600_000)
 NEW = "tok-0123456789abcdef-new"
@@ -51,7 +51,7 @@ def test_a_refresh_that_fails_waits_for_the_sign_in_and_keeps_the_bytes(guarded:
     assert "sign in again" in row.reason
     assert made.status().summary.needs_sign_in == (guarded.server.url,)
     assert made.sign_in(guarded.server.url, "me", NEW, None) == 1
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     guarded.expect("done", requests=3, twice=0)
 
 
@@ -90,9 +90,7 @@ def test_a_slow_refresh_is_made_once_while_sixteen_requests_wait(lab: Lab, tmp_p
     asked = threading.Event()
 
     def slow() -> str:
-        deadline = time.monotonic() + 5
-        while len(lab.server.requests) < 16 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: len(lab.server.requests) >= 16)
         asked.set()
         return NEW
 
@@ -100,7 +98,7 @@ def test_a_slow_refresh_is_made_once_while_sixteen_requests_wait(lab: Lab, tmp_p
     made = engine(lab.client, Settings(jobs=16, connections=1))
     files = [remote(lab.server, str(n), f"f{n}") for n in range(16)]
     made.add(batch(lab.server, tmp_path, *files))
-    assert made.wait_idle(15)
+    assert made.wait_idle(GUARD)
     states = {one.state for one in rows(made)}
     made.stop()
     assert asked.is_set()
@@ -118,10 +116,7 @@ def test_a_sign_in_that_ends_stops_no_public_file_of_another_server(lab: Lab, tm
         made = lab.start()
         lab.until(lambda row: row.state == "waiting")
         made.add(batch(other, tmp_path / "other", remote(other, "2", "b.bin")))
-        deadline = time.monotonic() + 10
-        while rows(made)[1].state != "done":
-            assert time.monotonic() < deadline, rows(made)
-            time.sleep(0.01)
+        until(lambda: rows(made)[1].state == "done")
         lab.strangers.append(other)
         lab.expect_no_token_astray()
 
@@ -146,7 +141,7 @@ def test_the_real_client_refreshes_once_with_flows_cookie(tmp_path: Path, monkey
         made.start()
         files = [remote(server, str(n), f"f{n}") for n in range(4)]
         made.add(batch(server, tmp_path / "to", *files))
-        assert made.wait_idle(10)
+        assert made.wait_idle(GUARD)
         found = rows(made)
         made.stop()
         assert {one.state for one in found} == {"done"}, found

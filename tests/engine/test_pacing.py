@@ -18,6 +18,7 @@ from flowtui.transfer.disk.part_file import PartFile, journal_path, part_path
 from flowtui.transfer.identity import Identity
 from support.fault_server import Exchange, FaultServer, File, cut_after
 from support.services import FakeClient, batch, engine, remote, rows
+from support.waiting import GUARD
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_hundreds_of_them_arrive_and_leave_nothing_beside_them(server, tmp_path:
     small(server, 300)
     made = engine()
     made.add(batch(server, tmp_path, *(remote(server, str(n), f"f{n}") for n in range(300))))
-    assert made.wait_idle(30)
+    assert made.wait_idle(GUARD)
     assert {(one.state, one.verified_by) for one in rows(made)} == {("done", "md5")}
     made.stop()
     assert len(list((tmp_path / "data").iterdir())) == 300
@@ -71,7 +72,7 @@ def test_with_a_far_server_more_are_under_way_than_there_are_places(server, tmp_
         file.always = slowly(0.05, at_once)
     made = engine(settings=Settings(jobs=2))
     made.add(batch(server, tmp_path, *(remote(server, str(n), f"f{n}") for n in range(120))))
-    assert made.wait_idle(30)
+    assert made.wait_idle(GUARD)
     made.stop()
     assert 2 < at_once[1] <= 2 * SMALL_SHARE
     assert all_there(server, tmp_path / "data")
@@ -87,7 +88,7 @@ def test_a_large_file_gets_its_place_among_many_small_ones(server, tmp_path: Pat
     names += [("large", "large")] + [(str(n), f"f{n}") for n in range(30, 60)]
     made = engine(settings=Settings(jobs=1))
     made.add(batch(server, tmp_path, *(remote(server, *one) for one in names)))
-    assert made.wait_idle(30)
+    assert made.wait_idle(GUARD)
     made.stop()
     order = [one.path for one in server.requests]
     assert order.index("/downloads/large/large") < order.index("/downloads/59/f59")
@@ -108,12 +109,12 @@ def test_a_pause_stops_those_under_way_and_those_handed_over_ahead(server, tmp_p
     asked = len(server.requests)
     states = {one.state for one in rows(made)}
     assert states <= {"paused", "done"}
-    assert made.wait_idle(5)
+    assert made.wait_idle(GUARD)
     time.sleep(0.2)
     assert len(server.requests) <= asked + 4 * SMALL_SHARE
     assert sum(one.state == "paused" for one in rows(made)) > 50
     made.resume(None)
-    assert made.wait_idle(30)
+    assert made.wait_idle(GUARD)
     assert {one.state for one in rows(made)} == {"done"}
     made.stop()
     assert all_there(server, tmp_path / "data")
@@ -126,7 +127,7 @@ def test_a_cancel_leaves_nothing_of_those_that_had_not_begun(server, tmp_path: P
     made = engine()
     made.add(batch(server, tmp_path, *(remote(server, str(n), f"f{n}") for n in range(100))))
     made.cancel(None)
-    assert made.wait_idle(5)
+    assert made.wait_idle(GUARD)
     assert {one.state for one in rows(made)} <= {"cancelled", "done"}
     made.stop()
     assert not list(tmp_path.rglob("*.part*"))
@@ -145,7 +146,7 @@ def test_the_end_of_the_session_holds_back_what_was_handed_over_ahead(server, tm
     time.sleep(0.3)
     assert len(server.requests) < 100
     made.sign_in(server.url, "me", "good", None)
-    assert made.wait_idle(30)
+    assert made.wait_idle(GUARD)
     assert {one.state for one in rows(made)} == {"done"}
     made.stop()
 
@@ -173,7 +174,7 @@ def test_a_forgotten_batch_is_known_from_its_folder_when_it_comes_again(server, 
     made = engine()
     for state in ("done", "skipped"):
         made.add(wanted)
-        assert made.wait_idle(10)
+        assert made.wait_idle(GUARD)
         assert {one.state for one in rows(made)} == {state}
         time.sleep(0.3)
         assert made.forget(None) == 5
@@ -187,7 +188,7 @@ def test_what_a_cut_left_of_a_small_file_is_not_fetched_again(server, tmp_path: 
     server.files["/downloads/1/a"] = File(data, handlers=[cut_after(500_000)])
     made = engine()
     made.add(batch(server, tmp_path, remote(server, "1", "a")))
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     made.stop()
     assert (tmp_path / "data" / "a").read_bytes() == data
     assert server.sent("/downloads/1/a") == len(data)

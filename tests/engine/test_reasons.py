@@ -20,7 +20,7 @@ def test_a_resumed_file_says_from_where(lab: Lab):
     lab.start()
     lab.until(lambda row: row.done > 300_000)
     lab.stop()
-    lab.heard.clear()
+    lab.record.transfers.clear()
     lab.fetch()
     assert any(re.fullmatch(r"resumed at \d+ %", one) for one in lab.reasons), lab.reasons
     lab.expect("done", requests=2)
@@ -70,12 +70,13 @@ def test_a_wait_is_in_the_rows_that_programs_get(lab: Lab):
 def test_no_wait_and_no_end_is_without_words(lab: Lab):
     """Through trouble of many kinds, as a listener hears it."""
     lab.read_timeout = 0.3
-    lab.pause = 0.25
     lab.serve(DATA, handlers=[stall(100_000, 2), answer(503), answer(429, Retry_After="1")])
     lab.fetch()
     lab.expect("done")
     silent = [
-        row for row in lab.heard if row.state in ("waiting", "failed", "done") and not row.reason
+        row
+        for row in lab.record.transfers
+        if row.state in ("waiting", "failed", "done") and not row.reason
     ]
     assert silent == []
     assert [one.split(";")[0] for one in lab.reasons][:3] == [

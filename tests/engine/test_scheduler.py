@@ -12,7 +12,7 @@ from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.queue.scheduler import Scheduler
 from flowtui.engine.workers.run import Run
 from flowtui.protocol.states import TransferState
-from flowtui.transfer.disk.part_file import NoteBudget
+from flowtui.timings import Timings
 from flowtui.transfer.disk.space import Room
 from flowtui.transfer.http.rate_limit import RateLimit
 from flowtui.transfer.task import Outcome
@@ -85,7 +85,6 @@ class Bench:
         services = SimpleNamespace(
             get=lambda server: SimpleNamespace(http=None, client=None),
             limit=RateLimit(),
-            notes=NoteBudget(),
         )
         self.scheduler = Scheduler(
             self.queue,
@@ -95,6 +94,8 @@ class Bench:
             jobs=jobs,
             connections=1,
             check_containers=True,
+            timings=Timings(),
+            post=lambda message: message(),
         )
 
     def add(self, *ids: int, batch: int = 1, server: str = "s", size: int | None = 100) -> None:

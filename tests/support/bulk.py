@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from flowtui import retry
 from flowtui.config import Settings
 from flowtui.demo.serve import DemoServer
 from flowtui.engine.engine import Engine
@@ -18,7 +19,19 @@ from flowtui.flow.refs import parse_ref
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.flow.walk import walk
 from flowtui.protocol.messages import Batch, BulkFileRow, BulkRow
+from flowtui.timings import Timings
 from flowtui.transfer.http.clients import ServerClients
+from support.record import Record
+
+QUICK = Timings(
+    poll=0.02,
+    poll_turn=0.02,
+    bulk_job=replace(retry.BULK_JOB, first=0.2),
+    full_disk=retry.every(0.1),
+    space_every=0.05,
+    room_retry=0.05,
+)
+"""Bulk jobs that are looked at often; no back-off of seconds."""
 
 
 def token(server: DemoServer) -> str:
@@ -36,7 +49,11 @@ def start(server: DemoServer, database: Path | None = None, **more: Any) -> Engi
 
     # With one connection the requests for an archive can be counted.
     settings = more.pop("settings", Settings(connections=1))
-    made = Engine(settings, database=database, make_service=make, **more)
+    record: Record | None = more.pop("record", None)
+    timings = more.pop("timings", QUICK)
+    made = Engine(settings, database=database, make_service=make, timings=timings, **more)
+    if record is not None:
+        record.attach(made)
     made.start()
     return made
 
@@ -55,13 +72,6 @@ def batch(server: DemoServer, root: Path, files: Iterable[RemoteFile], **more: A
 
 def job(made: Engine, id_: int = 1) -> BulkRow:
     return next(one for one in made.status(rows=True).bulk_jobs if one.id == id_)
-
-
-def wait(what: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.01)
 
 
 def archive_requests(server: DemoServer) -> list[str]:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +68,18 @@ def _engine(order: dict[str, Any]) -> int:
     from flowtui.config import Settings
     from flowtui.engine.engine import Engine
     from flowtui.protocol.messages import Batch
-    from flowtui.transfer.fetch import segments
+    from flowtui.timings import Timings
     from support.services import make_service
 
-    segments.SMALLEST = order.get("smallest", segments.SMALLEST)
+    timings = Timings()
+    if "smallest" in order:
+        timings = replace(timings, smallest_segment=order["smallest"])
     settings = Settings(jobs=order["jobs"], connections=order["connections"])
     made = Engine(
-        settings, database=Path(order["database"]), make_service=make_service(read_timeout=10)
+        settings,
+        database=Path(order["database"]),
+        make_service=make_service(read_timeout=10),
+        timings=timings,
     )
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())

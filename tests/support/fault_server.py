@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from support.waiting import GUARD
+
 RANGE = re.compile(r"bytes=(\d+)-(\d*)$")
 
 
@@ -371,7 +373,7 @@ def wait_for(event: threading.Event, then: Handler | None = None) -> Handler:
     """Answer only once the test has set `event`."""
 
     async def handle(exchange: Exchange) -> None:
-        await asyncio.get_running_loop().run_in_executor(None, event.wait, 10)
+        await asyncio.get_running_loop().run_in_executor(None, event.wait, GUARD)
         await (then(exchange) if then else exchange.serve())
 
     return handle

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import random
-import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from flowtui.config import Settings
 from flowtui.engine.engine import Engine
 from flowtui.protocol.messages import TransferRow
+from flowtui.timings import Timings
 from support.fault_server import FaultServer, File, Request
-from support.services import FakeClient, batch, engine, remote, rows
+from support.record import Record
+from support.services import QUICK, FakeClient, batch, engine, remote, rows
+from support.waiting import GUARD
 
 TOKEN = "tok-9f8e7d6c5b4a3210"
 BUFFERS = 6_000_000
@@ -27,6 +30,11 @@ BUFFERS = 6_000_000
 
 def content(size: int, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(size)
+
+
+def patient(**how: Any) -> Timings:
+    """The quick timings with another patience, fields of `Policy`."""
+    return replace(QUICK, transfer=replace(QUICK.transfer, **how))
 
 
 class Lab:
@@ -41,12 +49,12 @@ class Lab:
         self.file = File(b"")
         self.more: dict[str, Any] = {}
         self.read_timeout = 5.0
-        self.pause = 0.01  # seconds between two tries; 0.25 for reasons that shall be heard
+        self.timings = QUICK
         self.connections = 1
         self.ca_file: str | None = None
         self.engine: Engine | None = None
         self.row: TransferRow | None = None
-        self.heard: list[TransferRow] = []
+        self.record = Record()
 
     @property
     def path(self) -> str:
@@ -75,13 +83,17 @@ class Lab:
         self.stop()
         settings = Settings(connections=self.connections)
         made = self.engine = engine(
-            self.client, settings, read_timeout=self.read_timeout, ca_file=self.ca_file
+            self.client,
+            settings,
+            read_timeout=self.read_timeout,
+            ca_file=self.ca_file,
+            timings=self.timings,
+            record=self.record,
         )
-        made.subscribe(lambda changes: self.heard.extend(changes.transfers))
         made.add(batch(self.server, self.root, remote(self.server, "1", self.name, **more)))
         return made
 
-    def fetch(self, timeout: float = 15.0, **more: Any) -> TransferRow:
+    def fetch(self, timeout: float = GUARD, **more: Any) -> TransferRow:
         """Fetch the file to its end, whatever that is."""
         made = self.start(**more)
         assert made.wait_idle(timeout), rows(made)
@@ -91,13 +103,11 @@ class Lab:
         assert self.engine is not None
         return rows(self.engine)[0]
 
-    def until(self, true: Callable[[TransferRow], bool], timeout: float = 10.0) -> TransferRow:
-        """Wait for the transfer to be so."""
-        deadline = time.monotonic() + timeout
-        while not true(row := self.now()):
-            assert time.monotonic() < deadline, row
-            time.sleep(0.005)
-        return row
+    def until(self, true: Callable[[TransferRow], bool]) -> TransferRow:
+        """The first row of the transfer from now on that is so, or the one now."""
+        since = len(self.record.transfers)
+        now = self.now()
+        return now if true(now) else self.record.until(true, since)
 
     def stop(self) -> TransferRow:
         """Stop the engine; how the transfer stood."""
@@ -110,8 +120,8 @@ class Lab:
 
     @property
     def reasons(self) -> list[str]:
-        """The reasons that a listener heard, each once, in order."""
-        return list(dict.fromkeys(one.reason for one in self.heard if one.reason))
+        """The reasons that the transfer had, each once, in order."""
+        return self.record.reasons()
 
     def expect(
         self,
@@ -171,4 +181,4 @@ class Lab:
         for kept in self.root.rglob("*"):
             if kept.is_file() and kept.stat().st_size < 1 << 20:
                 assert TOKEN.encode() not in kept.read_bytes(), kept
-        assert not any(TOKEN in row.reason for row in self.heard)
+        assert not any(TOKEN in row.reason for row in self.record.transfers)

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
 
+from flowtui import retry
 from flowtui.config import Settings
 from flowtui.engine.engine import Engine
 from flowtui.flow.http_client import make_client
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch, TransferRow
+from flowtui.timings import Timings
 from flowtui.transfer.http.clients import ServerClients
 from support.fault_server import FaultServer
+from support.record import Record
+
+QUICK = Timings(
+    transfer=replace(retry.TRANSFER, first=0.01, longest=0.01),
+    lost_share=retry.every(0.1),
+    full_disk=retry.every(0.1),
+    busy_file=retry.every(0.1),
+    space_every=0.05,
+    room_retry=0.1,
+)
+"""No wait of seconds, where a test has nothing to see in it."""
 
 
 class FakeClient:
@@ -79,7 +93,11 @@ def engine(
 ) -> Engine:
     read_timeout = more.pop("read_timeout", 5.0)
     service = make_service(client, read_timeout, more.pop("ca_file", None))
+    record: Record | None = more.pop("record", None)
+    more.setdefault("timings", QUICK)
     made = Engine(settings or Settings(), make_service=service, **more)
+    if record is not None:
+        record.attach(made)
     made.start()
     return made
 

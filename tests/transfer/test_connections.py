@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flowtui.timings import Timings
 from flowtui.transfer.fetch.concurrency import AT_MOST, CROWDED, STEP, ConnectionControl, RateSample
 
 Link = Callable[[int], float]
@@ -26,7 +27,7 @@ class Simulation:
         answered_in: float = 0.0,
     ):
         self.answered_in = answered_in
-        self.control = ConnectionControl(most)
+        self.control = ConnectionControl(most, Timings().measure)
         self.link = link
         self.others = others
         self.round_trip = round_trip

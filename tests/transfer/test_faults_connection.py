@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from dataclasses import replace
 
 import pytest
 
@@ -19,7 +19,8 @@ from support.fault_server import (
     stalled_head,
     without_length,
 )
-from support.lab import BUFFERS, Lab, content
+from support.lab import BUFFERS, Lab, content, patient
+from support.waiting import GUARD
 
 SIZE = 3_000_000
 DATA = content(SIZE)
@@ -51,7 +52,6 @@ def test_a_cut_before_the_first_byte_counts_as_a_try(lab: Lab):
 
 def test_a_stalled_body_is_given_up_after_the_timeout_and_resumed(lab: Lab):
     lab.read_timeout = 0.2
-    lab.pause = 0.25
     lab.serve(DATA, handlers=[stall(1_000_000, 3)])
     lab.fetch()
     lab.expect("done", requests=2, twice=0, heard="no byte came for 0.2 s; trying again in 1 s")
@@ -60,7 +60,6 @@ def test_a_stalled_body_is_given_up_after_the_timeout_and_resumed(lab: Lab):
 
 def test_stalled_headers_are_given_up_after_the_timeout(lab: Lab):
     lab.read_timeout = 0.2
-    lab.pause = 0.25
     lab.serve(DATA, handlers=[stalled_head(3)])
     lab.fetch()
     lab.expect("done", requests=2, twice=0, heard="no byte came for 0.2 s")
@@ -81,16 +80,14 @@ def test_the_time_without_a_byte_is_the_setting(tmp_path):
 
 
 def test_a_stalled_transfer_pauses_at_once(lab: Lab):
-    lab.read_timeout = 30
-    lab.serve(DATA, handlers=[stall(1_000_000, 20)])
+    lab.read_timeout = 10 * GUARD
+    lab.serve(DATA, handlers=[stall(1_000_000, 10 * GUARD)])
     made = lab.start()
     lab.until(lambda row: row.done >= 1_000_000)
-    began = time.monotonic()
     made.pause(None)
-    assert made.wait_idle(5)  # its worker has let go, too
-    assert time.monotonic() - began < 5
+    assert made.wait_idle(GUARD)  # its worker has let go, too
     made.resume(None)
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     lab.expect("done", requests=2, twice=0)
 
 
@@ -100,18 +97,18 @@ def test_a_server_that_is_down_for_a_while_is_waited_for(lab: Lab):
     lab.until(lambda row: row.done >= 500_000)
     lab.server.go_away()
     lab.until(lambda row: "cannot connect" in row.reason)
-    time.sleep(0.3)  # far more than three tries
+    lab.record.until_seen(lambda row: row.state == "waiting", 6)  # far more than three tries
     assert lab.now().state in ("active", "waiting", "queued")
     lab.file.rate = 0
     lab.server.come_back()
     assert lab.engine is not None
-    assert lab.engine.wait_idle(10)
+    assert lab.engine.wait_idle(GUARD)
     lab.expect("done", twice=BUFFERS, heard="trying again in 1 s")
     assert all(one.range and one.range[0] >= 500_000 for one in lab.requests[1:])
 
 
-def test_a_server_that_stays_down_fails_in_the_end(lab: Lab, monkeypatch):
-    monkeypatch.setattr("flowtui.transfer.fetch.progress.OUTAGE", 0.2)
+def test_a_server_that_stays_down_fails_in_the_end(lab: Lab):
+    lab.timings = patient(outage=0.2)
     lab.serve(DATA)
     lab.server.go_away()
     lab.fetch()
@@ -120,11 +117,9 @@ def test_a_server_that_stays_down_fails_in_the_end(lab: Lab, monkeypatch):
     assert lab.row.retryable
 
 
-def test_sixteen_connections_that_break_at_once_count_as_one_failure(lab: Lab, monkeypatch):
-    lab.pause = 0.3
-    for module in ("segments", "download"):
-        monkeypatch.setattr(f"flowtui.transfer.fetch.{module}.SMALLEST", 50_000)
-    monkeypatch.setattr("flowtui.transfer.fetch.concurrency.LOOK", 0.7)  # the server sends in lumps
+def test_sixteen_connections_that_break_at_once_count_as_one_failure(lab: Lab):
+    # What fails while it is waited counts as one; and the server sends in lumps.
+    lab.timings = replace(patient(first=2.0, longest=2.0), smallest_segment=50_000, measure=0.7)
     lab.connections = 16
     data = content(6_000_000)
     lab.serve(data, rate=300_000)
@@ -134,11 +129,10 @@ def test_sixteen_connections_that_break_at_once_count_as_one_failure(lab: Lab, m
     lab.server.go_away()
     lab.server.come_back()
     lab.until(lambda row: "connection" in row.reason)
-    time.sleep(0.1)
     lab.server.down = False
     lab.file.rate = 0
     assert lab.engine is not None
-    assert lab.engine.wait_idle(15)
+    assert lab.engine.wait_idle(GUARD)
     lab.expect("done")
 
 
@@ -191,7 +185,6 @@ def test_two_lengths_that_differ_are_no_answer(lab: Lab):
         )
         exchange.finish()
 
-    lab.pause = 0.25
     lab.serve(DATA, handlers=[both])
     lab.fetch()
     lab.expect("done", requests=2, twice=0, heard="the server's answer is broken")
@@ -199,11 +192,10 @@ def test_two_lengths_that_differ_are_no_answer(lab: Lab):
 
 def test_a_worker_is_free_for_other_files_during_an_outage(lab: Lab):
     """The file whose server is away waits; what it waits for stands in its reason."""
-    lab.pause = 0.25
     lab.serve(DATA, handlers=[answer(503) for _ in range(4)])
     lab.fetch()
     lab.expect("done", requests=5, twice=0, heard="the server has trouble, 503; trying again")
-    assert any(row.state == "waiting" for row in lab.heard)
+    assert any(row.state == "waiting" for row in lab.record.transfers)
 
 
 def test_files_come_by_the_connections_that_are_open_already(tmp_path):

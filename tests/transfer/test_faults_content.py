@@ -12,6 +12,7 @@ import pytest
 from flowtui.transfer.verify.containers import ContainerCheck
 from support.fault_server import answer, chunked, cut_after
 from support.lab import Lab, content
+from support.waiting import GUARD
 
 DATA = content(300_000)
 BAD = bytes([DATA[0] ^ 1]) + DATA[1:]
@@ -153,7 +154,7 @@ def test_a_container_is_tried_from_where_it_was_after_a_pause(lab: Lab, monkeypa
     made.pause(None)
     lab.until(lambda row: row.state == "paused" and not made._scheduler.runs)
     made.resume(None)
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     lab.expect("done", verified_by="size and gzip check", data=packed)
     assert tried == sorted(tried)
 
@@ -220,10 +221,10 @@ def test_a_sign_in_page_in_mid_transfer_costs_no_bytes(lab: Lab):
     page = answer(200, PAGE, Content_Type="text/html")
     lab.serve(DATA, handlers=[cut_after(200_000), page])
     made = lab.start()
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     assert (lab.now().state, lab.now().code) == ("failed", "NOT_A_FILE")
     made.retry(None)
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     lab.expect("done", requests=3, twice=len(PAGE))
     assert lab.requests[2].range[0] == 200_000
 

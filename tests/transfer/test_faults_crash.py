@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,11 @@ import pytest
 from flowtui.transfer.disk import journal
 from support.crash_disk import CrashDisk, Survives
 from support.fault_server import cut_after
-from support.lab import Lab, content
+from support.lab import QUICK, Lab, content
+from support.waiting import GUARD
+
+OFTEN = replace(QUICK, flush_every=0.02)
+
 
 DATA = content(2_000_000)
 OTHER = content(2_000_000, 2)
@@ -75,8 +80,7 @@ def go_on_from_all(lab: Lab, crashes: Crashes, right: bytes, after_restart, tmp_
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_crash_at_any_step_of_a_transfer(lab: Lab, monkeypatch, tmp_path, after_restart, seed):
-    monkeypatch.setattr("flowtui.engine.workers.pool.FLUSH_EVERY", 0.02)
-    monkeypatch.setattr("flowtui.transfer.disk.part_file.NOTE_EVERY", 100_000)
+    lab.timings = replace(OFTEN, note_every=100_000)
     crashes = Crashes(CrashDisk(lab.root, monkeypatch), seed, every=7)
     lab.serve(DATA, rate=8e6)
     lab.fetch()
@@ -87,8 +91,7 @@ def test_a_crash_at_any_step_of_a_transfer(lab: Lab, monkeypatch, tmp_path, afte
 
 def test_a_crash_around_a_file_that_changed(lab: Lab, monkeypatch, tmp_path, after_restart):
     """The old journal must not vouch for the new bytes."""
-    monkeypatch.setattr("flowtui.engine.workers.pool.FLUSH_EVERY", 0.02)
-    monkeypatch.setattr("flowtui.transfer.disk.part_file.NOTE_EVERY", 100_000)
+    lab.timings = replace(OFTEN, note_every=100_000)
     lab.serve(OTHER, etag='"old"', rate=8e6, handlers=[cut_after(1_200_000)])
     crashes = Crashes(CrashDisk(lab.root, monkeypatch), 3, every=7)
 
@@ -104,7 +107,7 @@ def test_a_crash_around_a_file_that_changed(lab: Lab, monkeypatch, tmp_path, aft
 
 def test_a_crash_after_a_pause_and_a_resume(lab: Lab, monkeypatch, tmp_path, after_restart):
     """What the first run had flushed stays believed while the second one has begun."""
-    monkeypatch.setattr("flowtui.engine.workers.pool.FLUSH_EVERY", 0.02)
+    lab.timings = OFTEN
     lab.serve(DATA, rate=8e6)
     disk = CrashDisk(lab.root, monkeypatch)
     made = lab.start()
@@ -113,12 +116,13 @@ def test_a_crash_after_a_pause_and_a_resume(lab: Lab, monkeypatch, tmp_path, aft
     flushed = lambda: journal.load(part.with_name("a.bin.part.journal")).flushed.total  # noqa: E731
     lab.until(lambda row: flushed() > 500_000)
     made.pause(None)
-    assert made.wait_idle(5)
+    assert made.wait_idle(GUARD)
     before = flushed()
-    monkeypatch.setattr("flowtui.engine.workers.pool.FLUSH_EVERY", 60)
+    # From here on nothing is flushed before the end.
+    monkeypatch.setattr(made._workers, "_timings", replace(OFTEN, flush_every=10 * GUARD))
     crashes = Crashes(disk, 4, every=5)
     made.resume(None)
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     lab.stop()
     lab.file.rate = 0
     kept = [
@@ -135,8 +139,7 @@ def test_a_crash_after_a_pause_and_a_resume(lab: Lab, monkeypatch, tmp_path, aft
 
 
 def test_what_was_flushed_is_not_fetched_again(lab: Lab, monkeypatch, tmp_path, after_restart):
-    monkeypatch.setattr("flowtui.engine.workers.pool.FLUSH_EVERY", 0.02)
-    monkeypatch.setattr("flowtui.engine.workers.pool.FLUSH_LOOK", 0.02)
+    lab.timings = replace(OFTEN, flush_check=0.02)
     lab.serve(DATA, rate=3e6)
     disk = CrashDisk(lab.root, monkeypatch)
     lab.start()

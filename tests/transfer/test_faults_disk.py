@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,20 +17,12 @@ from flowtui.protocol.messages import RequestRefused
 from flowtui.system import fsync as disk_flush
 from flowtui.transfer.disk import part_file
 from support.fault_server import File
-from support.lab import Lab, content
+from support.lab import QUICK, Lab, content
 from support.services import batch, engine, remote, rows
+from support.waiting import GUARD
 
 DATA = content(1_000_000)
 LONG = content(3_000_000)
-
-
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch):
-    monkeypatch.setattr("flowtui.transfer.pipeline.SPACE_WAIT", 0.1)
-    monkeypatch.setattr("flowtui.transfer.pipeline.BUSY_WAIT", 0.1)
-    monkeypatch.setattr("flowtui.transfer.errors.SHARE_WAIT", 0.1)
-    monkeypatch.setattr("flowtui.engine.queue.scheduler.LOOK_AGAIN", 0.1)
-    monkeypatch.setattr("flowtui.transfer.disk.space.LOOK_EVERY", 0.05)
 
 
 @pytest.fixture
@@ -85,7 +78,7 @@ def test_a_disk_that_is_full_before_is_waited_for_without_a_request(lab: Lab, di
     assert row.reason.startswith("needs 6") and f"kB more in {disk}" in row.reason, row.reason
     assert lab.requests == []
     filler.unlink()
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     lab.expect("done", requests=1, twice=0)
 
 
@@ -102,7 +95,7 @@ def test_a_disk_that_gets_full_in_mid_transfer_is_waited_for(lab: Lab, disk: Pat
     lab.until(lambda row: row.state == "waiting")
     filler.unlink()
     lab.file.rate = 0
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     assert len(lab.requests) == asked + 1  # nothing was asked for while there was no room
     ranges = [one.range[0] for one in lab.requests if one.range]
     assert all(start > 300_000 for start in ranges)
@@ -118,7 +111,7 @@ def test_a_used_up_quota_is_waited_for(lab: Lab, monkeypatch):
     assert (row.code, row.reason.partition(" at ")[0]) == ("NO_SPACE", "the quota is used up")
     assert "1.0 MB to come" in row.reason
     failing.error = None
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     lab.expect("done")
 
 
@@ -144,14 +137,14 @@ def test_a_read_only_target_fails_with_words_and_a_retry_goes_on(lab: Lab, disk:
     remount = ["mount", "-o"]
     subprocess.run([*remount, "remount,ro", str(disk)], check=True)
     made = lab.start()
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     row = lab.now()
     assert (row.state, row.code, row.retryable) == ("failed", "NOT_WRITABLE", True)
     assert f"cannot write in {lab.target.parent}" in row.reason
     assert lab.requests == []
     subprocess.run([*remount, "remount,rw", str(disk)], check=True)
     made.retry(None)
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     lab.expect("done", requests=1)
 
 
@@ -162,11 +155,11 @@ def test_a_disk_that_becomes_read_only_keeps_what_is_there(lab: Lab, monkeypatch
     made = lab.start()
     lab.until(lambda row: row.done > 1_500_000)
     failing.error = error
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     assert (lab.now().state, lab.now().code) == ("failed", "NOT_WRITABLE")
     failing.error, lab.file.rate = None, 0
     made.retry(None)
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     assert lab.requests[-1].range[0] > 1_000_000
     lab.expect("done", requests=2)
 
@@ -182,7 +175,7 @@ def test_what_is_removed_under_way_costs_no_byte(lab: Lab, what: str):
         lab.target.with_name("a.bin.part.journal").unlink()
     else:
         shutil.rmtree(lab.target.parent if what == "its folder" else lab.root)
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     lab.expect("done", requests=1, twice=0, verified_by="md5")
 
 
@@ -192,11 +185,11 @@ def test_a_part_file_that_is_emptied_under_way_is_noticed(lab: Lab):
     made = lab.start()
     lab.until(lambda row: row.done > 1_000_000)
     os.truncate(lab.target.with_name("a.bin.part"), 0)
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     if lab.now().state == "failed":
         assert lab.now().code == "TAMPERED"
         made.retry(None)
-        assert made.wait_idle(10)
+        assert made.wait_idle(GUARD)
     lab.expect("done", verified_by="md5")
 
 
@@ -207,7 +200,7 @@ def test_a_part_file_that_is_replaced_under_way_is_ours_again(lab: Lab):
     part = lab.target.with_name("a.bin.part")
     part.unlink()
     part.write_bytes(b"something else" * 1000)
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     lab.expect("done", requests=1, twice=0)
 
 
@@ -221,7 +214,7 @@ def begun(lab: Lab, *, same_engine: bool) -> Path:
     lab.until(lambda row: row.done > 1_500_000)
     if same_engine:
         made.pause(None)
-        assert made.wait_idle(5)
+        assert made.wait_idle(GUARD)
     else:
         lab.stop()
     lab.file.rate = 0
@@ -232,7 +225,7 @@ def go_on(lab: Lab, *, same_engine: bool) -> None:
     if same_engine:
         assert lab.engine is not None
         lab.engine.resume(None)
-        assert lab.engine.wait_idle(10)
+        assert lab.engine.wait_idle(GUARD)
     else:
         lab.fetch()
 
@@ -304,7 +297,7 @@ def test_a_folder_that_comes_up_under_way_is_in_the_way(lab: Lab):
     made = lab.start()
     lab.until(lambda row: row.done > 300_000)
     lab.target.mkdir()
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     lab.expect("failed", code="IN_THE_WAY", says=f"a folder stands at {lab.target}", part=True)
 
 
@@ -341,7 +334,7 @@ def test_a_file_that_comes_up_under_way_is_not_overwritten(lab: Lab, same: bool)
     made = lab.start()
     lab.until(lambda row: row.done > 300_000)
     lab.target.write_bytes(DATA if same else b"mine")
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     row = lab.stop()
     if same:
         lab.expect("skipped", says="already here; verified by md5", requests=1)
@@ -377,7 +370,7 @@ def test_names_that_differ_in_case_alone_are_two_files_everywhere(lab: Lab):
     made.add(
         batch(lab.server, lab.root, *(remote(lab.server, str(n), x) for n, x in enumerate(names)))
     )
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     found = rows(made)
     made.stop()
     assert len({row.path.casefold() for row in found}) == 3
@@ -392,7 +385,7 @@ def test_an_over_long_name_is_shortened_and_kept_in_the_log(lab: Lab):
     lab.server.files["/long"] = File(DATA)
     made = engine(lab.client)
     made.add(batch(lab.server, lab.root, file))
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     (row,) = rows(made)
     made.stop()
     assert row.state == "done", row
@@ -409,7 +402,7 @@ def test_a_path_that_is_too_long_fails_alone_with_words(lab: Lab):
     deep = remote(lab.server, "2", "b.bin", folder=tuple(f"{n:02}" * 100 for n in range(30)))
     made = engine(lab.client)
     made.add(batch(lab.server, lab.root, deep, remote(lab.server, "1", "a.bin")))
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     bad, good = rows(made)
     made.stop()
     assert good.state == "done"
@@ -426,7 +419,7 @@ def test_the_part_file_is_always_on_the_file_system_of_the_target(lab: Lab, disk
     made = lab.start()
     lab.until(lambda row: row.done > 200_000)
     assert (disk / "a.bin.part").exists()
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     lab.root = disk  # so that the fixture unmounts it
     assert (disk / "a.bin").read_bytes() == DATA
 
@@ -450,7 +443,7 @@ def test_without_locks_a_file_beside_it_is_the_lock(lab: Lab, no_locks):
     lab.until(lambda row: row.done > 100_000)
     held = json.loads(lab.target.with_name("a.bin.part.lock").read_text())
     assert held["pid"] == os.getpid()
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     lab.expect("done", requests=1, twice=0)
     assert (lab.root / "downloads.log").exists()
 
@@ -476,7 +469,7 @@ def test_without_locks_a_holder_that_may_live_is_waited_for(lab: Lab, no_locks, 
     assert who != "another host" or "process 1 on node17" in row.reason
     assert lab.requests == []
     beside.unlink()
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     lab.expect("done", requests=1)
 
 
@@ -507,7 +500,7 @@ def test_a_share_that_went_away_is_waited_for(lab: Lab, monkeypatch, error: int)
     row = lab.until(lambda row: row.state == "waiting")
     assert "the network file system" in row.reason
     failing.error = None
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     assert lab.requests[-1].range[0] >= 1_000_000
     lab.expect("done")
 
@@ -522,16 +515,16 @@ def test_a_disk_that_fails_is_said_to(lab: Lab, monkeypatch):
 
 def test_bytes_that_could_not_be_flushed_are_not_believed_again(lab: Lab, monkeypatch):
     """The kernel says it once, and may have dropped them."""
-    monkeypatch.setattr("flowtui.engine.workers.pool.FLUSH_EVERY", 0.05)
+    lab.timings = replace(QUICK, flush_every=0.05)
     failing = Failing(monkeypatch, "fdatasync", disk_flush)
     failing.error = errno.EIO
     lab.serve(LONG, rate=6e6)
     made = lab.start()
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     assert (lab.now().state, lab.now().code) == ("failed", "DISK")
     failing.error = None
     made.retry(None)
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     assert lab.from_start(-1)
     lab.expect("done", requests=2)
 
@@ -560,7 +553,7 @@ def test_a_log_that_cannot_be_written_is_said_and_costs_no_file(lab: Lab):
     except RequestRefused as refused:
         assert "cannot read" in refused.message
         return
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     assert "downloads.log" in made.trouble
     lab.expect("done")
 

@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from support.fault_server import FaultServer, File, answer, cut_after
-from support.lab import TOKEN, Lab, content
+from support.lab import TOKEN, Lab, content, patient
 
 DATA = content(300_000)
 
@@ -140,10 +140,9 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture
-def tls_lab(tmp_path: Path, authority: trustme.CA, monkeypatch):
+def tls_lab(tmp_path: Path, authority: trustme.CA):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    monkeypatch.setattr("flowtui.transfer.fetch.download.backoff", lambda failures: 0.01)
     with FaultServer(tls=context) as server:
         made = Lab(server, tmp_path / "to")
         made.serve(DATA)
@@ -227,7 +226,7 @@ def test_a_proxy_that_wants_a_sign_in_says_so(lab: Lab, proxy: FaultServer):
 
 
 def test_a_proxy_that_is_away_is_said_to_be_unreachable(lab: Lab, monkeypatch):
-    monkeypatch.setattr("flowtui.transfer.fetch.progress.OUTAGE", 0.0)
+    lab.timings = patient(outage=0.0)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     for name in ("HTTP_PROXY", "http_proxy"):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flowtui.transfer.disk import journal
 from flowtui.transfer.identity import Identity
 from support.fault_server import answer, chunked, cut_after, part
-from support.lab import Lab, content
+from support.lab import QUICK, Lab, content
 
 SIZE = 1_000_000
 DATA = content(SIZE)
@@ -27,7 +29,7 @@ def test_without_ranges_a_cut_file_is_begun_again(lab: Lab):
     lab.serve(DATA, ranges=False, handlers=[cut_after(400_000)], rate=4e6)
     lab.fetch()
     # The second request learns that there are no ranges, the third asks for all.
-    lab.expect("done", requests=3, heard="sends this file from the start only; begun again")
+    lab.expect("done", requests=3, heard="sends this file from the start only; starting over")
     assert lab.requests[2].range is None
 
 
@@ -41,12 +43,12 @@ def test_without_ranges_it_is_learned_once(lab: Lab):
 def test_without_ranges_and_always_cut_it_fails_in_the_end(lab: Lab):
     lab.serve(DATA, ranges=False, always=cut_after(400_000))
     lab.fetch()
-    lab.expect("failed", code="NO_RANGE", says="in vain", part=True)
+    lab.expect("failed", code="NO_RANGE", says="started over 3 times, gave up", part=True)
     assert len(lab.requests) <= 6
 
 
-def test_without_ranges_many_connections_are_one(lab: Lab, monkeypatch):
-    monkeypatch.setattr("flowtui.transfer.fetch.segments.SMALLEST", 50_000)
+def test_without_ranges_many_connections_are_one(lab: Lab):
+    lab.timings = replace(QUICK, smallest_segment=50_000)
     lab.connections = 8
     data = content(3_000_000)
     lab.serve(data, ranges=False)
@@ -56,7 +58,6 @@ def test_without_ranges_many_connections_are_one(lab: Lab, monkeypatch):
 
 def test_another_part_than_asked_for_is_asked_for_again(lab: Lab):
     lab.serve(DATA, handlers=[cut_after(400_000), part(0, 99, SIZE, DATA[:100])])
-    lab.pause = 0.25
     lab.fetch()
     lab.expect("done", requests=3, twice=100, heard="sent another part (bytes 0-99/1000000)")
 
@@ -82,9 +83,9 @@ def test_multipart_byteranges_are_not_taken_for_the_file(lab: Lab):
     lab.expect("done", requests=4)
 
 
-def test_a_part_that_is_longer_than_asked_for_is_cut_to_measure(lab: Lab, monkeypatch):
+def test_a_part_that_is_longer_than_asked_for_is_cut_to_measure(lab: Lab):
     """Another connection has the bytes behind it."""
-    monkeypatch.setattr("flowtui.transfer.fetch.segments.SMALLEST", 100_000)
+    lab.timings = replace(QUICK, smallest_segment=100_000)
     lab.connections = 2
     data = content(3_000_000)
 

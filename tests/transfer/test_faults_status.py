@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 
 from support.fault_server import answer, cut_after
-from support.lab import Lab, content
+from support.lab import Lab, content, patient
+from support.waiting import GUARD
 
 DATA = content(300_000)
 PASSING = [408, 429, 500, 502, 503, 504]
@@ -27,8 +29,8 @@ def test_passing_trouble_is_tried_again(lab: Lab, status: int):
 
 
 @pytest.mark.parametrize("status", PASSING)
-def test_trouble_that_does_not_pass_fails_with_its_number(lab: Lab, status: int, monkeypatch):
-    monkeypatch.setattr("flowtui.transfer.fetch.progress.OUTAGE", 0.0)
+def test_trouble_that_does_not_pass_fails_with_its_number(lab: Lab, status: int):
+    lab.timings = patient(outage=0.0)
     lab.serve(DATA, always=answer(status))
     lab.fetch()
     lab.expect("failed", code=f"HTTP_{status}", says="tried 3 times", requests=3)
@@ -52,7 +54,7 @@ def test_a_long_wait_is_a_state_with_its_reason(lab: Lab, status: int):
     assert row.code == f"HTTP_{status}"
     assert len(lab.requests) == 1
     made.resume(None)
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     lab.expect("done", requests=2)
 
 
@@ -108,10 +110,10 @@ def test_404_ends_it_at_once(lab: Lab):
 def test_404_in_mid_transfer_keeps_what_is_here(lab: Lab):
     lab.serve(DATA, handlers=[cut_after(100_000), answer(404)])
     made = lab.start()
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     assert lab.now().code == "NOT_FOUND"
     made.retry(None)
-    assert made.wait_idle(10)
+    assert made.wait_idle(GUARD)
     lab.expect("done", requests=3, twice=0)
 
 
@@ -153,12 +155,10 @@ def test_links_may_expire_as_often_as_they_bring_bytes(lab: Lab):
     lab.expect("done")
 
 
-def test_410_for_sixteen_connections_asks_for_one_link(lab: Lab, monkeypatch):
-    for module in ("segments", "download"):
-        monkeypatch.setattr(f"flowtui.transfer.fetch.{module}.SMALLEST", 50_000)
-    monkeypatch.setattr("flowtui.transfer.fetch.concurrency.LOOK", 0.7)  # the server sends in lumps
+def test_410_for_sixteen_connections_asks_for_one_link(lab: Lab):
+    # What fails while it is waited counts as one; and the server sends in lumps.
+    lab.timings = replace(patient(first=2.0, longest=2.0), smallest_segment=50_000, measure=0.7)
     lab.connections = 16
-    lab.pause = 0.3  # so that sixteen that are cut one after the other count as one failure
     data = content(3_000_000)
     fresh = "/links/fresh"
     lab.serve(data, rate=200_000)
@@ -169,6 +169,6 @@ def test_410_for_sixteen_connections_asks_for_one_link(lab: Lab, monkeypatch):
     lab.file.rate, lab.file.always = 0, answer(410)
     lab.server.go_away()
     lab.server.come_back()
-    assert made.wait_idle(15)
+    assert made.wait_idle(GUARD)
     lab.expect("done")
     assert lab.client.links_given == 1

@@ -15,6 +15,7 @@ from flowtui.config import Settings
 from flowtui.transfer.http.rate_limit import RateLimit
 from support.fault_server import FaultServer, File
 from support.services import batch, engine, remote, rows
+from support.waiting import GUARD
 
 
 class Clock:
@@ -101,7 +102,7 @@ def test_a_running_download_keeps_to_it_and_to_its_change(tmp_path: Path, connec
         seconds = time.monotonic() - began
         assert 0 < done <= 1_000_000 * (seconds + 0.3)
         assert made.settings(limit_rate=0)["limit_rate"] == 0
-        assert made.wait_idle(10)
+        assert made.wait_idle(GUARD)
         row = rows(made)[0]
         made.stop()
     assert row.state == "done", row

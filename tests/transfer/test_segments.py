@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from flowtui.timings import Timings
 from flowtui.transfer.disk.ranges import RangeSet
 from flowtui.transfer.fetch.segments import Segment, Segments
 
 MB = 1 << 20
+SMALLEST = Timings().smallest_segment
 MOST = 6
 
 
@@ -35,7 +37,7 @@ class Simulation:
         if not knows_size:  # then there was one connection only, and it came in order
             there = RangeSet([(0, there.total)])
         self.there = there.copy()
-        self.segments = Segments(size if knows_size else None, there)
+        self.segments = Segments(size if knows_size else None, there, smallest=SMALLEST)
         self.live: dict[int, Connection] = {}
         self.wanted = 1
 
@@ -186,7 +188,7 @@ def test_few_requests_and_the_front_first(size, connections):
 
 
 def test_one_connection_gets_the_whole_gap():
-    segments = Segments(100 * MB, RangeSet([(10 * MB, 20 * MB)]))
+    segments = Segments(100 * MB, RangeSet([(10 * MB, 20 * MB)]), smallest=SMALLEST)
     first = segments.take(1)
     assert first is not None
     assert (first.start, first.end) == (0, 10 * MB)
@@ -199,7 +201,7 @@ def test_one_connection_gets_the_whole_gap():
 
 
 def test_without_a_size_there_is_one_connection_from_where_the_file_has_no_gap():
-    segments = Segments(None, RangeSet([(0, 5), (9, 12)]))
+    segments = Segments(None, RangeSet([(0, 5), (9, 12)]), smallest=SMALLEST)
     first = segments.take(4)
     assert first is not None
     assert (first.start, first.end) == (5, None)
@@ -211,7 +213,7 @@ def test_without_a_size_there_is_one_connection_from_where_the_file_has_no_gap()
 
 
 def test_a_segment_that_was_cut_claims_no_byte_of_the_other():
-    segments = Segments(100 * MB, RangeSet())
+    segments = Segments(100 * MB, RangeSet(), smallest=SMALLEST)
     slow = segments.take(1)
     assert slow is not None
     assert segments.claim(slow, 10) == 10
@@ -223,7 +225,7 @@ def test_a_segment_that_was_cut_claims_no_byte_of_the_other():
 
 
 def test_a_reset_forgets_all():
-    segments = Segments(10 * MB, RangeSet([(0, 4 * MB)]))
+    segments = Segments(10 * MB, RangeSet([(0, 4 * MB)]), smallest=SMALLEST)
     assert segments.take(2) is not None
     segments.reset()
     again = segments.take(1)
@@ -233,14 +235,14 @@ def test_a_reset_forgets_all():
 
 
 def test_an_empty_file_is_complete_and_needs_no_connection():
-    segments = Segments(0, RangeSet())
+    segments = Segments(0, RangeSet(), smallest=SMALLEST)
     assert segments.is_complete
     assert segments.take(4) is None
 
 
 def test_real_threads_bring_every_byte_once():
     size = 48 * MB
-    segments = Segments(size, RangeSet([(3 * MB, 5 * MB)]))
+    segments = Segments(size, RangeSet([(3 * MB, 5 * MB)]), smallest=SMALLEST)
     writes: list[tuple[int, int]] = []
     chance = random.Random(4)
 

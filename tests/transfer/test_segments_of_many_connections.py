@@ -7,8 +7,11 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flowtui.timings import Timings
 from flowtui.transfer.disk.ranges import RangeSet
-from flowtui.transfer.fetch.segments import SHARE, SMALLEST, STALLED, Segment, Segments
+from flowtui.transfer.fetch.segments import SHARE, STALLED, Segment, Segments
+
+SMALLEST = Timings().smallest_segment
 
 
 class Clock:
@@ -31,7 +34,7 @@ def test_every_byte_is_claimed_once_whatever_connections_come_and_go(size, there
     done = RangeSet((a, a + n) for a, n in there)
     done.clip(size)
     missing = size - done.total
-    segments = Segments(size, done, clock)
+    segments = Segments(size, done, clock, smallest=SMALLEST)
     at_work: list[Segment] = []
     connections = 1
     for _ in range(20_000):
@@ -66,7 +69,7 @@ def test_every_byte_is_claimed_once_whatever_connections_come_and_go(size, there
 
 
 def test_pieces_come_from_the_front_and_get_smaller():
-    segments = Segments(1 << 30, RangeSet())
+    segments = Segments(1 << 30, RangeSet(), smallest=SMALLEST)
     taken = []
     while (one := segments.take(16)) is not None:
         count = segments.claim(one, 1 << 30)
@@ -82,7 +85,7 @@ def test_pieces_come_from_the_front_and_get_smaller():
 
 def test_a_small_rest_is_taken_over_only_when_its_connection_has_stalled():
     clock = Clock()
-    segments = Segments(SMALLEST // 2, RangeSet(), clock)
+    segments = Segments(SMALLEST // 2, RangeSet(), clock, smallest=SMALLEST)
     one = segments.take(4)
     assert one is not None
     assert segments.claim(one, 1000) == 1000

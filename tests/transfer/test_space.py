@@ -32,8 +32,7 @@ class Watched:
         self.looked: list[str] = []
         self.told = threading.Semaphore(0)
         monkeypatch.setattr(space, "look", self.look)
-        monkeypatch.setattr(space, "LOOK_EVERY", every)
-        self.watch = SpaceWatch(self.told.release)
+        self.watch = SpaceWatch(self.told.release, every)
 
     def look(self, folder: Path) -> Room:
         self.looked.append(str(folder))

@@ -19,9 +19,6 @@ from flowtui.transfer.task import DONE, ONE_BY_ONE, SKIPPED, ExpectedFile, FileR
 if TYPE_CHECKING:
     from flowtui.engine.queue.queue import Transfer
 
-POLL_SECONDS = 5.0
-"""Between two looks at a young job (the guide's number)."""
-
 POLL_SLOWEST = 60.0
 
 SLOWER_AFTER = 60.0
@@ -218,8 +215,8 @@ def halves(
     return tuple(files[:middle]), tuple(files[middle:])
 
 
-def poll_delay(age: float) -> float:
-    """Seconds until the next look at a job that is `age` seconds old."""
+def poll_delay(age: float, young: float) -> float:
+    """Seconds until the next look at a job that is `age` seconds old; `young`: at a young one."""
     if age < SLOWER_AFTER:
-        return POLL_SECONDS
-    return min(POLL_SLOWEST, POLL_SECONDS * age / SLOWER_AFTER)
+        return young
+    return min(POLL_SLOWEST, young * age / SLOWER_AFTER)

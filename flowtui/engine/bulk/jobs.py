@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flowtui.engine.bulk.job import BulkJobRecord, content_of, pack
 from flowtui.engine.bulk.notes import Notes
 from flowtui.protocol.states import BULK_ENDED, BulkState, check_bulk
+from flowtui.timings import Timings
 from flowtui.transfer.task import ONE_BY_ONE, ExpectedFile, FileResult
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Desk:
     places: Callable[[str], TargetPaths]
     note: Callable[[str, downloads_log.LogEntry], None]
     needs_sign_in: Callable[[str], None]
+    timings: Timings
     clock: Callable[[], float] = time.time
 
 
@@ -61,6 +63,7 @@ class BulkJobs:
         changed: ids that clients must hear of. `unsaved`: ids whose stored form is out of date.
         removed: ids that are gone since they were last told. `last_id`: the highest ever given.
         notes: for an engine that remembers nothing, else None (see `bulk_note`).
+        observers: called with every job that was added or changed, at once.
     """
 
     desk: Desk
@@ -70,6 +73,7 @@ class BulkJobs:
     unsaved: set[int] = field(default_factory=set)
     removed: set[int] = field(default_factory=set)
     last_id: int = 0
+    observers: list[Callable[[BulkJobRecord], None]] = field(default_factory=list)
 
     def add(
         self,
@@ -143,6 +147,8 @@ class BulkJobs:
         self.changed.add(job.id)
         if save:
             self.unsaved.add(job.id)
+        for observe in self.observers:
+            observe(job)
 
     def remove(self, job: BulkJobRecord) -> None:
         """Take a job out of the list."""

@@ -12,6 +12,7 @@ from flowtui.engine.bulk.job import AT_A_TIME, BulkJobRecord, halves, poll_delay
 from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.bulk.notes import Note
 from flowtui.protocol.states import BulkState
+from flowtui.retry import LONGEST_ASKED, Failure, GiveUp, History, decide
 from flowtui.transfer.task import ExpectedFile
 
 if TYPE_CHECKING:
@@ -21,15 +22,6 @@ if TYPE_CHECKING:
     from flowtui.flow.models import BulkJob
 
 ON_SERVER = frozenset({BulkState.PENDING, BulkState.PROCESSING, BulkState.COMPLETED})
-
-RETRY_SECONDS = 5.0
-"""After the first failure of a look; doubled with every further one, up to a minute."""
-
-LONGEST_WAIT = 3600.0
-"""Seconds; what a server asks beyond this is not believed."""
-
-_QUEUE_LOOK = 2.0
-"""Seconds between two looks whether there is a turn for a job that is not asked for yet."""
 
 _AT_SERVER = ON_SERVER | {BulkState.FETCHING}
 
@@ -51,7 +43,7 @@ class JobPoller:
         self._due: dict[int, float] = {}
         self._asking: set[int] = set()
         self._old_session: set[int] = set()
-        self._failures: dict[int, int] = {}
+        self._failures: dict[int, History] = {}
         self._since: dict[int, float] = {}
 
     @property
@@ -84,7 +76,7 @@ class JobPoller:
                 if job.job_id or self._has_turn(job):
                     self._ask(job)
                 else:
-                    self._due[id_] = now + _QUEUE_LOOK
+                    self._due[id_] = now + self._jobs.desk.timings.poll_turn
                     if not job.reason:
                         self._jobs.change(job, None, "waits for the archives before it")
         waiting = [when for id_, when in self._due.items() if id_ not in self._asking]
@@ -185,9 +177,10 @@ class JobPoller:
             self._ready(job, answer)
         else:
             now = self._jobs.desk.clock()
-            wait = poll_delay(max(0.0, now - self._since.setdefault(id_, job.created)))
+            age = max(0.0, now - self._since.setdefault(id_, job.created))
+            wait = poll_delay(age, self._jobs.desk.timings.poll)
             if answer.retry_after is not None:
-                wait = max(wait, min(answer.retry_after, LONGEST_WAIT))
+                wait = max(wait, min(answer.retry_after, LONGEST_ASKED))
             self._due[id_] = now + wait
             state = BulkState.PROCESSING if answer.status == "processing" else BulkState.PENDING
             self._jobs.change(job, state, "")
@@ -214,19 +207,24 @@ class JobPoller:
             self._gone(job, "the archive has expired")
         elif isinstance(error, NotSignedIn):
             self._jobs.desk.needs_sign_in(job.server)
-            self._due[job.id] = self._jobs.desk.clock() + 60.0
+            self._due[job.id] = self._jobs.desk.clock() + self._jobs.desk.timings.signed_out.first
             self._jobs.change(job, None, "waits for a sign-in", error.code)
         elif error.retryable:
-            failures = self._failures[job.id] = self._failures.get(job.id, 0) + 1
-            delay = min(60.0, RETRY_SECONDS * 2 ** min(failures - 1, 6))
-            if isinstance(error, RateLimited) and error.retry_after is not None:
-                delay = max(delay, min(error.retry_after, LONGEST_WAIT))
+            delay = self._delay(job, error.retry_after if isinstance(error, RateLimited) else None)
             self._due[job.id] = self._jobs.desk.clock() + delay
             self._jobs.change(
                 job, None, f"{error.message}; looks again in {delay:.0f} s", error.code
             )
         else:
             self._end(job, BulkState.FAILED, error.message, error.code)
+
+    def _delay(self, job: BulkJobRecord, asked: float | None) -> float:
+        """Count a failed look; the seconds until the next one."""
+        now, policy = self._jobs.desk.clock(), self._jobs.desk.timings.bulk_job
+        history = self._failures[job.id] = self._failures.get(job.id, History()).failed(now)
+        decision = decide(Failure(asked=asked), history, now, policy)
+        # Without a limit of tries it is never given up.
+        return policy.longest if isinstance(decision, GiveUp) else decision.seconds
 
     def _split(self, job: BulkJobRecord, words: str) -> None:
         """Ask for two archives of half the files each; a single file comes by itself."""

@@ -21,9 +21,6 @@ from flowtui.transfer.task import ONE_BY_ONE, ExpectedFile, FileResult
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SPACE_WAIT = 10.0
-"""Seconds between two tries on a full disk."""
-
 SAVE_EVERY = 5.0
 """Seconds between two times that a job is stored while it is unpacked."""
 
@@ -143,7 +140,7 @@ class Unpacker:
                 self._due[id_] = 0.0  # cancelled and tried again before the worker had let go
             return
         if outcome.code == "NO_SPACE":
-            self._due[id_] = self._jobs.desk.clock() + SPACE_WAIT
+            self._due[id_] = self._jobs.desk.clock() + self._jobs.desk.timings.full_disk.first
             self._jobs.change(job, None, outcome.reason, outcome.code)
         elif outcome.code in ("GONE", "BROKEN"):
             self._remove_archive(job, lambda: self._lost(job, outcome.reason, outcome.code))

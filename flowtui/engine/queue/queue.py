@@ -7,7 +7,7 @@ and remembers what must be stored and told. The engine's thread alone uses it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -121,6 +121,7 @@ class Queue:
         removed: ids that are gone since they were last told.
         counts: how many are in each state. `left`: batch → bytes still to come, as known.
         roots: batch → its target folder.
+        observers: called with every transfer that was added or changed, at once.
     """
 
     transfers: dict[int, Transfer] = field(default_factory=dict)
@@ -130,6 +131,7 @@ class Queue:
     counts: Counter[TransferState] = field(default_factory=Counter)
     left: Counter[int] = field(default_factory=Counter)
     roots: dict[int, str] = field(default_factory=dict)
+    observers: list[Callable[[Transfer], None]] = field(default_factory=list)
     _by_target: dict[tuple[str, str], int] = field(default_factory=dict)
     _done: int = 0
     _total: int = 0
@@ -143,6 +145,8 @@ class Queue:
         self._count(transfer, 1)
         self.unsaved.add(transfer.id)
         self.changed.add(transfer.id)
+        for observe in self.observers:
+            observe(transfer)
 
     def remove(self, transfer: Transfer) -> None:
         """Take a transfer out of the list."""
@@ -177,6 +181,8 @@ class Queue:
         if state is not None or not to.keys() <= {"done", "rate", "connections"}:
             self.unsaved.add(transfer.id)
         self.changed.add(transfer.id)
+        for observe in self.observers:
+            observe(transfer)
 
     def pick(self, ids: Iterable[int] | None) -> Iterator[Transfer]:
         """The transfers of these ids, each once, unknown ones passed over; all for None."""

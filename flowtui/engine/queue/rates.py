@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowtui.engine.queue.queue import Queue
+from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.workers.run import Run
 from flowtui.protocol.states import RUNNING, TransferState
 
@@ -17,39 +17,39 @@ def sample(queue: Queue, runs: dict[int, Run], now: float) -> float:
         transfer = queue.transfers.get(id_)
         if transfer is None or not run.started:
             continue
-        if transfer.state is TransferState.QUEUED and not run.is_leaving:
-            queue.change(transfer, TransferState.ACTIVE, reason="", code="", retryable=False)
-        if transfer.state not in RUNNING:
-            continue
-        progress = run.progress
-        seconds = now - run.looked
-        if seconds > 0:
-            latest = (progress.fetched - run.fetched) / seconds
-            weight = min(1.0, seconds / RATE_SECONDS)
-            run.rate = latest if run.rate == 0 else run.rate + weight * (latest - run.rate)
-            run.fetched, run.looked = progress.fetched, now
-        overall += run.rate
-        state = TransferState.VERIFYING if progress.phase == "verifying" else TransferState.ACTIVE
-        reason = progress.reason
-        if not reason and progress.resumed_at and progress.size:
-            reason = f"resumed at {100 * progress.resumed_at // progress.size} %"
-        news: dict[str, object] = {}
-        if (reason, progress.size, progress.resumed_at) != (
-            transfer.reason,
-            transfer.size,
-            transfer.resumed_at,
-        ):
-            news = {
-                "reason": reason,
-                "size": progress.size,
-                "resumed_at": progress.resumed_at,
-            }
-        queue.change(
-            transfer,
-            state if state is not transfer.state else None,
-            done=progress.done,
-            rate=run.rate if run.rate > 1 else 0.0,
-            connections=progress.connections,
-            **news,
-        )
+        _measure(run, now)
+        if take_over(queue, transfer, run, run.progress.phase, run.progress.reason):
+            overall += run.rate
     return overall if overall > 1 else 0.0
+
+
+def take_over(queue: Queue, transfer: Transfer, run: Run, phase: str, reason: str) -> bool:
+    """Take over how far one worker is, in this phase and for this reason; whether it is running."""
+    if transfer.state is TransferState.QUEUED and run.started and not run.is_leaving:
+        queue.change(transfer, TransferState.ACTIVE, reason="", code="", retryable=False)
+    if transfer.state not in RUNNING:
+        return False
+    progress = run.progress
+    state = TransferState.VERIFYING if phase == "verifying" else TransferState.ACTIVE
+    if not reason and progress.resumed_at and progress.size:
+        reason = f"resumed at {100 * progress.resumed_at // progress.size} %"
+    latest = {"reason": reason, "size": progress.size, "resumed_at": progress.resumed_at}
+    known = (transfer.reason, transfer.size, transfer.resumed_at)
+    queue.change(
+        transfer,
+        state if state is not transfer.state else None,
+        done=progress.done,
+        rate=run.rate if run.rate > 1 else 0.0,
+        connections=progress.connections,
+        **(latest if tuple(latest.values()) != known else {}),
+    )
+    return True
+
+
+def _measure(run: Run, now: float) -> None:
+    seconds = now - run.looked
+    if seconds > 0:
+        latest = (run.progress.fetched - run.fetched) / seconds
+        weight = min(1.0, seconds / RATE_SECONDS)
+        run.rate = latest if run.rate == 0 else run.rate + weight * (latest - run.rate)
+        run.fetched, run.looked = run.progress.fetched, now

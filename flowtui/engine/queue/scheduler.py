@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 from flowtui.engine.queue.admission import BulkSide, NoBulk
 from flowtui.engine.queue.pacing import Answers
 from flowtui.engine.queue.queue import Queue, Transfer
-from flowtui.engine.queue.rates import sample
+from flowtui.engine.queue.rates import sample, take_over
 from flowtui.engine.workers.pool import Workers
 from flowtui.engine.workers.run import Run
 from flowtui.engine.workers.small_files import AHEAD
 from flowtui.protocol.states import TransferState
 from flowtui.text.quantities import size_words
+from flowtui.timings import Timings
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.part_file import NoteBudget
 from flowtui.transfer.disk.paths import TargetPaths
@@ -33,9 +34,6 @@ from flowtui.transfer.task import INLINE_BELOW, Outcome, Task
 
 if TYPE_CHECKING:
     from flowtui.transfer.http.clients import Clients
-
-LOOK_AGAIN = 5.0
-"""Seconds between two looks at a batch that did not fit on its disk."""
 
 
 class Scheduler:
@@ -58,7 +56,11 @@ class Scheduler:
         jobs: int,
         connections: int,
         check_containers: bool,
+        timings: Timings,
+        post: Callable[[Callable[[], None]], None],
     ) -> None:
+        """`post` has the engine's thread call something, from any thread."""
+        self._post = post
         self.jobs = jobs
         self.connections = connections
         self.needs_sign_in: set[str] = set()
@@ -71,7 +73,8 @@ class Scheduler:
         self._workers = workers
         self._services = services
         self._space = space
-        self._notes = NoteBudget()
+        self._timings = timings
+        self._notes = NoteBudget(timings.note_every)
         self._ready: list[int] = []
         self._held: dict[object, list[int]] = defaultdict(list)
         self._waits: list[tuple[float, int]] = []
@@ -222,10 +225,13 @@ class Scheduler:
             # What is unpacked is checked then, member by member.
             check_containers=self._check_containers and not self.bulk.is_unpacked(transfer.bulk_id),
         )
-        tools = Tools(service.http, service.client, self._services.limit, self._notes)
+        tools = Tools(
+            service.http, service.client, self._services.limit, self._notes, self._timings
+        )
         memory = self._memories.setdefault(id_, CarryOver())
         sign_ins = self._sign_ins[transfer.server]
         held = Run(task=task, tools=tools, memory=memory, looked=now, sign_ins=sign_ins)
+        held.progress.listener = lambda phase, reason: self._reported(held, phase, reason)
         self.runs[id_] = held
         if not task.is_small:  # a small one is active when its turn has come
             self._queue.change(transfer, TransferState.ACTIVE, reason="", code="", retryable=False)
@@ -240,7 +246,7 @@ class Scheduler:
         room = self._space.room(transfer.root)
         if room is None and not self._space.is_known(transfer.root):
             self._held["batch", batch].append(transfer.id)
-            self._space_checks[batch] = now + LOOK_AGAIN
+            self._space_checks[batch] = now + self._timings.room_retry
             return False
         left = self._queue.left[batch] + self.bulk.reserved(batch)
         if room is None or left <= 0:
@@ -252,7 +258,7 @@ class Scheduler:
             self._admitted.add(batch)
             return True
         self._held["batch", batch].append(transfer.id)
-        self._space_checks[batch] = now + LOOK_AGAIN
+        self._space_checks[batch] = now + self._timings.room_retry
         reason = (
             f"needs {size_words(missing)} more in {transfer.root} "
             f"({size_words(room.free)} free, {size_words(left)} to come)"
@@ -286,6 +292,22 @@ class Scheduler:
             self._space_checks[batch] = 0.0
 
     # What comes back
+
+    def _reported(self, run: Run, phase: str, reason: str) -> None:
+        """A worker is in another phase, or waits for something; called in its thread.
+
+        Of small files the phases are passed over: they last no time, and there are many.
+        """
+        if run.task.is_small and not reason and not run.told_reason:
+            return
+        run.told_reason = bool(reason)
+
+        def take() -> None:
+            transfer = self._queue.transfers.get(run.task.id)
+            if transfer is not None and self.runs.get(run.task.id) is run:
+                take_over(self._queue, transfer, run, phase, reason)
+
+        self._post(take)
 
     def finished(self, run: Run, outcome: Outcome, now: float) -> None:
         """A worker has let go of a transfer."""

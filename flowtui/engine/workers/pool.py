@@ -9,19 +9,14 @@ from collections.abc import Callable
 
 from flowtui.engine.workers.run import Run
 from flowtui.engine.workers.small_files import SmallFilePool
+from flowtui.timings import Timings
 from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.pipeline import Steps, steps, to_the_end
 from flowtui.transfer.task import Outcome
 
-FLUSH_EVERY = 5.0
-"""Seconds between two times that the bytes of an unfinished file are put on the disk."""
-
 FLUSH_ABOVE = 64 << 20
 """Bytes; a file with more of them not on the disk does not wait so long. The kernel would begin
 only at gigabytes, and the whole file would wait for the disk at its end."""
-
-FLUSH_LOOK = 0.1
-"""Seconds between two looks at the open files."""
 
 
 class Workers:
@@ -31,8 +26,9 @@ class Workers:
         lane: where small files are run.
     """
 
-    def __init__(self, finished: Callable[[Run, Outcome], None]) -> None:
+    def __init__(self, finished: Callable[[Run, Outcome], None], timings: Timings) -> None:
         """`finished` is called in a worker's thread."""
+        self._timings = timings
         self._finished = finished
         self.lane = SmallFilePool(self._begin, finished, self.do)
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -104,14 +100,14 @@ class Workers:
         return closed
 
     def _flush(self) -> None:
-        while not self._ended.wait(FLUSH_LOOK):
+        while not self._ended.wait(self._timings.flush_check):
             self._open.wait()
             now = time.monotonic()
             with self._lock:
                 due = [
                     part
                     for part, flushed in self._parts.items()
-                    if now - flushed >= FLUSH_EVERY or part.unflushed >= FLUSH_ABOVE
+                    if now - flushed >= self._timings.flush_every or part.unflushed >= FLUSH_ABOVE
                 ]
             for part in due:
                 try:

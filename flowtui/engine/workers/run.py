@@ -19,6 +19,7 @@ class Run:
         sign_ins: how often someone had signed in at its server before it was handed over.
         begun: its turn has come. `downloaded`: it has only to be put on the disk.
         rate: bytes a second, smoothed; `fetched` and `looked`: when it was last measured.
+        told_reason: its worker waits for something, as far as the engine was told.
     """
 
     task: Task
@@ -32,6 +33,7 @@ class Run:
     rate: float = 0.0
     fetched: int = 0
     looked: float = 0.0
+    told_reason: bool = False
 
     @property
     def is_fetching(self) -> bool:

@@ -16,15 +16,13 @@ from flowtui.system import folder_fsync
 from flowtui.system.folder_fsync import Change, flush_folder
 from flowtui.system.fsync import flush_data
 from flowtui.system.locks import Held, lock
+from flowtui.timings import Timings
 from flowtui.transfer.disk import journal
 from flowtui.transfer.disk.journal import Journal
 from flowtui.transfer.disk.names import JOURNAL, PART
 from flowtui.transfer.disk.ranges import RangeSet
 from flowtui.transfer.errors import Busy
 from flowtui.transfer.identity import Identity
-
-NOTE_EVERY = 1 << 20
-"""Bytes that a connection writes between two notes in the journal, at most."""
 
 NOTE_OFTEN = 64 << 10
 """Bytes between two notes at least."""
@@ -39,7 +37,9 @@ COPY = 1 << 20
 class NoteBudget:
     """How often all who write have to tell their journals, so that a kill costs little."""
 
-    def __init__(self, unnoted: int = UNNOTED) -> None:
+    def __init__(self, every: int, unnoted: int = UNNOTED) -> None:
+        """`every`: bytes between two notes of one writer at most; `unnoted`: of all together."""
+        self._most = every
         self._unnoted = unnoted
         self._writers = 0
         self._lock = threading.Lock()
@@ -58,7 +58,7 @@ class NoteBudget:
     def every(self) -> int:
         """Bytes that each writer may write between two notes."""
         share = self._unnoted // max(1, self._writers)
-        return max(NOTE_OFTEN, min(NOTE_EVERY, share))
+        return max(NOTE_OFTEN, min(self._most, share))
 
 
 def part_path(target: Path) -> Path:
@@ -100,7 +100,7 @@ class PartFile:
         """
         self.target = target
         self.path = part_path(target)
-        self.notes = notes or NoteBudget()
+        self.notes = notes or NoteBudget(Timings().note_every)
         self.failure: OSError | None = None
         self._lock = threading.Lock()
         self.descriptor, self._unlock = open_locked(self.path)

@@ -12,9 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-LOOK_EVERY = 2.0
-"""Seconds between two looks at the folders in use."""
-
 MARGIN = 1.1
 """Times the bytes still to come must be free (the guide's 10 %)."""
 
@@ -44,8 +41,11 @@ def look(folder: Path) -> Room:
 class SpaceWatch:
     """Knows the room of the folders it was asked for, a few seconds old at most."""
 
-    def __init__(self, news: Callable[[], None]) -> None:
-        """`news` is called, in the watching thread, after a folder was looked at first."""
+    def __init__(self, news: Callable[[], None], every: float) -> None:
+        """`news` is called, in the watching thread, after a folder was measured first; all are
+        measured `every` so many seconds.
+        """
+        self._every = every
         self._news = news
         self._rooms: dict[str, Room | None] = {}
         self._wanted: set[str] = set()
@@ -90,4 +90,4 @@ class SpaceWatch:
                     self._rooms[folder] = None
                 if first:
                     self._news()
-            self._wake.wait(LOOK_EVERY if self._wanted else None)
+            self._wake.wait(self._every if self._wanted else None)

@@ -22,9 +22,6 @@ AT_MOST = 16
 STEP = 8
 """Times as many connections after a step."""
 
-LOOK = 0.15
-"""Seconds over which a rate is measured, at least."""
-
 SETTLE = 2.0
 """Seconds that new connections have to bring their first byte before all are measured anyhow."""
 
@@ -83,8 +80,11 @@ class ConnectionControl:
         wanted: how many connections there should be.
     """
 
-    def __init__(self, most: int) -> None:
-        """`most` is the setting: 0 for automatic, else at most so many."""
+    def __init__(self, most: int, measure: float) -> None:
+        """`most` is the setting: 0 for automatic, else at most so many. `measure`: seconds over
+        which a rate is measured, at least.
+        """
+        self._measure = measure
         self._most = min(most, AT_MOST) if most > 0 else AT_MOST
         self.wanted = 1
         self._before: tuple[int, float, float] | None = None
@@ -118,7 +118,7 @@ class ConnectionControl:
                 self._begin_early(sample)
             return self.wanted
         seconds = sample.now - self._from.now
-        if seconds < LOOK:
+        if seconds < self._measure:
             return self.wanted
         own, total = _rates(self._from, sample)
         if self._alone is not None:
@@ -128,7 +128,7 @@ class ConnectionControl:
             self._judge(own, total, sample)
         if self._before is None and sample.now >= self._rest_until:
             self._step(own, total, sample)
-        elif self._from is not None and seconds >= 5 * LOOK:
+        elif self._from is not None and seconds >= 5 * self._measure:
             self._from = sample  # what came long ago says nothing on the rate now
         return self.wanted
 

@@ -17,7 +17,7 @@ from flowtui.transfer.fetch.concurrency import ConnectionControl, RateSample
 from flowtui.transfer.fetch.connection import Connection, are_held_up
 from flowtui.transfer.fetch.request import fetch_segment
 from flowtui.transfer.fetch.retry import Patience
-from flowtui.transfer.fetch.segments import SMALLEST, Segment
+from flowtui.transfer.fetch.segments import Segment
 from flowtui.transfer.fetch.shared import Shared
 
 STEER_EVERY = 0.05
@@ -35,7 +35,7 @@ class Connections:
         """`most` is the setting: at most so many connections, 0 for as many as pay."""
         self.probe = True
         self._shared = shared
-        self._control = ConnectionControl(most)
+        self._control = ConnectionControl(most, shared.timings.measure)
         self._patience = Patience(shared)
         self._open: list[Connection] = []
         self._steered = 0.0
@@ -105,7 +105,7 @@ class Connections:
         if segments.size is not None:
             # At the end there is not enough for many more; those at work bring it soonest.
             to_come = segments.size - segments.done.total
-            wanted = max(1, min(wanted, to_come // SMALLEST))
+            wanted = max(1, min(wanted, to_come // segments.smallest))
         if len(self._open) < wanted and wanted > 1:
             segments.shorten(self._at_once)
         while len(self._open) < wanted and segments.has_more:
@@ -162,7 +162,7 @@ class Connections:
     def _fetch(self, connection: Connection, segment: Segment) -> None:
         """Fetch a segment once; wait after a passing error. Raises what waiting does not mend."""
         shared = self._shared
-        worth = shared.expected_size is None or shared.expected_size >= 2 * SMALLEST
+        worth = shared.expected_size is None or shared.expected_size >= 2 * shared.segments.smallest
         probe = worth and self.probe and self._control.most > 1
         try:
             fetch_segment(shared, connection, segment, probe=probe)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 
+from flowtui.timings import Timings
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.errors import PermanentError, RemoteChanged, disk_trouble
@@ -45,6 +46,7 @@ class Download:
         stop: StopSignal,
         progress: Progress,
         carry_over: CarryOver,
+        timings: Timings,
     ) -> None:
         self._part = part
         self._is_small = expected_size is not None and expected_size <= INLINE_BELOW
@@ -59,7 +61,8 @@ class Download:
             stop,
             progress,
             carry_over,
-            Segments(part.identity.size, part.done),
+            Segments(part.identity.size, part.done, smallest=timings.smallest_segment),
+            timings,
         )
         self._connections = Connections(self._shared, connections)
         if carry_over.hasher.position > part.done.prefix:
@@ -93,7 +96,7 @@ class Download:
                         retryable=True,
                     ) from error
                 self._reset()
-                self._progress.reason = f"{error.message}; starting over"
+                self._progress.report(reason=f"{error.message}; starting over")
             except OSError as error:
                 raise disk_trouble(error, self._part.target) from error
 
@@ -107,7 +110,7 @@ class Download:
     def _reset(self) -> None:
         self._part.reset(Identity(key=self._part.identity.key, md5=self._part.identity.md5))
         self._carry_over.unread()
-        self._shared.segments = Segments(None, self.segments.done)
+        self._shared.segments = Segments(None, self.segments.done, smallest=self.segments.smallest)
         self.segments.reset()
         self._progress.done = self._progress.resumed_at = 0
         self._progress.size = None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from flowtui.retry import History
 from flowtui.transfer.verify.containers import ContainerCheck
 from flowtui.transfer.verify.md5 import Hasher
-
-OUTAGE = 900.0
-"""Seconds for which a server that is away as a whole, or asks to wait, is waited for."""
 
 
 @dataclass
@@ -18,9 +17,11 @@ class Progress:
     Attributes:
         done: bytes on disk. `fetched`: bytes that came over the network in this run.
         size: bytes in all as the server says, or None. `resumed_at`: bytes that were here before.
-        phase: `active` or `verifying`. `reason`: what it waits for right now, or empty.
+        phase: `active` or `verifying`. `reason`: what it waits for right now, or empty. Change both
+            by `report`.
         connections: how many are at work.
         answered_in: the shortest time in seconds between a request and its answer, or None.
+        listener: is told every phase and reason, in order, in the thread that reports it.
     """
 
     done: int = 0
@@ -31,6 +32,15 @@ class Progress:
     reason: str = ""
     connections: int = 0
     answered_in: float | None = None
+    listener: Callable[[str, str], None] = lambda phase, reason: None
+
+    def report(self, *, phase: str | None = None, reason: str | None = None) -> None:
+        """Say that it is in another phase, or waits for something else; None: as before."""
+        before = self.phase, self.reason
+        self.phase = self.phase if phase is None else phase
+        self.reason = self.reason if reason is None else reason
+        if (self.phase, self.reason) != before:
+            self.listener(self.phase, self.reason)
 
 
 @dataclass
@@ -40,9 +50,7 @@ class CarryOver:
     Attributes:
         hasher: how far the part file was hashed. `check`: how far its container was tried, where
             that is what speaks for the file.
-        failures: tries since the last progress; `failing_since`: when the first of them was.
-        counted_until: until then further failures belong to the one counted last: many
-            connections meet one trouble at once.
+        history: the failures since the last progress.
         stamp: the part file as it was left, see `PartFile.stamp`.
         starved: the last run found no room on the disk.
         link: a fresh link, once the first one had expired.
@@ -50,9 +58,7 @@ class CarryOver:
 
     hasher: Hasher = field(default_factory=Hasher)
     check: ContainerCheck | None = None
-    failures: int = 0
-    failing_since: float = 0.0
-    counted_until: float = 0.0
+    history: History = field(default_factory=History)
     fingerprint: object = None
     starved: bool = False
     link: str = ""
@@ -62,17 +68,3 @@ class CarryOver:
         self.hasher = Hasher()
         if self.check is not None:
             self.check = ContainerCheck(self.check.kind)
-
-    def failed(self, now: float, fruitless: bool) -> tuple[int, bool]:
-        """Count a try; how many in a row were fruitless, and whether an outage may be waited for.
-
-        One that brought bytes begins the count anew.
-        """
-        if not fruitless:
-            self.failures = 0
-        if self.failures == 0:
-            self.failing_since = now
-            self.counted_until = 0.0
-        if fruitless and now >= self.counted_until:
-            self.failures += 1
-        return self.failures, now - self.failing_since < OUTAGE

@@ -1,22 +1,13 @@
-"""How often, and after how long, a download asks again."""
+"""How often, and after how long, a download asks again; by the rule of `flowtui.retry`."""
 
 from __future__ import annotations
 
-import random
 import time
 
+from flowtui.retry import ErrorKind, Failure, GiveUp, YieldWorker, decide
 from flowtui.transfer.errors import PermanentError, Stopped, TransientError
 from flowtui.transfer.fetch.connection import Connection
 from flowtui.transfer.fetch.shared import Shared
-
-TRIES = 3
-"""How often a request is repeated without a byte of progress in between (the guide's number)."""
-
-LONG_WAIT = 10.0
-"""Seconds; a longer wait gives the worker to another file meanwhile."""
-
-LONGEST_WAIT = 3600.0
-"""Seconds; what a server asks beyond this is not believed."""
 
 
 class Patience:
@@ -24,6 +15,7 @@ class Patience:
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
+        self._policy = shared.timings.transfer
         self._failed_at = 0
 
     def begin(self) -> None:
@@ -32,7 +24,7 @@ class Patience:
 
     def is_crowded(self, error: TransientError) -> bool:
         """Whether fewer connections help: the server has too many, or asks for a long wait."""
-        return error.crowded or (error.retry_after or 0.0) > LONG_WAIT
+        return error.crowded or (error.retry_after or 0.0) > self._policy.hold
 
     def wait(self, error: TransientError, connection: Connection) -> None:
         """Wait before the next try.
@@ -44,10 +36,10 @@ class Patience:
         """
         connection.answered = False
         delay = self._count(error, time.monotonic())
-        self._shared.progress.reason = error.waiting(delay)
+        self._shared.progress.report(reason=error.waiting(delay))
         if self._shared.stop.event.wait(delay):
             raise Stopped
-        self._shared.progress.reason = ""
+        self._shared.progress.report(reason="")
 
     def _count(self, error: TransientError, now: float) -> float:
         """The seconds to wait after a failure; raises where waiting here is of no use.
@@ -59,23 +51,21 @@ class Patience:
         with self._shared.changed:
             fruitless = self._shared.segments.fetched <= self._failed_at
             self._failed_at = self._shared.segments.fetched
-            failures, patient = carry_over.failed(now, fruitless)
-            patient = patient and (error.outage or error.asked is not None)
-            if failures >= TRIES and not patient:
+            history = carry_over.history = carry_over.history.failed(now, fruitless=fruitless)
+            decision = decide(failure_of(error), history, now, self._policy)
+            if isinstance(decision, GiveUp):
                 raise PermanentError(
-                    f"{error.message} (tried {failures} times)", code=error.code, retryable=True
+                    f"{error.message} (tried {history.failures} times)",
+                    code=error.code,
+                    retryable=True,
                 ) from error
-            asked = error.retry_after
-            delay = backoff(max(1, failures)) if asked is None else asked
-            if failures > TRIES:
-                delay = max(delay, backoff(failures))
-            delay = min(delay, LONGEST_WAIT)
-            if delay > LONG_WAIT or failures >= TRIES:
-                raise error.postponed(delay)
-            carry_over.counted_until = now + 0.7 * delay
-        return delay
+            if isinstance(decision, YieldWorker):
+                raise error.postponed(decision.seconds)
+            carry_over.history = history.waiting(now, decision.seconds)
+        return decision.seconds
 
 
-def backoff(failures: int) -> float:
-    """Seconds to wait after so many failures: 1, 2, 4, … with jitter, half a minute at most."""
-    return float(min(30.0, 2.0 ** (failures - 1)) * random.uniform(0.75, 1.25))
+def failure_of(error: TransientError) -> Failure:
+    """What a passing error says about the next try."""
+    kind = ErrorKind.OUTAGE if error.outage else ErrorKind.PASSING
+    return Failure(kind, asked=error.asked, wait=None if error.asked else error.retry_after)

@@ -18,9 +18,6 @@ from flowtui.transfer.disk.ranges import RangeSet
 LARGEST = 256 << 20
 """Bytes of a piece at most, while several connections are at work."""
 
-SMALLEST = 2 << 20
-"""Bytes of a piece at least; smaller ones cost more in round trips than they even out."""
-
 SHARE = 0.6
 """How much of what is to come is handed out in a round, to all connections together. The more, the
 fewer round trips between pieces, and the longer what comes last waits for its hashing."""
@@ -61,7 +58,11 @@ class Segments:
         size: int | None,
         done: RangeSet,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        smallest: int,
     ) -> None:
+        """`smallest`: bytes of a piece at least, else round trips cost more than it evens out."""
+        self.smallest = smallest
         self.lock = threading.Lock()
         self.size = size
         self.done = done
@@ -169,7 +170,7 @@ class Segments:
     def _piece(self, connections: int) -> int:
         assert self.size is not None
         remaining = self.size - self.done.total
-        return max(SMALLEST, min(LARGEST, int(SHARE * remaining) // connections))
+        return max(self.smallest, min(LARGEST, int(SHARE * remaining) // connections))
 
     def _slowest(self) -> Segment | None:
         """The segment that one without work should take a share of: the one with most to come.
@@ -178,7 +179,7 @@ class Segments:
         """
         open_ends = [one for one in self._taken if one.end is not None]
         stalled = [one for one in open_ends if self._clock() - one.moved > STALLED]
-        for among, at_least in ((open_ends, SMALLEST), (stalled, 1)):
+        for among, at_least in ((open_ends, self.smallest), (stalled, 1)):
             largest = max(among, key=_to_come, default=None)
             if largest is not None and _to_come(largest) >= at_least:
                 return largest

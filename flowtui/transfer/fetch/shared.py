@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 
+from flowtui.timings import Timings
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.errors import Stopped, TransferError
@@ -35,6 +36,7 @@ class Shared:
     progress: Progress
     carry_over: CarryOver
     segments: Segments
+    timings: Timings
     ranged: bool | None = None
     changed: threading.Condition = field(default_factory=threading.Condition)
     error: TransferError | Stopped | None = None
