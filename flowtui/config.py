@@ -21,6 +21,7 @@ import socket
 import stat
 import tempfile
 import tomllib
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -178,7 +179,7 @@ def load_settings(where: Folders | None = None) -> Settings:
     passed over, so that an older flowtui reads a newer one's file.
     """
     file = (where or folders()).settings_file
-    settings = Settings(**_checked(_read(file), file))
+    settings = Settings(**_checked(_read(file)[1], file))
     url = os.environ.get("FLOW_API_URL")
     if not url:
         return settings
@@ -189,24 +190,62 @@ def load_settings(where: Folders | None = None) -> Settings:
 
 
 def save_settings(changes: dict[str, Any], where: Folders | None = None) -> None:
-    """Write these values into the settings file, what else it holds kept. None removes a key.
+    """Write these values into the settings file. None removes a key.
 
+    What else the file holds stays as it is written there: values, comments, order and layout.
     Raises ConfigError for a file that cannot be read: it is left as it is. Raises OSError.
     """
-    import tomli_w
-
     file = (where or folders()).settings_file
-    given = {key: value for key, value in (_read(file) | changes).items() if value is not None}
+    text, before = _read(file)
+    after = {key: value for key, value in (before | changes).items() if value is not None}
     private_folder(file.parent)
-    write_private(file, tomli_w.dumps(given))
+    write_private(file, _edited(text, before, after))
 
 
-def _read(file: Path) -> dict[str, Any]:
-    """What a settings file holds; nothing where there is none. Raises ConfigError."""
+def _edited(text: str, before: dict[str, Any], after: dict[str, Any]) -> str:
+    """The TOML document `text`, which holds `before`, changed so that it holds `after`."""
+    import tomlkit
+
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        document = tomlkit.parse(text)
+        _change(document, before, after)
+        edited = document.as_string()
+        as_wanted = tomllib.loads(edited) == after
+    except Exception:  # noqa: BLE001 - tomlkit stumbles over some layouts, with errors of all kinds
+        as_wanted = False
+    # Where it cannot be done, the values count for more than how they were written.
+    return edited if as_wanted else tomlkit.dumps(after)
+
+
+def _change(table: MutableMapping[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Make a table of a TOML document hold `after` in place of `before`, touching nothing else."""
+    from tomlkit.items import InlineTable, Table
+
+    for key in before.keys() - after.keys():
+        del table[key]
+    for key, value in after.items():
+        old = before.get(key)
+        if old == value and type(old) is type(value):
+            continue
+        if isinstance(old, dict) and isinstance(table[key], Table | InlineTable):
+            if isinstance(value, dict):
+                _change(table[key], old, value)
+                continue
+        elif isinstance(old, dict):
+            del table[key]  # its lines stand in several places of the file
+        table[key] = value
+
+
+def _read(file: Path) -> tuple[str, dict[str, Any]]:
+    """The text of a settings file and what it holds; nothing where there is none.
+
+    Raises ConfigError.
+    """
+    try:
+        text = file.read_bytes().decode("utf-8")  # with the ends of its lines as they are
+        return text, tomllib.loads(text)
     except FileNotFoundError:
-        return {}
+        return "", {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{file}: {error}; correct the file or move it away") from error
 

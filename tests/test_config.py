@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import tempfile
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-import tomli_w
+import tomlkit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -42,7 +46,7 @@ def where(tmp_path: Path) -> Folders:
 
 def write(where: Folders, **values: Any) -> None:
     where.config.mkdir(exist_ok=True)
-    where.settings_file.write_text(tomli_w.dumps(values))
+    where.settings_file.write_text(tomlkit.dumps(values))
 
 
 hosts = st.sampled_from(["https://flow.test", "http://127.0.0.1:8000/api"])
@@ -89,6 +93,156 @@ def test_saving_keeps_what_else_is_there_and_none_removes(where: Folders):
         "https://flow.test", 4, {"https://a": "me"},
     )  # fmt: skip
     assert "from_a_newer_version" in where.settings_file.read_text()
+
+
+WRITTEN = """\
+# My settings.
+server = 'https://flow.test'    # the institute's
+
+jobs       = 0x8   # one a core
+  limit_rate = "20M"
+
+# Where large files go.
+download_dir = "/data"
+from_a_newer_version = [
+    1,  # kept
+    2,
+]
+
+[usernames]   # written by flowtui
+"https://flow.test" = "alice"   # me
+"https://other.test" = "bob"
+# the end
+"""
+
+
+def test_what_people_wrote_into_the_file_stays_as_they_wrote_it(where: Folders):
+    where.config.mkdir()
+    where.settings_file.write_text(WRITTEN)
+    names = {"https://flow.test": "carol", "https://other.test": "bob", "https://new.test": "dave"}
+    save_settings(
+        {"download_dir": "/scratch", "found_server": "https://found.test", "usernames": names},
+        where,
+    )
+    expected = (
+        WRITTEN.replace('"/data"', '"/scratch"')
+        .replace('"alice"', '"carol"')
+        .replace("]\n\n[usernames]", ']\nfound_server = "https://found.test"\n\n[usernames]')
+        + '"https://new.test" = "dave"\n'
+    )
+    assert where.settings_file.read_text() == expected
+
+
+def test_what_is_saved_as_it_was_changes_no_byte(where: Folders):
+    where.config.mkdir()
+    where.settings_file.write_text(WRITTEN)
+    save_settings({"jobs": 8, "download_dir": "/data", "found_server": None}, where)
+    assert where.settings_file.read_text() == WRITTEN
+
+
+def test_a_value_that_goes_takes_its_line_with_it_and_no_other(where: Folders):
+    where.config.mkdir()
+    where.settings_file.write_text(WRITTEN)
+    save_settings({"jobs": None, "usernames": {"https://other.test": "bob"}}, where)
+    gone = ("jobs ", '"https://flow.test"')
+    lines = [one for one in WRITTEN.splitlines() if not one.startswith(gone)]
+    assert where.settings_file.read_text().splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# c\r\njobs = 1   # mine\r\n",
+        "jobs = 1 # mine",
+        "\n\n\tjobs=1#mine\n\n\n",
+        '[usernames]\n"https://a" = "me" # mine\n[later]\nx = 1\n',
+        "usernames = { 'https://a' = 'me' }  # mine\njobs = 1\n",
+        'usernames."https://a" = "me"  # mine\njobs = 1\n',
+        'usernames."https://a" = "me"\njobs = 1 # mine\nusernames."https://b" = "you"\n',
+        'later.x = 1\n[[list]] # mine\n[[list]]\nnames = """\none\ntwo"""\n',
+    ],
+)
+def test_a_file_of_odd_layout_keeps_its_comments(where: Folders, text: str):
+    where.config.mkdir()
+    where.settings_file.write_bytes(text.encode())
+    before = tomllib.loads(text)
+    names = {**before.get("usernames", {}), "https://new": "them"}
+    save_settings({"found_server": "https://found", "usernames": names}, where)
+    after = where.settings_file.read_bytes().decode()
+    assert tomllib.loads(after) == before | {"found_server": "https://found", "usernames": names}
+    assert after.count("mine") == text.count("mine")
+    assert after.count("\r") == text.count("\r")
+
+
+lines_of_toml = st.sampled_from(
+    ["jobs = 1_0", "  zz=[1,\n 2 , # two\n]", "server   = 'https://a'  # c", "a.b = 1", "a . c = 2",
+     'usernames."https://a" = "me"', "usernames.'https://b'='you' # c", "", "# c", "[later] # c",
+     "[usernames]", "[[list]]", "[later.sub]", "usernames = {x = 'y'}", "y = 2020-01-01"]
+)  # fmt: skip
+
+
+@given(
+    st.lists(lines_of_toml, max_size=8),
+    st.sampled_from(["\n", "\r\n"]),
+    st.dictionaries(st.sampled_from(["https://a", "https://b", "x"]) | texts, texts, max_size=2),
+    st.none() | st.integers(1, 64),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_whatever_the_layout_the_values_are_right(
+    where: Folders, lines: list[str], end: str, names: dict[str, str], jobs: int | None
+):
+    text = end.join(lines)
+    try:
+        before = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return
+    where.config.mkdir(exist_ok=True)
+    where.settings_file.write_bytes(text.encode())
+    changes = {"found_server": "https://found", "usernames": names, "jobs": jobs}
+    save_settings(changes, where)
+    after = tomllib.loads(where.settings_file.read_bytes().decode())
+    assert after == {key: one for key, one in (before | changes).items() if one is not None}
+
+
+def test_a_layout_that_cannot_be_changed_costs_the_comments_and_no_value(
+    where: Folders, monkeypatch
+):
+    where.config.mkdir()
+    where.settings_file.write_text(WRITTEN)
+
+    def stumble(text: str) -> None:
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr(tomlkit, "parse", stumble)
+    save_settings({"jobs": 2}, where)
+    assert tomllib.loads(where.settings_file.read_text()) == tomllib.loads(WRITTEN) | {"jobs": 2}
+
+
+def test_many_writers_leave_a_whole_file(where: Folders):
+    """Of two at the same time the last one counts; nobody ever reads half a file."""
+    where.config.mkdir()
+    where.settings_file.write_text(WRITTEN)
+    keys = ("jobs", "connections", "bulk_above")
+
+    def write_often(key: str) -> None:
+        for number in range(1, 11):
+            save_settings({key: number}, where)
+            load_settings(where)
+
+    with ThreadPoolExecutor(len(keys)) as pool:
+        list(pool.map(write_often, keys))
+    assert load_settings(where).download_dir == "/data"
+    assert "# one a core" in where.settings_file.read_text()
+    assert [one.name for one in where.config.iterdir()] == ["settings.toml"]
+
+
+def test_reading_settings_loads_nothing_that_only_writing_needs():
+    code = "import sys; from flowtui import config; config.load_settings(); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "tomllib" in done.stdout.split()
+    assert "tomlkit" not in done.stdout.split()
 
 
 @pytest.mark.parametrize(
