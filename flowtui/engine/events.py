@@ -116,11 +116,6 @@ class Publisher:
         """Forget a subscriber."""
         self._subscribers = [one for one in self._subscribers if one is not subscriber]
 
-    @property
-    def has_listeners(self) -> bool:
-        """Whether anyone listens."""
-        return bool(self._subscribers)
-
     def publish(
         self,
         *,

@@ -159,18 +159,6 @@ class FlowClient:
         wanted = self._is_shared if scope is Scope.SHARED else self._is_public
         return filtered_where_missing(listed, everything, wanted)
 
-    def search_projects(self, text: str) -> Pages[Project]:
-        """Visible projects with `text` in their name.
-
-        Where the server has no search, they are picked from its list of projects.
-        """
-        found = self._listing.first_of(("/projects/search",), "projects", Project, name=text)
-        everything = self._listing.first_of(("/projects", "/projects/owned"), "projects", Project)
-        wanted = text.casefold()
-        return filtered_where_missing(
-            found, everything, lambda project: wanted in project.name.casefold()
-        )
-
     def project(self, id_: str) -> Project:
         """One project; in the documented dialect with its samples."""
         return read_record(Project, self._session.get(f"/projects/{_quoted(id_)}"))

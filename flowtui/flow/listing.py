@@ -40,7 +40,7 @@ class Listing:
         self._offered: set[str] = set()
         self._inlines: set[str] = set()
 
-    def first_of(self, paths: tuple[str, ...], key: str, model: type[R], **params: str) -> Pages[R]:
+    def first_of(self, paths: tuple[str, ...], key: str, model: type[R]) -> Pages[R]:
         """A paged list from the first of `paths` that the server has.
 
         Which one that is stays the same for all pages. Raises NotFound or NotOffered, when pages
@@ -51,7 +51,7 @@ class Listing:
         def fetch(number: int) -> Page[R]:
             for path in tuple(chosen) or paths:
                 try:
-                    page = self._page(path, key, model, number, params)
+                    page = self._page(path, key, model, number)
                 except FlowError as error:
                     if chosen and number > 1 and isinstance(error, NotFound):
                         return Page((), number, None)  # some answer so past the end
@@ -101,10 +101,8 @@ class Listing:
 
         return Pages(fetch)
 
-    def _page(
-        self, path: str, key: str, model: type[R], number: int, params: dict[str, str]
-    ) -> Page[R]:
-        body = self._session.get(path, {"page": number, "count": PAGE_SIZE, **params})
+    def _page(self, path: str, key: str, model: type[R], number: int) -> Page[R]:
+        body = self._session.get(path, {"page": number, "count": PAGE_SIZE})
         try:
             return read_page(body, key, model, number, PAGE_SIZE)
         except ValueError:

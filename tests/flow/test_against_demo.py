@@ -96,10 +96,3 @@ def test_the_server_that_answers_as_flow_is_found(demo: DemoServer) -> None:
         assert find_server(demo.base_url, nowhere, http=http) == demo.base_url
         assert find_server(nowhere, nowhere, http=http) is None
         assert find_server(demo.base_url.removesuffix("/api"), nowhere, http=http) is None
-
-
-def test_projects_are_found_by_a_part_of_their_name(client: FlowClient) -> None:
-    named = client.project("12").name
-    found = {one.id: one.name for one in client.search_projects(named[:8].upper())}
-    assert found["12"] == named
-    assert list(client.search_projects("no project is called so")) == []

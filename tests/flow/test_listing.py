@@ -141,12 +141,6 @@ def test_no_lists_at_all_are_empty_lists(flow) -> None:
         client.projects(Scope.MINE).page(1)
 
 
-def test_a_search_sends_the_words(flow) -> None:
-    flow.paged("/projects/search", "projects", rows(1))
-    assert len(list(flow.client().search_projects("RNA & co"))) == 1
-    assert flow.requests[0].url.params["name"] == "RNA & co"
-
-
 def test_the_live_dialect(flow) -> None:
     big = "657562493133188868"
     flow.paged(f"/projects/{big}/samples", "samples", rows(120))
@@ -358,10 +352,3 @@ def test_one_bad_record_does_not_cost_the_inlined_others(flow, bad: object) -> N
     pages = client.sample_data("4")
     assert [one.id for one in pages] == ["1"]
     assert pages.unreadable == 1
-
-
-def test_a_search_where_the_server_has_none(flow) -> None:
-    flow.answers["/projects"] = [{"id": 1, "name": "RNA liver"}, {"id": 2, "name": "ChIP"}]
-    assert [one.id for one in flow.client().search_projects("rna")] == ["1"]
-    del flow.answers["/projects"]
-    assert list(flow.client().search_projects("rna")) == []

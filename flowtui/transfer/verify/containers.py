@@ -33,11 +33,6 @@ def container_kind(filename: str) -> str | None:
     return "zip" if name.endswith(".zip") else None
 
 
-def check_container(path: Path, kind: str, check: Check = lambda: None) -> str | None:
-    """Try a whole file; see `ContainerCheck.verdict`."""
-    return ContainerCheck(kind).verdict(path, check)
-
-
 class ContainerCheck:
     """Tries a container from the front, as far as the file is there.
 
