@@ -57,20 +57,12 @@ def logout_kills() -> bool:
     """Whether the end of the session would end its processes."""
     if not (ROOT / "run/systemd/system").is_dir() or not _inside_session("self"):
         return False
-    names = ("KillUserProcesses", "KillOnlyUsers", "KillExcludeUsers")
-    properties = _output_of("busctl", "get-property", *_LOGIND, *names)
-    lines = properties.splitlines() if properties is not None else []
-    if len(lines) == 3:
-        kills, only, excluded = (
-            lines[0].split() == ["b", "true"],
-            _names(lines[1]),
-            _names(lines[2]),
-        )
-    else:
-        settings = _logind_settings()
-        kills = settings.get("KillUserProcesses", "no").lower() in ("yes", "true", "1", "on")
-        only = settings.get("KillOnlyUsers", "").split()
-        excluded = settings.get("KillExcludeUsers", "root").split()
+    answer = _output_of("busctl", "get-property", *_LOGIND, "KillUserProcesses", "KillOnlyUsers",
+                "KillExcludeUsers")  # fmt: skip
+    lines = answer.splitlines() if answer is not None else []
+    if len(lines) != 3:
+        return False  # a systemd without an answering logind ends no sessions either
+    kills, only, excluded = lines[0].split() == ["b", "true"], _names(lines[1]), _names(lines[2])
     user = _user()
     return kills and user not in excluded and (not only or user in only)
 
@@ -113,24 +105,6 @@ def _user() -> str:
 def _names(line: str) -> list[str]:
     """The strings of a busctl line such as `as 1 "root"`."""
     return [name.strip('"') for name in line.split()[2:]]
-
-
-def _logind_settings() -> dict[str, str]:
-    """What logind's files say; later ones are stronger."""
-    found: dict[str, str] = {}
-    files = [ROOT / "usr/lib/systemd/logind.conf", ROOT / "etc/systemd/logind.conf"]
-    for folder in ("usr/lib", "run", "etc"):
-        files += sorted((ROOT / folder / "systemd/logind.conf.d").glob("*.conf"))
-    for file in files:
-        try:
-            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            continue
-        for line in lines:
-            name, equals, value = line.strip().partition("=")
-            if equals and not name.startswith(("#", ";")):
-                found[name.strip()] = value.strip()
-    return found
 
 
 def _output_of(*command: str) -> str | None:
