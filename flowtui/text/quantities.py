@@ -1,4 +1,4 @@
-"""Bytes, rates and times as people read them; the same words in the app and on the command line."""
+"""Bytes, rates and times as people read them: the same words in app, commands and reasons."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ def rate(per_second: float) -> str:
     return f"{size(int(per_second))}/s"
 
 
+def wait(seconds: float) -> str:
+    """A time to wait, roughly: `38 s`, `12 min`, `3 h`, `9 days`; never nothing at all."""
+    for unit, length, below in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
+        if seconds < below:
+            return f"{max(1, round(seconds / length))} {unit}"
+    return f"{round(seconds / 86_400):,} days"
+
+
 def duration(seconds: float) -> str:
     """A time in its two largest units: `42 s`, `3 m 07 s`, `2 h 15 m`, `5 d 03 h`."""
     whole = round(seconds)
@@ -25,21 +33,3 @@ def duration(seconds: float) -> str:
     if whole < 48 * 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
     return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
-
-
-def size_words(count: int) -> str:
-    """Bytes as people say them, in decimal units: `12.4 GB`."""
-    value = float(count)
-    for unit in ("bytes", "kB", "MB", "GB", "TB"):
-        if abs(value) < 999.5 or unit == "TB":
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= 1000
-    raise AssertionError
-
-
-def time_words(seconds: float) -> str:
-    """A wait as people say it: `38 s`, `12 min`, `3 h`, `9 days`."""
-    for unit, length, below in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
-        if seconds < below:
-            return f"{max(1, round(seconds / length))} {unit}"
-    return f"{round(seconds / 86_400):,} days"

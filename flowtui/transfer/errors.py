@@ -18,7 +18,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from flowtui.text.quantities import time_words
+from flowtui.text import quantities
 
 _LOST_SHARE = {
     errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH,
@@ -82,12 +82,12 @@ class TransientError(TransferError):
     def waiting(self, delay: float) -> str:
         """What to say while it is waited `delay` seconds."""
         if self.asked is None:
-            return f"{self.message}; trying again in {time_words(delay)}"
+            return f"{self.message}; trying again in {quantities.wait(delay)}"
         if delay >= self.asked - 1:
-            return f"the server asked to wait {time_words(delay)} ({self.message})"
+            return f"the server asked to wait {quantities.wait(delay)} ({self.message})"
         return (
-            f"the server asked to wait {time_words(self.asked)} ({self.message}); "
-            f"trying again in {time_words(delay)}"
+            f"the server asked to wait {quantities.wait(self.asked)} ({self.message}); "
+            f"trying again in {quantities.wait(delay)}"
         )
 
 

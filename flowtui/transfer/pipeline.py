@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from flowtui.protocol.states import TransferState
-from flowtui.text.quantities import size_words
+from flowtui.text import quantities
 from flowtui.timings import Timings
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk.part_file import (
@@ -325,11 +325,11 @@ def _without_room(
     reason = trouble.message
     if left > free:
         reason = (
-            f"needs {size_words(left - free)} more in {folder} "
-            f"({size_words(free)} free, {size_words(left)} to come)"
+            f"needs {quantities.size(left - free)} more in {folder} "
+            f"({quantities.size(free)} free, {quantities.size(left)} to come)"
         )
     elif left:
-        reason = f"{trouble.message} ({size_words(left)} to come)"
+        reason = f"{trouble.message} ({quantities.size(left)} to come)"
     return _waiting(trouble, reason, wait, "space")
 
 

@@ -309,7 +309,7 @@ def test_a_batch_that_does_not_fit_waits_with_the_numbers_and_goes_on(bench: Ben
     bench.space.free = 150
     bench.add(1, 2)
     (waiting,) = {bench.queue.transfers[n].reason for n in (1, 2)}
-    assert waiting.startswith(f"needs 70 bytes more in {bench.root}")
+    assert waiting.startswith(f"needs 70 B more in {bench.root}")
     assert bench.workers.held == {}
     bench.space.free = 220
     bench.turn(60.0)

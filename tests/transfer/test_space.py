@@ -7,10 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from flowtui.text.quantities import size_words
 from flowtui.transfer.disk import space
 from flowtui.transfer.disk.space import Room, SpaceWatch, look
 
@@ -87,18 +84,3 @@ def test_what_is_known_is_kept_fresh_as_long_as_it_is_wanted(monkeypatch: pytest
     fresh.wait(0.05)
     assert watched.looked.count("/b") == count
     watched.watch.close()
-
-
-@given(st.integers(0, 10**15))
-def test_sizes_in_words_are_short_and_near(count: int):
-    number, unit = size_words(count).split()
-    scale = {"bytes": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}[unit]
-    assert abs(float(number) * scale - count) <= 0.05 * scale + (0.5 if unit == "bytes" else 0)
-    assert unit == "TB" or len(number) <= 5
-
-
-def test_sizes_in_words():
-    assert size_words(0) == "0 bytes"
-    assert size_words(999) == "999 bytes"
-    assert size_words(12_400_000_000) == "12.4 GB"
-    assert size_words(999_999) == "1.0 MB"

@@ -22,7 +22,7 @@ from flowtui.engine.workers.pool import Workers
 from flowtui.engine.workers.run import Run
 from flowtui.engine.workers.small_files import AHEAD
 from flowtui.protocol.states import TransferState
-from flowtui.text.quantities import size_words
+from flowtui.text import quantities
 from flowtui.timings import Timings
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.part_file import NoteBudget
@@ -260,8 +260,8 @@ class Scheduler:
         self._held["batch", batch].append(transfer.id)
         self._space_checks[batch] = now + self._timings.room_retry
         reason = (
-            f"needs {size_words(missing)} more in {transfer.root} "
-            f"({size_words(room.free)} free, {size_words(left)} to come)"
+            f"needs {quantities.size(missing)} more in {transfer.root} "
+            f"({quantities.size(room.free)} free, {quantities.size(left)} to come)"
         )
         if transfer.state is not TransferState.WAITING or transfer.reason != reason:
             self._queue.change(transfer, TransferState.WAITING, reason=reason, code="NO_SPACE")

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from flowtui.text import quantities
 from flowtui.text.printable import printable
-from flowtui.text.quantities import size_words
 
 RATIO = 100
 """Times its own size that an archive may unpack to where sizes were not promised. Reads and
@@ -100,8 +100,8 @@ class Census:
         self._bytes += size
         if size < 0 or self._bytes > self._limits.bytes:
             raise Hostile(
-                f"it unpacks to more than {size_words(self._limits.bytes)}, far beyond what was"
-                " promised"
+                f"it unpacks to more than {quantities.size(self._limits.bytes)}, far beyond what"
+                " was promised"
             )
 
 
@@ -165,7 +165,7 @@ def check_zip_directory(stream: BinaryIO, limits: Limits) -> None:
         if len(record) == 56 and record[:4] == b"PK\6\6":
             entries, length = struct.unpack("<QQ", record[32:48])
     if entries > limits.members or length > limits.members * DIRECTORY_ENTRY:
-        raise Hostile(f"its directory tells of {entries:,} members in {size_words(length)}")
+        raise Hostile(f"its directory tells of {entries:,} members in {quantities.size(length)}")
 
 
 def _quoted(name: str) -> str:
