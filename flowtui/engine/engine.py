@@ -15,13 +15,15 @@ from typing import TypeVar
 
 from flowtui.config import Folders, Settings
 from flowtui.connect import connector
-from flowtui.engine.bulk.jobs import Desk
 from flowtui.engine.bulk.tracker import BulkTracker
 from flowtui.engine.events import Events
 from flowtui.engine.mailbox import Mailbox, MailboxClosed
+from flowtui.engine.queue.admission import Admission
+from flowtui.engine.queue.folders import TargetFolders
 from flowtui.engine.queue.intake import Intake
 from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.queue.scheduler import Scheduler
+from flowtui.engine.queue.sign_ins import SignIns
 from flowtui.engine.runtime_settings import checked
 from flowtui.engine.store.persistence import Persistence
 from flowtui.engine.workers.pool import Workers
@@ -83,55 +85,52 @@ class Engine:
         self._services = Clients(make_service, self._limit)
         self._queue = Queue()
         self._workers = Workers(self._worker_finished, timings)
-        self._space = SpaceWatch(lambda: self._mailbox.post(self._room_known), timings.space_every)
+        self._space = SpaceWatch(self._on_room_measured, timings.space_every)
+        self._sign_ins = SignIns()
+        self._folders = TargetFolders(self._queue, self._space)
+        self._admission = Admission(self._queue, self._space, timings.room_retry)
         self._scheduler = Scheduler(
             self._queue,
             self._workers,
             self._services,
-            self._space,
+            self._admission,
+            self._folders,
+            self._sign_ins,
             jobs=settings.jobs,
             connections=settings.connections,
             check_containers=settings.check_containers,
             timings=timings,
             post=self._mailbox.post,
         )
-        self._bulk = BulkTracker(self._desk(), keep_notes=database is None)
-        self._scheduler.on_ended = self._bulk.transfer_ended
-        self._scheduler.bulk = self._bulk
-        self._intake = Intake(
-            self._queue, self._scheduler, self._bulk, unpack=settings.unpack_archives
+        self._intake = Intake(self._queue, self._scheduler, self._folders)
+        self._bulk = BulkTracker(
+            self._queue,
+            self._workers,
+            self._services,
+            self._mailbox,
+            clock,
+            timings,
+            admission=self._admission,
+            folders=self._folders,
+            intake=self._intake,
+            scheduler=self._scheduler,
+            sign_ins=self._sign_ins,
+            unpack=settings.unpack_archives,
+            keep_notes=database is None,
         )
         self._news = Events(self._queue, self._bulk)
         self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
         self._ending = self._was_told = False
         self._told_at = self._saved_at = 0.0
         self._idle = threading.Event()
-        self._intake.restore(self._keeping.transfers(), self._keeping.bulk_jobs())
-        self._keeping.rebuild(self._queue, self._bulk, self._intake.add)
+        self._intake.restore(self._keeping.transfers())
+        self._bulk.restore(self._keeping.bulk_jobs())
+        self._keeping.rebuild(self._queue, self._bulk, self._add)
 
     @property
     def trouble(self) -> str:
         """What is wrong with the engine itself, in words, or empty."""
         return self._keeping.trouble
-
-    def _desk(self) -> Desk:
-        return Desk(
-            workers=self._workers,
-            services=self._services,
-            post=self._mailbox.post,
-            # The intake is made after the bulk jobs, which it needs.
-            fetch=lambda job, archive: self._intake.add_archive(job, archive),  # noqa: PLW0108
-            singles=lambda job, files: self._intake.add_singles(job, files),  # noqa: PLW0108
-            drop=self._drop,
-            retry=self._retry_archive,
-            transfer=self._queue.transfers.get,
-            find=self._queue.find,
-            places=self._scheduler.places,
-            note=self._scheduler.note,
-            needs_sign_in=self._scheduler.needs_sign_in.add,
-            timings=self._timings,
-            clock=self._clock,
-        )
 
     def start(self) -> None:
         """Begin to work."""
@@ -164,7 +163,7 @@ class Engine:
             raise RequestRefused("BAD_REQUEST", f"the target folder {batch.root} is not absolute")
 
         def add() -> Added:
-            added = self._intake.add(batch)
+            added = self._add(batch)
             self._keeping.added(added.batch_id, batch)
             return added
 
@@ -174,6 +173,9 @@ class Engine:
             raise RequestRefused(
                 "NOT_READABLE", f"cannot read {batch.root}: {error.strerror}; choose another folder"
             ) from error
+
+    def _add(self, batch: Batch) -> Added:
+        return self._bulk.add(batch) if batch.bulk else self._intake.add(batch)
 
     def pause(self, ids: Sequence[int] | None) -> int:
         """Pause what is queued, waits or runs."""
@@ -201,7 +203,7 @@ class Engine:
             self._keeping.dropped(gone)
             for one in gone:
                 self._queue.remove(one)
-            self._scheduler.forget_unused_places()
+            self._folders.forget_unused()
             return len(gone)
 
         return self._call(forget)
@@ -243,7 +245,7 @@ class Engine:
             room = look(Path(path))
         except OSError as error:
             raise RequestRefused("NOT_READABLE", f"{path}: {error.strerror}") from error
-        return self._call(lambda: Space(room.free, self._scheduler.promised(room.device)))
+        return self._call(lambda: Space(room.free, self._admission.promised(room.device)))
 
     def sign_in(
         self, server: str, username: str | None, token: str, refresh_token: str | None
@@ -359,7 +361,7 @@ class Engine:
 
     def _turn(self, now: float) -> float | None:
         """Do what is due; seconds until something is, or None."""
-        at = self._scheduler.turn(now)
+        at = self._scheduler.tick(now)
         bulk_in = self._bulk.turn()
         self._keeping.collect(self._queue, self._bulk)
         self._news.collect()
@@ -385,7 +387,7 @@ class Engine:
     def _save(self) -> None:
         """Store what changed, and write the log; one transaction for all of a turn."""
         self._keeping.save(self._queue, self._bulk)
-        for root, entries in self._scheduler.take_log().items():
+        for root, entries in self._folders.take_log().items():
             self._workers.do(lambda root=root, entries=entries: self._write_log(root, entries))  # type: ignore[misc]
 
     def _write_log(self, root: str, entries: list[downloads_log.LogEntry]) -> None:
@@ -410,20 +412,11 @@ class Engine:
             self._scheduler.rate if self._scheduler.runs else 0.0,
             root=root,
             free=room.free if room else None,
-            needs_sign_in=tuple(sorted(self._scheduler.needs_sign_in)),
+            needs_sign_in=tuple(sorted(self._sign_ins.needed)),
             limit_rate=self._limit.rate,
             jobs=self._scheduler.jobs,
             trouble=self.trouble,
         )
-
-    def _retry_archive(self, id_: int) -> None:
-        self._requeue([id_], {TransferState.FAILED})
-
-    def _drop(self, id_: int) -> None:
-        """Take a transfer out of the list; its part file stays."""
-        transfer = self._queue.transfers.get(id_)
-        if transfer is not None and transfer.state in ENDED:
-            self._queue.remove(transfer)
 
     def _let_go(
         self, ids: Sequence[int] | None, states: Iterable[TransferState], to: TransferState
@@ -433,8 +426,6 @@ class Engine:
             self._keeping.dropped(chosen)
         for one in chosen:
             self._scheduler.let_go(one, to)
-            if to is TransferState.CANCELLED:
-                self._bulk.transfer_ended(one)
         return len(chosen)
 
     def _requeue(self, ids: Sequence[int] | None, states: Iterable[TransferState]) -> int:
@@ -449,16 +440,15 @@ class Engine:
     def _worker_finished(self, run: Run, outcome: Outcome) -> None:
         # Of small files it is enough to hear at the next tick, unless more are to be handed over.
         self._mailbox.post(
-            lambda: self._scheduler.finished(run, outcome, time.monotonic()),
-            wake=not run.task.is_small or self._workers.lane.is_low,
+            lambda: self._scheduler.on_result(run, outcome, time.monotonic()),
+            wake=not run.task.is_small or self._workers.small_files.is_low,
         )
 
-    def _room_known(self) -> None:
-        self._scheduler.room_known()
+    def _on_room_measured(self) -> None:
+        self._mailbox.post(self._admission.room_measured)
 
     def _end(self) -> None:
-        for run in self._scheduler.runs.values():
-            run.stop.set()
+        self._scheduler.stop()
         self._bulk.stop()
         self._scheduler.sample(time.monotonic())
         self._ending = True

@@ -1,4 +1,4 @@
-"""A bulk job whose look at the server crosses a sign-in."""
+"""Bulk jobs that are taken up again, and looks at the server that cross a sign-in."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
-from flowtui.engine.bulk.jobs import Desk
+from flowtui.engine.bulk.job import BulkJobRecord
 from flowtui.engine.bulk.tracker import BulkTracker
+from flowtui.engine.queue.admission import Admission
+from flowtui.engine.queue.folders import TargetFolders
+from flowtui.engine.queue.queue import Queue, Transfer
+from flowtui.engine.queue.sign_ins import SignIns
 from flowtui.flow.errors import NotSignedIn
 from flowtui.flow.models import BulkJob
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch
 from flowtui.protocol.states import BulkState
 from flowtui.timings import Timings
-from flowtui.transfer.task import ExpectedFile
+from flowtui.transfer.task import DONE, ExpectedFile, FileResult
 
 
 class Bench:
@@ -23,32 +27,39 @@ class Bench:
     def __init__(self) -> None:
         self.looks: list[Callable[[], None]] = []
         self.signed_in = False
-        self.told: list[str] = []
         self.now = 0.0
         client = SimpleNamespace(create_bulk_job=self.create, bulk_job=self.create)
-        services = SimpleNamespace(get=lambda server: SimpleNamespace(client=client))
-        desk = Desk(
-            workers=cast(Any, SimpleNamespace(do=self.looks.append)),
-            services=cast(Any, services),
-            post=lambda message: message(),
-            fetch=lambda job, archive: 1,
-            singles=lambda job, files: None,
-            drop=lambda id_: None,
-            retry=lambda id_: None,
-            transfer=lambda id_: None,
-            find=lambda root, key: None,
-            places=lambda root: cast(Any, None),
-            note=lambda root, entry: None,
-            needs_sign_in=self.told.append,
-            timings=Timings(),
-            clock=lambda: self.now,
+        clients = SimpleNamespace(get=lambda server: SimpleNamespace(client=client))
+        queue = self.queue = Queue()
+        space = cast(Any, SimpleNamespace())
+        folders = TargetFolders(queue, space)
+        self.admission = Admission(queue, space, 5.0)
+        self.sign_ins = SignIns()
+        workers = cast(Any, SimpleNamespace(do=self.looks.append))
+        self.tracker = BulkTracker(
+            queue,
+            workers,
+            cast(Any, clients),
+            cast(Any, SimpleNamespace(post=lambda message: message())),
+            lambda: self.now,
+            Timings(),
+            admission=self.admission,
+            folders=folders,
+            intake=cast(Any, SimpleNamespace(last_batch=0)),
+            scheduler=cast(Any, None),
+            sign_ins=self.sign_ins,
+            unpack=False,
+            keep_notes=False,
         )
-        self.tracker = BulkTracker(desk, keep_notes=False)
         file = RemoteFile("data/1", "f", "/downloads/1/f", data_id="1")
         batch = Batch("s", "/to", "archive", (file,), bulk=True)
         self.job = self.tracker.create(1, batch, [ExpectedFile(file, "f")], unpack=False)
         while self.looks:  # what is on the disk already
             self.looks.pop(0)()
+
+    @property
+    def reserved(self) -> dict[int, int]:
+        return self.admission._reserved
 
     def create(self, *_: Any) -> BulkJob:
         if not self.signed_in:
@@ -63,7 +74,7 @@ class Bench:
 def test_without_a_session_it_says_so_and_goes_on_after_the_sign_in():
     bench = Bench()
     bench.look()
-    assert bench.told == ["s"]
+    assert bench.sign_ins.needed == {"s"}
     assert (bench.job.state, bench.job.reason) == (BulkState.PENDING, "waits for a sign-in")
     bench.signed_in = True
     bench.tracker.signed_in("s")
@@ -78,11 +89,51 @@ def test_what_the_old_session_says_after_the_sign_in_stops_nobody():
     bench.looks.clear()
     bench.tracker.signed_in("s")
     under_way()  # refused: it was asked with the old token
-    assert bench.told == []
+    assert bench.sign_ins.needed == set()
     bench.signed_in = True
     bench.look()
     assert bench.job.state is BulkState.PROCESSING
     bench.signed_in = False
     bench.now += 10
     bench.look()
-    assert bench.told == ["s"]
+    assert bench.sign_ins.needed == {"s"}
+
+
+def test_the_archive_of_a_restored_job_is_temporary_as_long_as_the_job_is_there():
+    bench = Bench()
+    common = {"batch_id": 3, "root": "/to", "server": "s"}
+    for id_, job_id in ((1, 7), (2, 8), (3, None), (4, 9)):
+        bench.queue.add(
+            Transfer(
+                id=id_, key=f"k{id_}", filename="f", folder=(), url="/u", path=f"f{id_}",
+                bulk_id=job_id, **common,
+            )
+        )  # fmt: skip
+    jobs = [
+        BulkJobRecord(
+            id=id_, name="a", data_ids=("1",), bytes=10, created=0.0, unpack=unpack,
+            transfer_id=id_ - 6, state=BulkState.FAILED, **common,
+        )
+        for id_, unpack in ((7, True), (8, False))
+    ]  # fmt: skip
+    bench.tracker.restore(jobs)
+    # Of the second the archive is what is wanted; the last one's job was forgotten.
+    assert [one.temporary for one in bench.queue.transfers.values()] == [True, False, False, False]
+    assert bench.tracker.act([7], "forget") == 1
+    assert not bench.queue.transfers[1].temporary
+
+
+def test_room_is_kept_for_what_a_job_unpacks_until_it_is_unpacked_or_given_up():
+    bench = Bench()
+    file = RemoteFile("data/2", "g", "/downloads/2/g", data_id="2", size=500)
+    batch = Batch("s", "/to", "archive", (file,), bulk=True)
+    job = bench.tracker.create(2, batch, [ExpectedFile(file, "g")], unpack=False)
+    assert bench.reserved == {}
+    job.unpack = True
+    bench.tracker.list.touch(job)
+    assert bench.reserved == {2: 500}
+    job.put("data/2", FileResult(DONE, "g", 200))
+    bench.tracker.list.touch(job)
+    assert bench.reserved == {2: 300}
+    bench.tracker.act([job.id], "cancel")
+    assert bench.reserved == {}

@@ -197,3 +197,18 @@ def test_two_engines_never_share_a_queue(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(StoreError, match="locked"):
         Store(tmp_path / "queue.db")
     store.close()
+
+
+def test_what_only_a_running_engine_knows_is_not_stored(tmp_path: Path):
+    """That an archive is temporary follows from its bulk job, so the table stays as it was."""
+    file = tmp_path / "queue.db"
+    store = Store(file)
+    archive = Transfer(1, 1, "bulk/1", "a.zip", (), "/u", "/to", "a.zip", "s", temporary=True)
+    archive.rate, archive.connections = 5.0, 3
+    store.save([archive], [])
+    (loaded,) = store.transfers()
+    store.close()
+    assert (loaded.temporary, loaded.rate, loaded.connections) == (False, 0.0, 0)
+    with sqlite3.connect(file) as database:
+        columns = {row[1] for row in database.execute("PRAGMA table_info(transfers)")}
+    assert not columns & {"temporary", "rate", "connections"}

@@ -153,14 +153,14 @@ def test_a_listener_that_fails_costs_itself_only(tmp_path: Path, caplog: pytest.
 def test_a_mistake_in_a_turn_is_logged_and_the_next_turn_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    real, failures = Scheduler.turn, [ZeroDivisionError("a mistake")]
+    real, failures = Scheduler.tick, [ZeroDivisionError("a mistake")]
 
-    def turn(self: Scheduler, now: float) -> float | None:
+    def tick(self: Scheduler, now: float) -> float | None:
         if failures:
             raise failures.pop()
         return real(self, now)
 
-    monkeypatch.setattr(Scheduler, "turn", turn)
+    monkeypatch.setattr(Scheduler, "tick", tick)
     with caplog.at_level(logging.ERROR, "flowtui.engine"):
         made = engine(timings=replace(QUICK, mistake_rest=0.01))
         made.add(batch(tmp_path, 1))

@@ -8,8 +8,11 @@ from typing import Any, cast
 
 import pytest
 
+from flowtui.engine.queue.admission import Admission
+from flowtui.engine.queue.folders import TargetFolders
 from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.queue.scheduler import Scheduler
+from flowtui.engine.queue.sign_ins import SignIns
 from flowtui.engine.workers.run import Run
 from flowtui.protocol.states import TransferState
 from flowtui.timings import Timings
@@ -20,7 +23,7 @@ from flowtui.transfer.task import Outcome
 T = TransferState
 
 
-class Lane:
+class SmallFiles:
     """Where small files would wait; there are none in these tests."""
 
     waiting = 0
@@ -44,7 +47,7 @@ class Workers:
     """Keeps what it was given until the test says how it ended."""
 
     def __init__(self) -> None:
-        self.lane = Lane()
+        self.small_files = SmallFiles()
         self.held: dict[int, Run] = {}
         self.started: list[int] = []
 
@@ -82,19 +85,25 @@ class Bench:
         self.workers = Workers()
         self.space = Space()
         self.now = 0.0
-        services = SimpleNamespace(
+        clients = SimpleNamespace(
             get=lambda server: SimpleNamespace(http=None, client=None),
             limit=RateLimit(),
         )
+        timings = Timings()
+        self.sign_ins = SignIns()
+        self.folders = TargetFolders(self.queue, cast(Any, self.space))
+        self.admission = Admission(self.queue, cast(Any, self.space), timings.room_retry)
         self.scheduler = Scheduler(
             self.queue,
             cast(Any, self.workers),
-            cast(Any, services),
-            cast(Any, self.space),
+            cast(Any, clients),
+            self.admission,
+            self.folders,
+            self.sign_ins,
             jobs=jobs,
             connections=1,
             check_containers=True,
-            timings=Timings(),
+            timings=timings,
             post=lambda message: message(),
         )
 
@@ -107,18 +116,18 @@ class Bench:
             )  # fmt: skip
             self.queue.add(one)
             self.scheduler.enqueue(one)
-        self.turn()
+        self.tick()
 
-    def turn(self, later: float = 0.0) -> float | None:
+    def tick(self, later: float = 0.0) -> float | None:
         self.now += later
-        return self.scheduler.turn(self.now)
+        return self.scheduler.tick(self.now)
 
     def finish(self, id_: int, state: TransferState = T.DONE, **more: Any) -> None:
         if state is T.DONE:
             more = {"size": 100, "verified_by": "size", **more}
         run = self.workers.held.pop(id_)
-        self.scheduler.finished(run, Outcome(state, **more), self.now)
-        self.turn()
+        self.scheduler.on_result(run, Outcome(state, **more), self.now)
+        self.tick()
 
     def state(self, id_: int) -> TransferState:
         return self.queue.transfers[id_].state
@@ -128,7 +137,7 @@ class Bench:
 
     def let_go(self, id_: int, state: TransferState) -> None:
         self.scheduler.let_go(self.queue.transfers[id_], state)
-        self.turn()
+        self.tick()
 
 
 @pytest.fixture
@@ -149,17 +158,17 @@ def test_so_many_at_a_time_in_the_order_in_which_they_came(bench: Bench):
 def test_more_jobs_start_at_once(bench: Bench):
     bench.add(1, 2, 3, 4)
     bench.scheduler.jobs = 4
-    bench.turn()
+    bench.tick()
     assert len(bench.workers.held) == 4
 
 
 def test_the_disks_of_folders_that_nothing_goes_to_are_looked_at_no_more(bench: Bench):
     bench.add(1)
-    bench.scheduler.forget_unused_places()
+    bench.folders.forget_unused()
     assert bench.space.kept == {str(bench.root)}
     bench.finish(1)
     bench.queue.remove(bench.queue.transfers[1])
-    bench.scheduler.forget_unused_places()
+    bench.folders.forget_unused()
     assert bench.space.kept == set()
 
 
@@ -199,7 +208,7 @@ def test_resumed_while_its_worker_lets_go_it_runs_again_after_that(bench: Bench)
     first = bench.workers.held[1]
     bench.let_go(1, T.PAUSED)
     bench.scheduler.requeue(bench.queue.transfers[1])
-    bench.turn()
+    bench.tick()
     assert bench.workers.started == [1]  # never two workers on one file
     bench.finish(1, T.PAUSED)
     assert bench.workers.started == [1, 1]
@@ -253,11 +262,11 @@ def test_a_wait_lasts_as_long_as_it_should_and_others_run_meanwhile(bench: Bench
     bench.finish(1, T.WAITING, reason="server asked to wait 38 s", wait=38.0, retryable=True)
     assert bench.states() == {1: "waiting", 2: "active", 3: "active"}
     assert bench.queue.transfers[1].reason == "server asked to wait 38 s"
-    assert bench.turn() == 38.0
+    assert bench.tick() == 38.0
     bench.finish(2)
-    bench.turn(37.0)
+    bench.tick(37.0)
     assert bench.state(1) is T.WAITING
-    bench.turn(1.0)
+    bench.tick(1.0)
     assert bench.state(1) is T.ACTIVE
 
 
@@ -265,10 +274,10 @@ def test_a_wait_that_was_cut_short_does_not_come_back(bench: Bench):
     bench.add(1)
     bench.finish(1, T.WAITING, wait=10.0)
     bench.scheduler.requeue(bench.queue.transfers[1])
-    bench.turn()
+    bench.tick()
     assert bench.state(1) is T.ACTIVE
     bench.finish(1)
-    bench.turn(20.0)
+    bench.tick(20.0)
     assert bench.state(1) is T.DONE
 
 
@@ -277,15 +286,15 @@ def test_without_a_session_all_of_that_server_wait_and_no_other(bench: Bench):
     bench.add(4, server="b")
     bench.finish(1, T.WAITING, needs="sign-in", reason="sign in again")
     bench.finish(2, T.WAITING, needs="sign-in")
-    assert bench.scheduler.needs_sign_in == {"a"}
+    assert bench.sign_ins.needed == {"a"}
     assert bench.state(4) is T.ACTIVE
     assert 3 not in bench.workers.held
-    bench.turn(10_000.0)
+    bench.tick(10_000.0)
     assert set(bench.workers.held) == {4}
     assert bench.scheduler.signed_in("b") == 0
     assert bench.scheduler.signed_in("a") == 3
     bench.finish(4)
-    bench.turn()
+    bench.tick()
     while bench.workers.held:
         bench.finish(next(iter(bench.workers.held)))
     assert set(bench.states().values()) == {"done"}
@@ -298,11 +307,11 @@ def test_what_the_old_session_says_after_the_sign_in_stops_nobody(bench: Bench):
     assert bench.scheduler.signed_in("s") == 2
     bench.workers.held[2].progress.done = 10
     bench.finish(2, T.WAITING, needs="sign-in")
-    assert bench.scheduler.needs_sign_in == set()
+    assert bench.sign_ins.needed == set()
     assert len(bench.workers.held) == 2
     assert bench.queue.transfers[2].done == 10
     bench.finish(1, T.WAITING, needs="sign-in")  # begun with the new one: that is over too
-    assert bench.scheduler.needs_sign_in == {"s"}
+    assert bench.sign_ins.needed == {"s"}
 
 
 def test_a_batch_that_does_not_fit_waits_with_the_numbers_and_goes_on(bench: Bench):
@@ -312,7 +321,7 @@ def test_a_batch_that_does_not_fit_waits_with_the_numbers_and_goes_on(bench: Ben
     assert waiting.startswith(f"needs 70 B more in {bench.root}")
     assert bench.workers.held == {}
     bench.space.free = 220
-    bench.turn(60.0)
+    bench.tick(60.0)
     assert set(bench.workers.held) == {1, 2}
     assert bench.queue.transfers[1].reason == ""
 
@@ -323,17 +332,17 @@ def test_what_was_promised_to_one_batch_is_not_promised_to_the_next(bench: Bench
     bench.add(3, batch=2)
     assert bench.states() == {1: "active", 2: "active", 3: "queued"}
     bench.scheduler.jobs = 3
-    bench.turn()
+    bench.tick()
     assert bench.state(3) is T.WAITING  # (100 + 200) + 10 % is more than 300
-    assert bench.scheduler.promised(1) == 200
+    assert bench.admission.promised(1) == 200
     bench.finish(1)
-    bench.turn(60.0)
+    bench.tick(60.0)
     assert bench.state(3) is T.ACTIVE
 
 
 def test_another_file_in_its_place_gives_it_another_name(bench: Bench):
     bench.add(1)
-    bench.scheduler.places(str(bench.root)).claim("data/f1", "data/1")
+    bench.folders.paths(str(bench.root)).claim("data/f1", "data/1")
     bench.finish(1, T.WAITING, needs="place")
     assert bench.queue.transfers[1].path == "data/f1~2"
     assert bench.workers.held[1].task.target == bench.root / "data" / "f1~2"
@@ -346,11 +355,11 @@ def test_each_end_is_logged_once_and_nothing_that_is_no_news(bench: Bench):
     bench.finish(1, md5="a" * 32)
     bench.finish(2, T.FAILED, reason="not found", code="NOT_FOUND")
     bench.finish(3, T.SKIPPED, size=100, md5="a" * 32)
-    (entries,) = bench.scheduler.take_log().values()
+    (entries,) = bench.folders.take_log().values()
     assert [(one.file_id, one.status, one.message) for one in entries] == [
         ("1", "done", ""), ("2", "failed", "not found"),
     ]  # fmt: skip
-    assert bench.scheduler.take_log() == {}
+    assert bench.folders.take_log() == {}
 
 
 def test_a_failed_transfer_tells_why_and_can_be_tried_again(bench: Bench):
@@ -360,7 +369,7 @@ def test_a_failed_transfer_tells_why_and_can_be_tried_again(bench: Bench):
     row = bench.queue.transfers[1].row()
     assert (row.state, row.reason, row.code, row.done) == ("failed", "gone", "NOT_FOUND", 30)
     bench.scheduler.requeue(bench.queue.transfers[1])
-    bench.turn()
+    bench.tick()
     row = bench.queue.transfers[1].row()
     assert (row.state, row.reason, row.code, row.retryable) == ("active", "", "", False)
 
@@ -381,7 +390,7 @@ def test_rates_are_those_of_what_runs(bench: Bench):
 
 def test_what_ended_for_good_is_told(bench: Bench):
     ended: list[int] = []
-    bench.scheduler.on_ended = lambda one: ended.append(one.id)
+    bench.queue.on_ended(lambda transfer: ended.append(transfer.id))
     bench.add(1, 2)
     bench.finish(1)
     bench.finish(2, T.WAITING, wait=1.0)
@@ -399,7 +408,7 @@ def test_small_files_get_as_many_threads_as_their_round_trip_leaves_idle(
     bench.workers.held[1].progress.answered_in = round_trip
     bench.finish(1)
     bench.add(2)  # a large one has a place of its own
-    assert bench.workers.lane.width == width
+    assert bench.workers.small_files.width == width
 
 
 def test_one_quick_answer_of_a_slow_server_leaves_small_files_their_threads(tmp_path: Path):
@@ -409,4 +418,4 @@ def test_one_quick_answer_of_a_slow_server_leaves_small_files_their_threads(tmp_
         bench.workers.held[id_].progress.answered_in = 0.0003 if id_ == 3 else 0.004
         bench.finish(id_)
     bench.add(6)
-    assert bench.workers.lane.width == 4
+    assert bench.workers.small_files.width == 4

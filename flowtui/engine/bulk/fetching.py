@@ -9,9 +9,10 @@ from urllib.parse import quote
 from flowtui.engine.bulk.job import AGAIN_BY_ITSELF, LIFETIME, BulkJobRecord
 from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.bulk.notes import Note
-from flowtui.engine.queue.queue import Transfer
+from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.flow.remote_file import RemoteFile
-from flowtui.protocol.states import BulkState, TransferState
+from flowtui.protocol.messages import Batch
+from flowtui.protocol.states import ENDED, BulkState, TransferState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,18 +26,20 @@ class ArchiveFetcher:
     def __init__(
         self,
         jobs: BulkJobs,
+        queue: Queue,
         *,
         prepare: Callable[[BulkJobRecord], None],
         unpack: Callable[[BulkJobRecord], None],
     ) -> None:
         """`prepare` has an archive asked for anew, `unpack` takes over one that is here."""
         self._jobs = jobs
+        self._queue = queue
         self._prepare = prepare
         self._unpack = unpack
 
     def fetch(self, job: BulkJobRecord, answer: BulkJob) -> None:
         """Queue the transfer of an archive that is ready."""
-        now = self._jobs.desk.clock()
+        now = self._jobs.clock()
         finished = answer.finished.timestamp() if answer.finished else now
         job.expires = answer.expires.timestamp() if answer.expires else finished + LIFETIME
         job.progress = 100.0
@@ -48,14 +51,13 @@ class ArchiveFetcher:
             size=answer.size,
         )
         self._jobs.change(job, BulkState.COMPLETED, "")
-        job.transfer_id = self._jobs.desk.fetch(job, archive)
-        transfer = self._jobs.desk.transfer(job.transfer_id)
-        job.part = transfer.path if transfer is not None else ""
+        job.transfer_id = self._queue_archive(job, archive)
+        job.part = self._queue.transfers[job.transfer_id].path
         self._jobs.change(job, BulkState.FETCHING, "")
 
     def resume(self, job: BulkJobRecord) -> None:
         """Take up a job whose archive was being fetched when the last engine ended."""
-        transfer = self._jobs.desk.transfer(job.transfer_id or -1)
+        transfer = self._queue.transfers.get(job.transfer_id or -1)
         if transfer is None:
             self._jobs.change(job, BulkState.COMPLETED, "")
             self._prepare(job)
@@ -91,13 +93,23 @@ class ArchiveFetcher:
 
     def anew(self, job: BulkJobRecord, reason: str) -> None:
         """Have Flow prepare the archive anew. What is unpacked stays, and so does the part file."""
-        if job.transfer_id is not None:
-            self._jobs.desk.drop(job.transfer_id)
+        transfer = self._queue.transfers.get(job.transfer_id or -1)
+        if transfer is not None and transfer.state in ENDED:
+            self._queue.remove(transfer)  # its part file stays
         job.job_id, job.url, job.archive = "", "", ""
         job.progress, job.expires, job.transfer_id = None, None, None
-        job.created = self._jobs.desk.clock()
+        job.created = self._jobs.clock()
         self._jobs.change(job, BulkState.PENDING, reason)
         self._prepare(job)
+
+    def _queue_archive(self, job: BulkJobRecord, archive: RemoteFile) -> int:
+        """Queue an archive as a part of its job's batch; its transfer's id. Raises OSError."""
+        batch = Batch(job.server, job.root, job.name, (archive,))
+        self._jobs.admission.readmit(job.batch_id)
+        added = self._jobs.intake.queue_files(
+            job.batch_id, batch, bulk_id=job.id, temporary=job.unpack
+        )
+        return added.ids[0]
 
     def _note_archive(self, job: BulkJobRecord) -> None:
         """Say in the note that the archive is here whole."""
@@ -114,4 +126,4 @@ class ArchiveFetcher:
                 # Then a later run fetches the archive again; this one does not need the note.
                 return
 
-        self._jobs.desk.workers.do(write)
+        self._jobs.workers.do(write)

@@ -1,8 +1,7 @@
-"""The bulk jobs of an engine, and what their parts need of the engine. One thread uses it."""
+"""The bulk jobs of an engine, and the room on the disk that is kept for them."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,63 +9,31 @@ from typing import TYPE_CHECKING
 
 from flowtui.engine.bulk.job import BulkJobRecord, content_of, pack
 from flowtui.engine.bulk.notes import Notes
+from flowtui.protocol.messages import Batch
 from flowtui.protocol.states import BULK_ENDED, BulkState, check_bulk
-from flowtui.timings import Timings
 from flowtui.transfer.task import ONE_BY_ONE, ExpectedFile, FileResult
 
 if TYPE_CHECKING:
-    from flowtui.engine.queue.queue import Transfer
+    from flowtui.engine.queue.admission import Admission
+    from flowtui.engine.queue.intake import Intake
     from flowtui.engine.workers.pool import Workers
-    from flowtui.flow.remote_file import RemoteFile
-    from flowtui.transfer.disk import downloads_log
-    from flowtui.transfer.disk.paths import TargetPaths
-    from flowtui.transfer.http.clients import Clients
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What the engine does for its bulk jobs. All but `post` is for the engine's thread.
-
-    Attributes:
-        post: have the engine's thread call something.
-        fetch: queue a job's archive as a transfer and give its id.
-        singles: queue some of a job's files as transfers of their own.
-        drop: take a transfer out of the list, with what it is on the disk left as it is.
-        retry: have a failed transfer tried again.
-        transfer: the transfer of an id. `find`: the one of a root and a key.
-        places: whose the paths below a root are. Raises OSError.
-        note: have an entry written into a root's downloads.log.
-        needs_sign_in: hear of a server whose session has ended.
-    """
-
-    workers: Workers
-    services: Clients
-    post: Callable[[Callable[[], None]], None]
-    fetch: Callable[[BulkJobRecord, RemoteFile], int]
-    singles: Callable[[BulkJobRecord, Sequence[RemoteFile]], None]
-    drop: Callable[[int], None]
-    retry: Callable[[int], None]
-    transfer: Callable[[int], Transfer | None]
-    find: Callable[[str, str], Transfer | None]
-    places: Callable[[str], TargetPaths]
-    note: Callable[[str, downloads_log.LogEntry], None]
-    needs_sign_in: Callable[[str], None]
-    timings: Timings
-    clock: Callable[[], float] = time.time
 
 
 @dataclass
 class BulkJobs:
-    """The jobs by id, in the order in which they were asked for.
+    """The jobs by id, in the order in which they were asked for. The engine's thread alone uses it.
 
     Attributes:
         changed: ids that clients must hear of. `unsaved`: ids whose stored form is out of date.
         removed: ids that are gone since they were last told. `last_id`: the highest ever given.
-        notes: for an engine that remembers nothing, else None (see `bulk_note`).
+        notes: for an engine that remembers nothing, else None (see `notes`).
         observers: called with every job that was added or changed, at once.
     """
 
-    desk: Desk
+    intake: Intake
+    admission: Admission
+    workers: Workers
+    clock: Callable[[], float]
     notes: Notes | None = None
     jobs: dict[int, BulkJobRecord] = field(default_factory=dict)
     changed: set[int] = field(default_factory=set)
@@ -121,7 +88,7 @@ class BulkJobs:
         if state is not None and state is not job.state:
             check_bulk(job.state, state)
             job.state = state
-            job.ended = self.desk.clock() if state in BULK_ENDED else None
+            job.ended = self.clock() if state in BULK_ENDED else None
             if state in (BulkState.DONE, BulkState.CANCELLED) and not job.archive:
                 self._drop_note(job)
         job.reason, job.code = reason, code
@@ -140,13 +107,14 @@ class BulkJobs:
                 # A later run finds that the job is over.
                 return
 
-        self.desk.workers.do(drop)
+        self.workers.do(drop)
 
     def touch(self, job: BulkJobRecord, *, save: bool = True) -> None:
         """Have clients hear of a job, and the store unless only its progress has changed."""
         self.changed.add(job.id)
         if save:
             self.unsaved.add(job.id)
+        self._reserve(job.batch_id)
         for observe in self.observers:
             observe(job)
 
@@ -156,6 +124,13 @@ class BulkJobs:
         self.changed.discard(job.id)
         self.unsaved.discard(job.id)
         self.removed.add(job.id)
+        self._reserve(job.batch_id)
+
+    def restore(self, jobs: Iterable[BulkJobRecord]) -> None:
+        """Take over what an earlier engine stored."""
+        for job in jobs:
+            self.jobs[job.id] = job
+            self._reserve(job.batch_id)
 
     def pick(self, ids: Iterable[int]) -> list[BulkJobRecord]:
         """The jobs of these ids, each once, unknown ones passed over."""
@@ -169,5 +144,12 @@ class BulkJobs:
         """Have some of a job's files fetched by transfers of their own."""
         for one in files:
             job.put(one.file.key, FileResult(ONE_BY_ONE, one.path, reason=why))
-        self.desk.singles(job, [one.file for one in files])
+        if files:
+            batch = Batch(job.server, job.root, job.name, tuple(one.file for one in files))
+            self.intake.queue_files(job.batch_id, batch)
         self.touch(job)
+
+    def _reserve(self, batch_id: int) -> None:
+        """Have the disk keep room for what a batch's archives will be unpacked to."""
+        sizes = (job.bytes_to_unpack for job in self.jobs.values() if job.batch_id == batch_id)
+        self.admission.reserve(batch_id, sum(sizes))

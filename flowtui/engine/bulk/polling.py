@@ -18,8 +18,13 @@ from flowtui.transfer.task import ExpectedFile
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flowtui.engine.mailbox import Mailbox
+    from flowtui.engine.queue.sign_ins import SignIns
+    from flowtui.engine.workers.pool import Workers
     from flowtui.flow.errors import FlowError
     from flowtui.flow.models import BulkJob
+    from flowtui.timings import Timings
+    from flowtui.transfer.http.clients import Clients
 
 ON_SERVER = frozenset({BulkState.PENDING, BulkState.PROCESSING, BulkState.COMPLETED})
 
@@ -32,12 +37,22 @@ class JobPoller:
     def __init__(
         self,
         jobs: BulkJobs,
+        workers: Workers,
+        clients: Clients,
+        sign_ins: SignIns,
+        mailbox: Mailbox,
+        timings: Timings,
         *,
         ready: Callable[[BulkJobRecord, BulkJob], None],
         gone: Callable[[BulkJobRecord, str], None],
     ) -> None:
         """`ready` takes over a job whose archive can be fetched; `gone` one that has expired."""
         self._jobs = jobs
+        self._workers = workers
+        self._clients = clients
+        self._sign_ins = sign_ins
+        self._mailbox = mailbox
+        self._timings = timings
         self._ready = ready
         self._gone = gone
         self._due: dict[int, float] = {}
@@ -76,7 +91,7 @@ class JobPoller:
                 if job.job_id or self._has_turn(job):
                     self._ask(job)
                 else:
-                    self._due[id_] = now + self._jobs.desk.timings.poll_turn
+                    self._due[id_] = now + self._timings.poll_turn
                     if not job.reason:
                         self._jobs.change(job, None, "waits for the archives before it")
         waiting = [when for id_, when in self._due.items() if id_ not in self._asking]
@@ -94,8 +109,7 @@ class JobPoller:
 
     def _ask(self, job: BulkJobRecord) -> None:
         self._asking.add(job.id)
-        desk = self._jobs.desk
-        client = desk.services.get(job.server).client
+        client = self._clients.get(job.server).client
         id_, job_id, name, notes, root = (
             job.id,
             job.job_id,
@@ -132,9 +146,9 @@ class JobPoller:
             except Exception as error:  # noqa: BLE001
                 # A mistake of ours must not leave the job unlooked at for ever.
                 answer = UnexpectedAnswer(f"internal error: {type(error).__name__}: {error}")
-            desk.post(lambda: self._answered(id_, answer))
+            self._mailbox.post(lambda: self._answered(id_, answer))
 
-        desk.workers.do(ask)
+        self._workers.do(ask)
 
     def _answered(self, id_: int, answer: BulkJob | FlowError) -> None:
         from flowtui.flow.bulk_jobs import says_too_much
@@ -147,14 +161,14 @@ class JobPoller:
         if job is None or job.state not in ON_SERVER or id_ not in self._due:
             return
         if isinstance(answer, NotSignedIn) and old_session:
-            self._due[id_] = self._jobs.desk.clock()
+            self._due[id_] = self._jobs.clock()
             return
         if isinstance(answer, FlowError):
             self._refused(job, answer)
             return
         self._failures.pop(id_, None)
         if not job.job_id:
-            self._since[id_] = self._jobs.desk.clock()
+            self._since[id_] = self._jobs.clock()
         job.job_id = answer.id
         if answer.progress is not None or answer.status != "processing":
             job.progress = answer.progress
@@ -176,9 +190,9 @@ class JobPoller:
             self.leave(job)
             self._ready(job, answer)
         else:
-            now = self._jobs.desk.clock()
+            now = self._jobs.clock()
             age = max(0.0, now - self._since.setdefault(id_, job.created))
-            wait = poll_delay(age, self._jobs.desk.timings.poll)
+            wait = poll_delay(age, self._timings.poll)
             if answer.retry_after is not None:
                 wait = max(wait, min(answer.retry_after, LONGEST_ASKED))
             self._due[id_] = now + wait
@@ -206,12 +220,12 @@ class JobPoller:
             self.leave(job)
             self._gone(job, "the archive has expired")
         elif isinstance(error, NotSignedIn):
-            self._jobs.desk.needs_sign_in(job.server)
-            self._due[job.id] = self._jobs.desk.clock() + self._jobs.desk.timings.signed_out.first
+            self._sign_ins.need(job.server)
+            self._due[job.id] = self._jobs.clock() + self._timings.signed_out.first
             self._jobs.change(job, None, "waits for a sign-in", error.code)
         elif error.retryable:
             delay = self._delay(job, error.retry_after if isinstance(error, RateLimited) else None)
-            self._due[job.id] = self._jobs.desk.clock() + delay
+            self._due[job.id] = self._jobs.clock() + delay
             self._jobs.change(
                 job, None, f"{error.message}; looks again in {delay:.0f} s", error.code
             )
@@ -220,7 +234,7 @@ class JobPoller:
 
     def _delay(self, job: BulkJobRecord, asked: float | None) -> float:
         """Count a failed look; the seconds until the next one."""
-        now, policy = self._jobs.desk.clock(), self._jobs.desk.timings.bulk_job
+        now, policy = self._jobs.clock(), self._timings.bulk_job
         history = self._failures[job.id] = self._failures.get(job.id, History()).failed(now)
         decision = decide(Failure(asked=asked), history, now, policy)
         # Without a limit of tries it is never given up.

@@ -19,6 +19,9 @@ from flowtui.transfer.verify.existing import Found, look
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flowtui.engine.mailbox import Mailbox
+    from flowtui.engine.queue.folders import TargetFolders
+    from flowtui.engine.workers.pool import Workers
     from flowtui.transfer.disk.downloads_log import Recorded
 
 _HERE = (DONE, SKIPPED)
@@ -34,6 +37,9 @@ class JobStarter:
     def __init__(
         self,
         jobs: BulkJobs,
+        folders: TargetFolders,
+        workers: Workers,
+        mailbox: Mailbox,
         *,
         follow: Callable[[BulkJobRecord], None],
         unpack: Callable[[BulkJobRecord], None],
@@ -41,6 +47,9 @@ class JobStarter:
         """`follow` and `unpack` take a job over that is to be asked for, or is fetched already."""
         self.busy: dict[int, StopSignal] = {}
         self._jobs = jobs
+        self._folders = folders
+        self._workers = workers
+        self._mailbox = mailbox
         self._follow = follow
         self._unpack = unpack
 
@@ -52,14 +61,14 @@ class JobStarter:
             self._follow(job)
             return
         try:
-            places = self._jobs.desk.places(job.root)
+            paths = self._folders.paths(job.root)
         except OSError as error:
             trouble = disk_trouble(error, Path(job.root) / job.name)
             self._jobs.change(job, BulkState.FAILED, trouble.message, trouble.code)
             return
         self._jobs.change(job, BulkState.PENDING, job.reason or "looks at what is here already")
         files = job.missing()
-        recorded = {p.path: r for p in files if (r := places.recorded.get(p.path)) is not None}
+        recorded = {p.path: r for p in files if (r := paths.recorded.get(p.path)) is not None}
         stop = self.busy[job.id] = StopSignal()
         root, server, notes, id_ = Path(job.root), job.server, self._jobs.notes, job.id
 
@@ -72,9 +81,9 @@ class JobStarter:
                 trouble = "STOPPED"
             except OSError as error:
                 trouble = disk_trouble(error, root / "file").message
-            self._jobs.desk.post(lambda: self._looked(id_, stop, recorded, found, earlier, trouble))
+            self._mailbox.post(lambda: self._looked(id_, stop, recorded, found, earlier, trouble))
 
-        self._jobs.desk.workers.do(work)
+        self._workers.do(work)
 
     def stop(self, job: BulkJobRecord) -> None:
         """Look no further."""
@@ -105,7 +114,8 @@ class JobStarter:
             if result is not None:
                 job.put(one.file.key, result)
                 if one.path not in recorded:
-                    self._jobs.desk.note(job.root, entry_of(one, job))
+                    self._folders.log(job.root, entry_of(one, job))
+        self._jobs.touch(job)
         begun = [one for one in job.missing() if one.file.key in found.begun]
         if begun:
             self._jobs.one_by_one(job, begun, "a part of it is here already")
@@ -140,11 +150,11 @@ class JobStarter:
         part = [one for one in missing if one.file.key in keys]
         if job.unpack and keys <= {key for key, one in job.results.items() if one.state in _HERE}:
             # The earlier run was killed when it had only to clear up.
-            self._jobs.desk.workers.do(lambda: self._clear_up(root, archive, note.content))
+            self._workers.do(lambda: self._clear_up(root, archive, note.content))
             return
         if not part or job.job_id or job.state is not BulkState.PENDING:
             notes, content = self._jobs.notes, note.content
-            self._jobs.desk.workers.do(lambda: notes.release(root, content))
+            self._workers.do(lambda: notes.release(root, content))
             return
         ours = job
         if len(part) < len(missing):

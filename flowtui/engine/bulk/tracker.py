@@ -1,65 +1,165 @@
 """The bulk jobs: what people may do with them, and how their parts hang together.
 
-    begin (what is here?) → follow (ask Flow, poll) → fetch (a transfer) → unpack → done
+    start (what is here?) → polling (ask Flow) → fetching (a transfer) → unpacking → done
 
 The engine's thread alone uses the tracker; what takes time is done by workers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from flowtui.engine.bulk.fetching import ArchiveFetcher
 from flowtui.engine.bulk.job import BulkJobRecord
-from flowtui.engine.bulk.jobs import BulkJobs, Desk
+from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.bulk.notes import Notes
 from flowtui.engine.bulk.polling import ON_SERVER, JobPoller
 from flowtui.engine.bulk.start import JobStarter
 from flowtui.engine.bulk.unpacking import Unpacker
-from flowtui.engine.queue.queue import Transfer
-from flowtui.protocol.messages import Batch, BulkFileRow, RequestRefused
+from flowtui.protocol.messages import Added, Batch, BulkFileRow, RequestRefused
 from flowtui.protocol.states import BULK_ENDED, BulkState, TransferState
 from flowtui.transfer.task import ExpectedFile
+
+if TYPE_CHECKING:
+    from flowtui.engine.mailbox import Mailbox
+    from flowtui.engine.queue.admission import Admission
+    from flowtui.engine.queue.folders import TargetFolders
+    from flowtui.engine.queue.intake import Intake
+    from flowtui.engine.queue.queue import Queue, Transfer
+    from flowtui.engine.queue.scheduler import Scheduler
+    from flowtui.engine.queue.sign_ins import SignIns
+    from flowtui.engine.workers.pool import Workers
+    from flowtui.flow.remote_file import RemoteFile
+    from flowtui.timings import Timings
+    from flowtui.transfer.disk.paths import TargetPaths
+    from flowtui.transfer.http.clients import Clients
 
 
 class BulkTracker:
     """All bulk jobs of an engine.
 
     Attributes:
-        list: the jobs themselves, and which of them have news.
+        list: the jobs themselves, and which of them changed.
     """
 
-    def __init__(self, desk: Desk, *, keep_notes: bool) -> None:
-        """`keep_notes`: for an engine that remembers nothing (see `bulk_note`)."""
-        self.list = BulkJobs(desk, Notes() if keep_notes else None)
-        self._desk = desk
-        self._unpacker = Unpacker(self.list, lost=self._lost)
+    def __init__(
+        self,
+        queue: Queue,
+        workers: Workers,
+        clients: Clients,
+        mailbox: Mailbox,
+        clock: Callable[[], float],
+        timings: Timings,
+        *,
+        admission: Admission,
+        folders: TargetFolders,
+        intake: Intake,
+        scheduler: Scheduler,
+        sign_ins: SignIns,
+        unpack: bool,
+        keep_notes: bool,
+    ) -> None:
+        """`clock` gives the seconds since 1970 that jobs are dated and polled by.
+
+        `unpack`: whether archives are unpacked where a batch does not say it. `keep_notes`: for an
+        engine that remembers nothing (see `notes`).
+        """
+        notes = Notes() if keep_notes else None
+        self.list = BulkJobs(intake, admission, workers, clock, notes)
+        self._queue = queue
+        self._clock = clock
+        self._folders = folders
+        self._intake = intake
+        self._scheduler = scheduler
+        self._unpack = unpack
+        self._unpacker = Unpacker(self.list, folders, workers, mailbox, timings, lost=self._lost)
         self._fetcher = ArchiveFetcher(
-            self.list, prepare=self._prepare, unpack=self._unpacker.unpack
+            self.list, queue, prepare=self._prepare, unpack=self._unpacker.unpack
         )
-        self._follower = JobPoller(self.list, ready=self._fetcher.fetch, gone=self._fetcher.gone)
-        self._beginner = JobStarter(
-            self.list, follow=self._follower.follow, unpack=self._unpacker.unpack
+        self._poller = JobPoller(
+            self.list,
+            workers,
+            clients,
+            sign_ins,
+            mailbox,
+            timings,
+            ready=self._fetcher.fetch,
+            gone=self._fetcher.gone,
+        )
+        self._starter = JobStarter(
+            self.list,
+            folders,
+            workers,
+            mailbox,
+            follow=self._poller.follow,
+            unpack=self._unpacker.unpack,
         )
         self._to_resume: list[BulkJobRecord] = []
+        queue.on_ended(self._transfer_ended)
+        folders.on_read(self._claim_paths)
 
     @property
     def jobs(self) -> dict[int, BulkJobRecord]:
         """The jobs by id."""
         return self.list.jobs
 
-    def restore(self, jobs: Iterable[BulkJobRecord]) -> None:
-        """Take over what an earlier engine stored; the first turn goes on with it."""
-        for job in jobs:
-            self.jobs[job.id] = job
-            if job.state not in BULK_ENDED:
-                self._to_resume.append(job)
+    def restore(self, jobs: Sequence[BulkJobRecord]) -> None:
+        """Take over what an earlier engine stored, after its transfers; the first tick goes on."""
+        self.list.restore(jobs)
+        self._to_resume += [job for job in jobs if job.state not in BULK_ENDED]
+        self._intake.last_batch = max([self._intake.last_batch, *(job.batch_id for job in jobs)])
+        for transfer in self._queue.transfers.values():
+            job = self.jobs.get(transfer.bulk_id or -1)
+            transfer.temporary = job is not None and job.unpack
 
-    def claims(self, root: str) -> Iterable[tuple[str, str]]:
-        """The paths below `root` that are kept for files still to come, and their keys."""
+    def _claim_paths(self, root: str, paths: TargetPaths) -> None:
+        """Keep the paths below `root` that are meant for files still to come."""
         for job in self.jobs.values():
             if job.root == root and job.state not in BULK_ENDED:
-                yield from ((one.path, one.file.key) for one in job.wanted() if one.path)
+                for expected in job.wanted():
+                    if expected.path:
+                        paths.claim(expected.path, expected.file.key)
+
+    def add(self, batch: Batch) -> Added:
+        """Have an archive made of a batch, and queue what none can bring. Raises OSError."""
+        batch_id = self._intake.next_batch()
+        under_way = self._under_way(batch.root)
+        known = [under_way[file.key] for file in batch.files if file.key in under_way]
+        able, single = self._divide(batch, under_way)
+        added = Added(batch_id, (), 0, 0)
+        if single:
+            one_by_one = Batch(batch.server, batch.root, batch.name, single)
+            added = self._intake.queue_files(batch_id, one_by_one)
+        job_id = known[0] if known else None
+        if able:
+            self._intake.last_root = batch.root
+            unpack = self._unpack if batch.unpack is None else batch.unpack
+            job_id = self.create(batch_id, batch, able, unpack=unpack).id
+        return Added(
+            batch_id,
+            added.ids,
+            added.added,
+            added.known + len(known),
+            job_id,
+            apart=sum(1 for file in single if file.data_id is None),
+        )
+
+    def _divide(
+        self, batch: Batch, but: Container[str]
+    ) -> tuple[list[ExpectedFile], tuple[RemoteFile, ...]]:
+        """The files that an archive can bring, with their paths; and the others, without `but`.
+
+        What has no data id cannot be in one, and what is under way already comes by itself.
+        """
+        paths = self._intake.assign_paths(batch)
+        able, single = [], []
+        for file in batch.files:
+            if file.data_id is None or self._intake.is_under_way(batch.root, file.key):
+                single.append(file)
+            elif file.key not in but:
+                able.append(ExpectedFile(file, paths[file.key]))
+        return able, tuple(single)
 
     def create(
         self, batch_id: int, batch: Batch, files: Sequence[ExpectedFile], *, unpack: bool
@@ -72,11 +172,11 @@ class BulkTracker:
             name=batch.name,
             root=batch.root,
             server=batch.server,
-            created=self._desk.clock(),
+            created=self._clock(),
             unpack=unpack,
             up_to=batch.one_by_one_up_to,
         )
-        self._beginner.begin(job)
+        self._starter.begin(job)
         return job
 
     # What people may do
@@ -123,12 +223,12 @@ class BulkTracker:
         if job.state not in (BulkState.FAILED, BulkState.EXPIRED, BulkState.CANCELLED):
             return False
         job.again = 0
-        transfer = self._desk.transfer(job.transfer_id or -1)
+        transfer = self._queue.transfers.get(job.transfer_id or -1)
         if job.archive and job.unpack:
             self._unpacker.unpack(job)
         elif job.state is BulkState.FAILED and transfer and transfer.state is TransferState.FAILED:
             self.list.change(job, BulkState.FETCHING, "")
-            self._desk.retry(transfer.id)
+            self._scheduler.requeue(transfer)
         elif (
             job.job_id
             and job.state is not BulkState.EXPIRED
@@ -137,7 +237,7 @@ class BulkTracker:
             # Nothing says that the job on the server is no more; but look first what is here.
             self.list.look_anew(job)
             self.list.change(job, BulkState.PENDING, "")
-            self._beginner.begin(job)
+            self._starter.begin(job)
         else:
             self.list.look_anew(job)
             self._fetcher.anew(job, "")
@@ -169,14 +269,17 @@ class BulkTracker:
         if job.state not in BULK_ENDED:
             return False
         self.list.remove(job)
+        transfer = self._queue.transfers.get(job.transfer_id or -1)
+        if transfer is not None:
+            transfer.temporary = False  # nobody is left to unpack it
         return True
 
     def _let_go(self, job: BulkJobRecord) -> None:
-        self._beginner.stop(job)
-        self._follower.leave(job)
+        self._starter.stop(job)
+        self._poller.leave(job)
         self._unpacker.stop(job)
 
-    def under_way(self, root: str) -> dict[str, int]:
+    def _under_way(self, root: str) -> dict[str, int]:
         """The keys of files below `root` that an unfinished job will bring, and which job."""
         found: dict[str, int] = {}
         for job in self.jobs.values():
@@ -188,9 +291,9 @@ class BulkTracker:
 
     def signed_in(self, server: str) -> None:
         """Look at this server's jobs again, now."""
-        self._follower.signed_in(server)
+        self._poller.signed_in(server)
 
-    def transfer_ended(self, transfer: Transfer) -> None:
+    def _transfer_ended(self, transfer: Transfer) -> None:
         """A transfer has ended, well or not, or was cancelled."""
         if transfer.bulk_id is None:
             self._unpacker.single_ended(transfer)
@@ -209,24 +312,11 @@ class BulkTracker:
         ):
             self.list.change(job, BulkState.FETCHING, "")
 
-    def is_unpacked(self, bulk_id: int | None) -> bool:
-        """Whether this is a job whose archive goes when its files are here."""
-        job = self.jobs.get(bulk_id or -1)
-        return job is not None and job.unpack
-
-    def reserved(self, batch_id: int) -> int:
-        """Bytes that the jobs of a batch will write beside the transfers that are queued."""
-        total = 0
-        for job in self.jobs.values():
-            if job.batch_id == batch_id:
-                total += job.bytes_to_unpack
-        return total
-
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way by itself."""
-        return not (self._to_resume or self._beginner.busy) and (
-            self._follower.is_idle and self._unpacker.is_idle
+        return not (self._to_resume or self._starter.busy) and (
+            self._poller.is_idle and self._unpacker.is_idle
         )
 
     @property
@@ -239,13 +329,13 @@ class BulkTracker:
         resume, self._to_resume = self._to_resume, []
         for job in resume:
             self._resume(job)
-        now = self._desk.clock()
-        waits = (self._follower.turn(now), self._unpacker.turn(now))
+        now = self._clock()
+        waits = (self._poller.turn(now), self._unpacker.turn(now))
         return min((one for one in waits if one is not None), default=None)
 
     def stop(self) -> None:
         """Have all workers let go; the next engine goes on."""
-        for stop in (*self._unpacker.runs.values(), *self._beginner.busy.values()):
+        for stop in (*self._unpacker.runs.values(), *self._starter.busy.values()):
             stop.set()
 
     def close(self) -> None:
@@ -268,6 +358,6 @@ class BulkTracker:
     def _prepare(self, job: BulkJobRecord) -> None:
         """Ask how far a job is, or look what is here and then ask for it."""
         if job.job_id:
-            self._follower.follow(job)
+            self._poller.follow(job)
         else:
-            self._beginner.begin(job)
+            self._starter.begin(job)

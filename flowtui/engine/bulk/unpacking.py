@@ -21,6 +21,11 @@ from flowtui.transfer.task import ONE_BY_ONE, ExpectedFile, FileResult
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flowtui.engine.mailbox import Mailbox
+    from flowtui.engine.queue.folders import TargetFolders
+    from flowtui.engine.workers.pool import Workers
+    from flowtui.timings import Timings
+
 SAVE_EVERY = 5.0
 """Seconds between two times that a job is stored while it is unpacked."""
 
@@ -47,12 +52,20 @@ class Unpacker:
     def __init__(
         self,
         jobs: BulkJobs,
+        folders: TargetFolders,
+        workers: Workers,
+        mailbox: Mailbox,
+        timings: Timings,
         *,
         lost: Callable[[BulkJobRecord, str, str], None],
     ) -> None:
         """`lost` takes over a job whose archive is gone or of no use."""
         self.runs: dict[int, StopSignal] = {}
         self._jobs = jobs
+        self._folders = folders
+        self._workers = workers
+        self._mailbox = mailbox
+        self._timings = timings
         self._lost = lost
         self._removing: set[int] = set()
         self._waiting: dict[int, dict[str, Loss | None]] = {}
@@ -76,33 +89,33 @@ class Unpacker:
 
     def unpack(self, job: BulkJobRecord) -> None:
         """Unpack a job's archive, or go on with that."""
-        desk = self._jobs.desk
         self._jobs.change(job, BulkState.UNPACKING, "")
         if job.id in self.runs:
             return
         self._jobs.look_anew(job)
         files = job.wanted()
         try:
-            places = desk.places(job.root)
+            paths = self._folders.paths(job.root)
         except OSError as error:
             trouble = disk_trouble(error, Path(job.root) / job.name)
             self._jobs.change(job, BulkState.FAILED, trouble.message, trouble.code)
             return
-        recorded = {p.path: r for p in files if (r := places.recorded.get(p.path)) is not None}
+        recorded = {p.path: r for p in files if (r := paths.recorded.get(p.path)) is not None}
         root, id_ = Path(job.root), job.id
         task = Unpack(root / job.archive, root, files, frozenset(job.results), recorded)
         stop = self.runs[id_] = StopSignal()
         self._saved[id_] = time.monotonic()
         by_key = {one.file.key: one for one in files}
 
-        def came(results: dict[str, FileResult]) -> None:
-            desk.post(lambda: self._came(id_, {by_key[key]: one for key, one in results.items()}))
+        def on_results(results: dict[str, FileResult]) -> None:
+            by_file = {by_key[key]: result for key, result in results.items()}
+            self._mailbox.post(lambda: self._on_results(id_, by_file))
 
         def work() -> None:
-            outcome = run(task, stop, came)
-            desk.post(lambda: self._ended(id_, stop, outcome))
+            outcome = run(task, stop, on_results)
+            self._mailbox.post(lambda: self._ended(id_, stop, outcome))
 
-        desk.workers.do(work)
+        self._workers.do(work)
 
     def stop(self, job: BulkJobRecord) -> None:
         """Let go of a job; what is unpacked stays."""
@@ -112,14 +125,14 @@ class Unpacker:
         if stop is not None:
             stop.set()
 
-    def _came(self, id_: int, results: dict[ExpectedFile, FileResult]) -> None:
+    def _on_results(self, id_: int, results: dict[ExpectedFile, FileResult]) -> None:
         """Some files are here now."""
         job = self._jobs.jobs.get(id_)
         if job is None:
             return
         for one, result in results.items():
             job.put(one.file.key, result)
-            self._jobs.desk.note(job.root, entry_of(one, job))
+            self._folders.log(job.root, entry_of(one, job))
         now = time.monotonic()
         save = now - self._saved.get(id_, 0.0) >= SAVE_EVERY
         if save:
@@ -140,7 +153,7 @@ class Unpacker:
                 self._due[id_] = 0.0  # cancelled and tried again before the worker had let go
             return
         if outcome.code == "NO_SPACE":
-            self._due[id_] = self._jobs.desk.clock() + self._jobs.desk.timings.full_disk.first
+            self._due[id_] = self._jobs.clock() + self._timings.full_disk.first
             self._jobs.change(job, None, outcome.reason, outcome.code)
         elif outcome.code in ("GONE", "BROKEN"):
             self._remove_archive(job, lambda: self._lost(job, outcome.reason, outcome.code))
@@ -155,13 +168,13 @@ class Unpacker:
     def _elsewhere(self, job: BulkJobRecord, occupied: set[str]) -> None:
         """Choose other names for files in whose place something else stands; unpack again."""
         number = self._rounds[job.id] = self._rounds.get(job.id, 0) + 1
-        places = self._jobs.desk.places(job.root)
+        paths = self._folders.paths(job.root)
         files = []
         for one in job.wanted():
             path = one.path
             if one.file.key in occupied:
-                places.release(path, one.file.key)
-                path = places.assign(one.file.key, one.file.folder, one.file.filename, after=number)
+                paths.release(path, one.file.key)
+                path = paths.assign(one.file.key, one.file.folder, one.file.filename, after=number)
             files.append(ExpectedFile(one.file, path))
         self._jobs.set_paths(job, files)
         self.unpack(job)
@@ -231,14 +244,14 @@ class Unpacker:
 
     def _remove_archive(self, job: BulkJobRecord, then: Callable[[], None]) -> None:
         """Remove an archive that has done its work, or is of none; then do `then`."""
-        desk, archive = self._jobs.desk, job.archive
+        archive = job.archive
         path = Path(job.root) / archive
         self._removing.add(job.id)
 
         def removed() -> None:
             self._removing.discard(job.id)
             if job.state is BulkState.UNPACKING and job.archive == archive:
-                desk.places(job.root).release(archive, f"bulk/{job.content}")
+                self._folders.paths(job.root).release(archive, f"bulk/{job.content}")
                 job.archive = ""
                 then()
 
@@ -246,7 +259,7 @@ class Unpacker:
             with contextlib.suppress(OSError):  # it only takes room; the files are here
                 if archive:
                     path.unlink(missing_ok=True)
-            desk.post(removed)
+            self._mailbox.post(removed)
 
         # Until it is gone the job is not over: a killed engine's successor removes it.
-        desk.workers.do(remove)
+        self._workers.do(remove)

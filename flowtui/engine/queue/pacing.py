@@ -28,7 +28,7 @@ class Answers:
         self._shortest = 0.0
         self._usual = 0.0
 
-    def heard(self, seconds: float) -> None:
+    def received(self, seconds: float) -> None:
         """An answer took so long."""
         self._shortest = min(seconds, self._shortest or seconds)
         self._usual += (seconds - self._usual) / (LATELY if self._usual else 1)

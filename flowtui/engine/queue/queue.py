@@ -24,6 +24,7 @@ class Transfer:
         folder, url, data_id: of the `RemoteFile`.
         expected: its size as Flow's records say, or None. `final`: another name it got at the end.
         occupied: how many names were found taken by foreign files.
+        temporary: it goes again once it has been used, as an archive that is unpacked. Not stored.
     """
 
     id: int
@@ -52,6 +53,7 @@ class Transfer:
     occupied: int = 0
     rate: float = 0.0
     connections: int = 0
+    temporary: bool = False
 
     @property
     def bytes_known(self) -> int:
@@ -132,6 +134,7 @@ class Queue:
     left: Counter[int] = field(default_factory=Counter)
     roots: dict[int, str] = field(default_factory=dict)
     observers: list[Callable[[Transfer], None]] = field(default_factory=list)
+    _end_listeners: list[Callable[[Transfer], None]] = field(default_factory=list)
     _by_target: dict[tuple[str, str], int] = field(default_factory=dict)
     _done: int = 0
     _total: int = 0
@@ -183,6 +186,15 @@ class Queue:
         self.changed.add(transfer.id)
         for observe in self.observers:
             observe(transfer)
+
+    def on_ended(self, listener: Callable[[Transfer], None]) -> None:
+        """Have `listener` called with every transfer that has ended, well or not."""
+        self._end_listeners.append(listener)
+
+    def announce_end(self, transfer: Transfer) -> None:
+        """Tell that a transfer has ended; nobody is in the middle of changing it."""
+        for listener in self._end_listeners:
+            listener(transfer)
 
     def pick(self, ids: Iterable[int] | None) -> Iterator[Transfer]:
         """The transfers of these ids, each once, unknown ones passed over; all for None."""

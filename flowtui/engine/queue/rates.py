@@ -47,9 +47,9 @@ def take_over(queue: Queue, transfer: Transfer, run: Run, phase: str, reason: st
 
 
 def _measure(run: Run, now: float) -> None:
-    seconds = now - run.looked
+    seconds = now - run.measured_at
     if seconds > 0:
         latest = (run.progress.fetched - run.fetched) / seconds
         weight = min(1.0, seconds / RATE_SECONDS)
         run.rate = latest if run.rate == 0 else run.rate + weight * (latest - run.rate)
-        run.fetched, run.looked = run.progress.fetched, now
+        run.fetched, run.measured_at = run.progress.fetched, now

@@ -23,8 +23,9 @@ from flowtui.system.locks import has_record_locks
 SCHEMA = 2
 """2: more columns of bulk_jobs."""
 
-_COLUMNS = [one.name for one in fields(Transfer) if one.name not in ("rate", "connections")]
-_BULK_COLUMNS = [one.name for one in fields(BulkJobRecord) if one.name != "results"]
+_NOT_STORED = {"rate", "connections", "temporary"}
+_COLUMNS = [field.name for field in fields(Transfer) if field.name not in _NOT_STORED]
+_BULK_COLUMNS = [field.name for field in fields(BulkJobRecord) if field.name != "results"]
 
 
 class StoreError(Exception):

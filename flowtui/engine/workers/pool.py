@@ -23,14 +23,14 @@ class Workers:
     """As many threads as are needed at once; idle ones stay for the next file.
 
     Attributes:
-        lane: where small files are run.
+        small_files: where small files are run.
     """
 
     def __init__(self, finished: Callable[[Run, Outcome], None], timings: Timings) -> None:
         """`finished` is called in a worker's thread."""
         self._timings = timings
         self._finished = finished
-        self.lane = SmallFilePool(self._begin, finished, self.do)
+        self.small_files = SmallFilePool(self._begin, finished, self.do)
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -40,16 +40,18 @@ class Workers:
         self._ended = threading.Event()
         self._flusher: threading.Thread | None = None
 
-    def start(self, one: Run) -> None:
-        """Have a worker run this transfer; a small one when its turn comes in the lane."""
-        if one.task.is_small:
-            self.lane.put(one)
+    def start(self, run: Run) -> None:
+        """Have a worker run this transfer; a small one when its turn comes."""
+        if run.task.is_small:
+            self.small_files.put(run)
         else:
-            one.started = True
-            self.do(lambda: self._finished(one, to_the_end(self._begin(one))))
+            run.started = True
+            self.do(lambda: self._finished(run, to_the_end(self._begin(run))))
 
-    def _begin(self, one: Run) -> Steps:
-        return steps(one.task, one.tools, one.progress, one.memory, one.stop, opened=self._opened)
+    def _begin(self, run: Run) -> Steps:
+        return steps(
+            run.task, run.tools, run.progress, run.carry_over, run.stop, opened=self._opened
+        )
 
     def do(self, work: Callable[[], None]) -> None:
         """Have a worker call `work`, which must not raise."""

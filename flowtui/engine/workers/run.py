@@ -17,14 +17,14 @@ class Run:
     Attributes:
         stop: set it to have the worker let go; it then still takes a moment.
         sign_ins: how often someone had signed in at its server before it was handed over.
-        begun: its turn has come. `downloaded`: it has only to be put on the disk.
-        rate: bytes a second, smoothed; `fetched` and `looked`: when it was last measured.
-        told_reason: its worker waits for something, as far as the engine was told.
+        started: its turn has come. `downloaded`: it has only to be put on the disk.
+        rate: bytes a second, smoothed; `fetched` and `measured_at`: when it was last measured.
+        has_reason: its worker waits for something, as far as the engine was told.
     """
 
     task: Task
     tools: Tools
-    memory: CarryOver
+    carry_over: CarryOver
     stop: StopSignal = field(default_factory=StopSignal)
     progress: Progress = field(default_factory=Progress)
     sign_ins: int = 0
@@ -32,8 +32,8 @@ class Run:
     downloaded: bool = False
     rate: float = 0.0
     fetched: int = 0
-    looked: float = 0.0
-    told_reason: bool = False
+    measured_at: float = 0.0
+    has_reason: bool = False
 
     @property
     def is_fetching(self) -> bool:

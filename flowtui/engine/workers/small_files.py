@@ -1,7 +1,7 @@
 """Small files, run one after the other by a few threads that are handed many at once.
 
 Handing every small file over by itself costs more than fetching it: two threads wake for each. So
-the scheduler fills the lane ahead, and hears of what came of it in larger steps.
+the scheduler hands over many ahead, and hears of what came of them in larger steps.
 
 A file that is here and verified has still to be put on the disk, which takes longer than to fetch
 it. Other threads do that, for all files at once that have gathered: as few as keep up, which is
@@ -92,9 +92,9 @@ class SmallFilePool:
     def take_back(self, wanted: Callable[[Run], bool]) -> list[Run]:
         """Take back those files whose turn has not come."""
         with self._lock:
-            found = [one for one in self._waiting if wanted(one)]
+            found = [run for run in self._waiting if wanted(run)]
             if found:
-                self._waiting = deque(one for one in self._waiting if not wanted(one))
+                self._waiting = deque(run for run in self._waiting if not wanted(run))
             return found
 
     def _serve(self) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowtui import quantities
+from flowtui.text import quantities
 
 
 @given(st.integers(0, 10**17))

@@ -1,0 +1,71 @@
+"""The target folders of the queue: whose the paths below them are, and what their logs are to say.
+
+A folder is read when a path below it is first asked for, and forgotten once nothing goes there any
+more. The engine's thread alone uses it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+from flowtui.engine.queue.queue import Queue
+from flowtui.protocol.states import TransferState
+from flowtui.transfer.disk.downloads_log import LogEntry, Recorded
+from flowtui.transfer.disk.paths import TargetPaths
+from flowtui.transfer.disk.space import SpaceWatch
+
+
+class TargetFolders:
+    """What is known of each target folder, by its path."""
+
+    def __init__(self, queue: Queue, space: SpaceWatch) -> None:
+        self._queue = queue
+        self._space = space
+        self._paths: dict[str, TargetPaths] = {}
+        self._log: dict[str, list[LogEntry]] = defaultdict(list)
+        self._read_listeners: list[Callable[[str, TargetPaths], None]] = []
+
+    def on_read(self, listener: Callable[[str, TargetPaths], None]) -> None:
+        """Have `listener` called with every folder that is read, to claim the paths it needs."""
+        self._read_listeners.append(listener)
+
+    def paths(self, root: str) -> TargetPaths:
+        """Whose the paths below `root` are. Raises OSError where the folder cannot be read."""
+        paths = self._paths.get(root)
+        if paths is None:
+            paths = self._paths[root] = TargetPaths(Path(root))
+            for transfer in self._queue.transfers.values():
+                if transfer.root == root:
+                    paths.claim(transfer.path, transfer.key)
+            for listener in self._read_listeners:
+                listener(root, paths)
+        return paths
+
+    def recorded(self, root: str, path: str) -> Recorded | None:
+        """What downloads.log says stands at `path`; None too where the folder was not read."""
+        paths = self._paths.get(root)
+        return paths.recorded.get(path) if paths is not None else None
+
+    def forget_unused(self) -> None:
+        """Forget the folders that the queue has nothing for any more.
+
+        They are read again when they are needed.
+        """
+        used = {transfer.root for transfer in self._queue.transfers.values()}
+        for root in self._paths.keys() - used:
+            del self._paths[root]
+        self._space.keep_only(used)  # else their disks are measured until the engine ends
+
+    def log(self, root: str, entry: LogEntry) -> None:
+        """Have an entry written into the downloads.log of `root`."""
+        self._log[root].append(entry)
+        paths = self._paths.get(root)
+        if paths is not None and entry.status in (TransferState.DONE, TransferState.SKIPPED):
+            paths.recorded[entry.path] = Recorded(entry.key, entry.size, entry.md5)
+
+    def take_log(self) -> dict[str, list[LogEntry]]:
+        """The new entries by folder, to be written by whoever takes them."""
+        taken, self._log = self._log, defaultdict(list)
+        return taken
