@@ -1,13 +1,13 @@
-"""The engine: owns the queue and everything that moves, in one thread with a mailbox.
+"""The engine's commands, and the parts that it is put together from.
 
-Commands come in from any thread, change the queue, are stored, and go out as events: command →
-engine → store → event. Workers do what takes time and post what came of it.
+A command comes in from any thread and is done in the engine's own (`loop`), which then stores what
+changed and tells of it: command → queue → store → event. Workers do what takes time, and post what
+came of it.
 """
 
 from __future__ import annotations
 
-import logging
-import threading
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -17,6 +17,7 @@ from flowtui.config import Folders, Settings
 from flowtui.connect import connector
 from flowtui.engine.bulk.tracker import BulkTracker
 from flowtui.engine.events import Events
+from flowtui.engine.loop import Loop
 from flowtui.engine.mailbox import Mailbox, MailboxClosed
 from flowtui.engine.queue.admission import Admission
 from flowtui.engine.queue.folders import TargetFolders
@@ -42,15 +43,12 @@ from flowtui.protocol.messages import (
 )
 from flowtui.protocol.states import CANCELLABLE, ENDED, PENDING_WORK, TransferState
 from flowtui.timings import Timings
-from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.space import SpaceWatch, look
 from flowtui.transfer.http.clients import Clients, ServerClients, service_maker
 from flowtui.transfer.http.rate_limit import RateLimit
 from flowtui.transfer.task import Outcome
 
 T = TypeVar("T")
-
-_LOG = logging.getLogger("flowtui.engine")
 
 
 class Engine:
@@ -77,14 +75,12 @@ class Engine:
         if make_service is None:
             make_service = service_maker(connector(settings, folders))
         self.started = time.time()
-        self._clock = clock
-        self._timings = timings
-        self._keeping = Persistence(database)
+        self._persistence = Persistence(database)
         self._mailbox = Mailbox()
         self._limit = RateLimit(settings.limit_rate)
-        self._services = Clients(make_service, self._limit)
+        self._clients = Clients(make_service, self._limit)
         self._queue = Queue()
-        self._workers = Workers(self._worker_finished, timings)
+        self._workers = Workers(self._on_result, timings)
         self._space = SpaceWatch(self._on_room_measured, timings.space_every)
         self._sign_ins = SignIns()
         self._folders = TargetFolders(self._queue, self._space)
@@ -92,7 +88,7 @@ class Engine:
         self._scheduler = Scheduler(
             self._queue,
             self._workers,
-            self._services,
+            self._clients,
             self._admission,
             self._folders,
             self._sign_ins,
@@ -106,7 +102,7 @@ class Engine:
         self._bulk = BulkTracker(
             self._queue,
             self._workers,
-            self._services,
+            self._clients,
             self._mailbox,
             clock,
             timings,
@@ -118,40 +114,44 @@ class Engine:
             unpack=settings.unpack_archives,
             keep_notes=database is None,
         )
-        self._news = Events(self._queue, self._bulk)
-        self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
-        self._ending = self._was_told = False
-        self._told_at = self._saved_at = 0.0
-        self._idle = threading.Event()
-        self._intake.restore(self._keeping.transfers())
-        self._bulk.restore(self._keeping.bulk_jobs())
-        self._keeping.rebuild(self._queue, self._bulk, self._add)
+        self._events = Events(self._queue, self._bulk.list, self._summary)
+        self._loop = Loop(
+            self._mailbox,
+            self._queue,
+            self._scheduler,
+            self._bulk,
+            folders=self._folders,
+            workers=self._workers,
+            persistence=self._persistence,
+            events=self._events,
+            timings=timings,
+        )
+        self._intake.restore(self._persistence.transfers())
+        self._bulk.restore(self._persistence.bulk_jobs())
+        self._persistence.rebuild(self._queue, self._bulk.list, self._add)
 
     @property
     def trouble(self) -> str:
         """What is wrong with the engine itself, in words, or empty."""
-        return self._keeping.trouble
+        return self._persistence.trouble
 
     def start(self) -> None:
         """Begin to work."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self, timeout: float = 2.0, *, pause: bool = False) -> None:
         """End; unfinished files stay resumable. With `pause`, all is paused first."""
         deadline = time.monotonic() + timeout
-        if self._thread.is_alive():
-            try:
-                if pause:
+        if self._loop.is_alive:
+            if pause:
+                with contextlib.suppress(RequestRefused):  # somebody else stopped it meanwhile
                     self.pause(None)
-                self._mailbox.call(self._end)
-            except MailboxClosed:
-                pass  # somebody else stopped it meanwhile
-            self._thread.join(timeout)
+            self._loop.stop(timeout)
         self._workers.close(max(0.0, deadline - time.monotonic()))
         self._bulk.close()
         self._space.close()
-        self._services.close()
-        self._keeping.close()
+        self._clients.close()
+        self._persistence.close()
 
     # Commands
 
@@ -164,7 +164,7 @@ class Engine:
 
         def add() -> Added:
             added = self._add(batch)
-            self._keeping.added(added.batch_id, batch)
+            self._persistence.added(added.batch_id, batch)
             return added
 
         try:
@@ -200,7 +200,7 @@ class Engine:
 
         def forget() -> int:
             gone = [one for one in self._queue.pick(ids) if one.state in ENDED]
-            self._keeping.dropped(gone)
+            self._persistence.dropped(gone)
             for one in gone:
                 self._queue.remove(one)
             self._folders.forget_unused()
@@ -234,7 +234,7 @@ class Engine:
             return Status(
                 summary=self._summary(),
                 transfers=tuple(one.row() for one in shown),
-                bulk_jobs=tuple(map(self._news.bulk_row, self._bulk.jobs)) if rows else (),
+                bulk_jobs=tuple(map(self._events.bulk_row, self._bulk.jobs)) if rows else (),
             )
 
         return self._call(look_at)
@@ -261,7 +261,7 @@ class Engine:
         )
 
         def use() -> int:
-            self._services.get(server).client.use(credential)
+            self._clients.get(server).client.use(credential)
             self._bulk.signed_in(server)
             return self._scheduler.signed_in(server)
 
@@ -294,7 +294,7 @@ class Engine:
         taken the event, and gets it again, with what is new by then.
         """
 
-        unsubscribe = self._call(lambda: self._news.subscribe(listener))
+        unsubscribe = self._call(lambda: self._events.subscribe(listener))
         return lambda: self._mailbox.post(unsubscribe)
 
     def observe(
@@ -314,96 +314,17 @@ class Engine:
 
     def is_idle(self) -> bool:
         """Whether nothing is left that the engine would do by itself."""
-        return self._idle.is_set()
+        return self._loop.is_idle
 
     def wait_idle(self, timeout: float | None = None) -> bool:
         """Wait until there is nothing left to do by itself; whether it is so."""
-        return self._idle.wait(timeout)
-
-    # The engine's thread
+        return self._loop.wait_idle(timeout)
 
     def _call(self, message: Callable[[], T]) -> T:
-        def act() -> T:
-            result = message()
-            self._was_told = True
-            self._set_idle()
-            return result
-
         try:
-            return self._mailbox.call(act)
+            return self._loop.call(message)
         except MailboxClosed:
             raise RequestRefused("STOPPED", "the engine has stopped") from None
-
-    def _live(self) -> None:
-        """Take messages, let the scheduler act, save, tell; until the end."""
-        timeout: float | None = 0.0
-        while not self._ending:
-            for message in self._mailbox.take(timeout):
-                try:
-                    message()
-                except Exception as error:  # noqa: BLE001
-                    self._mistake("a message to the engine failed", error)
-            if self._ending:
-                break
-            try:
-                timeout = self._turn(time.monotonic())
-            except Exception as error:  # noqa: BLE001
-                self._mistake("a turn of the engine failed", error)
-                timeout = self._timings.mistake_rest
-        self._save()
-        self._news.tell(self._summary)
-
-    def _mistake(self, what: str, error: Exception) -> None:
-        """One message's or turn's mistake must not end the queue of all others."""
-        _LOG.error(what, exc_info=error)
-        words = f"internal error: {type(error).__name__}: {error}"
-        self._keeping.note_trouble("mistake", words)
-
-    def _turn(self, now: float) -> float | None:
-        """Do what is due; seconds until something is, or None."""
-        at = self._scheduler.tick(now)
-        bulk_in = self._bulk.turn()
-        self._keeping.collect(self._queue, self._bulk)
-        self._news.collect()
-        if self._was_told or now - self._saved_at >= self._timings.tick:
-            # What was asked for is stored at once, what workers did together with more of it.
-            self._save()
-            self._was_told, self._saved_at = False, now
-        self._set_idle()
-        moving = bool(self._scheduler.runs) or self._bulk.is_unpacking
-        if now - self._told_at >= self._timings.tick and (moving or self._news.is_waiting):
-            self._told_at = now
-            self._scheduler.sample(now)
-            self._news.tell(self._summary)
-        waits = [at - now] if at is not None else []
-        if bulk_in is not None:
-            waits.append(bulk_in)
-        if moving or self._news.is_waiting:
-            waits.append(self._told_at + self._timings.tick - now)
-        if self._queue.unsaved:
-            waits.append(self._saved_at + self._timings.tick - now)
-        return max(0.0, min(waits)) if waits else None
-
-    def _save(self) -> None:
-        """Store what changed, and write the log; one transaction for all of a turn."""
-        self._keeping.save(self._queue, self._bulk)
-        for root, entries in self._folders.take_log().items():
-            self._workers.do(lambda root=root, entries=entries: self._write_log(root, entries))  # type: ignore[misc]
-
-    def _write_log(self, root: str, entries: list[downloads_log.LogEntry]) -> None:
-        try:
-            downloads_log.append(Path(root), entries)
-            words = ""
-        except OSError as error:
-            words = f"cannot write {Path(root) / downloads_log.LOG_NAME}: {error.strerror}"
-        self._keeping.note_trouble("log", words)
-
-    def _set_idle(self) -> None:
-        pending = any(self._queue.counts[state] for state in PENDING_WORK)
-        if pending or self._scheduler.runs or not self._bulk.is_idle:
-            self._idle.clear()
-        else:
-            self._idle.set()
 
     def _summary(self) -> Summary:
         root = self._intake.last_root
@@ -423,7 +344,7 @@ class Engine:
     ) -> int:
         chosen = [one for one in self._queue.pick(ids) if one.state in states]
         if to is TransferState.CANCELLED:
-            self._keeping.dropped(chosen)
+            self._persistence.dropped(chosen)
         for one in chosen:
             self._scheduler.let_go(one, to)
         return len(chosen)
@@ -437,7 +358,7 @@ class Engine:
                 count += 1
         return count
 
-    def _worker_finished(self, run: Run, outcome: Outcome) -> None:
+    def _on_result(self, run: Run, outcome: Outcome) -> None:
         # Of small files it is enough to hear at the next tick, unless more are to be handed over.
         self._mailbox.post(
             lambda: self._scheduler.on_result(run, outcome, time.monotonic()),
@@ -446,10 +367,3 @@ class Engine:
 
     def _on_room_measured(self) -> None:
         self._mailbox.post(self._admission.room_measured)
-
-    def _end(self) -> None:
-        self._scheduler.stop()
-        self._bulk.stop()
-        self._scheduler.sample(time.monotonic())
-        self._ending = True
-        self._mailbox.close()

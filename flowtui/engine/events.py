@@ -1,158 +1,130 @@
-"""What happened in the queue, for those who listen. The engine's thread alone uses it."""
+"""What changed in the queue, for those who subscribe: a snapshot first, then changes only.
+
+A subscriber who is slow holds up nobody: what he has not taken yet is kept as ids, and he gets it
+as it is by then. The engine's thread alone uses it.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flowtui.engine.bulk.tracker import BulkTracker
+from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.queue.queue import Queue
-from flowtui.protocol.messages import SNAPSHOT_PIECE, BulkRow, Changes, Summary, TransferRow
+from flowtui.protocol.messages import SNAPSHOT_PIECE, BulkRow, Changes, Summary
 
 _LOG = logging.getLogger("flowtui.engine")
 
-
-class Events:
-    """Collects what changed, and remembers what the listeners do not know yet."""
-
-    def __init__(self, queue: Queue, bulk: BulkTracker) -> None:
-        self._queue = queue
-        self._bulk = bulk
-        self._publisher = Publisher()
-        self._changed: set[int] = set()
-        self._removed: set[int] = set()
-        self._bulk_changed: set[int] = set()
-        self._bulk_removed: set[int] = set()
-        self._all_told = True
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether someone has still something to hear."""
-        self.collect()
-        untold = (self._changed, self._removed, self._bulk_changed, self._bulk_removed)
-        return not self._all_told or any(untold)
-
-    def tell(self, summary: Callable[[], Summary]) -> None:
-        """Publish what changed."""
-        self.collect()
-        transfers, jobs = self._queue.transfers, self._bulk.jobs
-        # The row of a job tells how far its archive is.
-        self._bulk_changed |= {id_ for id_, job in jobs.items() if job.transfer_id in self._changed}
-        left = self._publisher.publish(
-            changed=self._changed,
-            removed=self._removed,
-            bulk=self._bulk_changed,
-            removed_bulk=self._bulk_removed,
-            summary=summary,
-            row=lambda i: transfers[i].row() if i in transfers else None,
-            bulk_row=lambda i: self.bulk_row(i) if i in jobs else None,
-        )
-        for one in (self._changed, self._removed, self._bulk_changed, self._bulk_removed):
-            one.clear()
-        self._all_told = not left
-
-    def subscribe(self, listener: Callable[[Changes], bool | None]) -> Callable[[], None]:
-        """Have `listener` told, first of all that is there; call the result to end."""
-
-        def take(changes: Changes) -> bool:
-            try:
-                return listener(changes) is not False
-            except Exception:  # noqa: BLE001
-                # Its own mistake must not cost the queue, nor the other listeners.
-                _LOG.exception("a listener failed and is told nothing more")
-                self._publisher.discard(one)
-                return True
-
-        one = self._publisher.add(take, self._queue.transfers, self._bulk.jobs)
-        self._all_told = False
-        return lambda: self._publisher.discard(one)
-
-    def bulk_row(self, id_: int) -> BulkRow:
-        """A bulk job as clients see it, with how far its archive is."""
-        job = self._bulk.jobs[id_]
-        return job.row(self._queue.transfers.get(job.transfer_id or -1))
-
-    def collect(self) -> None:
-        """Take over what changed; to be called when it is stored."""
-        queue, bulk = self._queue, self._bulk.list
-        self._changed |= queue.changed
-        self._removed |= queue.removed
-        self._bulk_changed |= bulk.changed
-        self._bulk_removed |= bulk.removed
-        for one in (queue.changed, queue.removed, bulk.changed, bulk.removed):
-            one.clear()
-
-
-Listener = Callable[[Changes], bool]
+Listener = Callable[[Changes], bool | None]
 """Takes an event; False says that it has still to deal with the last one: then it is kept."""
 
 
 @dataclass(eq=False)
-class Subscriber:
-    """Someone who listens, and what he was not told yet."""
+class _Subscriber:
+    """Somebody who listens.
+
+    Attributes:
+        is_new: he has not got the beginning of his snapshot yet.
+        transfers, removed: ids of transfers that changed or went since he last took an event.
+        bulk_jobs, removed_bulk: the same of bulk jobs.
+    """
 
     listener: Listener
-    transfers: set[int] = field(default_factory=set)
-    bulk: set[int] = field(default_factory=set)
+    transfers: set[int]
+    bulk_jobs: set[int]
     removed: set[int] = field(default_factory=set)
     removed_bulk: set[int] = field(default_factory=set)
-    reset: bool = True
+    is_new: bool = True
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is something that he has not got."""
+        return self.is_new or any((self.transfers, self.bulk_jobs, self.removed, self.removed_bulk))
 
 
-class Publisher:
-    """The subscribers. The engine's thread alone uses it."""
+class Events:
+    """The subscribers, and what each of them does not know yet."""
 
-    def __init__(self) -> None:
-        self._subscribers: list[Subscriber] = []
+    def __init__(self, queue: Queue, jobs: BulkJobs, summary: Callable[[], Summary]) -> None:
+        """`summary` gives the sums that come with every event."""
+        self._queue = queue
+        self._jobs = jobs
+        self._summary = summary
+        self._subscribers: list[_Subscriber] = []
 
-    def add(self, listener: Listener, transfers: Iterable[int], bulk: Iterable[int]) -> Subscriber:
-        """A new subscriber, who is to be told of all these."""
-        one = Subscriber(listener, set(transfers), set(bulk))
-        self._subscribers.append(one)
-        return one
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is something that a subscriber has not got."""
+        self.collect()
+        return any(subscriber.is_waiting for subscriber in self._subscribers)
 
-    def discard(self, subscriber: Subscriber) -> None:
-        """Forget a subscriber."""
-        self._subscribers = [one for one in self._subscribers if one is not subscriber]
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have `listener` told, first of all that is there; call the result to end."""
+        subscriber = _Subscriber(listener, set(self._queue.transfers), set(self._jobs.jobs))
+        self._subscribers.append(subscriber)
+        return lambda: self._discard(subscriber)
 
-    def publish(
-        self,
-        *,
-        changed: set[int],
-        removed: set[int],
-        bulk: set[int],
-        removed_bulk: set[int],
-        summary: Callable[[], Summary],
-        row: Callable[[int], TransferRow | None],
-        bulk_row: Callable[[int], BulkRow | None],
-    ) -> bool:
-        """Tell everybody; True if someone has still something to hear."""
-        left = False
-        said: Summary | None = None
-        for one in self._subscribers:
-            one.transfers |= changed
-            one.removed |= removed
-            one.bulk |= bulk
-            one.removed_bulk |= removed_bulk
-            while one.reset or one.transfers or one.removed or one.bulk or one.removed_bulk:
-                said = said or summary()
-                piece = sorted(one.transfers)[:SNAPSHOT_PIECE]
-                event = Changes(
-                    summary=said,
-                    transfers=tuple(r for i in piece if (r := row(i)) is not None),
-                    bulk_jobs=tuple(b for i in sorted(one.bulk) if (b := bulk_row(i)) is not None),
-                    removed=tuple(sorted(one.removed)),
-                    removed_bulk=tuple(sorted(one.removed_bulk)),
-                    reset=one.reset,
-                    last=len(piece) == len(one.transfers),
-                )
-                if not one.listener(event):
-                    left = True
+    def collect(self) -> None:
+        """Take over what changed; to be called when it is stored."""
+        queue, jobs = self._queue, self._jobs
+        changed_jobs = set(jobs.changed)
+        if queue.changed:
+            # The row of a job tells how far its archive is.
+            changed_jobs |= {
+                id_ for id_, job in jobs.jobs.items() if job.transfer_id in queue.changed
+            }
+        for subscriber in self._subscribers:
+            subscriber.transfers |= queue.changed
+            subscriber.removed |= queue.removed
+            subscriber.bulk_jobs |= changed_jobs
+            subscriber.removed_bulk |= jobs.removed
+        for ids in (queue.changed, queue.removed, jobs.changed, jobs.removed):
+            ids.clear()
+
+    def publish(self) -> None:
+        """Tell every subscriber what he does not know yet, as far as he takes it."""
+        self.collect()
+        summary: Summary | None = None
+        for subscriber in self._subscribers:
+            while subscriber.is_waiting:
+                summary = summary or self._summary()
+                piece = sorted(subscriber.transfers)[:SNAPSHOT_PIECE]
+                if not self._take(subscriber, self._event(subscriber, piece, summary)):
                     break
-                one.reset = False
-                one.transfers.difference_update(piece)
-                one.bulk.clear()
-                one.removed.clear()
-                one.removed_bulk.clear()
-        return left
+                subscriber.is_new = False
+                subscriber.transfers.difference_update(piece)
+                for ids in (subscriber.bulk_jobs, subscriber.removed, subscriber.removed_bulk):
+                    ids.clear()
+
+    def bulk_row(self, id_: int) -> BulkRow:
+        """A bulk job as clients see it, with how far its archive is."""
+        job = self._jobs.jobs[id_]
+        return job.row(self._queue.transfers.get(job.transfer_id or -1))
+
+    def _event(self, subscriber: _Subscriber, piece: list[int], summary: Summary) -> Changes:
+        transfers, jobs = self._queue.transfers, self._jobs.jobs
+        return Changes(
+            summary=summary,
+            transfers=tuple(transfers[id_].row() for id_ in piece if id_ in transfers),
+            bulk_jobs=tuple(
+                self.bulk_row(id_) for id_ in sorted(subscriber.bulk_jobs) if id_ in jobs
+            ),
+            removed=tuple(sorted(subscriber.removed)),
+            removed_bulk=tuple(sorted(subscriber.removed_bulk)),
+            reset=subscriber.is_new,
+            last=len(piece) == len(subscriber.transfers),
+        )
+
+    def _take(self, subscriber: _Subscriber, event: Changes) -> bool:
+        """Whether the subscriber took the event."""
+        try:
+            return subscriber.listener(event) is not False
+        except Exception:  # noqa: BLE001
+            # Its own mistake must not cost the queue, nor the other listeners.
+            _LOG.exception("a listener failed and is told nothing more")
+            self._discard(subscriber)
+            return False
+
+    def _discard(self, subscriber: _Subscriber) -> None:
+        self._subscribers = [other for other in self._subscribers if other is not subscriber]

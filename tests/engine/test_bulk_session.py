@@ -67,7 +67,7 @@ class Bench:
         return BulkJob(id="7", status="processing", progress=5)
 
     def look(self) -> None:
-        self.tracker.turn()
+        self.tracker.tick()
         self.looks.pop()()
 
 
@@ -84,7 +84,7 @@ def test_without_a_session_it_says_so_and_goes_on_after_the_sign_in():
 
 def test_what_the_old_session_says_after_the_sign_in_stops_nobody():
     bench = Bench()
-    bench.tracker.turn()
+    bench.tracker.tick()
     (under_way,) = bench.looks
     bench.looks.clear()
     bench.tracker.signed_in("s")

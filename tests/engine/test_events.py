@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowtui.engine.events import Publisher
+from flowtui.engine.events import Events
+from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.protocol.messages import SNAPSHOT_PIECE, BulkRow, Changes, Summary, TransferRow
 
 
@@ -39,28 +45,64 @@ class Client:
 
 
 class Truth:
-    """The rows as they are, and a publisher that tells of them."""
+    """The rows as they are, and events that tell of them."""
 
     def __init__(self) -> None:
         self.rows: dict[int, int] = {}
         self.bulk: set[int] = set()
-        self.publisher = Publisher()
         self.summaries = 0
+        self.queue = SimpleNamespace(transfers=Rows(self), changed=set(), removed=set())
+        self.jobs = SimpleNamespace(jobs=Jobs(self), changed=set(), removed=set())
+        self.events = Events(cast(Any, self.queue), cast(Any, self.jobs), self.summary)
+
+    def summary(self) -> Summary:
+        self.summaries += 1
+        return Summary()
 
     def publish(self, changed=(), removed=(), bulk=(), removed_bulk=()) -> bool:
-        def summary() -> Summary:
-            self.summaries += 1
-            return Summary()
+        """Tell of these; whether somebody has still something to hear."""
+        self.queue.changed.update(changed)
+        self.queue.removed.update(removed)
+        self.jobs.changed.update(bulk)
+        self.jobs.removed.update(removed_bulk)
+        self.events.publish()
+        return self.events.is_waiting
 
-        return self.publisher.publish(
-            changed=set(changed),
-            removed=set(removed),
-            bulk=set(bulk),
-            removed_bulk=set(removed_bulk),
-            summary=summary,
-            row=lambda i: row(i, self.rows[i]) if i in self.rows else None,
-            bulk_row=lambda i: BulkRow(i, 1, "b", "/", "pending") if i in self.bulk else None,
-        )
+
+class Rows(Mapping[int, Any]):
+    """The transfers of a truth."""
+
+    def __init__(self, truth: Truth) -> None:
+        self.truth = truth
+
+    def __getitem__(self, id_: int) -> Any:
+        done = self.truth.rows[id_]
+        return SimpleNamespace(row=lambda: row(id_, done))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.truth.rows)
+
+    def __len__(self) -> int:
+        return len(self.truth.rows)
+
+
+class Jobs(Mapping[int, Any]):
+    """The bulk jobs of a truth."""
+
+    def __init__(self, truth: Truth) -> None:
+        self.truth = truth
+
+    def __getitem__(self, id_: int) -> Any:
+        if id_ not in self.truth.bulk:
+            raise KeyError(id_)
+        made = BulkRow(id_, 1, "b", "/", "pending")
+        return SimpleNamespace(transfer_id=None, row=lambda transfer: made)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.truth.bulk)
+
+    def __len__(self) -> int:
+        return len(self.truth.bulk)
 
 
 steps = st.lists(
@@ -76,7 +118,7 @@ steps = st.lists(
 @settings(deadline=None)
 def test_every_client_comes_to_know_the_truth_however_slow_it_was(actions):
     truth, clients = Truth(), [Client()]
-    truth.publisher.add(clients[0], [], [])
+    truth.events.subscribe(clients[0])
     gone: set[int] = set()  # the engine gives no id twice
     for action, number in actions:
         if number in gone and action in ("add", "change", "bulk"):
@@ -100,7 +142,7 @@ def test_every_client_comes_to_know_the_truth_however_slow_it_was(actions):
                 clients[number % len(clients)].ready = action == "ready"
             case "join":
                 clients.append(Client())
-                truth.publisher.add(clients[-1], truth.rows, truth.bulk)
+                truth.events.subscribe(clients[-1])
         left = truth.publish(**told)
         for one in clients:
             if one.ready:
@@ -118,7 +160,7 @@ def test_a_long_snapshot_comes_in_pieces_and_says_when_it_is_whole():
     truth = Truth()
     truth.rows = dict.fromkeys(range(2 * SNAPSHOT_PIECE + 5), 0)
     client = Client()
-    truth.publisher.add(client, truth.rows, [])
+    truth.events.subscribe(client)
     truth.publish()
     assert [len(one.transfers) for one in client.events] == [SNAPSHOT_PIECE, SNAPSHOT_PIECE, 5]
     assert [one.reset for one in client.events] == [True, False, False]
@@ -128,7 +170,7 @@ def test_a_long_snapshot_comes_in_pieces_and_says_when_it_is_whole():
 
 def test_an_empty_queue_is_a_snapshot_too():
     truth, client = Truth(), Client()
-    truth.publisher.add(client, [], [])
+    truth.events.subscribe(client)
     assert not truth.publish()
     assert [(one.reset, one.last, one.transfers) for one in client.events] == [(True, True, ())]
 
@@ -136,7 +178,7 @@ def test_an_empty_queue_is_a_snapshot_too():
 def test_no_news_is_no_event_and_sums_are_made_once_for_all():
     truth, clients = Truth(), [Client() for _ in range(3)]
     for one in clients:
-        truth.publisher.add(one, [], [])
+        truth.events.subscribe(one)
     truth.publish()
     assert truth.summaries == 1
     truth.publish()
@@ -146,18 +188,49 @@ def test_no_news_is_no_event_and_sums_are_made_once_for_all():
 
 def test_who_has_gone_is_told_nothing():
     truth, client = Truth(), Client()
-    one = truth.publisher.add(client, [], [])
-    truth.publish()
-    assert (len(client.events), truth.summaries) == (1, 1)
-    truth.publisher.discard(one)
-    truth.rows[1] = 0
-    truth.publish(changed=[1])
-    assert (len(client.events), truth.summaries) == (1, 1)
+    end = truth.events.subscribe(client)
+    assert truth.events.is_waiting
+    end()
+    assert not truth.publish(changed=[1])
+    assert client.events == []
+
+
+def test_a_row_of_a_job_comes_whenever_its_archive_is_further():
+    queue, jobs = Queue(), SimpleNamespace(jobs={}, changed=set(), removed=set())
+    archive = Transfer(3, 1, "bulk/1", "a.zip", (), "/u", "/to", "a.zip", "s", expected=100)
+    queue.add(archive)
+    made = BulkRow(7, 1, "b", "/", "fetching")
+    jobs.jobs[7] = SimpleNamespace(
+        transfer_id=3, row=lambda transfer: replace(made, done=transfer.done)
+    )
+    events = Events(queue, cast(Any, jobs), Summary)
+    client = Client()
+    events.subscribe(client)
+    events.publish()
+    queue.change(archive, done=60)
+    events.publish()
+    assert [[job.done for job in event.bulk_jobs] for event in client.events] == [[0], [60]]
+
+
+def test_a_listener_that_fails_is_told_nothing_more_and_the_others_are():
+    truth, client = Truth(), Client()
+    calls: list[Changes] = []
+
+    def fails(changes: Changes) -> None:
+        calls.append(changes)
+        raise KeyError("a mistake")
+
+    truth.rows = dict.fromkeys(range(2 * SNAPSHOT_PIECE), 0)
+    truth.events.subscribe(fails)
+    truth.events.subscribe(client)
+    assert not truth.publish()
+    assert len(calls) == 1
+    assert client.rows == truth.rows
 
 
 def test_a_client_that_was_slow_gets_the_latest_only():
     truth, client = Truth(), Client()
-    truth.publisher.add(client, [], [])
+    truth.events.subscribe(client)
     truth.publish()
     client.ready = False
     for n in range(20):

@@ -83,7 +83,7 @@ class JobPoller:
             if self._jobs.jobs[id_].server == server:
                 self._due[id_] = 0.0
 
-    def turn(self, now: float) -> float | None:
+    def tick(self, now: float) -> float | None:
         """Have the jobs asked about whose time has come; seconds until the next one."""
         for id_, when in list(self._due.items()):
             if when <= now and id_ not in self._asking:

@@ -324,14 +324,14 @@ class BulkTracker:
         """Whether files come out of an archive now."""
         return bool(self._unpacker.runs)
 
-    def turn(self) -> float | None:
+    def tick(self) -> float | None:
         """Do what is due; seconds until the next thing, or None."""
         resume, self._to_resume = self._to_resume, []
         for job in resume:
             self._resume(job)
         now = self._clock()
-        waits = (self._poller.turn(now), self._unpacker.turn(now))
-        return min((one for one in waits if one is not None), default=None)
+        waits = (self._poller.tick(now), self._unpacker.tick(now))
+        return min((seconds for seconds in waits if seconds is not None), default=None)
 
     def stop(self) -> None:
         """Have all workers let go; the next engine goes on."""

@@ -79,7 +79,7 @@ class Unpacker:
         """Whether nothing is unpacked, and nothing waits to be; single files are transfers."""
         return not (self.runs or self._due or self._removing)
 
-    def turn(self, now: float) -> float | None:
+    def tick(self, now: float) -> float | None:
         """Try again where there was no room; seconds until the next time."""
         for id_, when in list(self._due.items()):
             if when <= now:

@@ -64,7 +64,7 @@ class Admission:
         self._hold(transfer, now)
         reason = (
             f"needs {quantities.size(missing)} more in {transfer.root} "
-            f"({quantities.size(room.free)} free, {size_words(to_come)} to come)"
+            f"({quantities.size(room.free)} free, {quantities.size(to_come)} to come)"
         )
         if transfer.state is not TransferState.WAITING or transfer.reason != reason:
             self._queue.change(transfer, TransferState.WAITING, reason=reason, code="NO_SPACE")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flowtui.engine.bulk.job import BulkJobRecord
-from flowtui.engine.bulk.tracker import BulkTracker
+from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.store.database import StoreError
 from flowtui.engine.store.recovery import open_store
@@ -28,7 +28,7 @@ _LOG = logging.getLogger("flowtui.engine")
 
 @dataclass
 class _Unsaved:
-    """Ids whose stored form is out of date, besides `Queue.unsaved` and `BulkList.unsaved`."""
+    """Ids whose stored form is out of date, besides `Queue.unsaved` and `BulkJobs.unsaved`."""
 
     removed: set[int] = field(default_factory=set)
     removed_bulk: set[int] = field(default_factory=set)
@@ -61,7 +61,7 @@ class Persistence:
         """The bulk jobs as stored, or as far as they could be rescued."""
         return self._rescued.bulk_jobs if self._rescued else list(self._store.bulk_jobs())
 
-    def rebuild(self, queue: Queue, bulk: BulkTracker, add: Callable[[Batch], object]) -> None:
+    def rebuild(self, queue: Queue, jobs: BulkJobs, add: Callable[[Batch], object]) -> None:
         """Add what the rescued rows lack and the text record has, and keep a word on it all.
 
         Nothing is to be done where the database was good.
@@ -71,7 +71,7 @@ class Persistence:
             before = len(queue.transfers)
             known = {one.batch_id for one in rescued.bulk_jobs}
             for job in rescued.bulk_jobs:
-                bulk.list.touch(job)
+                jobs.touch(job)
             for batch_id, batch in self._read_record():
                 missing = [one for one in batch.files if not queue.find(batch.root, one.key)]
                 if missing and not (batch.bulk and batch_id in known):
@@ -95,31 +95,31 @@ class Persistence:
         """Keep that these are wanted no more."""
         self._note(lambda: self._record.drop(transfers))
 
-    def collect(self, queue: Queue, bulk: BulkTracker) -> None:
+    def collect(self, queue: Queue, jobs: BulkJobs) -> None:
         """Take note of what is to be stored, before others take it over."""
         self._unsaved.removed |= queue.removed
-        self._unsaved.removed_bulk |= bulk.list.removed
+        self._unsaved.removed_bulk |= jobs.removed
 
-    def save(self, queue: Queue, bulk: BulkTracker) -> None:
+    def save(self, queue: Queue, jobs: BulkJobs) -> None:
         """Store what changed since the last time, in one transaction."""
-        self.collect(queue, bulk)
+        self.collect(queue, jobs)
         unsaved = self._unsaved
         if self._store.file is None:
             queue.unsaved.clear()  # this engine's queue ends with it
-            bulk.list.unsaved.clear()
+            jobs.unsaved.clear()
             self._unsaved = _Unsaved()
             return
-        if not (queue.unsaved or unsaved.removed or bulk.list.unsaved or unsaved.removed_bulk):
+        if not (queue.unsaved or unsaved.removed or jobs.unsaved or unsaved.removed_bulk):
             return
         try:
             self._store.save(
                 [queue.transfers[one] for one in queue.unsaved],
                 unsaved.removed,
-                [bulk.jobs[one] for one in bulk.list.unsaved],
+                [jobs.jobs[one] for one in jobs.unsaved],
                 unsaved.removed_bulk,
             )
             queue.unsaved.clear()
-            bulk.list.unsaved.clear()
+            jobs.unsaved.clear()
             self._unsaved = _Unsaved()
             self._troubles["store"] = ""
         except StoreError as error:

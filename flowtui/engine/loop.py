@@ -1,0 +1,179 @@
+"""The engine's thread: it takes messages, has the parts act, saves and publishes, until the end.
+
+Whatever changes the queue happens in this thread, one thing after the other, so that nothing in it
+needs a lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from flowtui.engine.bulk.tracker import BulkTracker
+from flowtui.engine.events import Events
+from flowtui.engine.mailbox import Mailbox, MailboxClosed
+from flowtui.engine.queue.folders import TargetFolders
+from flowtui.engine.queue.queue import Queue
+from flowtui.engine.queue.scheduler import Scheduler
+from flowtui.engine.store.persistence import Persistence
+from flowtui.engine.workers.pool import Workers
+from flowtui.protocol.states import PENDING_WORK
+from flowtui.timings import Timings
+from flowtui.transfer.disk import downloads_log
+
+T = TypeVar("T")
+
+_LOG = logging.getLogger("flowtui.engine")
+
+
+class Loop:
+    """Runs the parts of one engine. Its methods may be called from any thread."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        queue: Queue,
+        scheduler: Scheduler,
+        bulk: BulkTracker,
+        *,
+        folders: TargetFolders,
+        workers: Workers,
+        persistence: Persistence,
+        events: Events,
+        timings: Timings,
+    ) -> None:
+        self._mailbox = mailbox
+        self._queue = queue
+        self._scheduler = scheduler
+        self._bulk = bulk
+        self._folders = folders
+        self._workers = workers
+        self._persistence = persistence
+        self._events = events
+        self._timings = timings
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._idle = threading.Event()
+        self._ending = False
+        self._was_called = False
+        self._published_at = self._saved_at = 0.0
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._thread.is_alive()
+
+    def call(self, message: Callable[[], T]) -> T:
+        """Have the thread call `message`, and save what that changed at once; its result.
+
+        Raises what `message` raises, and MailboxClosed once the engine has ended.
+        """
+
+        def act() -> T:
+            result = message()
+            self._was_called = True
+            self._note_idle()
+            return result
+
+        return self._mailbox.call(act)
+
+    def stop(self, timeout: float) -> None:
+        """Have the workers let go, save, publish and end; waits `timeout` seconds for it."""
+        with contextlib.suppress(MailboxClosed):  # somebody else stopped it meanwhile
+            self._mailbox.call(self._end)
+        self._thread.join(timeout)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is left that the engine would do by itself."""
+        return self._idle.is_set()
+
+    def wait_idle(self, timeout: float | None) -> bool:
+        """Wait until there is nothing left to do by itself; whether it is so."""
+        return self._idle.wait(timeout)
+
+    def _run(self) -> None:
+        timeout: float | None = 0.0
+        while not self._ending:
+            for message in self._mailbox.take(timeout):
+                try:
+                    message()
+                except Exception as error:  # noqa: BLE001
+                    self._on_mistake("a message to the engine failed", error)
+            if self._ending:
+                break
+            try:
+                timeout = self._tick(time.monotonic())
+            except Exception as error:  # noqa: BLE001
+                self._on_mistake("a tick of the engine failed", error)
+                timeout = self._timings.mistake_rest
+        self._save()
+        self._events.publish()
+
+    def _on_mistake(self, what: str, error: Exception) -> None:
+        """One message's or tick's mistake must not end the queue of all others."""
+        _LOG.error(what, exc_info=error)
+        words = f"internal error: {type(error).__name__}: {error}"
+        self._persistence.note_trouble("mistake", words)
+
+    def _tick(self, now: float) -> float | None:
+        """Do what is due; seconds until something is, or None."""
+        tick = self._timings.tick
+        schedule_at = self._scheduler.tick(now)
+        bulk_in = self._bulk.tick()
+        self._persistence.collect(self._queue, self._bulk.list)
+        self._events.collect()
+        if self._was_called or now - self._saved_at >= tick:
+            # What was asked for is stored at once, what workers did together with more of it.
+            self._save()
+            self._was_called, self._saved_at = False, now
+        self._note_idle()
+        is_moving = bool(self._scheduler.runs) or self._bulk.is_unpacking
+        if now - self._published_at >= tick and (is_moving or self._events.is_waiting):
+            self._published_at = now
+            self._scheduler.sample(now)
+            self._events.publish()
+        waits = [schedule_at - now] if schedule_at is not None else []
+        if bulk_in is not None:
+            waits.append(bulk_in)
+        if is_moving or self._events.is_waiting:
+            waits.append(self._published_at + tick - now)
+        if self._queue.unsaved:
+            waits.append(self._saved_at + tick - now)
+        return max(0.0, min(waits)) if waits else None
+
+    def _save(self) -> None:
+        """Store what changed, and write the logs; one transaction for all of a tick."""
+        self._persistence.save(self._queue, self._bulk.list)
+        for root, entries in self._folders.take_log().items():
+            self._workers.do(lambda root=root, entries=entries: self._write_log(root, entries))  # type: ignore[misc]
+
+    def _write_log(self, root: str, entries: list[downloads_log.LogEntry]) -> None:
+        try:
+            downloads_log.append(Path(root), entries)
+            words = ""
+        except OSError as error:
+            words = f"cannot write {Path(root) / downloads_log.LOG_NAME}: {error.strerror}"
+        self._persistence.note_trouble("log", words)
+
+    def _note_idle(self) -> None:
+        pending = any(self._queue.counts[state] for state in PENDING_WORK)
+        if pending or self._scheduler.runs or not self._bulk.is_idle:
+            self._idle.clear()
+        else:
+            self._idle.set()
+
+    def _end(self) -> None:
+        self._scheduler.stop()
+        self._bulk.stop()
+        self._scheduler.sample(time.monotonic())
+        self._ending = True
+        self._mailbox.close()
