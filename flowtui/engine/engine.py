@@ -43,7 +43,8 @@ from flowtui.protocol.messages import (
 )
 from flowtui.protocol.states import CANCELLABLE, ENDED, PENDING_WORK, TransferState
 from flowtui.timings import Timings
-from flowtui.transfer.disk.space import SpaceWatch, look
+from flowtui.transfer.disk import space as disk_space
+from flowtui.transfer.disk.space import SpaceWatch
 from flowtui.transfer.http.clients import Clients, ServerClients, service_maker
 from flowtui.transfer.http.rate_limit import RateLimit
 from flowtui.transfer.task import Outcome
@@ -54,8 +55,8 @@ T = TypeVar("T")
 class Engine:
     """Downloads what it is told to. Start it, give it batches, subscribe, stop it.
 
-    All methods may be called from any thread. Those that `protocol.py` lists as requests do and
-    return what is said there, and raise RequestRefused.
+    All methods may be called from any thread. Those that `protocol.messages` lists as requests do
+    and return what is said there, and raise RequestRefused.
     """
 
     def __init__(
@@ -158,9 +159,11 @@ class Engine:
     def add(self, batch: Batch) -> Added:
         """Queue a batch. What is unfinished in the queue already is not queued twice."""
         if not batch.files:
-            raise RequestRefused("EMPTY", "there is nothing to download in this selection")
+            raise RequestRefused("EMPTY", "nothing to download: the request names no files")
         if not Path(batch.root).is_absolute():
-            raise RequestRefused("BAD_REQUEST", f"the target folder {batch.root} is not absolute")
+            raise RequestRefused(
+                "BAD_REQUEST", f"the target folder must be an absolute path: {batch.root}"
+            )
 
         def add() -> Added:
             added = self._add(batch)
@@ -199,10 +202,10 @@ class Engine:
         """Take ended transfers out of the list."""
 
         def forget() -> int:
-            gone = [one for one in self._queue.pick(ids) if one.state in ENDED]
+            gone = [transfer for transfer in self._queue.pick(ids) if transfer.state in ENDED]
             self._persistence.dropped(gone)
-            for one in gone:
-                self._queue.remove(one)
+            for transfer in gone:
+                self._queue.remove(transfer)
             self._folders.forget_unused()
             return len(gone)
 
@@ -227,24 +230,24 @@ class Engine:
     def status(self, rows: bool = False, most: int | None = None) -> Status:
         """The queue now; of its rows all, or the first `most` of those still to be done."""
 
-        def look_at() -> Status:
+        def collect() -> Status:
             shown: Iterable[Transfer] = ()
             if rows:
                 shown = self._queue.pick(None) if most is None else self._queue.next_to_do(most)
             return Status(
                 summary=self._summary(),
-                transfers=tuple(one.row() for one in shown),
+                transfers=tuple(transfer.row() for transfer in shown),
                 bulk_jobs=tuple(map(self._events.bulk_row, self._bulk.jobs)) if rows else (),
             )
 
-        return self._call(look_at)
+        return self._call(collect)
 
     def space(self, path: str) -> Space:
         """Room at `path`, and what the queue has promised of it."""
         try:
-            room = look(Path(path))
+            room = disk_space.look(Path(path))
         except OSError as error:
-            raise RequestRefused("NOT_READABLE", f"{path}: {error.strerror}") from error
+            raise RequestRefused("NOT_READABLE", f"cannot read {path}: {error.strerror}") from error
         return self._call(lambda: Space(room.free, self._admission.promised(room.device)))
 
     def sign_in(
@@ -288,7 +291,7 @@ class Engine:
         return self._call(change)
 
     def subscribe(self, listener: Callable[[Changes], bool | None]) -> Callable[[], None]:
-        """Have `listener` told of everything, first what is there now; call the result to end.
+        """Have `listener` called with all there is, then with changes; call the result to end.
 
         It is called in the engine's thread and must be quick; where it answers False it has not
         taken the event, and gets it again, with what is new by then.
@@ -342,19 +345,19 @@ class Engine:
     def _let_go(
         self, ids: Sequence[int] | None, states: Iterable[TransferState], to: TransferState
     ) -> int:
-        chosen = [one for one in self._queue.pick(ids) if one.state in states]
+        chosen = [transfer for transfer in self._queue.pick(ids) if transfer.state in states]
         if to is TransferState.CANCELLED:
             self._persistence.dropped(chosen)
-        for one in chosen:
-            self._scheduler.let_go(one, to)
+        for transfer in chosen:
+            self._scheduler.let_go(transfer, to)
         return len(chosen)
 
     def _requeue(self, ids: Sequence[int] | None, states: Iterable[TransferState]) -> int:
         count = 0
-        for one in self._queue.pick(ids):
-            if one.state in states:
-                self._scheduler.requeue(one)
-                self._bulk.transfer_retried(one)
+        for transfer in self._queue.pick(ids):
+            if transfer.state in states:
+                self._scheduler.requeue(transfer)
+                self._bulk.transfer_retried(transfer)
                 count += 1
         return count
 

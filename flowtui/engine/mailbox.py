@@ -1,7 +1,7 @@
 """One thread that owns some state, and a mailbox through which all others have it act.
 
 No lock is needed around what the thread owns: everything that changes it happens there, one after
-the other, and many messages that came together share one turn (and so one transaction).
+the other, and many messages that came together share one tick (and so one transaction).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Mailbox:
     """Messages are functions; the owner's thread calls them in the order in which they came."""
 
     def __init__(self) -> None:
-        self._letters: deque[tuple[Callable[[], None], Future[Any] | None]] = deque()
-        self._news = threading.Condition()
+        self._messages: deque[tuple[Callable[[], None], Future[Any] | None]] = deque()
+        self._changed = threading.Condition()
         self._closed = False
 
     def post(self, message: Callable[[], None], *, wake: bool = True) -> None:
@@ -32,44 +32,44 @@ class Mailbox:
 
         With `wake` false it is called when the owner looks for other reasons.
         """
-        with self._news:
+        with self._changed:
             if not self._closed:
-                self._letters.append((message, None))
+                self._messages.append((message, None))
                 if wake:
-                    self._news.notify()
+                    self._changed.notify()
 
     def call(self, message: Callable[[], T], timeout: float | None = 60.0) -> T:
         """Have the owner call `message`; its result, or its exception, or MailboxClosed."""
-        answer: Future[T] = Future()
+        reply: Future[T] = Future()
 
         def deliver() -> None:
             try:
-                answer.set_result(message())
+                reply.set_result(message())
             except Exception as error:  # noqa: BLE001
-                answer.set_exception(error)
+                reply.set_exception(error)
 
-        with self._news:
+        with self._changed:
             if self._closed:
                 raise MailboxClosed
-            self._letters.append((deliver, answer))
-            self._news.notify()
-        return answer.result(timeout)
+            self._messages.append((deliver, reply))
+            self._changed.notify()
+        return reply.result(timeout)
 
     def take(self, timeout: float | None) -> list[Callable[[], Any]]:
         """All messages that are there, after waiting at most `timeout` seconds for one."""
-        with self._news:
-            if not self._letters and not self._closed:
-                self._news.wait(timeout)
-            messages = [message for message, _ in self._letters]
-            self._letters.clear()
+        with self._changed:
+            if not self._messages and not self._closed:
+                self._changed.wait(timeout)
+            messages = [message for message, _ in self._messages]
+            self._messages.clear()
             return messages
 
     def close(self) -> None:
         """Take no message any more, refuse those that nobody has taken, and wake the owner."""
-        with self._news:
+        with self._changed:
             self._closed = True
-            left = [answer for _, answer in self._letters if answer is not None]
-            self._letters.clear()
-            self._news.notify_all()
-        for answer in left:
-            answer.set_exception(MailboxClosed())
+            left = [reply for _, reply in self._messages if reply is not None]
+            self._messages.clear()
+            self._changed.notify_all()
+        for reply in left:
+            reply.set_exception(MailboxClosed())

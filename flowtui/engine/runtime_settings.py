@@ -16,6 +16,6 @@ def checked(changes: dict[str, int | None]) -> dict[str, int]:
         if value is None:
             continue
         if type(value) is not int or not lowest <= value <= highest:
-            raise RequestRefused("BAD_REQUEST", f"{name} should be from {lowest} to {highest}")
+            raise RequestRefused("BAD_REQUEST", f"{name} must be between {lowest} and {highest}")
         wanted[name] = value
     return wanted

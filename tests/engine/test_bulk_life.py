@@ -222,7 +222,7 @@ def test_polls_survive_trouble(server, tmp_path, monkeypatch):
     turn(server, "troubled")
     made = start(server)
     made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "sample/34")))
-    until(lambda: "looks again in" in job(made).reason)
+    until(lambda: "checking again in" in job(made).reason)
     assert not made.is_idle()
     assert made.wait_idle(GUARD)
     assert job(made).state == "done"
@@ -481,7 +481,7 @@ def test_a_disk_that_fills_up_while_unpacking_is_waited_for(server, tmp_path, mo
 
 def test_requests_that_make_no_sense_are_refused(server, tmp_path):
     made = start(server)
-    with pytest.raises(RequestRefused, match="no such action"):
+    with pytest.raises(RequestRefused, match="unknown action"):
         made.bulk([1], "explode")
     with pytest.raises(RequestRefused, match="no bulk job 9"):
         made.bulk_files(9)
@@ -510,7 +510,7 @@ def test_a_session_that_ends_is_waited_for(server, tmp_path):
     server.service.accounts.expire_all()
     made.add(bulk.batch(server, tmp_path, files))
     until(lambda: bool(made.status().summary.needs_sign_in))
-    assert job(made).reason == "waits for a sign-in"
+    assert job(made).reason == "waiting for you to sign in"
     made.sign_in(server.base_url, "demo", bulk.token(server), None)
     assert made.wait_idle(GUARD)
     assert job(made).state == "done"
@@ -524,7 +524,7 @@ def test_a_server_that_is_away_for_a_while(tmp_path):
         made = start(server, record=record)
         port = int(server.base_url.rpartition(":")[2].partition("/")[0])
     made.add(bulk.batch(server, tmp_path, files))
-    record.until_job_seen(lambda row: "looks again" in row.reason, 2)
+    record.until_job_seen(lambda row: "checking again" in row.reason, 2)
     with DemoServer(job_seconds=0.1, token_seconds=3600, port=port) as server:
         made.sign_in(server.base_url, "demo", bulk.token(server), None)
         assert made.wait_idle(GUARD)

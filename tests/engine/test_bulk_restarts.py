@@ -55,7 +55,7 @@ def test_a_job_that_was_not_asked_for_yet_is_asked_for_once(tmp_path):
         database = tmp_path / "queue.db"
         made = start(server, database)
     made.add(bulk.batch(server, tmp_path / "to", files))
-    until(lambda: "looks again" in job(made).reason)
+    until(lambda: "checking again" in job(made).reason)
     made.stop()
     with DemoServer(job_seconds=0.1, token_seconds=7200, port=port) as server:
         again = start(server, database)

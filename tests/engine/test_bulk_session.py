@@ -75,7 +75,7 @@ def test_without_a_session_it_says_so_and_goes_on_after_the_sign_in():
     bench = Bench()
     bench.look()
     assert bench.sign_ins.needed == {"s"}
-    assert (bench.job.state, bench.job.reason) == (BulkState.PENDING, "waits for a sign-in")
+    assert (bench.job.state, bench.job.reason) == (BulkState.PENDING, "waiting for you to sign in")
     bench.signed_in = True
     bench.tracker.signed_in("s")
     bench.look()

@@ -196,7 +196,7 @@ def test_whoever_asks_while_it_ends_gets_an_answer_or_is_refused(tmp_path: Path)
 def test_settings_out_of_bounds_change_nothing(wrong: dict[str, Any]):
     made = engine()
     before = made.settings()
-    with pytest.raises(RequestRefused, match="should be from"):
+    with pytest.raises(RequestRefused, match="must be between"):
         made.settings(**wrong)
     assert made.settings() == before
     made.stop()

@@ -92,8 +92,8 @@ def test_a_damaged_database_is_set_aside_and_the_queue_rebuilt(desk: Desk, damag
         desk.database.write_bytes(good[:8192] + b"\xaa" * 4096 + good[12288:])
     made = desk.engine()
     summary = made.status().summary
-    assert "the queue's database could not be used" in summary.trouble
-    assert "rebuilt with 40 transfers" in summary.trouble
+    assert "cannot use the queue's database" in summary.trouble
+    assert "rebuilt the queue with 40 transfers" in summary.trouble
     assert str(desk.database) + ".corrupt-" in summary.trouble
     assert len(rows(made)) == 40
     desk.expect_all_after_resume(made, 40)
@@ -111,7 +111,7 @@ def test_the_word_on_it_is_still_there_in_the_next_engine(desk: Desk):
     desk.database.write_bytes(b"garbage" * 1000)
     desk.engine().stop()
     made = desk.engine()
-    assert "could not be used" in made.status().summary.trouble
+    assert "cannot use the queue's database" in made.status().summary.trouble
     made.stop()
 
 

@@ -1,1 +1,15 @@
-"""bulk."""
+"""Archives that Flow prepares: asked for, fetched as one transfer, unpacked, file by file verified.
+
+    tracker    what people may do with bulk jobs, and how the parts below hang together
+    start      what is here already, before an archive is asked for
+    polling    asks Flow for it, and how far it is
+    fetching   the archive as a transfer; asked for again when it has expired
+    unpacking  its files come out; what it lacks comes one by one
+    jobs       all jobs, which of them changed, and the room that is kept for them
+    notes      a note in the target folder, for `get`, which has no database
+    job        one job's record, and its rules
+
+It uses the queue as any other client of it: it queues transfers, claims paths and reserves bytes,
+and is told when a transfer has ended. The queue knows nothing of bulk jobs. What takes time is done
+by workers; how an archive is read is `transfer.archive`'s matter.
+"""

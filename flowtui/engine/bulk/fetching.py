@@ -75,7 +75,7 @@ class ArchiveFetcher:
             else:
                 self._jobs.change(job, BulkState.DONE, "")
         elif state is TransferState.CANCELLED:
-            self._jobs.change(job, BulkState.CANCELLED, "the transfer of its archive was cancelled")
+            self._jobs.change(job, BulkState.CANCELLED, "the download of its archive was cancelled")
         elif state is TransferState.FAILED and transfer.code == "EXPIRED":
             self.gone(job, "the archive has expired")
         elif state is TransferState.FAILED:
@@ -85,11 +85,11 @@ class ArchiveFetcher:
         """Ask for the archive again, once; a second time only the user does."""
         if job.again >= AGAIN_BY_ITSELF:
             state = BulkState.FAILED if job.state is BulkState.UNPACKING else BulkState.EXPIRED
-            words = f"{why}, again; create it again, or fetch the files one by one"
+            words = f"{why} again; create it again, or download the files one by one"
             self._jobs.change(job, state, words, code)
             return
         job.again += 1
-        self.anew(job, f"{why}; it is prepared again")
+        self.anew(job, f"{why}; asking Flow to prepare it again")
 
     def anew(self, job: BulkJobRecord, reason: str) -> None:
         """Have Flow prepare the archive anew. What is unpacked stays, and so does the part file."""
@@ -116,7 +116,7 @@ class ArchiveFetcher:
         if self._jobs.notes is None or not job.unpack:
             return
         notes, root = self._jobs.notes, Path(job.root)
-        keys = tuple(one.file.key for one in job.missing())
+        keys = tuple(expected.file.key for expected in job.missing())
         note = Note(job.content, job.server, job.job_id, keys, job.archive)
 
         def write() -> None:

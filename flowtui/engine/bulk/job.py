@@ -1,6 +1,6 @@
 """A bulk job: an archive that Flow prepares, from the request until its files are here.
 
-The rules of following one are here, free of threads and time; the `bulk` modules apply them.
+The record and its rules are here, free of threads and time; the other `bulk` modules apply them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 POLL_SLOWEST = 60.0
 
 SLOWER_AFTER = 60.0
-"""Seconds of age from which on the looks get rarer."""
+"""Seconds of age from which on a job is asked about less often."""
 
 LIFETIME = 24 * 3600.0
 """Seconds that an archive is kept once it is completed (the guide)."""
@@ -83,13 +83,15 @@ class BulkJobRecord:
     results: dict[str, FileResult] = field(default_factory=dict)
     unpacked_bytes: int = 0
 
-    def wanted(self) -> tuple[ExpectedFile, ...]:
+    def expected_files(self) -> tuple[ExpectedFile, ...]:
         """All its files."""
         return unpack(self.files)
 
     def missing(self) -> tuple[ExpectedFile, ...]:
         """The files of which nothing has become yet."""
-        return tuple(one for one in self.wanted() if one.file.key not in self.results)
+        return tuple(
+            expected for expected in self.expected_files() if expected.file.key not in self.results
+        )
 
     @property
     def archive_name(self) -> str:
@@ -102,14 +104,14 @@ class BulkJobRecord:
     def put(self, key: str, result: FileResult) -> None:
         """Note what became of a file."""
         before = self.results.get(key)
-        for one, sign in ((before, -1), (result, 1)):
-            if one is not None and one.state == DONE:
-                self.unpacked_bytes += sign * (one.size or 0)
+        for counted, sign in ((before, -1), (result, 1)):
+            if counted is not None and counted.state == DONE:
+                self.unpacked_bytes += sign * (counted.size or 0)
         self.results[key] = result
 
     def count(self, state: str) -> int:
         """How many of its files came to this."""
-        return sum(1 for one in self.results.values() if one.state == state)
+        return sum(1 for result in self.results.values() if result.state == state)
 
     @property
     def bytes_to_unpack(self) -> int:
@@ -160,16 +162,16 @@ class BulkJobRecord:
         """Its files as clients see them."""
         pending = FileResult("pending")
         rows = []
-        for one in self.wanted():
-            result = self.results.get(one.file.key, pending)
+        for expected in self.expected_files():
+            result = self.results.get(expected.file.key, pending)
             rows.append(
                 BulkFileRow(
-                    key=one.file.key,
-                    filename=one.file.filename,
-                    path=result.path or one.path,
+                    key=expected.file.key,
+                    filename=expected.file.filename,
+                    path=result.path or expected.path,
                     state=result.state,
-                    size=result.size if result.size is not None else one.file.size,
-                    md5=result.md5 or one.file.md5,
+                    size=result.size if result.size is not None else expected.file.size,
+                    md5=result.md5 or expected.file.md5,
                     verified_by=result.verified_by,
                     reason=result.reason,
                 )
@@ -179,26 +181,27 @@ class BulkJobRecord:
 
 def pack(files: Iterable[ExpectedFile]) -> str:
     """Files as the JSON text that is stored."""
-    return json.dumps([{**asdict(one.file), "path": one.path} for one in files])
+    return json.dumps([{**asdict(expected.file), "path": expected.path} for expected in files])
 
 
 def unpack(text: str) -> tuple[ExpectedFile, ...]:
     """The files of `pack`'s text; one of an older flowtui has no paths yet."""
     found = []
-    for one in json.loads(text):
-        path = one.pop("path", "")
-        found.append(ExpectedFile(RemoteFile(**{**one, "folder": tuple(one["folder"])}), path))
+    for fields in json.loads(text):
+        path = fields.pop("path", "")
+        fields["folder"] = tuple(fields["folder"])
+        found.append(ExpectedFile(RemoteFile(**fields), path))
     return tuple(found)
 
 
 def pack_results(results: dict[str, FileResult]) -> str:
     """Results as the JSON text that is stored."""
-    return json.dumps({key: asdict(one) for key, one in results.items()})
+    return json.dumps({key: asdict(result) for key, result in results.items()})
 
 
 def unpack_results(text: str) -> dict[str, FileResult]:
     """The results of `pack_results`' text."""
-    return {key: FileResult(**one) for key, one in json.loads(text).items()}
+    return {key: FileResult(**fields) for key, fields in json.loads(text).items()}
 
 
 def content_of(server: str, data_ids: Iterable[str]) -> str:
@@ -216,7 +219,7 @@ def halves(
 
 
 def poll_delay(age: float, young: float) -> float:
-    """Seconds until the next look at a job that is `age` seconds old; `young`: at a young one."""
+    """Seconds until a job of `age` seconds is asked about again; a young one after `young`."""
     if age < SLOWER_AFTER:
         return young
     return min(POLL_SLOWEST, young * age / SLOWER_AFTER)

@@ -24,8 +24,8 @@ class BulkJobs:
     """The jobs by id, in the order in which they were asked for. The engine's thread alone uses it.
 
     Attributes:
-        changed: ids that clients must hear of. `unsaved`: ids whose stored form is out of date.
-        removed: ids that are gone since they were last told. `last_id`: the highest ever given.
+        changed: ids whose latest state is to be published. `unsaved`: the same, to be stored.
+        removed: ids that are gone since the last event. `last_id`: the highest ever given.
         notes: for an engine that remembers nothing, else None (see `notes`).
         observers: called with every job that was added or changed, at once.
     """
@@ -44,15 +44,15 @@ class BulkJobs:
 
     def add(
         self,
-        like: BulkJobRecord | None,
+        parent: BulkJobRecord | None,
         files: Sequence[ExpectedFile],
         **more: object,
     ) -> BulkJobRecord:
-        """A new job for some files; of the same batch as another where one is given."""
+        """A new job for some files; of the same batch as its `parent`, where it has one."""
         given: dict[str, object] = {}
-        if like is not None:
+        if parent is not None:
             names = ("batch_id", "name", "root", "server", "unpack", "up_to", "base", "created")
-            given = {name: getattr(like, name) for name in names}
+            given = {name: getattr(parent, name) for name in names}
         # Clients and the store tell jobs apart by these ids: none is given twice.
         number = self.last_id = max([self.last_id, *self.jobs]) + 1
         job = BulkJobRecord(**{**given, **more}, id=number, data_ids=(), bytes=0)  # type: ignore[arg-type]
@@ -65,11 +65,11 @@ class BulkJobs:
     def set_files(self, job: BulkJobRecord, files: Sequence[ExpectedFile]) -> None:
         """Make these the job's files."""
         job.files = pack(files)
-        job.data_ids = tuple(one.file.data_id or "" for one in files)
-        job.bytes = sum(one.file.size or 0 for one in files)
+        job.data_ids = tuple(expected.file.data_id or "" for expected in files)
+        job.bytes = sum(expected.file.size or 0 for expected in files)
         self.set_content(job, files)
-        keys = {one.file.key for one in files}
-        job.results = {key: one for key, one in job.results.items() if key in keys}
+        keys = {expected.file.key for expected in files}
+        job.results = {key: result for key, result in job.results.items() if key in keys}
         self.touch(job)
 
     def set_paths(self, job: BulkJobRecord, files: Sequence[ExpectedFile]) -> None:
@@ -79,7 +79,7 @@ class BulkJobs:
 
     def set_content(self, job: BulkJobRecord, files: Sequence[ExpectedFile]) -> None:
         """Note which of its files the job's archive is to hold."""
-        job.content = content_of(job.server, (one.file.data_id or "" for one in files))
+        job.content = content_of(job.server, (expected.file.data_id or "" for expected in files))
 
     def change(
         self, job: BulkJobRecord, state: BulkState | None, reason: str, code: str = ""
@@ -110,7 +110,7 @@ class BulkJobs:
         self.workers.do(drop)
 
     def touch(self, job: BulkJobRecord, *, save: bool = True) -> None:
-        """Have clients hear of a job, and the store unless only its progress has changed."""
+        """Have a job published, and stored unless only its progress has changed."""
         self.changed.add(job.id)
         if save:
             self.unsaved.add(job.id)
@@ -134,18 +134,19 @@ class BulkJobs:
 
     def pick(self, ids: Iterable[int]) -> list[BulkJobRecord]:
         """The jobs of these ids, each once, unknown ones passed over."""
-        return [self.jobs[one] for one in dict.fromkeys(ids) if one in self.jobs]
+        return [self.jobs[id_] for id_ in dict.fromkeys(ids) if id_ in self.jobs]
 
-    def look_anew(self, job: BulkJobRecord) -> None:
-        """Take the job's single files for missing ones, until they are seen on the disk."""
-        job.results = {k: one for k, one in job.results.items() if one.state != ONE_BY_ONE}
+    def recheck_singles(self, job: BulkJobRecord) -> None:
+        """Count the files that came one by one as missing, until they are seen on the disk."""
+        job.results = {k: result for k, result in job.results.items() if result.state != ONE_BY_ONE}
 
     def one_by_one(self, job: BulkJobRecord, files: Sequence[ExpectedFile], why: str) -> None:
         """Have some of a job's files fetched by transfers of their own."""
-        for one in files:
-            job.put(one.file.key, FileResult(ONE_BY_ONE, one.path, reason=why))
+        for expected in files:
+            job.put(expected.file.key, FileResult(ONE_BY_ONE, expected.path, reason=why))
         if files:
-            batch = Batch(job.server, job.root, job.name, tuple(one.file for one in files))
+            remote_files = tuple(expected.file for expected in files)
+            batch = Batch(job.server, job.root, job.name, remote_files)
             self.intake.queue_files(job.batch_id, batch)
         self.touch(job)
 

@@ -1,9 +1,9 @@
 """A note in the target folder on an archive that is under way, for engines without a database.
 
 `flowtui get` in a job script may be killed at any time, and the same command shall go on where it
-was: with the job on Flow that it has begun, and with the archive that it has fetched. The note says
-which these are. It is a file of JSON lines that only grows, locked by the process that follows the
-job; a line that was cut off counts for nothing.
+was: with the job that it has started on Flow, and with the archive that it has fetched. The note
+says which these are. It is a file of JSON lines that only grows, locked by the process that follows
+the job; a line that was cut off counts for nothing.
 """
 
 from __future__ import annotations
@@ -38,61 +38,61 @@ class Notes:
     """The notes that this process holds. Its methods are for workers, and raise OSError."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[str, str], int] = {}
+        self._locked: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
 
     def write(self, root: Path, note: Note) -> bool:
         """Write what is known now; False where another process holds this note."""
         with self._lock:
-            held = self._held.get((str(root), note.content))
-            if held is None:
+            descriptor = self._locked.get((str(root), note.content))
+            if descriptor is None:
                 root.mkdir(parents=True, exist_ok=True)
-                held = _open_locked(_path(root, note.content))
-                if held is None:
+                descriptor = _open_locked(_path(root, note.content))
+                if descriptor is None:
                     return False
-                self._held[str(root), note.content] = held
-            os.write(held, b"\n" + json.dumps(asdict(note)).encode() + b"\n")
-            os.fsync(held)
+                self._locked[str(root), note.content] = descriptor
+            os.write(descriptor, b"\n" + json.dumps(asdict(note)).encode() + b"\n")
+            os.fsync(descriptor)
             return True
 
     def remove(self, root: Path, content: str) -> None:
         """The archive is done with."""
         with self._lock:
-            held = self._held.pop((str(root), content), None)
-            if held is not None:
+            descriptor = self._locked.pop((str(root), content), None)
+            if descriptor is not None:
                 _path(root, content).unlink(missing_ok=True)
-                os.close(held)
+                os.close(descriptor)
 
     def find(self, root: Path, server: str) -> list[Note]:
         """The notes of ended processes on this server's archives; they are this process's now."""
         found = []
         for path in sorted(root.glob(f"{PREFIX}*{SUFFIX}")):
-            held = _open_locked(path)
-            if held is None:
+            descriptor = _open_locked(path)
+            if descriptor is None:
                 continue
             note = _read(path)
             content = path.name.removeprefix(PREFIX).removesuffix(SUFFIX)
             if note is None or note.server != server or note.content != content:
-                os.close(held)
+                os.close(descriptor)
                 continue
             with self._lock:
-                self._held[str(root), content] = held
+                self._locked[str(root), content] = descriptor
             found.append(note)
         return found
 
     def release(self, root: Path, content: str) -> None:
         """Leave a note to others."""
         with self._lock:
-            held = self._held.pop((str(root), content), None)
-            if held is not None:
-                os.close(held)
+            descriptor = self._locked.pop((str(root), content), None)
+            if descriptor is not None:
+                os.close(descriptor)
 
     def close(self) -> None:
         """Leave all notes to others."""
         with self._lock:
-            for held in self._held.values():
-                os.close(held)
-            self._held.clear()
+            for descriptor in self._locked.values():
+                os.close(descriptor)
+            self._locked.clear()
 
 
 def _path(root: Path, content: str) -> Path:
@@ -121,6 +121,6 @@ def _read(path: Path) -> Note | None:
             keys = tuple(fields["keys"])
         except (ValueError, KeyError, TypeError):
             continue
-        if all(isinstance(one, str) for one in (*texts.values(), *keys)):
+        if all(isinstance(text, str) for text in (*texts.values(), *keys)):
             return Note(**texts, keys=keys)
     return None

@@ -1,4 +1,4 @@
-"""Asking Flow for archives, and looking how far they are, for as long as it takes.
+"""Asking Flow for archives, and how far they are, for as long as it takes.
 
 The asking is done by workers; what comes back is dealt with in the engine's thread.
 """
@@ -76,7 +76,7 @@ class JobPoller:
             kept.pop(job.id, None)
 
     def signed_in(self, server: str) -> None:
-        """Look at this server's jobs again, now."""
+        """Ask about this server's jobs again, now."""
         # What is answered to these is about the old session.
         self._old_session |= self._asking
         for id_ in self._due:
@@ -88,22 +88,22 @@ class JobPoller:
         for id_, when in list(self._due.items()):
             if when <= now and id_ not in self._asking:
                 job = self._jobs.jobs[id_]
-                if job.job_id or self._has_turn(job):
+                if job.job_id or self._may_start(job):
                     self._ask(job)
                 else:
                     self._due[id_] = now + self._timings.poll_turn
                     if not job.reason:
-                        self._jobs.change(job, None, "waits for the archives before it")
+                        self._jobs.change(job, None, "waiting for earlier archives")
         waiting = [when for id_, when in self._due.items() if id_ not in self._asking]
         return max(0.0, min(waiting) - now) if waiting else None
 
-    def _has_turn(self, job: BulkJobRecord) -> bool:
+    def _may_start(self, job: BulkJobRecord) -> bool:
         others = (
-            one
-            for one in self._jobs.jobs.values()
-            if one.server == job.server
-            and one.state in _AT_SERVER
-            and (one.job_id or one.id in self._asking)
+            other
+            for other in self._jobs.jobs.values()
+            if other.server == job.server
+            and other.state in _AT_SERVER
+            and (other.job_id or other.id in self._asking)
         )
         return sum(1 for _ in others) < AT_A_TIME
 
@@ -121,36 +121,36 @@ class JobPoller:
         if not job_id:
             asked = job.missing()
             self._jobs.set_content(job, asked)
-        data_ids = [one.file.data_id or "" for one in asked]
-        content, keys = job.content, tuple(one.file.key for one in asked)
+        data_ids = [expected.file.data_id or "" for expected in asked]
+        content, keys = job.content, tuple(expected.file.key for expected in asked)
         unpack = job.unpack
         part = root / job.part if job.part else None
 
         def ask() -> None:
             from flowtui.flow.errors import FlowError, UnexpectedAnswer
 
-            answer: BulkJob | FlowError
+            response: BulkJob | FlowError
             try:
                 if job_id:
-                    answer = client.bulk_job(job_id)
+                    response = client.bulk_job(job_id)
                 else:
-                    answer = client.create_bulk_job(data_ids, name)
+                    response = client.create_bulk_job(data_ids, name)
                     if part is not None:
                         _drop_unprovable(part)
                     if notes is not None and unpack:
-                        notes.write(root, Note(content, job.server, answer.id, keys))
+                        notes.write(root, Note(content, job.server, response.id, keys))
             except FlowError as error:
-                answer = error
+                response = error
             except OSError as error:
-                answer = UnexpectedAnswer(f"cannot write in {root}: {error.strerror}")
+                response = UnexpectedAnswer(f"cannot write to {root}: {error.strerror}")
             except Exception as error:  # noqa: BLE001
-                # A mistake of ours must not leave the job unlooked at for ever.
-                answer = UnexpectedAnswer(f"internal error: {type(error).__name__}: {error}")
-            self._mailbox.post(lambda: self._answered(id_, answer))
+                # A mistake of ours must not leave the job unasked about for ever.
+                response = UnexpectedAnswer(f"internal error: {type(error).__name__}: {error}")
+            self._mailbox.post(lambda: self._on_response(id_, response))
 
         self._workers.do(ask)
 
-    def _answered(self, id_: int, answer: BulkJob | FlowError) -> None:
+    def _on_response(self, id_: int, response: BulkJob | FlowError) -> None:
         from flowtui.flow.bulk_jobs import says_too_much
         from flowtui.flow.errors import FlowError, NotSignedIn
 
@@ -160,43 +160,43 @@ class JobPoller:
         job = self._jobs.jobs.get(id_)
         if job is None or job.state not in ON_SERVER or id_ not in self._due:
             return
-        if isinstance(answer, NotSignedIn) and old_session:
+        if isinstance(response, NotSignedIn) and old_session:
             self._due[id_] = self._jobs.clock()
             return
-        if isinstance(answer, FlowError):
-            self._refused(job, answer)
+        if isinstance(response, FlowError):
+            self._refused(job, response)
             return
         self._failures.pop(id_, None)
         if not job.job_id:
             self._since[id_] = self._jobs.clock()
-        job.job_id = answer.id
-        if answer.progress is not None or answer.status != "processing":
-            job.progress = answer.progress
-        if answer.status == "failed":
-            words = answer.error or "Flow could not prepare the archive"
+        job.job_id = response.id
+        if response.progress is not None or response.status != "processing":
+            job.progress = response.progress
+        if response.status == "failed":
+            words = response.error or "Flow could not prepare the archive"
             if says_too_much(words) and len(job.missing()) > 1:
                 self._split(job, words)
             else:
                 self._end(
                     job,
                     BulkState.FAILED,
-                    f"{words}; retry, or fetch the files one by one",
+                    f"{words}; retry, or download the files one by one",
                     "FAILED",
                 )
-        elif answer.status == "expired":
+        elif response.status == "expired":
             self.leave(job)
             self._gone(job, "the archive has expired")
-        elif answer.status == "completed":
+        elif response.status == "completed":
             self.leave(job)
-            self._ready(job, answer)
+            self._ready(job, response)
         else:
             now = self._jobs.clock()
             age = max(0.0, now - self._since.setdefault(id_, job.created))
             wait = poll_delay(age, self._timings.poll)
-            if answer.retry_after is not None:
-                wait = max(wait, min(answer.retry_after, LONGEST_ASKED))
+            if response.retry_after is not None:
+                wait = max(wait, min(response.retry_after, LONGEST_ASKED))
             self._due[id_] = now + wait
-            state = BulkState.PROCESSING if answer.status == "processing" else BulkState.PENDING
+            state = BulkState.PROCESSING if response.status == "processing" else BulkState.PENDING
             self._jobs.change(job, state, "")
 
     def _refused(self, job: BulkJobRecord, error: FlowError) -> None:
@@ -213,8 +213,8 @@ class JobPoller:
             self._split(job, error.message)
         elif isinstance(error, NotOffered):
             self.leave(job)
-            self._jobs.one_by_one(job, job.missing(), "this server prepares no archives")
-            words = f"{error.message.partition(';')[0]}; the files are fetched one by one"
+            self._jobs.one_by_one(job, job.missing(), "this server does not prepare archives")
+            words = f"{error.message.partition(';')[0]}; downloading the files one by one"
             self._jobs.change(job, BulkState.FAILED, words, "NOT_OFFERED")
         elif isinstance(error, Gone) or (isinstance(error, NotFound) and job.job_id):
             self.leave(job)
@@ -222,18 +222,18 @@ class JobPoller:
         elif isinstance(error, NotSignedIn):
             self._sign_ins.need(job.server)
             self._due[job.id] = self._jobs.clock() + self._timings.signed_out.first
-            self._jobs.change(job, None, "waits for a sign-in", error.code)
+            self._jobs.change(job, None, "waiting for you to sign in", error.code)
         elif error.retryable:
             delay = self._delay(job, error.retry_after if isinstance(error, RateLimited) else None)
             self._due[job.id] = self._jobs.clock() + delay
             self._jobs.change(
-                job, None, f"{error.message}; looks again in {delay:.0f} s", error.code
+                job, None, f"{error.message}; checking again in {delay:.0f} s", error.code
             )
         else:
             self._end(job, BulkState.FAILED, error.message, error.code)
 
     def _delay(self, job: BulkJobRecord, asked: float | None) -> float:
-        """Count a failed look; the seconds until the next one."""
+        """Count a failed request; the seconds until the next one."""
         now, policy = self._jobs.clock(), self._timings.bulk_job
         history = self._failures[job.id] = self._failures.get(job.id, History()).failed(now)
         decision = decide(Failure(asked=asked), history, now, policy)
@@ -248,23 +248,24 @@ class JobPoller:
             self.leave(job)
             self._jobs.one_by_one(job, missing, words)
             state = BulkState.DONE if job.state is BulkState.PENDING else BulkState.FAILED
-            words = f"no archive ({words}); fetched one by one"
+            words = f"no archive ({words}); downloading one by one"
             self._jobs.change(job, state, words, "ONE_BY_ONE")
             return
         first, second = halves(missing)
-        moved = {one.file.key for one in second}
-        self._jobs.set_files(job, [one for one in job.wanted() if one.file.key not in moved])
+        moved = {expected.file.key for expected in second}
+        kept = [expected for expected in job.expected_files() if expected.file.key not in moved]
+        self._jobs.set_files(job, kept)
         job.up_to = 0  # that an archive is worth while is decided
         self._jobs.set_content(job, first)
         other = self._jobs.add(job, second)
-        number = sum(1 for one in self._jobs.jobs.values() if one.batch_id == job.batch_id)
+        number = sum(1 for part in self._jobs.jobs.values() if part.batch_id == job.batch_id)
         job.name = f"{job.base} part 1" if job.name == job.base else job.name
         other.name = f"{job.base} part {number}"
-        for one in (job, other):
+        for part in (job, other):
             self._jobs.change(
-                one, BulkState.PENDING, f"one archive is not to hold it all ({words})"
+                part, BulkState.PENDING, f"too much for one archive ({words}); asking for several"
             )
-            self.follow(one)
+            self.follow(part)
 
     def _end(self, job: BulkJobRecord, state: BulkState, reason: str, code: str) -> None:
         self.leave(job)

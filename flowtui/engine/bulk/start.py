@@ -1,4 +1,4 @@
-"""The beginning of a bulk job: what is here is not asked for, what was begun is gone on with."""
+"""The start of a bulk job: what is here is not asked for, what was started is gone on with."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _HERE = (DONE, SKIPPED)
 
 
 class JobStarter:
-    """Looks at what is on the disk before an archive is asked for.
+    """Checks what is on the disk before an archive is asked for.
 
     Attributes:
-        busy: ids of the jobs that are looked at now.
+        busy: id of a job that is checked now → how to stop that.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class JobStarter:
         self._follow = follow
         self._unpack = unpack
 
-    def begin(self, job: BulkJobRecord) -> None:
-        """Look at what is here; the rest follows from that."""
+    def start(self, job: BulkJobRecord) -> None:
+        """Check what is here; the rest follows from that."""
         if job.id in self.busy:
             return
         if not job.unpack:
@@ -63,10 +63,12 @@ class JobStarter:
         try:
             paths = self._folders.paths(job.root)
         except OSError as error:
-            trouble = disk_trouble(error, Path(job.root) / job.name)
-            self._jobs.change(job, BulkState.FAILED, trouble.message, trouble.code)
+            failure = disk_trouble(error, Path(job.root) / job.name)
+            self._jobs.change(job, BulkState.FAILED, failure.message, failure.code)
             return
-        self._jobs.change(job, BulkState.PENDING, job.reason or "looks at what is here already")
+        self._jobs.change(
+            job, BulkState.PENDING, job.reason or "checking which files are already here"
+        )
         files = job.missing()
         recorded = {p.path: r for p in files if (r := paths.recorded.get(p.path)) is not None}
         stop = self.busy[job.id] = StopSignal()
@@ -81,17 +83,19 @@ class JobStarter:
                 trouble = "STOPPED"
             except OSError as error:
                 trouble = disk_trouble(error, root / "file").message
-            self._mailbox.post(lambda: self._looked(id_, stop, recorded, found, earlier, trouble))
+            self._mailbox.post(
+                lambda: self._on_checked(id_, stop, recorded, found, earlier, trouble)
+            )
 
         self._workers.do(work)
 
     def stop(self, job: BulkJobRecord) -> None:
-        """Look no further."""
+        """Check no further."""
         stop = self.busy.pop(job.id, None)
         if stop is not None:
             stop.set()
 
-    def _looked(
+    def _on_checked(
         self,
         id_: int,
         stop: StopSignal,
@@ -101,7 +105,7 @@ class JobStarter:
         trouble: str,
     ) -> None:
         if self.busy.get(id_) is not stop:
-            return  # cancelled meanwhile, and perhaps begun again
+            return  # cancelled meanwhile, and perhaps started again
         del self.busy[id_]
         job = self._jobs.jobs.get(id_)
         if job is None or job.state is not BulkState.PENDING:
@@ -109,16 +113,16 @@ class JobStarter:
         if trouble:
             self._jobs.change(job, BulkState.FAILED, trouble, "DISK")
             return
-        for one in job.missing():
-            result = found.here.get(one.file.key)
+        for expected in job.missing():
+            result = found.here.get(expected.file.key)
             if result is not None:
-                job.put(one.file.key, result)
-                if one.path not in recorded:
-                    self._folders.log(job.root, entry_of(one, job))
+                job.put(expected.file.key, result)
+                if expected.path not in recorded:
+                    self._folders.log(job.root, entry_of(expected, job))
         self._jobs.touch(job)
-        begun = [one for one in job.missing() if one.file.key in found.begun]
-        if begun:
-            self._jobs.one_by_one(job, begun, "a part of it is here already")
+        started = [expected for expected in job.missing() if expected.file.key in found.begun]
+        if started:
+            self._jobs.one_by_one(job, started, "already partly downloaded")
         known = job.job_id
         for note in earlier:
             self._adopt(job, note)
@@ -131,13 +135,13 @@ class JobStarter:
         if len(missing) > job.up_to:
             return False
         if missing:
-            words = f"only {len(missing):,} of {len(job.data_ids):,} files are not here yet"
+            words = f"only {len(missing):,} of {len(job.data_ids):,} files are missing"
             self._jobs.one_by_one(job, missing, words)
         singles = job.count(ONE_BY_ONE)
-        words = "all files are here already"
+        words = "all files are already here"
         if singles:
-            words = f"{singles:,} of {len(job.data_ids):,} files are not here yet"
-            words += ", too few for an archive; they are fetched one by one"
+            words = f"only {singles:,} of {len(job.data_ids):,} files are missing"
+            words += "; downloading them one by one"
         self._jobs.change(job, BulkState.DONE, words)
         return True
 
@@ -147,8 +151,9 @@ class JobStarter:
         root, archive = Path(job.root), _inside(note.archive)
         missing = job.missing()
         keys = set(note.keys)
-        part = [one for one in missing if one.file.key in keys]
-        if job.unpack and keys <= {key for key, one in job.results.items() if one.state in _HERE}:
+        part = [expected for expected in missing if expected.file.key in keys]
+        here = {key for key, result in job.results.items() if result.state in _HERE}
+        if job.unpack and keys <= here:
             # The earlier run was killed when it had only to clear up.
             self._workers.do(lambda: self._clear_up(root, archive, note.content))
             return
@@ -160,8 +165,8 @@ class JobStarter:
         if len(part) < len(missing):
             # The rest of the batch gets an archive of its own.
             ours = self._jobs.add(job, part)
-            moved = {one.file.key for one in part}
-            rest = [one for one in job.wanted() if one.file.key not in moved]
+            moved = {expected.file.key for expected in part}
+            rest = [expected for expected in job.expected_files() if expected.file.key not in moved]
             self._jobs.set_files(job, rest)
         ours.job_id, ours.content = note.job_id, note.content
         ours.again = -1  # that it may be gone by now does not count
@@ -180,13 +185,15 @@ class JobStarter:
             self._jobs.notes.remove(root, content)
 
 
-def entry_of(one: ExpectedFile, job: BulkJobRecord, seconds: float = 0.0) -> downloads_log.LogEntry:
+def entry_of(
+    expected: ExpectedFile, job: BulkJobRecord, seconds: float = 0.0
+) -> downloads_log.LogEntry:
     """The line of downloads.log for a file of a job that has its result."""
-    result = job.results[one.file.key]
+    result = job.results[expected.file.key]
     return downloads_log.LogEntry(
-        key=one.file.key,
-        file_id=one.file.data_id or one.file.key,
-        filename=one.file.filename,
+        key=expected.file.key,
+        file_id=expected.file.data_id or expected.file.key,
+        filename=expected.file.filename,
         size=result.size,
         path=result.path,
         md5=result.md5,

@@ -117,7 +117,7 @@ class BulkTracker:
         """Keep the paths below `root` that are meant for files still to come."""
         for job in self.jobs.values():
             if job.root == root and job.state not in BULK_ENDED:
-                for expected in job.wanted():
+                for expected in job.expected_files():
                     if expected.path:
                         paths.claim(expected.path, expected.file.key)
 
@@ -176,13 +176,13 @@ class BulkTracker:
             unpack=unpack,
             up_to=batch.one_by_one_up_to,
         )
-        self._starter.begin(job)
+        self._starter.start(job)
         return job
 
     # What people may do
 
     def act(self, ids: Iterable[int], action: str) -> int:
-        """Cancel, retry, create again, fetch one by one or forget; for how many it was so."""
+        """Cancel, retry, create again, fetch one by one or forget; how many jobs that changed."""
         steps: dict[str, Callable[[BulkJobRecord], bool]] = {
             "cancel": self._cancel,
             "retry": self._retry,
@@ -192,7 +192,7 @@ class BulkTracker:
         }
         step = steps.get(action)
         if step is None:
-            raise RequestRefused("BAD_REQUEST", f"no such action: {action}")
+            raise RequestRefused("BAD_REQUEST", f"unknown action: {action}")
         return sum(step(job) for job in self.list.pick(ids))
 
     def files(self, id_: int) -> tuple[BulkFileRow, ...]:
@@ -214,7 +214,7 @@ class BulkTracker:
         if job.state in BULK_ENDED:
             return False
         self._let_go(job)
-        words = f"its archive is kept, {job.archive}: retry goes on with it" if job.archive else ""
+        words = f"archive kept at {job.archive}; retry to continue with it" if job.archive else ""
         self.list.change(job, BulkState.CANCELLED, words)
         return True
 
@@ -234,12 +234,12 @@ class BulkTracker:
             and job.state is not BulkState.EXPIRED
             and job.code not in ("FAILED", "EXPIRED")
         ):
-            # Nothing says that the job on the server is no more; but look first what is here.
-            self.list.look_anew(job)
+            # Nothing says that the job on the server is gone; but check first what is here.
+            self.list.recheck_singles(job)
             self.list.change(job, BulkState.PENDING, "")
-            self._starter.begin(job)
+            self._starter.start(job)
         else:
-            self.list.look_anew(job)
+            self.list.recheck_singles(job)
             self._fetcher.anew(job, "")
         return True
 
@@ -257,11 +257,11 @@ class BulkTracker:
         if job.state is BulkState.DONE:
             return False
         self._let_go(job)
-        self.list.look_anew(job)
-        self.list.one_by_one(job, job.missing(), "as you asked for")
-        words = "its files are fetched one by one"
+        self.list.recheck_singles(job)
+        self.list.one_by_one(job, job.missing(), "you asked for it")
+        words = "downloading its files one by one"
         if job.archive:
-            words += f"; its archive is kept: {job.archive}"
+            words += f"; archive kept at {job.archive}"
         self.list.change(job, BulkState.CANCELLED, words, "ONE_BY_ONE")
         return True
 
@@ -284,13 +284,13 @@ class BulkTracker:
         found: dict[str, int] = {}
         for job in self.jobs.values():
             if job.root == root and job.unpack and job.state not in BULK_ENDED:
-                found |= dict.fromkeys((one.file.key for one in job.missing()), job.id)
+                found |= dict.fromkeys((expected.file.key for expected in job.missing()), job.id)
         return found
 
-    # What the engine tells
+    # What happens in the engine
 
     def signed_in(self, server: str) -> None:
-        """Look at this server's jobs again, now."""
+        """Ask about this server's jobs again, now."""
         self._poller.signed_in(server)
 
     def _transfer_ended(self, transfer: Transfer) -> None:
@@ -356,8 +356,8 @@ class BulkTracker:
         self._fetcher.gone(job, why, code)
 
     def _prepare(self, job: BulkJobRecord) -> None:
-        """Ask how far a job is, or look what is here and then ask for it."""
+        """Ask how far a job is, or check what is here and then ask for it."""
         if job.job_id:
             self._poller.follow(job)
         else:
-            self._starter.begin(job)
+            self._starter.start(job)

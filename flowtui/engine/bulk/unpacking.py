@@ -30,7 +30,7 @@ SAVE_EVERY = 5.0
 """Seconds between two times that a job is stored while it is unpacked."""
 
 MOST_ROUNDS = 20
-"""How often other names are looked for where foreign files stand in the way."""
+"""How often other names are tried where foreign files are in the way."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ class Unpacker:
         self._jobs.change(job, BulkState.UNPACKING, "")
         if job.id in self.runs:
             return
-        self._jobs.look_anew(job)
-        files = job.wanted()
+        self._jobs.recheck_singles(job)
+        files = job.expected_files()
         try:
             paths = self._folders.paths(job.root)
         except OSError as error:
@@ -105,7 +105,7 @@ class Unpacker:
         task = Unpack(root / job.archive, root, files, frozenset(job.results), recorded)
         stop = self.runs[id_] = StopSignal()
         self._saved[id_] = time.monotonic()
-        by_key = {one.file.key: one for one in files}
+        by_key = {expected.file.key: expected for expected in files}
 
         def on_results(results: dict[str, FileResult]) -> None:
             by_file = {by_key[key]: result for key, result in results.items()}
@@ -130,9 +130,9 @@ class Unpacker:
         job = self._jobs.jobs.get(id_)
         if job is None:
             return
-        for one, result in results.items():
-            job.put(one.file.key, result)
-            self._folders.log(job.root, entry_of(one, job))
+        for expected, result in results.items():
+            job.put(expected.file.key, result)
+            self._folders.log(job.root, entry_of(expected, job))
         now = time.monotonic()
         save = now - self._saved.get(id_, 0.0) >= SAVE_EVERY
         if save:
@@ -158,7 +158,7 @@ class Unpacker:
         elif outcome.code in ("GONE", "BROKEN"):
             self._remove_archive(job, lambda: self._lost(job, outcome.reason, outcome.code))
         elif outcome.code:
-            words = f"{outcome.reason}; retry, or fetch the files one by one"
+            words = f"{outcome.reason}; retry, or download the files one by one"
             self._jobs.change(job, BulkState.FAILED, words, outcome.code)
         elif outcome.occupied and self._rounds.get(id_, 0) < MOST_ROUNDS:
             self._elsewhere(job, set(outcome.occupied))
@@ -170,12 +170,13 @@ class Unpacker:
         number = self._rounds[job.id] = self._rounds.get(job.id, 0) + 1
         paths = self._folders.paths(job.root)
         files = []
-        for one in job.wanted():
-            path = one.path
-            if one.file.key in occupied:
-                paths.release(path, one.file.key)
-                path = paths.assign(one.file.key, one.file.folder, one.file.filename, after=number)
-            files.append(ExpectedFile(one.file, path))
+        for expected in job.expected_files():
+            path = expected.path
+            if expected.file.key in occupied:
+                paths.release(path, expected.file.key)
+                file = expected.file
+                path = paths.assign(file.key, file.folder, file.filename, after=number)
+            files.append(ExpectedFile(expected.file, path))
         self._jobs.set_paths(job, files)
         self.unpack(job)
 
@@ -184,17 +185,20 @@ class Unpacker:
         if outcome.damaged:
             self._damaged.add(job.id)
         absent = dict(outcome.absent)
-        absent |= dict.fromkeys(outcome.occupied, "different files stand in its place")
-        rest = [one for one in job.missing() if one.file.key in absent]
-        self._waiting[job.id] = {one.file.key: None for one in rest}
+        absent |= dict.fromkeys(outcome.occupied, "a different file is in its place")
+        rest = [expected for expected in job.missing() if expected.file.key in absent]
+        self._waiting[job.id] = {expected.file.key: None for expected in rest}
         if rest:
             reasons = set(absent.values())
-            why = reasons.pop() if len(reasons) == 1 else "not in the archive, or damaged"
-            words = f"{len(rest):,} of {len(job.data_ids):,} files come one by one ({why})"
+            why = reasons.pop() if len(reasons) == 1 else "missing from the archive, or damaged"
+            words = (
+                f"{len(rest):,} of {len(job.data_ids):,} files are downloaded one by one ({why})"
+            )
             self._jobs.change(job, None, words)
             self._jobs.one_by_one(job, rest, "")
-            for one in rest:
-                job.put(one.file.key, FileResult(ONE_BY_ONE, one.path, reason=absent[one.file.key]))
+            for expected in rest:
+                key = expected.file.key
+                job.put(key, FileResult(ONE_BY_ONE, expected.path, reason=absent[key]))
         self._end_if_all_is_here(job)
 
     def single_ended(self, transfer: Transfer) -> None:
@@ -217,7 +221,7 @@ class Unpacker:
 
     def _end_if_all_is_here(self, job: BulkJobRecord) -> None:
         losses = self._waiting[job.id]
-        lost = [one for one in losses.values() if one is not None]
+        lost = [loss for loss in losses.values() if loss is not None]
         if len(lost) < len(losses):
             return
         del self._waiting[job.id]
@@ -226,13 +230,13 @@ class Unpacker:
         self._rounds.pop(job.id, None)
         single = job.count(ONE_BY_ONE)
         state, code = BulkState.DONE, ""
-        words = f"{single:,} of the files came one by one" if single else ""
+        words = f"{single:,} of {len(job.data_ids):,} files downloaded one by one" if single else ""
         if lost:
             state, code = BulkState.FAILED, lost[0].code or "CANCELLED"
-            words = f"{len(lost):,} of {len(job.data_ids):,} files could not be had: "
+            words = f"could not download {len(lost):,} of {len(job.data_ids):,} files: "
             words += f"{lost[0].filename}: {lost[0].reason}"
             if keep:
-                words += f"; the archive is kept: {job.archive}"
+                words += f"; archive kept at {job.archive}"
 
         def end() -> None:
             self._jobs.change(job, state, words, code)

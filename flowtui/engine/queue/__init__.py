@@ -1,1 +1,16 @@
-"""queue."""
+"""The transfers, and which of them runs when.
+
+    intake     a batch's files become transfers, each with a path of its own
+    scheduler  starts transfers, and carries out what follows from their outcomes
+    outcomes   what follows from an outcome; pure
+    admission  which batches there is room for on their disks
+    sign_ins   servers whose session has ended, and who is held for it
+    waits      transfers that wait until a time
+    folders    whose the paths below a target folder are, and what its log is to say
+    pacing     how many small files are worth fetching at once
+    rates      how far and how fast the workers are
+    queue      every transfer with its state, and the sums
+
+All of it belongs to the engine's thread; time comes in as an argument. It knows nothing of bulk
+jobs, of the database or of subscribers: who needs to know leaves a listener.
+"""

@@ -1,7 +1,7 @@
 """The queue in memory: every transfer with its state, and the sums that a client asks for.
 
 All changes go through `Queue.change`, which keeps to the table of states, keeps the sums true
-and remembers what must be stored and told. The engine's thread alone uses it.
+and remembers what must be stored and published. The engine's thread alone uses it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from flowtui.transfer.disk import downloads_log
 
 @dataclass(slots=True)
 class Transfer:
-    """One file on its way to one path; the fields are those of `protocol.TransferRow`.
+    """One file on its way to one path; the fields are those of `protocol.messages.TransferRow`.
 
     Attributes:
         folder, url, data_id: of the `RemoteFile`.
@@ -119,8 +119,8 @@ class Queue:
     """The transfers by id, in the order in which they were added.
 
     Attributes:
-        unsaved: ids whose stored form is out of date. `changed`: ids that clients must hear of.
-        removed: ids that are gone since they were last told.
+        changed: ids whose latest state is to be published. `unsaved`: the same, to be stored.
+        removed: ids that are gone since the last event.
         counts: how many are in each state. `left`: batch → bytes still to come, as known.
         roots: batch → its target folder.
         observers: called with every transfer that was added or changed, at once.
@@ -201,8 +201,8 @@ class Queue:
         if ids is None:
             yield from list(self.transfers.values())
             return
-        for one in dict.fromkeys(ids):
-            if (found := self.transfers.get(one)) is not None:
+        for id_ in dict.fromkeys(ids):
+            if (found := self.transfers.get(id_)) is not None:
                 yield found
 
     def in_state(self, *states: TransferState) -> Iterator[Transfer]:
@@ -220,7 +220,7 @@ class Queue:
         return [*running, *islice(rest, max(0, most - len(running)))][:most]
 
     def summary(self, rate: float, **more: object) -> Summary:
-        """The sums; `more` are further fields of `protocol.Summary`."""
+        """The sums; `more` are further fields of `protocol.messages.Summary`."""
         left = self._total - self._done
         return Summary(
             counts={state.value: n for state, n in self.counts.items() if n},

@@ -2,7 +2,7 @@
 
 WAL with an exclusive lock needs no shared memory, so it works on a network file system too. A
 commit is not flushed to the disk (synchronous=NORMAL): after a crash of the machine the last
-changes of the queue may be missing, but never its consistency, and what was downloaded is told by
+changes of the queue may be missing, but never its consistency, and what was downloaded follows from
 the files and their journals. No token is ever in it.
 """
 
@@ -58,7 +58,7 @@ class Store:
         try:
             self._db = _connect(file)
         except sqlite3.Error as error:
-            raise StoreError(f"{file}: {error}") from error
+            raise StoreError(f"cannot open {file}: {error}") from error
         try:
             self._open()
         except BaseException as error:
@@ -66,7 +66,7 @@ class Store:
             if isinstance(error, sqlite3.Error):
                 if is_damage(error):
                     raise StoreUnusable(f"{file} is damaged: {error}", "corrupt") from error
-                raise StoreError(f"{file}: {error}") from error
+                raise StoreError(f"cannot open {file}: {error}") from error
             raise
 
     def _open(self) -> None:
@@ -88,9 +88,9 @@ class Store:
             self._db.execute(
                 f"CREATE TABLE IF NOT EXISTS {table} (id INTEGER PRIMARY KEY, {columns})"
             )
-            there = {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
+            existing = {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
             for name in names:
-                if name not in there:
+                if name not in existing:
                     self._db.execute(f"ALTER TABLE {table} ADD COLUMN {name}")
         self._db.execute("CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value)")
         self._db.execute(f"PRAGMA user_version={SCHEMA}")
@@ -110,22 +110,25 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
                 f"INSERT OR REPLACE INTO transfers ({', '.join(_COLUMNS)}) VALUES ({marks})",
-                (tuple(_plain(getattr(one, name)) for name in _COLUMNS) for one in transfers),
+                (
+                    tuple(_plain(getattr(transfer, name)) for name in _COLUMNS)
+                    for transfer in transfers
+                ),
             )
-            self._db.executemany("DELETE FROM transfers WHERE id = ?", ((one,) for one in removed))
+            self._db.executemany("DELETE FROM transfers WHERE id = ?", ((id_,) for id_ in removed))
             self._db.executemany(
                 f"INSERT OR REPLACE INTO bulk_jobs ({', '.join(_BULK_COLUMNS)}) "
                 f"VALUES ({bulk_marks})",
-                (_bulk_values(one) for one in bulk_jobs),
+                (_bulk_values(job) for job in bulk_jobs),
             )
             self._db.executemany(
-                "DELETE FROM bulk_jobs WHERE id = ?", ((one,) for one in removed_bulk)
+                "DELETE FROM bulk_jobs WHERE id = ?", ((id_,) for id_ in removed_bulk)
             )
             self._db.execute("COMMIT")
         except (sqlite3.Error, OverflowError) as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise StoreError(f"cannot save the queue in {self.file}: {error}") from error
+            raise StoreError(f"cannot save the queue to {self.file}: {error}") from error
 
     def transfers(self) -> Iterator[Transfer]:
         """All transfers in order; what a worker held when the last engine ended is queued again."""
@@ -152,7 +155,7 @@ class Store:
                 (name, json.dumps(value)),
             )
         except sqlite3.Error as error:
-            raise StoreError(f"cannot save in {self.file}: {error}") from error
+            raise StoreError(f"cannot save to {self.file}: {error}") from error
 
     def close(self) -> None:
         """Let go of the file."""
@@ -168,7 +171,7 @@ def _connect(file: Path | None) -> sqlite3.Connection:
     try:
         bare = file is not None and not has_record_locks(file)
     except OSError as error:
-        raise StoreError(f"{file}: {error.strerror}") from error
+        raise StoreError(f"cannot open {file}: {error.strerror}") from error
     if bare:
         assert file is not None
         name = f"{file.absolute().as_uri()}?vfs=unix-none"
@@ -209,7 +212,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 def _with_defaults(values: dict[str, Any], kind: type) -> dict[str, Any]:
     """The values without those that an older version's row does not have."""
-    optional = {one.name for one in fields(kind) if one.default is not MISSING}
+    optional = {field.name for field in fields(kind) if field.default is not MISSING}
     return {k: v for k, v in values.items() if v is not None or k not in optional}
 
 

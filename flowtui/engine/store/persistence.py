@@ -1,6 +1,6 @@
 """What the engine keeps on the disk: its queue in the database, and once more as text.
 
-A disk that does not take it is a trouble to be told, not a reason to stop: the files themselves
+A disk that does not take it is a trouble to be shown, not a reason to stop: the files themselves
 are safe, and all is saved with the next change.
 """
 
@@ -17,11 +17,11 @@ from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.store.database import StoreError
 from flowtui.engine.store.recovery import open_store
-from flowtui.engine.store.request_log import QueueRecord
+from flowtui.engine.store.request_log import RequestLog
 from flowtui.protocol.messages import Batch
 
 NOTICE = 7 * 86_400.0
-"""Seconds for which it is told that the queue had to be rebuilt."""
+"""Seconds for which it is shown that the queue had to be rebuilt."""
 
 _LOG = logging.getLogger("flowtui.engine")
 
@@ -40,14 +40,14 @@ class Persistence:
     def __init__(self, database: Path | None) -> None:
         """`database` None keeps all in memory. Raises StoreError."""
         self._store, self._rescued = open_store(database)
-        self._record = QueueRecord(database.with_name("queue.jsonl") if database else None)
+        self._request_log = RequestLog(database.with_name("queue.jsonl") if database else None)
         self._unsaved = _Unsaved()
         self._troubles: dict[str, str] = {}
 
     @property
     def trouble(self) -> str:
         """What is wrong, in words, or empty."""
-        return "; ".join(one for one in self._troubles.values() if one)
+        return "; ".join(words for words in self._troubles.values() if words)
 
     def note_trouble(self, what: str, words: str) -> None:
         """Say what is wrong with `what`; empty words when it is right again."""
@@ -69,11 +69,11 @@ class Persistence:
         rescued = self._rescued
         if rescued is not None:
             before = len(queue.transfers)
-            known = {one.batch_id for one in rescued.bulk_jobs}
+            known = {job.batch_id for job in rescued.bulk_jobs}
             for job in rescued.bulk_jobs:
                 jobs.touch(job)
-            for batch_id, batch in self._read_record():
-                missing = [one for one in batch.files if not queue.find(batch.root, one.key)]
+            for batch_id, batch in self._read_request_log():
+                missing = [file for file in batch.files if not queue.find(batch.root, file.key)]
                 if missing and not (batch.bulk and batch_id in known):
                     try:
                         add(replace(batch, files=tuple(missing)))
@@ -85,15 +85,15 @@ class Persistence:
         notice = self._store.fact("notice")
         if notice and time.time() - notice["time"] < NOTICE:
             self._troubles["notice"] = notice["text"]
-        self._note(lambda: self._record.rewrite(queue.transfers.values()))
+        self._log_request(lambda: self._request_log.rewrite(queue.transfers.values()))
 
     def added(self, batch_id: int, batch: Batch) -> None:
         """Keep what was asked for."""
-        self._note(lambda: self._record.add(batch_id, batch))
+        self._log_request(lambda: self._request_log.add(batch_id, batch))
 
     def dropped(self, transfers: Iterable[Transfer]) -> None:
         """Keep that these are wanted no more."""
-        self._note(lambda: self._record.drop(transfers))
+        self._log_request(lambda: self._request_log.drop(transfers))
 
     def collect(self, queue: Queue, jobs: BulkJobs) -> None:
         """Take note of what is to be stored, before others take it over."""
@@ -113,9 +113,9 @@ class Persistence:
             return
         try:
             self._store.save(
-                [queue.transfers[one] for one in queue.unsaved],
+                [queue.transfers[id_] for id_ in queue.unsaved],
                 unsaved.removed,
-                [jobs.jobs[one] for one in jobs.unsaved],
+                [jobs.jobs[id_] for id_ in jobs.unsaved],
                 unsaved.removed_bulk,
             )
             queue.unsaved.clear()
@@ -129,16 +129,16 @@ class Persistence:
         """Let go of the files."""
         self._store.close()
 
-    def _read_record(self) -> list[tuple[int, Batch]]:
+    def _read_request_log(self) -> list[tuple[int, Batch]]:
         try:
-            return list(self._record.read())
+            return list(self._request_log.read())
         except OSError as error:
-            self._troubles["record"] = f"cannot read {self._record.file}: {error.strerror}"
+            self._troubles["record"] = f"cannot read {self._request_log.file}: {error.strerror}"
             return []
 
-    def _note(self, note: Callable[[], None]) -> None:
+    def _log_request(self, write: Callable[[], None]) -> None:
         try:
-            note()
+            write()
             self._troubles["record"] = ""
         except OSError as error:
-            self._troubles["record"] = f"cannot write {self._record.file}: {error.strerror}"
+            self._troubles["record"] = f"cannot write {self._request_log.file}: {error.strerror}"

@@ -1,7 +1,7 @@
 """A queue whose database is damaged or a newer version's: set aside, and rebuilt from the rest.
 
 First what rows can still be read from the old file, then what the text record beside it has more
-(`queue_record`). How much of each file is here, its part file and journal tell, as always.
+(`request_log`). How much of each file is here, its part file and journal tell, as always.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class Rescued:
         """What happened, for people."""
         count = len(self.transfers) + from_record
         return (
-            f"the queue's database could not be used ({self.why}); it is kept as {self.aside}, "
-            f"and the queue was rebuilt with {count:,} transfers "
-            f"({from_record:,} of them from its text record)"
+            f"cannot use the queue's database ({self.why}): moved it to {self.aside} "
+            f"and rebuilt the queue with {count:,} transfers "
+            f"({from_record:,} of them from queue.jsonl)"
         )
 
 
 def open_store(file: Path | None) -> tuple[Store, Rescued | None]:
-    """The store, and what was rescued where a new one had to be begun.
+    """The store, and what was rescued where a new one had to be started.
 
     Raises StoreError where the disk or another process is what keeps us from it.
     """
@@ -68,9 +68,9 @@ def _set_aside(file: Path, kind: str) -> Path:
         number += 1
         aside = file.with_name(f"{file.name}.{kind}-{stamp}-{number}")
     for ending in ("-wal", "-shm", ""):
-        there = file.with_name(file.name + ending)
-        if there.exists():
-            there.rename(aside.with_name(aside.name + ending))
+        existing = file.with_name(file.name + ending)
+        if existing.exists():
+            existing.rename(aside.with_name(aside.name + ending))
     return aside
 
 
@@ -79,9 +79,9 @@ def _read_what_can_be_read(rescued: Rescued) -> None:
     copy = rescued.aside.with_name(rescued.aside.name + ".copy")
     try:
         for ending in ("-wal", ""):
-            there = rescued.aside.with_name(rescued.aside.name + ending)
-            if there.exists():
-                shutil.copyfile(there, copy.with_name(copy.name + ending))
+            existing = rescued.aside.with_name(rescued.aside.name + ending)
+            if existing.exists():
+                shutil.copyfile(existing, copy.with_name(copy.name + ending))
         db = sqlite3.connect(str(copy), isolation_level=None)
         try:
             rescued.transfers = _rows(db, "transfers", Transfer, transfer_of)
@@ -98,11 +98,11 @@ def _rows(
 ) -> list[Row]:
     """The rows of a table from its front and from its end, each as far as it can be read."""
     found: dict[int, Row] = {}
-    wanted = {one.name for one in fields(kind)}
+    wanted = {column.name for column in fields(kind)}
     for order in ("ASC", "DESC"):
         try:
             cursor = db.execute(f"SELECT * FROM {table} ORDER BY rowid {order}")
-            names = [one[0] for one in cursor.description]
+            names = [entry[0] for entry in cursor.description]
             for row in cursor:
                 values = {k: v for k, v in zip(names, row, strict=True) if k in wanted}
                 try:
@@ -112,4 +112,4 @@ def _rows(
                 found.setdefault(made.id, made)
         except sqlite3.Error:
             continue  # the damage: the other end may be whole
-    return [found[one] for one in sorted(found)]
+    return [found[id_] for id_ in sorted(found)]

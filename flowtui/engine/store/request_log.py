@@ -26,7 +26,7 @@ from flowtui.system.fsync import flush_data
 
 
 @dataclass(frozen=True)
-class QueueRecord:
+class RequestLog:
     """The text file; None for a queue that is kept in memory only. All methods raise OSError."""
 
     file: Path | None
@@ -37,7 +37,7 @@ class QueueRecord:
 
     def drop(self, transfers: Iterable[Transfer]) -> None:
         """Note that these are wanted no more."""
-        by_root = sorted((one.root, one.key) for one in transfers)
+        by_root = sorted((transfer.root, transfer.key) for transfer in transfers)
         for root, group in groupby(by_root, key=lambda pair: pair[0]):
             self._append({"drop": root, "keys": [key for _, key in group]})
 
@@ -46,16 +46,16 @@ class QueueRecord:
         if self.file is None:
             return
         wanted = [
-            one
-            for one in transfers
-            if (one.state in UNFINISHED or one.state is TransferState.FAILED)
-            and one.bulk_id is None
+            transfer
+            for transfer in transfers
+            if (transfer.state in UNFINISHED or transfer.state is TransferState.FAILED)
+            and transfer.bulk_id is None
         ]
         lines = []
         for (batch_id, server, root), group in groupby(
-            wanted, key=lambda one: (one.batch_id, one.server, one.root)
+            wanted, key=lambda transfer: (transfer.batch_id, transfer.server, transfer.root)
         ):
-            batch = Batch(server, root, "", tuple(_file_of(one) for one in group))
+            batch = Batch(server, root, "", tuple(_file_of(transfer) for transfer in group))
             lines.append(json.dumps({"add": batch_id, "batch": batch.to_json()}) + "\n")
         write_private(self.file, "".join(lines))
 
@@ -96,17 +96,17 @@ class QueueRecord:
 def _without(batch: Batch, root: str, gone: set[str]) -> Batch:
     if batch.root != root:
         return batch
-    return replace(batch, files=tuple(one for one in batch.files if one.key not in gone))
+    return replace(batch, files=tuple(file for file in batch.files if file.key not in gone))
 
 
-def _file_of(one: Transfer) -> RemoteFile:
+def _file_of(transfer: Transfer) -> RemoteFile:
     return RemoteFile(
-        key=one.key,
-        filename=one.filename,
-        url=one.url,
-        folder=one.folder,
-        size=one.expected,
-        md5=one.md5,
-        data_id=one.data_id,
-        sample=one.sample,
+        key=transfer.key,
+        filename=transfer.filename,
+        url=transfer.url,
+        folder=transfer.folder,
+        size=transfer.expected,
+        md5=transfer.md5,
+        data_id=transfer.data_id,
+        sample=transfer.sample,
     )

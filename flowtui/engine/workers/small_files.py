@@ -48,7 +48,7 @@ class SmallFilePool:
         finished: Callable[[Run, Outcome], None],
         in_thread: Callable[[Callable[[], None]], None],
     ) -> None:
-        """`begin` gives the steps of a file, `finished` hears what came of it; `in_thread` calls a
+        """`begin` gives the steps of a file, `finished` is given its outcome; `in_thread` calls a
         function in a thread."""
         self._begin = begin
         self._finished = finished
