@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import stat
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
@@ -45,9 +44,10 @@ from flowtui.transfer.http.rate_limit import RateLimit
 from flowtui.transfer.http.source import RemoteSource
 from flowtui.transfer.identity import Identity
 from flowtui.transfer.task import Outcome, Task
-from flowtui.transfer.verify import md5 as verify
 from flowtui.transfer.verify import verdict
 from flowtui.transfer.verify.containers import ContainerCheck
+from flowtui.transfer.verify.existing import existing
+from flowtui.transfer.verify.md5 import md5_of
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -102,7 +102,7 @@ def steps(
     """
     began = time.monotonic()
     try:
-        there = _look(task, stop)
+        there = _already_here(task, stop)
         if there is not None:
             _sweep(task.target)
             return there
@@ -151,7 +151,7 @@ def _with_part(
     closed = opened(part)
     try:
         # The process that held it until now may have brought the file to its end.
-        there = _look(task, stop)
+        there = _already_here(task, stop)
         if there is not None:
             part.remove()
             return there
@@ -161,7 +161,7 @@ def _with_part(
             _require_room(task, part, progress)
         return (yield from _fetch_and_verify(task, tools, part, progress, memory, stop))
     except FileExistsError:
-        there = _look(task, stop)
+        there = _already_here(task, stop)
         if there is None:
             raise
         part.remove()
@@ -176,29 +176,26 @@ def _with_part(
         part.close()
 
 
-def _look(task: Task, stop: StopSignal) -> Outcome | None:
-    """What stands at the target already: the file itself (then it is skipped), or another.
+def _already_here(task: Task, stop: StopSignal) -> Outcome | None:
+    """The outcome of a file that stands at its target already, or None where nothing does.
 
     Raises TargetExists for another file, PermanentError for a folder.
     """
-    try:
-        found = task.target.lstat()
-    except FileNotFoundError:
+    found = existing(
+        task.target,
+        key=task.key,
+        size=task.size,
+        md5=task.md5,
+        recorded=task.recorded,
+        check=stop.check,
+    )
+    if found is None:
         return None
-    if stat.S_ISDIR(found.st_mode):
+    if found.is_folder:
         raise PermanentError(f"a folder stands at {task.target}", code="IN_THE_WAY", retryable=True)
-    record = task.recorded if task.recorded and task.recorded.key == task.key else None
-    size = task.size if task.size is not None else (record.size if record else None)
-    if size is None or found.st_size != size or not stat.S_ISREG(found.st_mode):
+    if not found.verified_by:
         raise TargetExists(f"a different file stands at {task.target.name}")
-    if task.md5 is None:
-        how = "size" if record is None else "size, as recorded"
-        return _skipped(size, record.md5 if record else None, how)
-    if record is not None and record.md5 == task.md5:
-        return _skipped(size, task.md5, "size and recorded md5")
-    if verify.md5_of(task.target, stop.check) == task.md5:
-        return _skipped(size, task.md5, "md5")
-    raise TargetExists(f"a different file stands at {task.target.name}")
+    return _skipped(found.size, found.md5, found.verified_by)
 
 
 def _fetch_and_verify(
@@ -252,7 +249,7 @@ def _fetch_and_verify(
     final = _final_name(task, part)
     yield
     try:
-        intact = part.settle(size) or verify.md5_of(part.path, stop.check) == md5
+        intact = part.settle(size) or md5_of(part.path, stop.check) == md5
         if not intact:
             download.start_over()
             raise PermanentError(

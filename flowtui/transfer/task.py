@@ -7,7 +7,15 @@ from pathlib import Path
 
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.states import TransferState
-from flowtui.transfer.disk.downloads_log import Recorded
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the log says of a path: whose it is, and the file as it was when it was verified."""
+
+    key: str
+    size: int | None
+    md5: str | None
 
 
 @dataclass(frozen=True)

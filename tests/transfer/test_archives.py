@@ -24,9 +24,8 @@ from flowtui.transfer.archive.matching import match
 from flowtui.transfer.archive.reader import Broken, TarGz, Zip, open_archive
 from flowtui.transfer.archive.rules import Hostile, Limits, Member
 from flowtui.transfer.cancel import StopSignal
-from flowtui.transfer.disk.downloads_log import Recorded
 from flowtui.transfer.disk.names import safe_path
-from flowtui.transfer.task import ExpectedFile, FileResult
+from flowtui.transfer.task import ExpectedFile, FileResult, Recorded
 
 Making = Callable[[zipfile.ZipFile], None]
 

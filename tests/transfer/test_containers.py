@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from flowtui.transfer.cancel import Check
 from flowtui.transfer.errors import Damaged
+from flowtui.transfer.formats import container_kind
 from flowtui.transfer.verify import containers, zip_check
-from flowtui.transfer.verify.containers import ContainerCheck, container_kind
+from flowtui.transfer.verify.containers import ContainerCheck
 from flowtui.transfer.verify.zip_check import _check_zip
 
 on_disk = settings(

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowtui.transfer.disk import downloads_log
-from flowtui.transfer.disk.downloads_log import LOG_NAME, LogEntry, Recorded
+from flowtui.transfer.disk.downloads_log import LOG_NAME, LogEntry
+from flowtui.transfer.task import Recorded
 
 texts = st.text(st.characters(codec=None, exclude_categories=()), max_size=10)
 entries = st.builds(

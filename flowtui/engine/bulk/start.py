@@ -14,7 +14,7 @@ from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.errors import Stopped, disk_trouble
 from flowtui.transfer.task import DONE, ONE_BY_ONE, SKIPPED, ExpectedFile
-from flowtui.transfer.verify.existing import Found, look
+from flowtui.transfer.verify.existing import Found, find_existing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowtui.engine.mailbox import Mailbox
     from flowtui.engine.queue.folders import TargetFolders
     from flowtui.engine.workers.pool import Workers
-    from flowtui.transfer.disk.downloads_log import Recorded
+    from flowtui.transfer.task import Recorded
 
 _HERE = (DONE, SKIPPED)
 
@@ -77,7 +77,7 @@ class JobStarter:
         def work() -> None:
             found, earlier, trouble = Found(), list[Note](), ""
             try:
-                found = look(root, files, recorded, stop.check)
+                found = find_existing(root, files, recorded, stop.check)
                 earlier = notes.find(root, server) if notes is not None else []
             except Stopped:
                 trouble = "STOPPED"
@@ -120,7 +120,7 @@ class JobStarter:
                 if expected.path not in recorded:
                     self._folders.log(job.root, entry_of(expected, job))
         self._jobs.touch(job)
-        started = [expected for expected in job.missing() if expected.file.key in found.begun]
+        started = [expected for expected in job.missing() if expected.file.key in found.started]
         if started:
             self._jobs.one_by_one(job, started, "already partly downloaded")
         known = job.job_id

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from flowtui.engine.queue.queue import Queue
 from flowtui.protocol.states import TransferState
-from flowtui.transfer.disk.downloads_log import LogEntry, Recorded
+from flowtui.transfer.disk.downloads_log import LogEntry
 from flowtui.transfer.disk.paths import TargetPaths
 from flowtui.transfer.disk.space import SpaceWatch
+from flowtui.transfer.task import Recorded
 
 
 class TargetFolders:

@@ -21,11 +21,10 @@ from flowtui.transfer.archive.matching import match
 from flowtui.transfer.archive.reader import Archive, Broken, Locked, Pieces, open_archive
 from flowtui.transfer.archive.rules import Hostile, Limits, Member
 from flowtui.transfer.cancel import StopSignal
-from flowtui.transfer.disk.downloads_log import Recorded
 from flowtui.transfer.disk.part_file import journal_path, open_locked, part_path
 from flowtui.transfer.errors import Busy, DiskFull, Stopped, disk_trouble
-from flowtui.transfer.task import DONE, ExpectedFile, FileResult
-from flowtui.transfer.verify.existing import is_here
+from flowtui.transfer.task import DONE, ExpectedFile, FileResult, Recorded
+from flowtui.transfer.verify.existing import already_here
 
 THREADS = 2
 """For a zip; unpacking is work for the processor, and its parts release Python's lock."""
@@ -109,7 +108,7 @@ def _run(task: Unpack, stop: StopSignal, came: Callable[[dict[str, FileResult]],
         stop.check()
         if one.file.key not in task.done:
             target = task.root / one.path
-            result = is_here(target, one, task.recorded.get(one.path), stop.check)
+            result = already_here(target, one, task.recorded.get(one.path), stop.check)
             if result is not None and (one.file.md5 or task.recorded.get(one.path)):
                 here[one.file.key] = replace(result, state=DONE)
     if here:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from flowtui.transfer.task import Recorded
+
 LOG_NAME = "downloads.log"
 
 
@@ -82,15 +84,6 @@ def append(root: Path, entries: list[LogEntry]) -> None:
             view = view[os.write(descriptor, view) :]
     finally:
         os.close(descriptor)
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """What the log says of a path: whose it is, and the file as it was when it was verified."""
-
-    key: str
-    size: int | None
-    md5: str | None
 
 
 def read(root: Path) -> Iterator[tuple[str, Recorded]]:

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from flowtui.transfer.disk import downloads_log, journal
 from flowtui.transfer.disk.names import JOURNAL, numbered, safe_path, same_name
+from flowtui.transfer.task import Recorded
 
 
 class TargetPaths:
@@ -33,7 +34,7 @@ class TargetPaths:
         Raises OSError where the folder is there but cannot be read.
         """
         self.root = root
-        self.recorded: dict[str, downloads_log.Recorded] = {}
+        self.recorded: dict[str, Recorded] = {}
         self._owners: dict[str, str] = {}
         self._paths: dict[str, str] = {}
         self._looked: set[PurePosixPath] = set()

@@ -21,6 +21,7 @@ from flowtui.transfer.errors import (
     RemoteChanged,
     TransientError,
 )
+from flowtui.transfer.formats import container_kind
 from flowtui.transfer.http.body import pieces
 from flowtui.transfer.http.response import (
     content_encoding,
@@ -33,7 +34,6 @@ from flowtui.transfer.http.response import (
     size_of_unsatisfied,
 )
 from flowtui.transfer.identity import Identity
-from flowtui.transfer.verify.containers import container_kind
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient

@@ -21,17 +21,6 @@ from flowtui.transfer.verify.zip_check import _DIRECTORY, _LOCAL, READ, _Zip
 PACKED = 128 << 10
 """Bytes of a container read at a time; few, because what follows a member's end is copied."""
 
-_GZIP_NAMES = (".gz", ".tgz", ".bgz", ".bgzf", ".bam", ".bcf", ".tbi", ".csi")
-"""Also those whose format is BGZF (SAM and VCF specifications, tabix)."""
-
-
-def container_kind(filename: str) -> str | None:
-    """What kind of container the name says: `gzip`, `zip`, or None."""
-    name = filename.lower()
-    if name.endswith(_GZIP_NAMES):
-        return "gzip"
-    return "zip" if name.endswith(".zip") else None
-
 
 class ContainerCheck:
     """Tries a container from the front, as far as the file is there.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.errors import Damaged, PermanentError
-from flowtui.transfer.verify.containers import ContainerCheck, container_kind
+from flowtui.transfer.formats import container_kind
+from flowtui.transfer.verify.containers import ContainerCheck
 
 if TYPE_CHECKING:
     from flowtui.transfer.task import Task
