@@ -1,4 +1,4 @@
-"""The lane of small files: fetched by a few threads, put on the disk by as few as keep up."""
+"""The pool for small files: fetched by a few threads, put on the disk by as few as keep up."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Bench:
         self.flushers: set[int] = set()
         self.ended: Counter[int] = Counter()
         self.done = threading.Event()
-        self.lane = SmallFilePool(self.begin, self.finished, self.in_thread)
+        self.pool = SmallFilePool(self.begin, self.finished, self.in_thread)
 
     def begin(self, run: Run) -> Steps:
         with self.lock:
@@ -48,7 +48,7 @@ class Bench:
 
     def put(self, count: int, size: int = 1000) -> None:
         for n in range(count):
-            self.lane.put(cast(Any, SimpleNamespace(task=SimpleNamespace(id=n, size=size))))
+            self.pool.put(cast(Any, SimpleNamespace(task=SimpleNamespace(id=n, size=size))))
 
     def wait(self, what: Callable[[], bool], seconds: float = 10.0) -> None:
         deadline = time.monotonic() + seconds
@@ -59,7 +59,7 @@ class Bench:
 
 def test_each_file_is_taken_to_its_end_once():
     bench = Bench()
-    bench.lane.widen(3)
+    bench.pool.widen(3)
     bench.put(500)
     bench.wait(lambda: len(bench.ended) == 500)
     assert set(bench.ended.values()) == {1}
@@ -67,7 +67,7 @@ def test_each_file_is_taken_to_its_end_once():
 
 def test_a_slow_disk_gets_more_threads():
     bench = Bench(lambda n: time.sleep(0.02))
-    bench.lane.widen(1)
+    bench.pool.widen(1)
     bench.put(20 * TOGETHER)
     bench.wait(lambda: len(bench.ended) == 20 * TOGETHER)
     assert len(bench.flushers) > 2
@@ -77,7 +77,7 @@ def test_a_disk_that_hangs_stops_the_fetching_too():
     """What is fetched and not on the disk is lost in a kill."""
     go_on = threading.Event()
     bench = Bench(lambda n: cast(None, go_on.wait(10)))
-    bench.lane.widen(2)
+    bench.pool.widen(2)
     size = UNFLUSHED // 4
     bench.put(40, size)
     bench.wait(lambda: len(bench.fetched) >= 4)
@@ -91,8 +91,8 @@ def test_a_disk_that_hangs_stops_the_fetching_too():
 def test_what_waits_can_be_taken_back():
     bench = Bench()
     bench.put(10)
-    back = bench.lane.take_back(lambda run: run.task.id >= 5)
+    back = bench.pool.take_back(lambda run: run.task.id >= 5)
     assert [run.task.id for run in back] == [5, 6, 7, 8, 9]
-    bench.lane.widen(1)
+    bench.pool.widen(1)
     bench.wait(lambda: len(bench.ended) == 5)
     assert sorted(bench.fetched) == [0, 1, 2, 3, 4]
