@@ -1,8 +1,7 @@
-"""The checksums inside .gz, .bam and .zip files, tried close behind the writer.
+"""The checksums inside .gz, .bam and .zip files.
 
-They speak for a file for which the service gives no md5. A gzip or BGZF file is judged as it comes.
-Of a zip archive the members are tried as they come; at the end its directory has only to name the
-same ones. An archive that cannot be read from the front alone is read once more at its end.
+They speak for a file for which the service gives no md5. A gzip or BGZF file is tried close behind
+the writer; a zip archive, whose directory is at its end, when all of it is here.
 """
 
 from __future__ import annotations
@@ -16,7 +15,10 @@ from types import ModuleType
 
 from flowtui.transfer.cancel import Check
 from flowtui.transfer.errors import Damaged
-from flowtui.transfer.verify.zip_check import _DIRECTORY, _LOCAL, READ, _Zip
+from flowtui.transfer.verify.zip_check import STARTS, check_zip
+
+READ = 1 << 20
+"""Bytes unpacked at a time."""
 
 PACKED = 128 << 10
 """Bytes of a container read at a time; few, because what follows a member's end is copied."""
@@ -100,7 +102,7 @@ class ContainerCheck:
     def _made_for(self, start: bytes) -> _Gzip | _Zip | None:
         if self.kind == "gzip" and start[:2] == b"\x1f\x8b":
             return _Gzip()
-        return _Zip() if self.kind == "zip" and start[:4] in (_LOCAL, _DIRECTORY[1]) else None
+        return _Zip() if self.kind == "zip" and start[:4] in STARTS else None
 
 
 class _Gzip:
@@ -136,6 +138,18 @@ class _Gzip:
         if self._member is not None:
             raise Damaged("the gzip data ends in the middle")
         return True
+
+
+class _Zip:
+    """A zip archive; nothing of it is looked at before its end."""
+
+    has_ended = True
+
+    def feed(self, chunk: bytes, check: Check) -> None:
+        """Pass over what comes."""
+
+    def judge(self, path: Path, check: Check) -> bool:
+        return check_zip(path, check)
 
 
 @cache
