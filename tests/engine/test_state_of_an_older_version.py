@@ -409,10 +409,10 @@ def test_the_background_engine_takes_it_up_and_tells_its_clients(
     _, token, refresh = other.service.accounts.sign_in("demo", "demo")
     rows: dict[str, TransferRow] = {}
     jobs: dict[str, BulkRow] = {}
-    with EngineClient.connect(old.where) as client:
-        guard = threading.Timer(GUARD, client.close)
-        guard.start()
-        try:
+    try:
+        with EngineClient.connect(old.where) as client:
+            guard = threading.Timer(GUARD, client.close)
+            guard.start()
             asked = False
             for changes in client.events():
                 rows |= {one.key: one for one in changes.transfers}
@@ -422,12 +422,12 @@ def test_the_background_engine_takes_it_up_and_tells_its_clients(
                     assert client.sign_in(other.base_url, "demo", token, refresh) == 1
                 if _all_is_over(rows, jobs):
                     break
-        except EngineError as error:
-            raise AssertionError((rows, jobs)) from error
-        finally:
             guard.cancel()
         events = old.events("status")
-        client.stop()
+    except EngineError as error:
+        raise AssertionError((rows, jobs)) from error
+    finally:
+        old.run("engine", "stop")
     told = {one["key"]: one for one in events if one["event"] == "transfer"}
     for id_ in (*STAY, *GO_ON):
         row = told[key(id_)]
