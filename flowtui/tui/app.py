@@ -25,7 +25,7 @@ from flowtui.tui.browser.details import DetailsPane
 from flowtui.tui.browser.filter import FilterLine
 from flowtui.tui.browser.selection import Selection
 from flowtui.tui.browser.tree import TreePane
-from flowtui.tui.commands import commands_of
+from flowtui.tui.commands import COMMANDS, KEPT, LAST, Command
 from flowtui.tui.context import AppContext
 from flowtui.tui.downloads.bulk_panel import BulkPanel
 from flowtui.tui.downloads.manager import DownloadManager
@@ -420,4 +420,12 @@ class FlowApp(EngineApp):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers, ours first."""
-        return commands_of(self, super().get_system_commands(screen))
+        yield from map(self._system_command, COMMANDS)
+        own = super().get_system_commands(screen)
+        yield from (command for command in own if command.title in KEPT)
+        yield self._system_command(LAST)
+
+    def _system_command(self, command: Command) -> SystemCommand:
+        from textual.app import SystemCommand
+
+        return SystemCommand(command.title, command.help, getattr(self, f"action_{command.action}"))

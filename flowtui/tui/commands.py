@@ -1,29 +1,32 @@
-"""What the command palette offers."""
+"""What the command palette offers: a table of titles, what they do, and the app's actions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-from textual.app import SystemCommand
 
-if TYPE_CHECKING:
-    from flowtui.tui.app import FlowApp
+class Command(NamedTuple):
+    """One line of the palette; `action` is the name of an action of the app."""
+
+    title: str
+    help: str
+    action: str
+
+
+COMMANDS = (
+    Command("Download", "What is marked or under the cursor", "download"),
+    Command("Filter", "Show only what has this in its name", "filter"),
+    Command("Refresh", "Load the tree again", "reload_all"),
+    Command("Set target folder", "Where downloads go", "target"),
+    Command("Limit the rate", "Of all downloads together", "limit_rate"),
+    Command("Sign in", "Or in as somebody else", "sign_in"),
+    Command("Sign out", "Remove the stored token", "sign_out"),
+    Command("Bulk jobs", "Show or hide their panel", "toggle_bulk"),
+    Command("Help", "All keys, and what the engine does", "help"),
+)
+
+LAST = Command("Quit", "The engine goes on with the downloads", "leave")
+"""Comes behind Textual's own."""
 
 KEPT = ("Theme", "Screenshot")
 """Textual's own commands that stay; its help panel and quit have ours in their place."""
-
-
-def commands_of(app: FlowApp, textuals: Iterable[SystemCommand]) -> Iterator[SystemCommand]:
-    """Ours first, then some of Textual's own."""
-    yield SystemCommand("Download", "What is marked or under the cursor", app.action_download)
-    yield SystemCommand("Filter", "Show only what has this in its name", app.action_filter)
-    yield SystemCommand("Refresh", "Load the tree anew", app.action_reload_all)
-    yield SystemCommand("Set target folder", "Where downloads go", app.action_target)
-    yield SystemCommand("Limit the rate", "Of all downloads together", app.action_limit_rate)
-    yield SystemCommand("Sign in", "Or in as somebody else", app.action_sign_in)
-    yield SystemCommand("Sign out", "Forget the stored token", app.action_sign_out)
-    yield SystemCommand("Bulk jobs", "Show or hide their panel", app.action_toggle_bulk)
-    yield SystemCommand("Help", "All keys, and what the engine does", app.action_help)
-    yield from (one for one in textuals if one.title in KEPT)
-    yield SystemCommand("Quit", "The engine goes on with the downloads", app.action_leave)

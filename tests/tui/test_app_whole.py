@@ -17,7 +17,6 @@ from flowtui.flow.errors import ServiceUnavailable
 from flowtui.protocol.messages import BulkRow, Summary
 from flowtui.tui import run
 from flowtui.tui.app import FlowApp
-from flowtui.tui.commands import commands_of
 from flowtui.tui.downloads.bulk_panel import BulkPanel
 from flowtui.tui.downloads.table import TransferTable
 from flowtui.tui.engine_link import EngineLost, EngineUp, QueueChanged
@@ -189,17 +188,11 @@ async def test_the_palette_offers_what_the_keys_do(tmp_path: Path) -> None:
     app = make_app(screen(3), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await opened(pilot)
-        titles = {one.title for one in commands_of(app, textuals_own(app))}
+        titles = {command.title for command in app.get_system_commands(app.screen)}
         assert titles >= {
             "Download", "Filter", "Refresh", "Set target folder", "Sign in", "Sign out",
             "Bulk jobs", "Help", "Theme", "Quit",
         }  # fmt: skip
-
-
-def textuals_own(app: FlowApp) -> Any:
-    from textual.app import App
-
-    return App.get_system_commands(app, app.screen)
 
 
 async def test_the_state_of_the_engine_is_told_in_the_header(tmp_path: Path) -> None:
