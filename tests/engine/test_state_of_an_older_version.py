@@ -19,7 +19,7 @@ import pytest
 from flowtui.config import load_settings
 from flowtui.daemon.client import EngineClient
 from flowtui.daemon.errors import EngineError
-from flowtui.demo.scenarios import turns_of
+from flowtui.demo.scenarios import scenarios_of
 from flowtui.demo.serve import DemoServer
 from flowtui.engine.engine import Engine
 from flowtui.flow.credentials import CredentialStore
@@ -72,7 +72,9 @@ def other(monkeypatch: pytest.MonkeyPatch) -> Iterator[DemoServer]:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[DemoServer]:
     with flow(monkeypatch) as server:
-        server.bulk.turns = turns_of(["none"])  # a new job is refused, so that it is counted
+        server.bulk.scenarios = scenarios_of(
+            ["none"]
+        )  # a new job is refused, so that it is counted
         yield server
 
 
