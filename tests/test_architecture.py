@@ -16,8 +16,27 @@ from flowtui.protocol import messages
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(flowtui.__file__).parent
 
-LONGEST = 450
-"""Lines of a module; a longer one is a sign that it holds two ideas."""
+MAY_IMPORT = {
+    "cli": {"tui", "daemon", "engine", "transfer", "protocol", "connect", "flow", "config",
+            "crash_report", "demo", "text", "system"},
+    "tui": {"daemon", "protocol", "connect", "flow", "config", "crash_report", "text"},
+    "daemon": {"engine", "protocol", "config", "system"},
+    "engine": {"transfer", "protocol", "connect", "flow", "config", "retry", "timings", "system",
+               "text"},
+    "transfer": {"protocol", "flow", "retry", "timings", "system", "text"},
+    "protocol": {"flow"},
+    "connect": {"flow", "config"},
+    "crash_report": {"config", "system"},
+    "config": {"system"},
+    "flow": {"retry", "text"},
+    "timings": {"retry"},
+    "demo": {"text"},
+    "retry": set(),
+    "system": set(),
+    "text": set(),
+    "__main__": {"cli"},
+}  # fmt: skip
+"""The table of docs/architecture.md: the parts of the product, and what each may import of it."""
 
 
 def modules(package: str) -> list[str]:
@@ -107,14 +126,55 @@ def python_files() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def test_modules_hold_one_idea_each():
-    lengths = {
-        str(one.relative_to(ROOT)): len(one.read_text(encoding="utf-8").splitlines())
-        for one in python_files()
+def module_name(file: Path) -> str:
+    name = ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+def arrows() -> dict[str, set[str]]:
+    """Module → modules of ours that it imports, wherever in it."""
+    names = {module_name(file) for file in python_files()}
+    found: dict[str, set[str]] = {name: set() for name in names}
+    for file in python_files():
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                whole = {f"{node.module}.{name.name}" for name in node.names}
+                imported = whole & names or {node.module}
+            elif isinstance(node, ast.Import):
+                imported = {name.name for name in node.names}
+            else:
+                continue
+            found[module_name(file)] |= imported & names
+    return found
+
+
+def test_every_arrow_is_one_of_the_table():
+    against = {
+        (module, other)
+        for module, imported in arrows().items()
+        for other in imported - {"flowtui"}
+        if module != "flowtui"
+        and (part := module.split(".")[1]) != (target := other.split(".")[1])
+        and target not in MAY_IMPORT[part]
     }
-    assert len(lengths) > 50
-    long = {name: count for name, count in lengths.items() if count > LONGEST}
-    assert not long, f"more than {LONGEST} lines are a sign of two ideas; split {long}"
+    assert not against
+
+
+def test_no_module_imports_itself_by_others():
+    """Not inside functions either: a circle is one however late it is closed."""
+    from graphlib import TopologicalSorter
+
+    graph = arrows()
+    # `import flowtui` asks for the version, and packages are imported with what is in them.
+    packages = {name for name in graph if (PACKAGE.parent / name.replace(".", "/")).is_dir()}
+    TopologicalSorter(
+        {name: imported - packages for name, imported in graph.items() if name not in packages}
+    ).prepare()
+
+
+def test_the_engine_has_few_rooms_of_its_own_level():
+    rooms = [one for one in (PACKAGE / "engine").iterdir() if not one.name.startswith("__")]
+    assert 5 <= len(rooms) <= 10
 
 
 @pytest.mark.parametrize("word", ["utils", "util", "helpers", "helper", "common", "misc"])

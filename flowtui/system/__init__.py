@@ -1,1 +1,10 @@
-"""system."""
+"""What is asked of the operating system, where that takes more than a call.
+
+    locks         locks between processes, also where the file system knows none
+    fsync         the bytes of a file on the disk
+    folder_fsync  a name on the disk, once for many that ask at the same time
+    files         files that only their user may read, replaced as a whole
+    boot          which boot of which machine this is
+
+It imports nothing of ours.
+"""

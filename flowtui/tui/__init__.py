@@ -1,4 +1,19 @@
-"""The app: what people see. A client of the engine, like every other."""
+"""The app: what people see. A client of the engine, like every other.
+
+    app, engine_app  composes the panes, binds keys, routes messages; those to and from the engine
+    browser/         the tree and its details
+    downloads/       the queue and the bulk jobs
+    screens/         dialogs
+    widgets/         widgets that know nothing of Flow
+    engine_link      takes the engine's events in a thread; queue_model: what they add up to
+    context, account what the app needs from outside the screen; who is signed in
+    commands, theme  the palette's table, the colours
+    run, terminal    starts it, and what a crash or the end of the terminal leaves
+    background       threads, and the way back to the screen's
+
+It knows the engine by its client and its messages only. Nothing that may wait runs on the screen's
+thread, and somebody else's text is drawn as plain text, never as markup.
+"""
 
 from __future__ import annotations
 

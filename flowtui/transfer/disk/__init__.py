@@ -1,1 +1,12 @@
-"""disk."""
+"""Where bytes go, so that they are still right after a crash.
+
+    part_file      the unfinished file: locked, written at any offset, flushed, renamed
+    journal        which bytes of it can be believed
+    ranges         sets of byte ranges
+    paths          which file below a target folder has which path
+    names          somebody else's names made safe
+    downloads_log  a line for every file that ended
+    space          room on the disks, measured in a thread of its own
+
+It knows nothing of HTTP, and does not judge what the bytes are.
+"""

@@ -1,1 +1,10 @@
-"""verify."""
+"""What proves that bytes are the right ones.
+
+    verdict     what proves the bytes of a transfer right, and what proves them wrong
+    existing    what stands at a target already: the file, another, or a part
+    md5         of a file that is being written, and of one that is there
+    containers  the checksums inside .gz, .bam and .zip, where Flow gives no md5
+    zip_check   a zip archive, by its directory
+
+Nothing here fetches, and nothing is renamed.
+"""

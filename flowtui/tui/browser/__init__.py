@@ -1,1 +1,13 @@
-"""What is on Flow, as a tree to walk and mark, and the details of what is under the cursor."""
+"""What is on Flow, as a tree to walk and mark.
+
+    tree       the pane: loads what comes into sight, moves, marks
+    details    the pane beside it; facts: what it says
+    filter     the line that filters by name
+    selection  from what is marked to files; count: the same in a thread, counted as it goes
+    marks      what is marked, also of what is not loaded
+    loading    a page that is asked for; fetching: asks in threads
+    drawing    how a line looks; labels: its words
+    nodes      plain data: what is known, and which lines that makes
+
+It asks Flow by itself, and knows nothing of the engine.
+"""

@@ -1,1 +1,9 @@
-"""The queue on the screen: what the engine tells, the transfers, the totals, the bulk jobs."""
+"""The queue on the screen.
+
+    manager     the widget: table, totals, and what people ask of the engine
+    table       the transfers; drawing: how a line looks
+    bulk_panel  the bulk jobs; bulk_drawing: how a line looks
+    totals      the sums
+
+It draws what `tui.queue_model` holds and posts messages; it asks neither Flow nor the engine.
+"""
