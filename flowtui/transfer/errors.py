@@ -168,7 +168,9 @@ def disk_trouble(error: OSError, path: Path) -> TransferError:
         )
     if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
         return PermanentError(
-            f"something is in the way at {path}: {words}", code="IN_THE_WAY", retryable=True
+            f"something is in the way at {path} ({words}); move it and retry",
+            code="IN_THE_WAY",
+            retryable=True,
         )
     if error.errno == errno.ENAMETOOLONG:
         return PermanentError(f"the path is too long: {path}", code="NAME_TOO_LONG")

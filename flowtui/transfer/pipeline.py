@@ -253,7 +253,7 @@ def _fetch_and_verify(
         if not intact:
             download.start_over()
             raise PermanentError(
-                f"another program changed {part.path.name} under way",
+                f"another program changed {part.path.name} during the download",
                 code="TAMPERED",
                 retryable=True,
             )

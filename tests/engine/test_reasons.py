@@ -62,7 +62,7 @@ def test_a_wait_is_in_the_rows_that_programs_get(lab: Lab):
     row = lab.until(lambda row: row.state == "waiting")
     said = transfer_fields(row)
     assert said["state"] == "waiting"
-    assert said["reason"] == "the server asked to wait 38 s (it asks to slow down, 429)"
+    assert said["reason"] == "the server asked to wait 38 s (too many requests, 429)"
     assert said["code"] == "HTTP_429"
     assert said["retryable"] is True
 
@@ -80,7 +80,7 @@ def test_no_wait_and_no_end_is_without_words(lab: Lab):
     ]
     assert silent == []
     assert [one.split(";")[0] for one in lab.reasons][:3] == [
-        "no byte came for 0.3 s",
-        "the server has trouble, 503",
-        "the server asked to wait 1 s (it asks to slow down, 429)",
+        "no data for 0.3 s",
+        "the server failed with 503",
+        "the server asked to wait 1 s (too many requests, 429)",
     ]

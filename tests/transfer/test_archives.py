@@ -188,7 +188,7 @@ def test_a_directory_that_is_too_large_is_not_read(tmp_path: Path):
     at = content.rindex(b"PK\5\6")
     content[at + 8 : at + 16] = struct.pack("<HHL", 0xFFFE, 0xFFFE, 0xFFFFFFFE)
     path.write_bytes(content)
-    with pytest.raises(Hostile, match="directory tells of 65,534 members"):
+    with pytest.raises(Hostile, match="directory lists 65,534 members"):
         opened(path)
 
 

@@ -54,7 +54,7 @@ def test_a_stalled_body_is_given_up_after_the_timeout_and_resumed(lab: Lab):
     lab.read_timeout = 0.2
     lab.serve(DATA, handlers=[stall(1_000_000, 3)])
     lab.fetch()
-    lab.expect("done", requests=2, twice=0, heard="no byte came for 0.2 s; trying again in 1 s")
+    lab.expect("done", requests=2, twice=0, heard="no data for 0.2 s; trying again in 1 s")
     assert lab.requests[1].range[0] == 1_000_000
 
 
@@ -62,14 +62,14 @@ def test_stalled_headers_are_given_up_after_the_timeout(lab: Lab):
     lab.read_timeout = 0.2
     lab.serve(DATA, handlers=[stalled_head(3)])
     lab.fetch()
-    lab.expect("done", requests=2, twice=0, heard="no byte came for 0.2 s")
+    lab.expect("done", requests=2, twice=0, heard="no data for 0.2 s")
 
 
 def test_headers_that_stall_for_ever_fail_with_words(lab: Lab):
     lab.read_timeout = 0.1
     lab.serve(DATA, always=stalled_head(3))
     lab.fetch()
-    lab.expect("failed", code="STALLED", says="no byte came for 0.1 s (tried 3 times)", requests=3)
+    lab.expect("failed", code="STALLED", says="no data for 0.1 s (tried 3 times)", requests=3)
 
 
 def test_the_time_without_a_byte_is_the_setting(tmp_path):
@@ -175,7 +175,7 @@ def test_a_broken_answer_is_said_to_be_one(lab: Lab):
 
     lab.serve(DATA, always=nonsense)
     lab.fetch()
-    lab.expect("failed", code="PROTOCOL", says="the server's answer is broken", requests=3)
+    lab.expect("failed", code="PROTOCOL", says="the server's response is malformed", requests=3)
 
 
 def test_two_lengths_that_differ_are_no_answer(lab: Lab):
@@ -187,14 +187,14 @@ def test_two_lengths_that_differ_are_no_answer(lab: Lab):
 
     lab.serve(DATA, handlers=[both])
     lab.fetch()
-    lab.expect("done", requests=2, twice=0, heard="the server's answer is broken")
+    lab.expect("done", requests=2, twice=0, heard="the server's response is malformed")
 
 
 def test_a_worker_is_free_for_other_files_during_an_outage(lab: Lab):
     """The file whose server is away waits; what it waits for stands in its reason."""
     lab.serve(DATA, handlers=[answer(503) for _ in range(4)])
     lab.fetch()
-    lab.expect("done", requests=5, twice=0, heard="the server has trouble, 503; trying again")
+    lab.expect("done", requests=5, twice=0, heard="the server failed with 503; trying again")
     assert any(row.state == "waiting" for row in lab.record.transfers)
 
 

@@ -64,7 +64,7 @@ def test_a_relative_redirect_stays_at_the_service(lab: Lab):
 def test_a_redirect_loop_ends(lab: Lab):
     lab.serve(DATA, always=answer(302, Location=lab.path))
     lab.fetch()
-    lab.expect("failed", code="REDIRECT_LOOP", says="redirects in circles", requests=11)
+    lab.expect("failed", code="REDIRECT_LOOP", says="redirects in a loop", requests=11)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_storage_that_refuses_is_not_taken_for_the_end_of_the_session(lab: Lab
     lab.serve(DATA, always=answer(302, Location=f"{storage.url}/bucket/a.bin"))
     storage.files["/bucket/a.bin"] = File(DATA, always=answer(401))
     lab.fetch()
-    lab.expect("failed", code="FORBIDDEN", says="the storage behind Flow refused")
+    lab.expect("failed", code="FORBIDDEN", says="Flow's storage refused")
     assert lab.client.refreshes == 0
 
 
@@ -244,5 +244,5 @@ def test_a_proxy_that_refuses_the_tunnel_is_named(lab: Lab, monkeypatch):
             monkeypatch.setenv(name, gate.url)
         lab.serve(DATA)
         lab.fetch(url=f"https://127.0.0.1:1{lab.path}")
-        lab.expect("failed", code="PROXY", says="the proxy refuses: 404", requests=0)
+        lab.expect("failed", code="PROXY", says="the proxy refused the request: 404", requests=0)
         assert {one.method for one in gate.requests} == {"CONNECT"}

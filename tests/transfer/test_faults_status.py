@@ -131,14 +131,14 @@ def test_410_is_answered_with_a_fresh_link(lab: Lab):
 def test_410_with_no_fresh_link_fails_with_words(lab: Lab):
     lab.serve(DATA, always=answer(410))
     lab.fetch()
-    lab.expect("failed", code="EXPIRED", says="the link has expired")
+    lab.expect("failed", code="EXPIRED", says="the download link has expired")
     assert len(lab.requests) <= 3
 
 
 def test_410_without_anything_to_ask_for_a_link_fails_with_words(lab: Lab):
     lab.serve(DATA, always=answer(410))
     lab.fetch(data_id=None)
-    lab.expect("failed", code="EXPIRED", says="queue it again", requests=1)
+    lab.expect("failed", code="EXPIRED", says="queue the file again", requests=1)
 
 
 def test_links_may_expire_as_often_as_they_bring_bytes(lab: Lab):

@@ -84,7 +84,7 @@ def run(
     except Hostile as error:
         return Unpacked("HOSTILE", f"the archive {task.archive.name} is refused: {error}")
     except Broken as error:
-        return Unpacked("BROKEN", f"the archive {task.archive.name} is of no use: {error}")
+        return Unpacked("BROKEN", f"the archive {task.archive.name} cannot be used: {error}")
     except FileNotFoundError as error:
         if error.filename == str(task.archive):
             return Unpacked("GONE", f"the archive {task.archive} is gone")
@@ -241,9 +241,9 @@ class _Extraction:
                     view = view[os.write(descriptor, view) :]
             digest = md5.hexdigest()
             if one.file.md5 is not None and digest != one.file.md5:
-                raise Broken(f"its md5 is {digest}, {one.file.md5} is right")
+                raise Broken(f"md5 mismatch: Flow says {one.file.md5}, the archive has {digest}")
             if member.md5 is not None and digest != member.md5:
-                raise Broken("it was another one when it was read first")
+                raise Broken("it changed while it was read")
         except BaseException:
             part.unlink(missing_ok=True)
             unlock()

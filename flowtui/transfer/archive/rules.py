@@ -165,7 +165,7 @@ def check_zip_directory(stream: BinaryIO, limits: Limits) -> None:
         if len(record) == 56 and record[:4] == b"PK\6\6":
             entries, length = struct.unpack("<QQ", record[32:48])
     if entries > limits.members or length > limits.members * DIRECTORY_ENTRY:
-        raise Hostile(f"its directory tells of {entries:,} members in {quantities.size(length)}")
+        raise Hostile(f"its directory lists {entries:,} members in {quantities.size(length)}")
 
 
 def _quoted(name: str) -> str:

@@ -263,7 +263,7 @@ class PartFile:
             self.settle(size)
         with self._lock:
             if os.path.lexists(final):
-                raise FileExistsError(17, "a file of that name came up meanwhile", str(final))
+                raise FileExistsError(17, "a file of that name appeared meanwhile", str(final))
             os.rename(self.path, final)
             self._renamed = folder_fsync.change(final.parent)
 

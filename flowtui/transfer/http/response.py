@@ -71,11 +71,11 @@ def refusal(response: httpx.Response) -> TransferError:
     if status == 416:
         size = size_of_unsatisfied(response)
         there = "" if size is None else f" ({size:,} bytes there)"
-        return RemoteChanged(f"the server has no such part of the file{there}", code="RANGE")
+        return RemoteChanged(f"the server does not have this part of the file{there}", code="RANGE")
     if status in (408, 425, 429) or status >= 500:
-        words = {429: "it asks to slow down, 429", 408: "the server waited too long"}
+        words = {429: "too many requests, 429", 408: "the server timed out waiting for the request"}
         return TransientError(
-            words.get(status, f"the server has trouble, {status}"),
+            words.get(status, f"the server failed with {status}"),
             code=f"HTTP_{status}",
             asked=retry_after(response.headers.get("retry-after", "")),
             crowded=status in (429, 503),
@@ -114,14 +114,14 @@ def refuse_pages(response: httpx.Response, filename: str) -> None:
     name = filename.lower()
     if kind in _HTML and not name.endswith((".html", ".htm", ".xhtml")):
         raise PermanentError(
-            "a web page came instead of the file; the server's address may be wrong "
+            "the server sent a web page instead of the file; the server's address may be wrong "
             "(Flow's own is https://app.flow.bio/api), or the session has ended",
             code="NOT_A_FILE",
             retryable=True,
         )
     if kind in _JSON and not name.endswith((".json", ".ipynb", ".geojson", ".jsonl")):
         raise PermanentError(
-            f"an answer of the service came instead of the file{message_of(response)}",
+            f"the server sent JSON instead of the file{message_of(response)}",
             code="NOT_A_FILE",
             retryable=True,
         )
@@ -150,11 +150,11 @@ def message_of(response: httpx.Response) -> str:
 def network_trouble(error: Exception, timeout: httpx.Timeout | None = None) -> TransferError:
     """An exception of httpx in words."""
     if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
-        return TransientError("the server cannot be reached in time", code="TIMEOUT", outage=True)
+        return TransientError("connecting to the server timed out", code="TIMEOUT", outage=True)
     if isinstance(error, httpx.TimeoutException):
         seconds = timeout.read if timeout else None
         long = f"{seconds:g} s" if seconds else "too long"
-        return TransientError(f"no byte came for {long}", code="STALLED")
+        return TransientError(f"no data for {long}", code="STALLED")
     if isinstance(error, httpx.ConnectError):
         if untrusted := _untrusted(error):
             return untrusted
@@ -163,20 +163,22 @@ def network_trouble(error: Exception, timeout: httpx.Timeout | None = None) -> T
             f"cannot connect: {words}", code="UNREACHABLE", crowded=True, outage=True
         )
     if isinstance(error, httpx.ProxyError):
-        return TransientError(f"the proxy refuses: {printable(str(error))[:160]}", code="PROXY")
+        return TransientError(
+            f"the proxy refused the request: {printable(str(error))[:160]}", code="PROXY"
+        )
     if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
         return PermanentError(
-            f"the server gave a link that is none: {printable(str(error))}", code=_BAD
+            f"the server sent an invalid link: {printable(str(error))}", code=_BAD
         )
     if isinstance(error, httpx.RemoteProtocolError):
         words = printable(str(error))[:160]
         if "location header" in words:
-            return PermanentError("the server redirects to a link that is none", code=_BAD)
+            return PermanentError("the server redirects to an invalid link", code=_BAD)
         if words.startswith(("peer closed", "Server disconnected")):
             return TransientError("the connection was cut", code="CUT")
-        return TransientError(f"the server's answer is broken: {words}", code="PROTOCOL")
+        return TransientError(f"the server's response is malformed: {words}", code="PROTOCOL")
     if isinstance(error, httpx.DecodingError):
-        return TransientError("the server's encoding of the file is broken", code="ENCODED")
+        return TransientError("the server's compressed response is damaged", code="ENCODED")
     return TransientError("the connection was lost", code="CONNECTION")
 
 

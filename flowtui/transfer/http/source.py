@@ -47,7 +47,7 @@ FRESH_LINKS = 2
 """So many fresh links without a byte that came by them, and the file is given up."""
 
 _CHANGED = "the file on Flow has changed since the download began"
-_FROM_START = "the server sends this file from the start only"
+_FROM_START = "the server cannot resume this file"
 
 
 @dataclass
@@ -143,7 +143,7 @@ class RemoteSource:
         self._renewed += 1
         if self._data_id is None or self._renewed > FRESH_LINKS:
             raise PermanentError(
-                "the link has expired and there is no other; queue it again",
+                "the download link has expired and Flow gave no new one; queue the file again",
                 code="EXPIRED",
                 retryable=True,
             )
@@ -154,7 +154,9 @@ class RemoteSource:
         except FlowError as error:
             if error.retryable:
                 raise TransientError(error.message, code=error.code) from error
-            raise PermanentError(f"no fresh link: {error.message}", code=error.code) from error
+            raise PermanentError(
+                f"Flow gave no new download link: {error.message}", code=error.code
+            ) from error
         if data.download_url:
             self.url = data.download_url
 
@@ -174,7 +176,7 @@ class RemoteSource:
                     raise ValueError("there is no such port")  # the system would take another
             except (httpx.InvalidURL, ValueError) as error:
                 raise PermanentError(
-                    f"the server gave a link that is none: {printable(str(error))}",
+                    f"the server sent an invalid link: {printable(str(error))}",
                     code="BAD_LINK",
                 ) from None
             response = self._exchange(request)
@@ -186,9 +188,11 @@ class RemoteSource:
                 response.close()
                 hops += 1
                 if not location:
-                    raise PermanentError("the server redirects to nowhere", code="BAD_LINK")
+                    raise PermanentError(
+                        "the server redirects without saying where", code="BAD_LINK"
+                    )
                 if hops > MAX_REDIRECTS:
-                    raise PermanentError("the server redirects in circles", code="REDIRECT_LOOP")
+                    raise PermanentError("the server redirects in a loop", code="REDIRECT_LOOP")
                 url = self._next_hop(url, location)
                 continue
             own = self._client.is_own(url)
@@ -201,7 +205,7 @@ class RemoteSource:
                 used = auth.get("Authorization", "").removeprefix("Bearer ") or None
                 if not own:
                     raise PermanentError(
-                        "the storage behind Flow refused the request (401)",
+                        "Flow's storage refused the request (401)",
                         code="FORBIDDEN",
                         retryable=True,
                     )
@@ -229,22 +233,24 @@ class RemoteSource:
         except NotSignedIn:
             return False
         except FlowError as error:
-            raise TransientError(f"cannot refresh the session: {error.message}") from error
+            raise TransientError(f"cannot renew the session: {error.message}") from error
 
     def _next_hop(self, url: str, location: str) -> str:
         try:
             target = httpx.URL(url).join(location)
         except (httpx.InvalidURL, ValueError):
             raise PermanentError(
-                "the server redirects to a link that is none", code="BAD_LINK"
+                "the server redirects to an invalid link",
+                code="BAD_LINK",
             ) from None
         if target.scheme not in ("http", "https"):
             raise PermanentError(
-                f"the server redirects to {printable(target.scheme)}:, refused", code="BAD_LINK"
+                f"the server redirects to a {printable(target.scheme)}: link; refused",
+                code="BAD_LINK",
             )
         if httpx.URL(url).scheme == "https" and target.scheme == "http":
             raise PermanentError(
-                "the server redirects from https to http, refused", code="INSECURE"
+                "the server redirects from https to http; refused", code="INSECURE"
             )
         return str(target)
 
@@ -311,11 +317,11 @@ class RemoteSource:
         if self._wrong_parts >= WRONG_PARTS:
             self.ranges = False
             return RemoteChanged(
-                "the server sends other parts than it is asked for", code="NO_RANGE"
+                "the server sends other parts of the file than requested", code="NO_RANGE"
             )
-        said = printable(response.headers.get("content-range", "no word on which"))[:80]
+        said = printable(response.headers.get("content-range", "no Content-Range"))[:80]
         return TransientError(
-            f"the server sent another part ({said}) where byte {start:,} was asked for",
+            f"the server sent the wrong part ({said}) instead of the one from byte {start:,}",
             code="BAD_RANGE",
         )
 
@@ -336,8 +342,8 @@ class RemoteSource:
             return False
         if encoding not in ("gzip", "x-gzip", "deflate"):
             raise PermanentError(
-                f"the server sends this file encoded ({printable(encoding)[:20]}) in spite of our "
-                "asking for it as it is",
+                f"the server compressed this file ({printable(encoding)[:20]}) although it was "
+                "requested as it is",
                 code="ENCODED",
                 retryable=True,
             )

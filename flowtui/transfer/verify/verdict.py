@@ -45,7 +45,7 @@ def verified_by(
         if md5 == task.md5:
             return "md5"
         raise PermanentError(
-            f"the md5 is wrong: {md5} came, {task.md5} is right; tell the owner of the file",
+            f"md5 mismatch: Flow says {task.md5}, the download has {md5}; tell the file's owner",
             code="MD5",
             retryable=True,
         )
@@ -53,17 +53,19 @@ def verified_by(
         raise _damaged(container.damage)  # it was not fetched to its end
     if task.size is not None and size != task.size:
         raise PermanentError(
-            f"the size is wrong: {size:,} bytes came, {task.size:,} are right by Flow's record",
+            f"size mismatch: Flow says {task.size:,} bytes, the download has {size:,}",
             code="SIZE",
             retryable=True,
         )
     if size == 0 and task.size is None:
         raise PermanentError(
-            "the file came empty, and Flow does not say that it is", code="EMPTY", retryable=True
+            "the download is empty, and Flow does not say that the file is",
+            code="EMPTY",
+            retryable=True,
         )
     if task.size is None and _looks_like_page(task.filename, part.read(0, 64)):
         raise PermanentError(
-            "a web page came instead of the file; the session may have ended",
+            "the server sent a web page instead of the file; the session may have ended",
             code="NOT_A_FILE",
             retryable=True,
         )
