@@ -34,7 +34,7 @@ def batch(root: Path, *numbers: int, bulk: bool = False, **more: Any) -> Batch:
     return Batch(NOBODY, str(root), "test", files(*numbers, **more), bulk=bulk)
 
 
-def wait_for(what, seconds: float = 30.0) -> Any:
+def wait_for(what, seconds: float = GUARD) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < deadline, "it did not come about"
@@ -119,7 +119,10 @@ def test_what_no_archive_can_hold_is_fetched_one_by_one(tmp_path: Path):
 def test_who_listens_to_an_engine_at_rest_gets_a_snapshot_at_once(tmp_path: Path):
     made = held(tmp_path, 1)
     assert made.wait_idle(GUARD)
-    time.sleep(0.3)  # all is told and nothing moves
+    told: list[Changes] = []
+    end = made.subscribe(told.append)
+    wait_for(lambda: told)
+    end()  # all is told and nothing moves
     heard: list[Changes] = []
     end = made.subscribe(heard.append)
     wait_for(lambda: heard)
@@ -127,7 +130,9 @@ def test_who_listens_to_an_engine_at_rest_gets_a_snapshot_at_once(tmp_path: Path
     end()
     made.resume(None)
     made.pause(None)
-    time.sleep(0.3)
+    others: list[Changes] = []
+    made.subscribe(others.append)
+    wait_for(lambda: others)  # whoever still listens has heard of it, too
     assert len(heard) == 1
     made.stop()
 
@@ -173,20 +178,24 @@ def test_whoever_asks_while_it_ends_gets_an_answer_or_is_refused(tmp_path: Path)
     made = held(tmp_path, *range(20))
     outcomes: list[str] = []
 
+    asked = threading.Semaphore(0)
+
     def ask() -> None:
         try:
             while True:
                 made.status()
+                asked.release()
         except RequestRefused as error:
             outcomes.append(error.code)
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for one in threads:
         one.start()
-    time.sleep(0.05)
+    for _ in range(50):
+        assert asked.acquire(timeout=GUARD)
     made.stop()
     for one in threads:
-        one.join(5)
+        one.join(GUARD)
     assert outcomes == ["STOPPED"] * 8
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from flowtui.engine.mailbox import Mailbox, MailboxClosed
+from support.waiting import GUARD, until
 
 
 class Owner:
@@ -79,9 +79,9 @@ def test_a_closed_mailbox_refuses_and_wakes_its_owner():
     mailbox = Mailbox()
     waiting = threading.Thread(target=mailbox.take, args=(None,))
     waiting.start()
-    time.sleep(0.05)
+    until(lambda: mailbox._changed._waiters)
     mailbox.close()
-    waiting.join(5)
+    waiting.join(GUARD)
     assert not waiting.is_alive()
     with pytest.raises(MailboxClosed):
         mailbox.call(lambda: 1)
@@ -96,14 +96,14 @@ def test_who_still_waits_when_it_is_closed_is_told_at_once():
 
     def ask() -> None:
         try:
-            mailbox.call(lambda: 1, timeout=30.0)
+            mailbox.call(lambda: 1, timeout=2 * GUARD)
         except (MailboxClosed, TimeoutError) as error:
             outcome.append(error)
 
     asking = threading.Thread(target=ask)
     asking.start()
-    time.sleep(0.1)  # by now it has written its message, and nobody reads
+    until(lambda: mailbox._messages)  # and nobody reads it
     mailbox.close()
-    asking.join(5)
+    asking.join(GUARD)
     assert not asking.is_alive()
     assert [type(one) for one in outcome] == [MailboxClosed]

@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from flowtui.transfer.disk.part_file import PartFile, journal_path, part_path
 from flowtui.transfer.identity import Identity
 from support.fault_server import Exchange, FaultServer, File, cut_after
 from support.services import FakeClient, batch, engine, remote, rows
-from support.waiting import GUARD
+from support.waiting import GUARD, until
 
 
 @pytest.fixture
@@ -102,15 +101,12 @@ def test_a_pause_stops_those_under_way_and_those_handed_over_ahead(server, tmp_p
         file.always = slowly(0.05, at_once)
     made = engine()
     made.add(batch(server, tmp_path, *(remote(server, str(n), f"f{n}") for n in range(200))))
-    deadline = time.monotonic() + 10
-    while len(server.requests) < 10 and time.monotonic() < deadline:
-        time.sleep(0.005)
+    until(lambda: len(server.requests) >= 10)
     made.pause(None)
     asked = len(server.requests)
     states = {one.state for one in rows(made)}
     assert states <= {"paused", "done"}
-    assert made.wait_idle(GUARD)
-    time.sleep(0.2)
+    assert made.wait_idle(GUARD)  # all workers have let go: nobody is left to ask
     assert len(server.requests) <= asked + 4 * SMALL_SHARE
     assert sum(one.state == "paused" for one in rows(made)) > 50
     made.resume(None)
@@ -140,10 +136,8 @@ def test_the_end_of_the_session_holds_back_what_was_handed_over_ahead(server, tm
     server.good_tokens = {"good"}
     made = engine(FakeClient(server.url, "bad"))
     made.add(batch(server, tmp_path, *(remote(server, str(n), f"f{n}") for n in range(200))))
-    deadline = time.monotonic() + 10
-    while not made.status().summary.needs_sign_in and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(0.3)
+    until(lambda: made.status().summary.needs_sign_in)
+    until(lambda: not any(row.state == "active" for row in rows(made)), "some are not held back")
     assert len(server.requests) < 100
     made.sign_in(server.url, "me", "good", None)
     assert made.wait_idle(GUARD)
@@ -157,9 +151,7 @@ def test_status_can_be_of_the_next_few_only(server, tmp_path: Path):
         file.always = slowly(0.2, [0, 0])
     made = engine(settings=Settings(jobs=2))
     made.add(batch(server, tmp_path, *(remote(server, str(n), f"f{n}") for n in range(20))))
-    deadline = time.monotonic() + 10
-    while not made.status().summary.counts.get("done") and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: made.status().summary.counts.get("done"))
     now = made.status(rows=True, most=5)
     assert len(now.transfers) == 5
     assert {one.state for one in now.transfers} <= {"active", "queued"}
@@ -172,11 +164,12 @@ def test_a_forgotten_batch_is_known_from_its_folder_when_it_comes_again(server, 
     small(server, 5)
     wanted = batch(server, tmp_path, *(remote(server, str(n), f"f{n}") for n in range(5)))
     made = engine()
+    log = tmp_path / "downloads.log"
     for state in ("done", "skipped"):
         made.add(wanted)
         assert made.wait_idle(GUARD)
         assert {one.state for one in rows(made)} == {state}
-        time.sleep(0.3)
+        until(lambda: log.exists() and log.read_text().count("\n") >= 5, "the log is not written")
         assert made.forget(None) == 5
         assert rows(made) == []
     made.stop()
@@ -236,19 +229,24 @@ def test_one_flush_of_a_folder_serves_all_who_came_before_it(tmp_path: Path, mon
     def flush(folder: Path) -> None:
         flushes.append(folder)
         begun.set()
-        assert go_on.wait(5)
+        assert go_on.wait(GUARD)
 
     monkeypatch.setattr(folder_fsync, "_flush", flush)
     threads = [threading.Thread(target=folder_fsync.flush_folder, args=(tmp_path,))]
     threads[0].start()
-    assert begun.wait(5)
+    assert begun.wait(GUARD)
     for _ in range(10):
         threads.append(threading.Thread(target=folder_fsync.flush_folder, args=(tmp_path,)))
         threads[-1].start()
-    time.sleep(0.1)
+    flushes_of = (folder_fsync._flushes.running, folder_fsync._flushes.next)
+    until(  # the first of them waits for the one under way, the others for his
+        lambda: (
+            sum(len(of[tmp_path]._condition._waiters) for of in flushes_of if tmp_path in of) == 10
+        )
+    )
     go_on.set()
     for one in threads:
-        one.join(5)
+        one.join(GUARD)
         assert not one.is_alive()
     assert len(flushes) == 2  # the first may have begun before the others' renames
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ from flowtui.engine.workers.small_files import TOGETHER, UNFLUSHED, SmallFilePoo
 from flowtui.protocol.states import TransferState
 from flowtui.transfer.pipeline import Steps
 from flowtui.transfer.task import Outcome
+from support.waiting import GUARD, until
 
 
 class Bench:
@@ -24,6 +24,7 @@ class Bench:
         self.lock = threading.Lock()
         self.fetched: list[int] = []
         self.flushers: set[int] = set()
+        self.fetchers: set[int] = set()
         self.ended: Counter[int] = Counter()
         self.done = threading.Event()
         self.pool = SmallFilePool(self.begin, self.finished, self.in_thread)
@@ -31,6 +32,7 @@ class Bench:
     def begin(self, run: Run) -> Steps:
         with self.lock:
             self.fetched.append(run.task.id)
+            self.fetchers.add(threading.get_ident())
         yield
         with self.lock:
             self.flushers.add(threading.get_ident())
@@ -50,42 +52,35 @@ class Bench:
         for n in range(count):
             self.pool.put(cast(Any, SimpleNamespace(task=SimpleNamespace(id=n, size=size))))
 
-    def wait(self, what: Callable[[], bool], seconds: float = 10.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not what():
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-
 
 def test_each_file_is_taken_to_its_end_once():
     bench = Bench()
     bench.pool.widen(3)
     bench.put(500)
-    bench.wait(lambda: len(bench.ended) == 500)
+    until(lambda: len(bench.ended) == 500)
     assert set(bench.ended.values()) == {1}
 
 
 def test_a_slow_disk_gets_more_threads():
-    bench = Bench(lambda n: time.sleep(0.02))
+    bench = Bench(lambda n: until(lambda: len(bench.flushers) > 2))  # slower than two threads
     bench.pool.widen(1)
     bench.put(20 * TOGETHER)
-    bench.wait(lambda: len(bench.ended) == 20 * TOGETHER)
-    assert len(bench.flushers) > 2
+    until(lambda: len(bench.ended) == 20 * TOGETHER)
 
 
 def test_a_disk_that_hangs_stops_the_fetching_too():
     """What is fetched and not on the disk is lost in a kill."""
     go_on = threading.Event()
-    bench = Bench(lambda n: cast(None, go_on.wait(10)))
+    bench = Bench(lambda n: cast(None, go_on.wait(GUARD)))
     bench.pool.widen(2)
     size = UNFLUSHED // 4
     bench.put(40, size)
-    bench.wait(lambda: len(bench.fetched) >= 4)
-    time.sleep(0.2)
+    # Who fetches lends a hand, and hangs there, too.
+    until(lambda: len(bench.fetchers & bench.flushers) == 2)
     assert len(bench.fetched) <= 4 + 2
     assert not bench.ended
     go_on.set()
-    bench.wait(lambda: len(bench.ended) == 40)
+    until(lambda: len(bench.ended) == 40)
 
 
 def test_what_waits_can_be_taken_back():
@@ -94,5 +89,5 @@ def test_what_waits_can_be_taken_back():
     back = bench.pool.take_back(lambda run: run.task.id >= 5)
     assert [run.task.id for run in back] == [5, 6, 7, 8, 9]
     bench.pool.widen(1)
-    bench.wait(lambda: len(bench.ended) == 5)
+    until(lambda: len(bench.ended) == 5)
     assert sorted(bench.fetched) == [0, 1, 2, 3, 4]
