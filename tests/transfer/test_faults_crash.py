@@ -11,7 +11,7 @@ import pytest
 
 from flowtui.transfer.disk import journal
 from support.crash_disk import CrashDisk, Survives
-from support.fault_server import cut_after
+from support.fault_server import cut_after, stall
 from support.lab import QUICK, Lab, content
 from support.waiting import GUARD
 
@@ -108,7 +108,7 @@ def test_a_crash_around_a_file_that_changed(lab: Lab, monkeypatch, tmp_path, aft
 def test_a_crash_after_a_pause_and_a_resume(lab: Lab, monkeypatch, tmp_path, after_restart):
     """What the first run had flushed stays believed while the second one has begun."""
     lab.timings = OFTEN
-    lab.serve(DATA, rate=8e6)
+    lab.serve(DATA, rate=8e6, handlers=[stall(1_500_000, 10 * GUARD)])
     disk = CrashDisk(lab.root, monkeypatch)
     made = lab.start()
     lab.until(lambda row: row.done > 1_000_000)
@@ -140,7 +140,7 @@ def test_a_crash_after_a_pause_and_a_resume(lab: Lab, monkeypatch, tmp_path, aft
 
 def test_what_was_flushed_is_not_fetched_again(lab: Lab, monkeypatch, tmp_path, after_restart):
     lab.timings = replace(OFTEN, flush_check=0.02)
-    lab.serve(DATA, rate=3e6)
+    lab.serve(DATA, rate=3e6, handlers=[stall(1_500_000, 10 * GUARD)])
     disk = CrashDisk(lab.root, monkeypatch)
     lab.start()
     files: dict[str, bytes] = {}
