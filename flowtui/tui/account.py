@@ -46,9 +46,9 @@ class Account:
     """Sends the messages above, by `post`, which is called on the screen's thread."""
 
     def __init__(
-        self, services: AppContext, background: Background, post: Callable[[Message], object]
+        self, context: AppContext, background: Background, post: Callable[[Message], object]
     ) -> None:
-        self._services = services
+        self._context = context
         self._background = background
         self._post = post
 
@@ -68,7 +68,7 @@ class Account:
         from flowtui.flow.errors import FlowError, NotSignedIn
 
         try:
-            client = self._services.client()
+            client = self._context.client()
             if client.credential is None:
                 return SignInNeeded("")
             user = client.me()
@@ -82,11 +82,11 @@ class Account:
         from flowtui.flow.credentials import KeepError
 
         try:
-            client = self._services.client()
+            client = self._context.client()
         except KeepError as error:
             return SignedOut([str(error)])
         try:
-            said = self._services.sign_out()
+            said = self._context.sign_out()
         except (OSError, ConfigError) as error:
             said = [f"the user name stays in the settings: {error}"]
         client.use(None)

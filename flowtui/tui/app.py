@@ -75,21 +75,21 @@ class FlowApp(EngineApp):
         folders: Folders,
         *,
         to: str | None = None,
-        services: AppContext | None = None,
+        context: AppContext | None = None,
         engine_stays: bool = True,
     ) -> None:
         """`engine_stays`: whether the engine goes on when the app is left."""
         super().__init__()
         self.crash: BaseException | None = None
-        self.services = services or AppContext(settings, folders)
+        self.context = context or AppContext(settings, folders)
         self._target: Path = settings.target(to)
         self._engine_stays = engine_stays
         self._logout = ""
         self._asking = self._declined = self._stopping = False
         self._who: tuple[str, str] | None = None
-        self.link = self.services.link(self)
+        self.link = self.context.link(self)
         self._background = Background(self)
-        self._account = Account(self.services, self._background, self.post_message)
+        self._account = Account(self.context, self._background, self.post_message)
 
     def compose(self) -> ComposeResult:
         """Header, tree and details, downloads, bulk jobs, footer."""
@@ -97,8 +97,8 @@ class FlowApp(EngineApp):
         with Horizontal(id="browse"):
             with Vertical(id="tree-side"):
                 yield FilterLine(id="filter")
-                yield TreePane(self.services.client, self._background, id="tree")
-            yield DetailsPane(self.services.client, self._background, id="details")
+                yield TreePane(self.context.client, self._background, id="tree")
+            yield DetailsPane(self.context.client, self._background, id="details")
         yield DownloadManager(id="downloads", classes="-empty")
         yield BulkPanel(id="bulk")
         yield Footer(compact=True, show_command_palette=False)
@@ -112,7 +112,7 @@ class FlowApp(EngineApp):
         self.register_theme(THEME)
         self.theme = THEME.name
         self._panes()
-        self.header.server = self.services.settings.base_url
+        self.header.server = self.context.settings.base_url
         self._tree.focus()
         if threading.current_thread() is threading.main_thread():
             loop = asyncio.get_running_loop()
@@ -169,24 +169,24 @@ class FlowApp(EngineApp):
         self._tree.open_scope("mine")
 
     def _known(self, username: str) -> None:
-        server = self.services.settings.base_url
+        server = self.context.settings.base_url
         self._who = (server, username)
         self._declined = False
         self.header.account = username
         self.header.server = server
-        if self.services.found:
-            self.notify(self.services.found, markup=False)
-            self.services.found = ""
+        if self.context.found:
+            self.notify(self.context.found, markup=False)
+            self.context.found = ""
 
     def on_sign_in_needed(self, message: SignInNeeded) -> None:
         """Nobody is signed in."""
-        self.header.server = self.services.settings.base_url
+        self.header.server = self.context.settings.base_url
         self.header.account = "not signed in (s: sign in)"
         self._ask_to_sign_in(message.reason)
 
     def on_server_unreachable(self, message: ServerUnreachable) -> None:
         """Say so; the tree tells why, and can be asked to try again."""
-        self.header.server = self.services.settings.base_url
+        self.header.server = self.context.settings.base_url
         self.header.account = "not connected"
         self._tree.open_scope("mine")
 
@@ -202,7 +202,7 @@ class FlowApp(EngineApp):
         self._asking = True
         from flowtui.tui.screens.sign_in import SignInScreen
 
-        self.push_screen(SignInScreen(self.services, self._background, reason), self._signed_in)
+        self.push_screen(SignInScreen(self.context, self._background, reason), self._signed_in)
 
     def _signed_in(self, result: SignedIn | None) -> None:
         self._asking = False
@@ -300,10 +300,10 @@ class FlowApp(EngineApp):
         selection = Selection(nodes, self._tree.marks.taken_out)
         dialog = DownloadDialog(
             selection.name,
-            Count(self.services.client, selection),
+            Count(self.context.client, selection),
             self._background,
             target=self._target,
-            bulk_above=self.services.settings.bulk_above,
+            bulk_above=self.context.settings.bulk_above,
             look_at_space=self._look_at_space,
         )
         self.push_screen(dialog, self._queue)
@@ -343,7 +343,7 @@ class FlowApp(EngineApp):
             from flowtui.config import ConfigError
 
             try:
-                self.services.keep_target(str(folder))
+                self.context.keep_target(str(folder))
             except (OSError, ConfigError) as error:
                 self._background.tell(self._not_kept, str(error))
 
@@ -361,7 +361,7 @@ class FlowApp(EngineApp):
         self._manager.set_class(not model.transfers, "-empty")
         self._bulk.show(model, delta)
         self.tell_trouble(model.summary.trouble)
-        if self.services.settings.base_url in model.summary.needs_sign_in:
+        if self.context.settings.base_url in model.summary.needs_sign_in:
             self._ask_to_sign_in("The session has ended. Sign in, and the downloads go on.")
 
     # The app itself

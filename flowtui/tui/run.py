@@ -23,7 +23,7 @@ def run(app: FlowApp, folders: Folders) -> int:
     if error is None:
         return app.return_code or 0
     try:
-        where = f"; a report is in {write_report(error, folders, app.services.secrets())}"
+        where = f"; a report is in {write_report(error, folders, app.context.secrets())}"
     except OSError as failed:
         where = f"; no report could be written ({failed.strerror})"
     print(  # noqa: T201

@@ -90,8 +90,8 @@ class FakeStore:
         return ["removed the token"]
 
 
-class FakeServices(AppContext):
-    """The services, with all of them fake."""
+class FakeContext(AppContext):
+    """The context, with all of them fake."""
 
     def __init__(self, flow: FakeFlow, folders: Folders, settings: Settings) -> None:
         super().__init__(settings, folders)
@@ -116,11 +116,11 @@ class FakeServices(AppContext):
 def make_app(flow: FakeFlow, folder: Path, **settings: Any) -> FlowApp:
     folders = Folders(config=folder / "config", state=folder / "state", runtime=folder / "run")
     given = Settings(server=SERVER, download_dir=str(folder / "downloads"), **settings)
-    return FlowApp(given, folders, services=FakeServices(flow, folders, given))
+    return FlowApp(given, folders, context=FakeContext(flow, folders, given))
 
 
-def services(app: FlowApp) -> FakeServices:
-    return cast(FakeServices, app.services)
+def context_of(app: FlowApp) -> FakeContext:
+    return cast(FakeContext, app.context)
 
 
 async def until(pilot: Pilot[Any], true: Callable[[], object], what: str = "") -> None:

@@ -13,7 +13,7 @@ from flowtui.flow.errors import NotFound, ServiceUnavailable
 from flowtui.tui.app import FlowApp
 from flowtui.tui.screens.download import DownloadDialog
 from support.fake_flow import data, screen
-from support.tui_app import lines, make_app, open_project, opened, said, services, tree, until
+from support.tui_app import context_of, lines, make_app, open_project, opened, said, tree, until
 
 SIZE = (80, 24)
 
@@ -41,11 +41,11 @@ async def test_up_to_a_hundred_files_are_proposed_one_by_one(tmp_path: Path) -> 
         await until(pilot, lambda: button(app, "one-by-one").has_focus)
         assert dialog.proposed == "one-by-one"
         await pilot.press("enter")
-        await until(pilot, lambda: services(app).engine.batches)
-        (batch,) = services(app).engine.batches
+        await until(pilot, lambda: context_of(app).engine.batches)
+        (batch,) = context_of(app).engine.batches
         assert not batch.bulk and len(batch.files) == 100
         assert batch.name == "Screen" and batch.root == str(tmp_path / "downloads")
-        assert batch.server == services(app).flow.server
+        assert batch.server == context_of(app).flow.server
 
 
 async def test_above_a_hundred_files_a_bulk_job_is_proposed(tmp_path: Path) -> None:
@@ -54,8 +54,8 @@ async def test_above_a_hundred_files_a_bulk_job_is_proposed(tmp_path: Path) -> N
         await asked(pilot)
         await until(pilot, lambda: button(app, "bulk").has_focus)
         await pilot.press("enter")
-        await until(pilot, lambda: services(app).engine.batches)
-        assert services(app).engine.batches[0].bulk
+        await until(pilot, lambda: context_of(app).engine.batches)
+        assert context_of(app).engine.batches[0].bulk
 
 
 async def test_the_limit_of_the_settings_counts(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ async def test_enter_does_nothing_before_all_is_counted(tmp_path: Path) -> None:
         assert "so far, counting" in said(app, "#dialog-what")
         flow.hold.set()
         await until(pilot, lambda: button(app, "one-by-one").has_focus)
-        assert not services(app).engine.batches
+        assert not context_of(app).engine.batches
 
 
 async def test_escape_ends_the_counting_and_keeps_the_marks(tmp_path: Path) -> None:
@@ -113,8 +113,8 @@ async def test_the_marks_are_gone_once_queued(tmp_path: Path) -> None:
         await until(pilot, lambda: "2 items" in said(app, "#dialog-what"))
         await until(pilot, lambda: button(app, "one-by-one").has_focus)
         await pilot.press("enter")
-        await until(pilot, lambda: services(app).engine.batches)
-        assert len(services(app).engine.batches[0].files) == 4
+        await until(pilot, lambda: context_of(app).engine.batches)
+        assert len(context_of(app).engine.batches[0].files) == 4
         assert not tree(app).marks and not any("●" in line for line in lines(app))
 
 
@@ -149,7 +149,7 @@ async def test_trouble_while_counting_is_not_taken_for_all_there_is(tmp_path: Pa
 
 async def test_too_little_room_is_told_before(tmp_path: Path) -> None:
     app = make_app(screen(50), tmp_path)
-    services(app).engine.free = 60_000
+    context_of(app).engine.free = 60_000
     async with app.run_test(size=SIZE) as pilot:
         await asked(pilot)
         await until(pilot, lambda: "50.0 kB too little" in said(app, "#dialog-space"))
@@ -165,10 +165,10 @@ async def test_another_folder_is_looked_at_and_kept_for_the_next_time(tmp_path: 
         field.value = str(tmp_path / "other")
         await pilot.press("enter")
         await until(pilot, lambda: button(app, "one-by-one").has_focus)
-        await until(pilot, lambda: str(tmp_path / "other") in services(app).engine.asked)
+        await until(pilot, lambda: str(tmp_path / "other") in context_of(app).engine.asked)
         await pilot.press("enter")
-        await until(pilot, lambda: services(app).engine.batches)
-        assert services(app).engine.batches[0].root == str(tmp_path / "other")
+        await until(pilot, lambda: context_of(app).engine.batches)
+        assert context_of(app).engine.batches[0].root == str(tmp_path / "other")
         await pilot.press("d")
         assert app.screen.query_one("#dialog-target", Input).value == str(tmp_path / "other")
 
@@ -181,7 +181,7 @@ async def test_a_folder_that_cannot_be_is_said_and_not_taken(tmp_path: Path) -> 
         field.value = "~nobody-of-this-name/x"
         field.focus()
         await pilot.press("enter", "enter")
-        assert isinstance(app.screen, DownloadDialog) and not services(app).engine.batches
+        assert isinstance(app.screen, DownloadDialog) and not context_of(app).engine.batches
         assert "no such home folder" in said(app, "#dialog-space")
 
 
@@ -211,7 +211,7 @@ async def test_the_target_folder_can_be_set_for_all_later_starts(tmp_path: Path)
         await pilot.pause()
         app.screen.query_one("#dialog-target", Input).value = str(tmp_path / "mine")
         await pilot.press("enter")
-        folders = services(app).folders
+        folders = context_of(app).folders
         await until(pilot, lambda: folders.settings_file.exists())
         assert load_settings(folders).download_dir == str(tmp_path / "mine")
         await pilot.press("down", "d")

@@ -23,7 +23,7 @@ from flowtui.tui.engine_link import EngineLost, EngineUp, QueueChanged
 from flowtui.tui.screens.help import HelpScreen
 from flowtui.tui.screens.quit import QuitDialog
 from support.fake_flow import screen
-from support.tui_app import lines, make_app, open_project, opened, services, tree, until
+from support.tui_app import context_of, lines, make_app, open_project, opened, tree, until
 
 SIZE = (80, 24)
 
@@ -85,7 +85,7 @@ async def test_a_token_that_must_not_be_read_is_said(tmp_path: Path) -> None:
     def refuse() -> Any:
         raise KeepError("others may read credentials.json")
 
-    services(app).client = refuse  # type: ignore[method-assign]
+    context_of(app).client = refuse  # type: ignore[method-assign]
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: any("others may read" in line for line in lines(app)))
 
@@ -208,7 +208,7 @@ async def test_what_is_wrong_with_the_engine_is_told_once(tmp_path: Path) -> Non
     app = make_app(screen(3), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await opened(pilot)
-        link = services(app).fake_link
+        link = context_of(app).fake_link
         link.model.summary = Summary(trouble="the queue was rebuilt")
         for _ in range(2):
             app.post_message(QueueChanged(link))  # type: ignore[arg-type]
@@ -225,7 +225,7 @@ async def test_what_is_wrong_with_the_engine_is_told_once(tmp_path: Path) -> Non
 
 
 def busy(app: FlowApp) -> None:
-    services(app).fake_link.model.summary = Summary(counts={"active": 1, "queued": 2, "done": 5})
+    context_of(app).fake_link.model.summary = Summary(counts={"active": 1, "queued": 2, "done": 5})
 
 
 async def leaving(pilot: Pilot[Any]) -> str:
@@ -240,8 +240,8 @@ async def test_with_nothing_to_do_q_leaves_at_once(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await opened(pilot)
         await pilot.press("q")
-        await until(pilot, lambda: services(app).fake_link.closed)
-    assert app.return_code == 0 and not services(app).fake_link.stopped
+        await until(pilot, lambda: context_of(app).fake_link.closed)
+    assert app.return_code == 0 and not context_of(app).fake_link.stopped
 
 
 async def test_with_work_under_way_it_says_that_the_engine_goes_on(tmp_path: Path) -> None:
@@ -252,8 +252,8 @@ async def test_with_work_under_way_it_says_that_the_engine_goes_on(tmp_path: Pat
         said = await leaving(pilot)
         assert "3 files still to come" in said and "goes on in the background" in said
         await pilot.press("enter")
-        await until(pilot, lambda: services(app).fake_link.closed)
-    assert not services(app).fake_link.stopped
+        await until(pilot, lambda: context_of(app).fake_link.closed)
+    assert not context_of(app).fake_link.stopped
 
 
 async def test_where_a_logout_ends_the_engine_that_is_said(tmp_path: Path) -> None:
@@ -274,8 +274,8 @@ async def test_pause_all_and_stop_the_engine(tmp_path: Path) -> None:
         busy(app)
         await leaving(pilot)
         await pilot.press("right", "enter")
-        await until(pilot, lambda: services(app).fake_link.stopped == [True])
-        await until(pilot, lambda: services(app).fake_link.closed)
+        await until(pilot, lambda: context_of(app).fake_link.stopped == [True])
+        await until(pilot, lambda: context_of(app).fake_link.closed)
 
 
 async def test_stay_stays(tmp_path: Path) -> None:
@@ -285,14 +285,14 @@ async def test_stay_stays(tmp_path: Path) -> None:
         busy(app)
         await leaving(pilot)
         await pilot.press("escape")
-        assert len(app.screen_stack) == 1 and not services(app).fake_link.closed
+        assert len(app.screen_stack) == 1 and not context_of(app).fake_link.closed
 
 
 async def test_an_archive_that_flow_prepares_is_work_too(tmp_path: Path) -> None:
     app = make_app(screen(1), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await opened(pilot)
-        model = services(app).fake_link.model
+        model = context_of(app).fake_link.model
         model.bulk_jobs[1] = BulkRow(1, 1, "all.zip", "/tmp", "processing")
         assert "1 archive still to come" in await leaving(pilot)
 
@@ -316,7 +316,7 @@ def test_a_crash_leaves_a_report_and_one_line_and_no_traceback(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make_app(screen(1), tmp_path)
-    folders = services(app).folders
+    folders = context_of(app).folders
 
     def fail() -> None:
         raise RuntimeError("token=sesame-open in a message")
@@ -335,9 +335,9 @@ def test_a_crash_in_a_thread_is_a_crash_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make_app(screen(1), tmp_path)
-    monkeypatch.setattr(services(app).flow, "me", lambda: 1 / 0)
+    monkeypatch.setattr(context_of(app).flow, "me", lambda: 1 / 0)
     monkeypatch.setattr(app, "run", lambda: FlowApp.run(app, headless=True, size=SIZE))
-    assert run.run(app, services(app).folders) == 1
+    assert run.run(app, context_of(app).folders) == 1
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 

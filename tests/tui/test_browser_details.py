@@ -63,7 +63,7 @@ async def test_the_download_dialog_of_a_hostile_name(tmp_path: Path) -> None:
         await pilot.press("down", "d")
         await until(pilot, lambda: "1 file" in str(app.screen.query_one("#dialog-what").render()))
         await pilot.press("enter")
-        engine = app.services.engine  # type: ignore[attr-defined]
+        engine = app.context.engine  # type: ignore[attr-defined]
         await until(pilot, lambda: engine.batches)
         assert engine.batches[0].name.isprintable()
 

@@ -16,7 +16,7 @@ from flowtui.tui.app import FlowApp
 from flowtui.tui.engine_link import QueueChanged
 from flowtui.tui.screens.sign_in import SignInScreen
 from support.fake_flow import SERVER, screen
-from support.tui_app import lines, make_app, open_project, opened, said, services, tree, until
+from support.tui_app import context_of, lines, make_app, open_project, opened, said, tree, until
 
 SIZE = (80, 24)
 
@@ -47,12 +47,12 @@ async def test_without_a_credential_it_is_asked_for_and_then_all_goes_on(tmp_pat
         await asked(pilot)
         await type_in(pilot, password="right", username="demo")
         await until(pilot, lambda: any("Screen" in line for line in lines(app)))
-        engine = services(app).engine
+        engine = context_of(app).engine
         assert engine.signed_in == [(SERVER, "demo", "good", "again")]
-        (kept,) = services(app).fake_store.kept
+        (kept,) = context_of(app).fake_store.kept
         assert kept[0] == SERVER and kept[2] is CredentialSource.KEYRING
         assert "demo @ flow.test" in str(app.header.render())
-        assert load_settings(services(app).folders).usernames == {SERVER: "demo"}
+        assert load_settings(context_of(app).folders).usernames == {SERVER: "demo"}
 
 
 async def test_a_wrong_password_is_said_and_can_be_mended(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ async def test_a_wrong_password_is_said_and_can_be_mended(tmp_path: Path) -> Non
         await type_in(pilot, password="wrong", username="demo")
         await until(pilot, lambda: "wrong user name or password" in said(app, "#sign-in-trouble"))
         assert app.screen.query_one("#password", Input).has_focus
-        assert not services(app).fake_store.kept
+        assert not context_of(app).fake_store.kept
         await type_in(pilot, password="right")
         await until(pilot, lambda: len(app.screen_stack) == 1)
 
@@ -82,7 +82,7 @@ async def test_the_password_and_the_token_are_never_drawn(tmp_path: Path) -> Non
 
 async def test_without_a_keyring_the_file_is_proposed_and_it_is_said(tmp_path: Path) -> None:
     app = signed_out(tmp_path)
-    services(app).fake_store.works = False
+    context_of(app).fake_store.works = False
     async with app.run_test(size=SIZE) as pilot:
         await asked(pilot)
         await until(pilot, lambda: app.screen.query("#keep-keyring"))
@@ -90,8 +90,8 @@ async def test_without_a_keyring_the_file_is_proposed_and_it_is_said(tmp_path: P
         await until(pilot, lambda: keyring.disabled)
         assert "there is none that works here" in str(keyring.label)
         await type_in(pilot, password="right", username="demo")
-        await until(pilot, lambda: services(app).fake_store.kept)
-        assert services(app).fake_store.kept[0][2] is CredentialSource.FILE
+        await until(pilot, lambda: context_of(app).fake_store.kept)
+        assert context_of(app).fake_store.kept[0][2] is CredentialSource.FILE
 
 
 async def test_a_token_instead_of_a_password(tmp_path: Path) -> None:
@@ -99,8 +99,8 @@ async def test_a_token_instead_of_a_password(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await asked(pilot)
         await type_in(pilot, token="pasted")
-        await until(pilot, lambda: services(app).fake_store.kept)
-        assert services(app).fake_store.kept[0][1].token == "pasted"
+        await until(pilot, lambda: context_of(app).fake_store.kept)
+        assert context_of(app).fake_store.kept[0][1].token == "pasted"
         await until(pilot, lambda: len(app.screen_stack) == 1)
 
 
@@ -128,7 +128,7 @@ async def test_without_signing_in_the_public_projects_are_shown_and_it_is_not_as
     tmp_path: Path,
 ) -> None:
     app = signed_out(tmp_path)
-    flow = services(app).flow
+    flow = context_of(app).flow
     flow.errors["projects public page 1"] = [NotSignedIn("not signed in")]
     async with app.run_test(size=SIZE) as pilot:
         await asked(pilot)
@@ -152,14 +152,14 @@ async def test_a_session_that_ends_is_asked_for_and_the_tree_stays(tmp_path: Pat
         await type_in(pilot, password="right", username="demo")
         await until(pilot, lambda: any("guide_0000_R0" in line for line in lines(app)))
         assert len(tree(app).marks) == 1
-        assert services(app).engine.signed_in
+        assert context_of(app).engine.signed_in
 
 
 async def test_transfers_that_wait_for_a_sign_in_ask_once(tmp_path: Path) -> None:
     app = make_app(screen(1), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await opened(pilot)
-        link = services(app).fake_link
+        link = context_of(app).fake_link
         link.model.summary = Summary(needs_sign_in=(SERVER,))
         app.post_message(QueueChanged(link))  # type: ignore[arg-type]
         await asked(pilot)
@@ -172,7 +172,7 @@ async def test_transfers_that_wait_for_a_sign_in_ask_once(tmp_path: Path) -> Non
 
 async def test_somebody_else_sees_another_tree(tmp_path: Path) -> None:
     app = make_app(screen(3), tmp_path)
-    flow = services(app).flow
+    flow = context_of(app).flow
     flow.passwords["other"] = "theirs"
     async with app.run_test(size=SIZE) as pilot:
         await open_project(pilot)
@@ -190,7 +190,7 @@ async def test_signing_out_forgets_and_asks(tmp_path: Path) -> None:
         await open_project(pilot)
         app.action_sign_out()
         await asked(pilot)
-        assert services(app).flow.credential is None
+        assert context_of(app).flow.credential is None
         await until(
             pilot, lambda: "removed the token" in [one.message for one in app._notifications]
         )
@@ -201,16 +201,16 @@ async def test_another_server_is_tried_before_it_is_used(tmp_path: Path) -> None
     other = screen(1)
     other.server = "https://other.test"
     other.credential = None
-    services(app).client_of = lambda server: other  # type: ignore[method-assign]
+    context_of(app).client_of = lambda server: other  # type: ignore[method-assign]
     async with app.run_test(size=SIZE) as pilot:
         await opened(pilot)
         await pilot.press("s")
         await asked(pilot)
         await type_in(pilot, password="wrong", username="demo", server="https://other.test")
         await until(pilot, lambda: "wrong user name or password" in said(app, "#sign-in-trouble"))
-        assert services(app).settings.base_url == SERVER
+        assert context_of(app).settings.base_url == SERVER
         await type_in(pilot, password="right")
         await until(pilot, lambda: len(app.screen_stack) == 1)
-        assert services(app).settings.base_url == "https://other.test"
-        assert load_settings(services(app).folders).server == "https://other.test"
+        assert context_of(app).settings.base_url == "https://other.test"
+        assert load_settings(context_of(app).folders).server == "https://other.test"
         assert isinstance(other.credential, Credential)

@@ -23,7 +23,7 @@ from flowtui.tui.downloads.totals import TotalsLine
 from flowtui.tui.engine_link import QueueChanged
 from flowtui.tui.queue_model import Delta
 from support.fake_flow import SERVER, FakeFlow, data, screen
-from support.tui_app import FakeServices, opened, services, tree, until
+from support.tui_app import FakeContext, context_of, opened, tree, until
 
 SIZES = [(80, 24), (120, 40)]
 HOSTILE = "../../x\x1b]0;x\x07[red]b[/red]\n\u202efdp.gz"
@@ -54,7 +54,7 @@ def app_of(**settings: Any) -> FlowApp:
     folder = Path("/nowhere")
     folders = Folders(config=folder / "config", state=folder / "state", runtime=folder / "run")
     given = Settings(server=SERVER, download_dir="/data/flow", **settings)
-    app = FlowApp(given, folders, services=FakeServices(flow(), folders, given))
+    app = FlowApp(given, folders, context=FakeContext(flow(), folders, given))
     app.animation_level = "none"
     return app
 
@@ -112,7 +112,7 @@ JOBS = (
 
 async def queued(pilot: Pilot[Any], *, jobs: tuple[BulkRow, ...] = ()) -> FlowApp:
     app = await opened(pilot)
-    link = services(app).fake_link
+    link = context_of(app).fake_link
     delta = Delta()
     link.model.apply(Changes(SUMMARY, transfers=ROWS, bulk_jobs=jobs), delta)
     link.take = lambda: delta  # type: ignore[method-assign]
@@ -157,7 +157,7 @@ async def dialog(pilot: Pilot[Any]) -> None:
 
 async def sign_in(pilot: Pilot[Any]) -> None:
     app = await opened(pilot)
-    services(app).fake_store.works = False
+    context_of(app).fake_store.works = False
     await pilot.press("s")
     await until(pilot, lambda: len(app.screen_stack) > 1)
     await pilot.pause(0.3)

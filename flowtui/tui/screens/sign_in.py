@@ -68,14 +68,14 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         Binding("up", "app.focus_previous", show=False),
     ]
 
-    def __init__(self, services: AppContext, background: Background, reason: str = "") -> None:
+    def __init__(self, context: AppContext, background: Background, reason: str = "") -> None:
         """`reason`: why it is asked for, in words."""
         super().__init__()
-        self._services = services
+        self._app_context = context
         self._background = background
         self._reason = reason
         self._busy = False
-        settings = services.settings
+        settings = context.settings
         user = settings.usernames.get(settings.base_url, "")
         # At hand: a thread's answer may come before they are mounted, and after.
         self._fields = {
@@ -112,7 +112,7 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         self._background.run(self._look_for_keyring, "look for a keyring")
 
     def _look_for_keyring(self) -> None:
-        works = self._services.store().keyring_works()
+        works = self._app_context.store().keyring_works()
         self._background.tell(self._keyring_known, works)
 
     def _keyring_known(self, works: bool) -> None:
@@ -172,11 +172,11 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         from flowtui.flow.errors import FlowError, NotSignedIn
 
         try:
-            client = self._services.client_of(server)
+            client = self._app_context.client_of(server)
             user = client.sign_in_with_token(token) if token else client.sign_in(username, password)
             name = user.username or username
             kept = self._keep(client, keep)
-            self._services.take(client, name)
+            self._app_context.take(client, name)
         except (FlowError, KeepError, ConfigError, OSError) as error:
             wrong = isinstance(error, NotSignedIn)
             self._background.tell(self._failed, str(getattr(error, "message", error)), wrong)
@@ -192,7 +192,7 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         source = CredentialSource(where)
         if source is CredentialSource.KEYRING and not credential.username:
             source = CredentialSource.FILE  # the keyring's key is a user name
-        kept = self._services.store().keep(client.server, credential, source)
+        kept = self._app_context.store().keep(client.server, credential, source)
         client.use(kept)
         return kept
 

@@ -20,7 +20,7 @@ from flowtui.tui.screens.bulk_files import BulkFilesScreen
 from flowtui.tui.screens.rate import RateDialog
 from flowtui.tui.widgets.confirm import Confirm
 from support.fake_flow import screen
-from support.tui_app import make_app, opened, services, until
+from support.tui_app import context_of, make_app, opened, until
 
 SIZE = (100, 40)
 
@@ -42,7 +42,7 @@ def row(id_: int, state: str = "queued", **more: object) -> TransferRow:
 
 def told(app: FlowApp, *rows: TransferRow, **more: Any) -> None:
     """Have the app hear of these rows."""
-    link = services(app).fake_link
+    link = context_of(app).fake_link
     counts: dict[str, int] = {}
     for one in rows:
         counts[one.state] = counts.get(one.state, 0) + 1
@@ -56,7 +56,7 @@ async def in_table(pilot: Pilot[Any], *rows: TransferRow) -> tuple[FlowApp, Tran
     """These rows on the screen, the table focused, and an engine that only listens."""
     app = await opened(pilot)
     asked = Asked()
-    services(app).fake_link.engine = asked  # type: ignore[assignment]
+    context_of(app).fake_link.engine = asked  # type: ignore[assignment]
     told(app, *rows)
     table = app.query_one(TransferTable)
     await until(pilot, lambda: table.count == len(rows))
@@ -185,7 +185,7 @@ def job(id_: int, state: str = "pending", **more: Any) -> BulkRow:
 async def with_jobs(pilot: Pilot[Any], *jobs: BulkRow, **more: Any) -> tuple[FlowApp, Asked]:
     app = await opened(pilot)
     asked = Asked()
-    services(app).fake_link.engine = asked  # type: ignore[assignment]
+    context_of(app).fake_link.engine = asked  # type: ignore[assignment]
     told(app, bulk_jobs=jobs, **more)
     await until(pilot, lambda: app.query_one(BulkPanel).display)
     app.query_one(BulkList).focus()
