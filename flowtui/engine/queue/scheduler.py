@@ -219,9 +219,11 @@ class Scheduler:
     def _on_progress(self, run: Run, phase: str, reason: str) -> None:
         """A worker is in another phase, or waits for something; called in its thread.
 
-        Of small files the phases are passed over: they last no time, and there are many.
+        Of small files the phases are passed over, with what they say of themselves: they last no
+        time, there are many, and each message wakes the engine.
         """
-        if run.task.is_small and not reason and not run.has_reason:
+        waits = phase == "active" and (reason or run.has_reason)
+        if run.task.is_small and not waits:
             return
         run.has_reason = bool(reason)
 
