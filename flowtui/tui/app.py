@@ -1,25 +1,26 @@
-"""The app: composes the panes, binds the keys, and routes messages between panes and engine."""
+"""The app: composes the panes, binds the keys, and routes what the panes and the engine say."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
-import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer
 from textual.worker import WorkerFailed
 
-from flowtui.protocol.messages import Batch, Space
 from flowtui.text import quantities
-from flowtui.text.printable import printable
-from flowtui.tui.account import Account, AccountKnown, ServerUnreachable, SignedOut, SignInNeeded
+from flowtui.tui.account import (
+    Account,
+    AccountChanged,
+    AccountFound,
+    AccountMissing,
+    AccountRenewed,
+    ServerUnreachable,
+    SignInDeclined,
+)
+from flowtui.tui.add_downloads import AddDownloads
 from flowtui.tui.background import Background
 from flowtui.tui.browser.details import DetailsPane
 from flowtui.tui.browser.filter import FilterLine
@@ -29,28 +30,37 @@ from flowtui.tui.commands import COMMANDS, KEPT, LAST, Command
 from flowtui.tui.context import AppContext
 from flowtui.tui.downloads.bulk_panel import BulkPanel
 from flowtui.tui.downloads.manager import DownloadManager
-from flowtui.tui.engine_app import EngineApp
-from flowtui.tui.engine_link import QueueChanged
+from flowtui.tui.downloads.requests import (
+    BulkActionRequested,
+    BulkFilesRequested,
+    TransferActionRequested,
+)
+from flowtui.tui.engine_link import EngineCallFailed, EngineLost, EngineUp, QueueChanged
+from flowtui.tui.engine_status import EngineStatus
+from flowtui.tui.quitting import Quitting
 from flowtui.tui.screens.panes import PanesScreen
-from flowtui.tui.terminal import STATUS, watch_terminal
 from flowtui.tui.theme import THEME
 from flowtui.tui.widgets.header import HeaderLine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from textual.app import SystemCommand
     from textual.screen import Screen
 
     from flowtui.config import Folders, Settings
-    from flowtui.tui.screens.quit import Leave
-    from flowtui.tui.screens.sign_in import SignedIn
+
+NOT_SIGNED_IN = "not signed in (s: sign in)"
 
 
-class FlowApp(EngineApp):
+class FlowApp(App[None]):
     """Browse Flow, mark, download.
 
+    Messages go up to it from the panes, the account and the link to the engine; it calls down to
+    the panes.
+
     Attributes:
+        context: the world outside the screen. `link`: the engine. `header`: the line on top.
         crash: the exception that ended it, or None.
     """
 
@@ -82,25 +92,30 @@ class FlowApp(EngineApp):
         super().__init__()
         self.crash: BaseException | None = None
         self.context = context or AppContext(settings, folders)
-        self._target: Path = settings.target(to)
-        self._engine_stays = engine_stays
-        self._logout = ""
-        self._asking = self._declined = self._stopping = False
-        self._who: tuple[str, str] | None = None
         self.link = self.context.link(self)
-        self._background = Background(self)
-        self._account = Account(self.context, self._background, self.post_message)
+        background = Background(self)
+        # At hand: while a dialog is open, a query would look into that.
+        self.header = HeaderLine(id="header")
+        self._filter = FilterLine(id="filter")
+        self._tree = TreePane(self.context.client, background, id="tree")
+        self._details = DetailsPane(self.context.client, background, id="details")
+        self._manager = DownloadManager(id="downloads", classes="-empty")
+        self._bulk = BulkPanel(id="bulk")
+        self._engine = EngineStatus(self, self.header)
+        self._account = Account(self, self.context, background, self.link)
+        self._adding = AddDownloads(self, self.context, background, self.link, settings.target(to))
+        self._quitting = Quitting(self, self.link, background, engine_stays=engine_stays)
 
     def compose(self) -> ComposeResult:
         """Header, tree and details, downloads, bulk jobs, footer."""
-        yield HeaderLine(id="header")
+        yield self.header
         with Horizontal(id="browse"):
             with Vertical(id="tree-side"):
-                yield FilterLine(id="filter")
-                yield TreePane(self.context.client, self._background, id="tree")
-            yield DetailsPane(self.context.client, self._background, id="details")
-        yield DownloadManager(id="downloads", classes="-empty")
-        yield BulkPanel(id="bulk")
+                yield self._filter
+                yield self._tree
+            yield self._details
+        yield self._manager
+        yield self._bulk
         yield Footer(compact=True, show_command_palette=False)
 
     def get_default_screen(self) -> Screen[object]:
@@ -108,48 +123,18 @@ class FlowApp(EngineApp):
         return PanesScreen(id="_default")
 
     def on_mount(self) -> None:
-        """Paint first; then look who is signed in, and for the engine."""
+        """Paint first; then find out who is signed in, and connect to the engine."""
         self.register_theme(THEME)
         self.theme = THEME.name
-        self._panes()
         self.header.server = self.context.settings.base_url
         self._tree.focus()
-        if threading.current_thread() is threading.main_thread():
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(number, self._told_to_end, 128 + number)
-            if not self.is_headless:
-                watch_terminal(lambda: self._lost(loop))
+        self._quitting.watch()
         self.call_after_refresh(self._begin)
-
-    def _panes(self) -> None:
-        """Keep the panes at hand: while a dialog is open, a query would look into that."""
-        self.header = self.query_one(HeaderLine)
-        self._tree = self.query_one(TreePane)
-        self._details = self.query_one(DetailsPane)
-        self._filter = self.query_one(FilterLine)
-        self._manager = self.query_one(DownloadManager)
-        self._bulk = self.query_one(BulkPanel)
 
     def _begin(self) -> None:
         self.link.start()
-        self._account.look()
-        self._background.run(self._look_at_logout, "what a logout does")
-
-    def _look_at_logout(self) -> None:
-        from flowtui.daemon.logout import logout_warning
-
-        self._logout = logout_warning()
-
-    def _lost(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The terminal is gone (in the thread that saw it)."""
-        with contextlib.suppress(RuntimeError):  # the app has ended meanwhile
-            loop.call_soon_threadsafe(self._told_to_end, STATUS)
-
-    def _told_to_end(self, status: int) -> None:
-        # First: should somebody end the engine now, no new one is to be started for us.
-        self.link.close()
-        self.exit(return_code=status)
+        self._account.check()
+        self._quitting.check_logout()
 
     def _handle_exception(self, error: Exception) -> None:
         """Keep a crash for the report, instead of painting a traceback."""
@@ -163,84 +148,48 @@ class FlowApp(EngineApp):
 
     # Who is signed in
 
-    def on_account_known(self, message: AccountKnown) -> None:
-        """Somebody is signed in from the last time."""
-        self._known(message.username)
+    def on_account_found(self, message: AccountFound) -> None:
+        """Show what is theirs."""
+        self._show_account(message.username)
         self._tree.open_scope("mine")
 
-    def _known(self, username: str) -> None:
-        server = self.context.settings.base_url
-        self._who = (server, username)
-        self._declined = False
-        self.header.account = username
-        self.header.server = server
+    def on_account_renewed(self, message: AccountRenewed) -> None:
+        """Try again what failed without a session."""
+        self._show_account(message.username)
+        self._tree.try_failed_again()
+
+    def on_account_changed(self, message: AccountChanged) -> None:
+        """Forget what was loaded for somebody else."""
+        self._show_account(message.username or NOT_SIGNED_IN)
+        self._tree.start_anew()
+
+    def on_account_missing(self, _: AccountMissing) -> None:
+        """Say so; nothing is loaded before the question is answered."""
+        self._show_account(NOT_SIGNED_IN)
+
+    def on_sign_in_declined(self, _: SignInDeclined) -> None:
+        """Show what everybody may see."""
+        self._tree.open_scope("public")
+
+    def on_server_unreachable(self, _: ServerUnreachable) -> None:
+        """Say so; the tree tells why, and can be asked to try again."""
+        self._show_account("not connected")
+        self._tree.open_scope("mine")
+
+    def _show_account(self, words: str) -> None:
+        self.header.account = words
+        self.header.server = self.context.settings.base_url
         if self.context.found:
             self.notify(self.context.found, markup=False)
             self.context.found = ""
 
-    def on_sign_in_needed(self, message: SignInNeeded) -> None:
-        """Nobody is signed in."""
-        self.header.server = self.context.settings.base_url
-        self.header.account = "not signed in (s: sign in)"
-        self._ask_to_sign_in(message.reason)
-
-    def on_server_unreachable(self, message: ServerUnreachable) -> None:
-        """Say so; the tree tells why, and can be asked to try again."""
-        self.header.server = self.context.settings.base_url
-        self.header.account = "not connected"
-        self._tree.open_scope("mine")
-
-    def on_tree_pane_recovered(self) -> None:
-        """The server answers again; who is signed in may not be known yet."""
-        if self._who is None and not self._asking and not self._declined:
-            self._account.look()
-
-    def _ask_to_sign_in(self, reason: str, *, again: bool = False) -> None:
-        """Ask, unless that is going on, or was declined (and nobody wants it `again`)."""
-        if self._asking or (self._declined and not again):
-            return
-        self._asking = True
-        from flowtui.tui.screens.sign_in import SignInScreen
-
-        self.push_screen(SignInScreen(self.context, self._background, reason), self._signed_in)
-
-    def _signed_in(self, result: SignedIn | None) -> None:
-        self._asking = False
-        if result is None:
-            self._declined = True
-            if self._who is None:
-                self._tree.open_scope("public")
-            return
-        before, self._declined = self._who, False
-        self._known(result.username)
-        if before == self._who:
-            self._tree.try_failed_again()
-        else:
-            self._tree.start_anew()
-        credential = result.credential
-        self.link.call(
-            "hand the sign-in to the engine",
-            lambda engine: engine.sign_in(
-                result.server, result.username, credential.token, credential.refresh_token
-            ),
-        )
-
     def action_sign_in(self) -> None:
         """Sign in, or in as somebody else."""
-        self._ask_to_sign_in("", again=True)
+        self._account.ask(again=True)
 
     def action_sign_out(self) -> None:
         """Forget the stored token."""
         self._account.sign_out()
-
-    def on_signed_out(self, message: SignedOut) -> None:
-        """Say what was forgotten; what was loaded was for the one who is gone."""
-        said = "; ".join(message.said) or "nothing was stored"
-        self.notify(printable(said), title="Signed out", markup=False)
-        self._who = None
-        self._tree.start_anew()
-        self.header.account = "not signed in (s: sign in)"
-        self._ask_to_sign_in("", again=True)
 
     # Browsing
 
@@ -249,20 +198,24 @@ class FlowApp(EngineApp):
         self._details.show(message.node)
 
     def on_tree_pane_marks_changed(self, message: TreePane.MarksChanged) -> None:
-        """Tell what is marked."""
+        """Show what is marked."""
         marks = message.marks
         size, whole = marks.known_size()
-        told = f"{len(marks):,} marked" if len(marks) else ""
-        if told and size:
-            told += f", {'' if whole else 'at least '}{quantities.size(size)}"
-        self.header.marked = told
+        words = f"{len(marks):,} marked" if len(marks) else ""
+        if words and size:
+            words += f", {'' if whole else 'at least '}{quantities.size(size)}"
+        self.header.marked = words
 
     def on_tree_pane_trouble(self, message: TreePane.Trouble) -> None:
         """Ask to sign in where that is what is missing."""
         from flowtui.flow.errors import NotSignedIn
 
-        if isinstance(message.error, NotSignedIn) and self._who is not None:
-            self._ask_to_sign_in("The session has ended. Sign in to go on.")
+        if isinstance(message.error, NotSignedIn):
+            self._account.session_ended()
+
+    def on_tree_pane_recovered(self) -> None:
+        """The server answers again; who is signed in may not be known yet."""
+        self._account.check_again()
 
     def on_tree_pane_filter_dropped(self) -> None:
         """The filter line goes with the filter."""
@@ -283,6 +236,10 @@ class FlowApp(EngineApp):
             self._tree.filter("")
         self._tree.focus()
 
+    def action_reload_all(self) -> None:
+        """Load the whole tree anew."""
+        self._tree.start_anew()
+
     # Downloading
 
     def action_download(self) -> None:
@@ -294,85 +251,72 @@ class FlowApp(EngineApp):
                 self.notify("Nothing is marked. Go to a project, sample or file, and press space.")
                 return
             nodes = (node,)
-        from flowtui.tui.browser.count import Count
-        from flowtui.tui.screens.download import DownloadDialog
-
         selection = Selection(nodes, self._tree.marks.taken_out)
-        dialog = DownloadDialog(
-            selection.name,
-            Count(self.context.client, selection),
-            self._background,
-            target=self._target,
-            bulk_above=self.context.settings.bulk_above,
-            look_at_space=self._look_at_space,
-        )
-        self.push_screen(dialog, self._queue)
-
-    def _look_at_space(self, folder: str, then: Callable[[Space], None]) -> None:
-        self.link.call("look at the disk", lambda engine: engine.space(folder), then)
-
-    def _queue(self, batch: Batch | None) -> None:
-        if batch is None:
-            return
-        self._target = Path(batch.root)
-        self._tree.clear_marks()
-        self.link.call(
-            "queue the files",
-            lambda engine: engine.add(batch),
-            lambda added: self.notify(
-                f"{added.added:,} queued"
-                + (f", {added.known:,} were queued already" if added.known else "")
-                if added.bulk_id is None
-                else f"asked Flow for an archive of {len(batch.files):,} files",
-                markup=False,
-            ),
-        )
+        self._adding.ask(selection, queued=self._tree.clear_marks)
 
     def action_target(self) -> None:
         """Ask for another target folder."""
-        from flowtui.tui.screens.folder import TargetDialog
+        self._adding.ask_target()
 
-        self.push_screen(TargetDialog(self._target), self._aim)
+    def action_limit_rate(self) -> None:
+        """Ask for the rate of all downloads together."""
+        from flowtui.tui.screens.rate import RateDialog
 
-    def _aim(self, folder: Path | None) -> None:
-        if folder is None:
-            return
-        self._target = folder
+        def limit(rate: int | None) -> None:
+            if rate is not None:
+                self.link.call("limit the rate", lambda engine: engine.settings(limit_rate=rate))
 
-        def keep() -> None:
-            from flowtui.config import ConfigError
-
-            try:
-                self.context.keep_target(str(folder))
-            except (OSError, ConfigError) as error:
-                self._background.tell(self._not_kept, str(error))
-
-        self._background.run(keep, "keep the target folder")
-
-    def _not_kept(self, why: str) -> None:
-        self.notify(
-            printable(why), title="Not kept for the next start", severity="warning", markup=False
-        )
-
-    def on_queue_changed(self, message: QueueChanged) -> None:
-        """Show what changed in the queue."""
-        model, delta = message.take()
-        self._manager.show(model, delta)
-        self._manager.set_class(not model.transfers, "-empty")
-        self._bulk.show(model, delta)
-        self.tell_trouble(model.summary.trouble)
-        if self.context.settings.base_url in model.summary.needs_sign_in:
-            self._ask_to_sign_in("The session has ended. Sign in, and the downloads go on.")
-
-    # The app itself
+        self.push_screen(RateDialog(self.link.model.summary.limit_rate), limit)
 
     def action_toggle_bulk(self) -> None:
         """Show or hide the bulk jobs."""
         self._bulk.toggle()
 
-    def action_reload_all(self) -> None:
-        """Load the whole tree anew."""
-        self._tree.start_anew()
+    # The engine
+
+    def on_engine_up(self, _: EngineUp) -> None:
+        """The engine answers."""
+        self._engine.up()
+
+    def on_engine_lost(self, message: EngineLost) -> None:
+        """The engine does not answer; the link tries again by itself."""
+        self._engine.lost(message.reason)
+
+    def on_engine_call_failed(self, message: EngineCallFailed) -> None:
+        """The engine would not do something."""
+        self._engine.refused(message.what, message.message)
+
+    def on_queue_changed(self, message: QueueChanged) -> None:
+        """Show what changed in the queue."""
+        model, delta = message.take()
+        self._manager.show(model, delta)
+        self._bulk.show(model, delta)
+        self._engine.show_trouble(model.summary.trouble)
+        if self.context.settings.base_url in model.summary.needs_sign_in:
+            self._account.ask("The session has ended. Sign in, and the downloads go on.")
+
+    def on_transfer_action_requested(self, message: TransferActionRequested) -> None:
+        """Pause, resume, cancel, retry or forget transfers."""
+        action, ids = message.action, message.ids
+        self.link.call(action.words, lambda engine: action.call(engine, ids))
+
+    def on_bulk_action_requested(self, message: BulkActionRequested) -> None:
+        """Cancel, retry, create again, fetch one by one or forget a bulk job."""
+        action, job = message.action, message.job
+        self.link.call(action.words, lambda engine: engine.bulk((job.id,), action))
+
+    def on_bulk_files_requested(self, message: BulkFilesRequested) -> None:
+        """Show the files of a bulk job."""
+        from flowtui.tui.screens.bulk_files import BulkFilesScreen
+
+        job = message.job
+        self.link.call(
+            "list its files",
+            lambda engine: engine.bulk_files(job.id),
+            lambda files: self.push_screen(BulkFilesScreen(job, files)),
+        )
+
+    # The app itself
 
     def action_help(self) -> None:
         """Show the keys."""
@@ -385,38 +329,8 @@ class FlowApp(EngineApp):
         self.action_leave()
 
     def action_leave(self) -> None:
-        """Leave; where work is under way, say that it goes on and offer to stop it."""
-        from flowtui.tui.screens.quit import Leave, QuitDialog, work_under_way
-
-        files, archives = work_under_way(self.link.model)
-        if not (files or archives) or self._stopping or isinstance(self.screen, QuitDialog):
-            self._leave_now()
-            return
-
-        def leave(how: Leave | None) -> None:
-            if how is Leave.KEEP_GOING:
-                self._leave_now(
-                    "The engine goes on with the downloads; flowtui shows them again."
-                    if self._engine_stays
-                    else ""
-                )
-            elif how is Leave.PAUSE_ALL:
-                self._stopping = True
-                self.notify("Pausing all, and stopping the engine …")
-                self._background.run(self._stop_engine, "stop the engine")
-
-        self.push_screen(QuitDialog(files, archives, self._engine_stays, self._logout), leave)
-
-    def _stop_engine(self) -> None:
-        self.link.stop_engine(pause=True)
-        self._background.tell(
-            self._leave_now, "All is paused and the engine stopped; flowtui goes on from there."
-        )
-
-    def _leave_now(self, words_for_the_end: str = "") -> None:
-        # Hanging up may have to wait for a connection that is just being made.
-        self._background.run(self.link.close, "hang up")
-        self.exit(message=Text(words_for_the_end) if words_for_the_end else None)
+        """Quit; where work is under way, ask."""
+        self._quitting.ask()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers, ours first."""

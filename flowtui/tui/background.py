@@ -26,14 +26,14 @@ class Background:
             try:
                 work()
             except Exception as error:  # noqa: BLE001
-                self.tell(self._app._handle_exception, error)
+                self.call_later(self._app._handle_exception, error)
 
         threading.Thread(target=guarded, name=name, daemon=True).start()
 
-    def tell(self, callback: Callable[..., object], *arguments: object) -> None:
+    def call_later(self, callback: Callable[..., object], *arguments: object) -> None:
         """Have `callback` called on the screen's thread, soon. Does not wait for it.
 
-        To be called from other threads. Once the app has ended there is nobody to tell.
+        To be called from other threads. Once the app has ended nobody is there to hear.
         """
         try:
             self._app.call_later(callback, *arguments)

@@ -199,7 +199,7 @@ class EngineLink:
                 self._post(EngineCallFailed(what, getattr(error, "message", str(error))))
             else:
                 if done is not None:
-                    self._background.tell(done, result)
+                    self._background.call_later(done, result)
 
     def _try(self, do: Callable[[EngineClient], T]) -> T:
         """Do it; once more where the engine went away meanwhile: no request does harm twice."""
@@ -220,4 +220,4 @@ class EngineLink:
             return self._client
 
     def _post(self, message: Message) -> None:
-        self._background.tell(self._post_message, message)
+        self._background.call_later(self._post_message, message)

@@ -91,7 +91,11 @@ class FakeStore:
 
 
 class FakeContext(AppContext):
-    """The context, with all of them fake."""
+    """A context whose Flow, engine and credential store are fake.
+
+    Attributes:
+        refusal: what asking for a client raises, or None.
+    """
 
     def __init__(self, flow: FakeFlow, folders: Folders, settings: Settings) -> None:
         super().__init__(settings, folders)
@@ -99,6 +103,7 @@ class FakeContext(AppContext):
         self.engine = FakeEngine()
         self.fake_link = FakeLink(self.engine)
         self.fake_store = FakeStore()
+        self.refusal: Exception | None = None
 
     def link(self, app: Any) -> Any:
         return self.fake_link
@@ -107,6 +112,8 @@ class FakeContext(AppContext):
         return self.fake_store
 
     def client(self) -> Any:
+        if self.refusal is not None:
+            raise self.refusal
         return self.flow
 
     def client_of(self, server: str) -> Any:

@@ -81,11 +81,7 @@ async def test_no_server_is_said_and_can_be_tried_again(tmp_path: Path) -> None:
 
 async def test_a_token_that_must_not_be_read_is_said(tmp_path: Path) -> None:
     app = make_app(screen(1), tmp_path)
-
-    def refuse() -> Any:
-        raise KeepError("others may read credentials.json")
-
-    context_of(app).client = refuse  # type: ignore[method-assign]
+    context_of(app).refusal = KeepError("others may read credentials.json")
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: any("others may read" in line for line in lines(app)))
 
@@ -260,7 +256,7 @@ async def test_where_a_logout_ends_the_engine_that_is_said(tmp_path: Path) -> No
     app = make_app(screen(1), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await opened(pilot)
-        app._logout = "this host ends all your processes when you log out"
+        app._quitting.logout_warning = "this host ends all your processes when you log out"
         busy(app)
         said = await leaving(pilot)
         assert "ends all your processes" in said

@@ -99,7 +99,7 @@ class DetailsPane(VerticalScroll, can_focus=False):
             except Exception as error:  # noqa: BLE001
                 # Said among the details; what the list gave is there all the same.
                 trouble = words_of(error)
-            self._background.tell(self._told, node, record, trouble)
+            self._background.call_later(self._told, node, record, trouble)
 
         self._background.run(work, f"details of {node.key}")
 

@@ -48,7 +48,7 @@ class PageFetcher:
             except Exception as error:  # noqa: BLE001
                 # It is shown in the tree where the children should be, and can be tried again.
                 result = error
-            self._background.tell(self._arrived, node, epoch, number, result)
+            self._background.call_later(self._arrived, node, epoch, number, result)
 
         self._background.run(work, f"fetch {node.key} {number}")
 

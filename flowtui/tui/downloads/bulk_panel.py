@@ -7,13 +7,17 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.message import Message
 from textual.widgets import Static
 
 from flowtui.protocol.messages import BulkRow
 from flowtui.protocol.states import BULK_ENDED, BulkState
 from flowtui.text.printable import printable
 from flowtui.tui.downloads import bulk_drawing
+from flowtui.tui.downloads.requests import (
+    BulkAction,
+    BulkActionRequested,
+    BulkFilesRequested,
+)
 from flowtui.tui.queue_model import Delta, QueueModel
 from flowtui.tui.widgets.confirm import Confirm
 from flowtui.tui.widgets.line_list import LineList, Piece
@@ -23,23 +27,6 @@ MOST_LINES = 6
 
 AGE_EVERY = 1.0
 """Seconds between two looks at the clock, for ages and expiry."""
-
-
-class BulkActionRequested(Message):
-    """`action` (cancel, retry, again, one_by_one or forget) is wanted for these jobs."""
-
-    def __init__(self, ids: tuple[int, ...], action: str) -> None:
-        super().__init__()
-        self.ids = ids
-        self.action = action
-
-
-class BulkFilesRequested(Message):
-    """The files of this job are to be shown."""
-
-    def __init__(self, job: BulkRow) -> None:
-        super().__init__()
-        self.job = job
 
 
 class BulkList(LineList):
@@ -143,10 +130,10 @@ class BulkPanel(Vertical):
         if job is None or job.state in BULK_ENDED:
             return
         if not job.done:
-            self._want(job, "cancel")
+            self._request(BulkAction.CANCEL, job)
             return
         text = f"Cancel {printable(job.name[:200])}? What is here of its archive will be deleted."
-        self._ask("Cancel bulk job", text, "Cancel it", job, "cancel")
+        self._ask("Cancel bulk job", text, "Cancel it", job, BulkAction.CANCEL)
 
     def action_retry(self) -> None:
         """Go on with a job that ended badly; what is here is not fetched again."""
@@ -156,7 +143,7 @@ class BulkPanel(Vertical):
             BulkState.EXPIRED,
             BulkState.CANCELLED,
         ):
-            self._want(job, "retry")
+            self._request(BulkAction.RETRY, job)
         elif job is not None:
             self.app.notify(f"It is {job.state}: there is nothing to try again.", markup=False)
 
@@ -166,7 +153,7 @@ class BulkPanel(Vertical):
         if job is None:
             return
         text = f"Ask Flow for {printable(job.name[:200])} again? Files that are here stay."
-        self._ask("Create again", text, "Create it again", job, "again")
+        self._ask("Create again", text, "Create it again", job, BulkAction.AGAIN)
 
     def action_one_by_one(self) -> None:
         """Fetch what is missing of a job without its archive."""
@@ -177,13 +164,13 @@ class BulkPanel(Vertical):
             self.app.notify("It is done: nothing is missing.")
             return
         text = f"Fetch what is missing of {printable(job.name[:200])} one by one instead?"
-        self._ask("One by one", text, "One by one", job, "one_by_one")
+        self._ask("One by one", text, "One by one", job, BulkAction.ONE_BY_ONE)
 
     def action_forget(self) -> None:
         """Take an ended job out of the list."""
         job = self._ended_job()
         if job is not None:
-            self._want(job, "forget")
+            self._request(BulkAction.FORGET, job)
 
     def _ended_job(self) -> BulkRow | None:
         """The job under the cursor if it has ended; of another one it is said what helps."""
@@ -193,12 +180,12 @@ class BulkPanel(Vertical):
             return None
         return job
 
-    def _want(self, job: BulkRow, action: str) -> None:
-        self.post_message(BulkActionRequested((job.id,), action))
+    def _request(self, action: BulkAction, job: BulkRow) -> None:
+        self.post_message(BulkActionRequested(action, job))
 
-    def _ask(self, title: str, text: str, yes: str, job: BulkRow, action: str) -> None:
+    def _ask(self, title: str, text: str, yes: str, job: BulkRow, action: BulkAction) -> None:
         def answered(agreed: bool | None) -> None:
             if agreed:
-                self._want(job, action)
+                self._request(action, job)
 
         self.app.push_screen(Confirm(title, text, yes=yes, no="Leave it as it is"), answered)

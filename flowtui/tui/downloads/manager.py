@@ -8,7 +8,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.message import Message
 from textual.widgets import Static
 
 from flowtui.protocol.messages import TransferRow
@@ -16,6 +15,7 @@ from flowtui.protocol.states import ENDED, PENDING_WORK, UNFINISHED, TransferSta
 from flowtui.text import quantities
 from flowtui.text.printable import printable
 from flowtui.tui.downloads import drawing
+from flowtui.tui.downloads.requests import Ids, TransferAction, TransferActionRequested
 from flowtui.tui.downloads.table import TableHead, TransferTable
 from flowtui.tui.downloads.totals import TotalsLine
 from flowtui.tui.queue_model import Delta, QueueModel
@@ -27,39 +27,10 @@ ASK_ABOVE = 1_000_000
 EMPTY = "Nothing queued. Mark files in the tree with space, then press d."
 
 
-class _AboutTransfers(Message):
-    """Something is wanted for these transfers; None stands for all."""
-
-    def __init__(self, ids: tuple[int, ...] | None) -> None:
-        super().__init__()
-        self.ids = ids
-
-
-class PauseRequested(_AboutTransfers):
-    """Pause."""
-
-
-class ResumeRequested(_AboutTransfers):
-    """Go on."""
-
-
-class CancelRequested(_AboutTransfers):
-    """Cancel, and delete what is unfinished."""
-
-
-class RetryRequested(_AboutTransfers):
-    """Try again."""
-
-
-class ForgetRequested(_AboutTransfers):
-    """Take what has ended out of the list."""
-
-
 class DownloadManager(Vertical):
     """Shows the queue.
 
-    Messages: `PauseRequested`, `ResumeRequested`, `CancelRequested`, `RetryRequested`,
-    `ForgetRequested`.
+    Messages: `TransferActionRequested`.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -105,6 +76,9 @@ class DownloadManager(Vertical):
             words.append(f"  {printable(f'{row.root}/{row.path}')}", "dim")
         self._reason.update(words, layout=False)  # one line always: nothing moves
 
+    def _request(self, action: TransferAction, ids: Ids) -> None:
+        self.post_message(TransferActionRequested(action, ids))
+
     @property
     def _row(self) -> TransferRow | None:
         return self._table.row
@@ -115,9 +89,9 @@ class DownloadManager(Vertical):
         if row is None:
             return
         if row.state == TransferState.PAUSED:
-            self.post_message(ResumeRequested((row.id,)))
+            self._request(TransferAction.RESUME, (row.id,))
         elif row.state in PENDING_WORK:
-            self.post_message(PauseRequested((row.id,)))
+            self._request(TransferAction.PAUSE, (row.id,))
         else:
             self.app.notify(f"It is {row.state}: there is nothing to pause.", markup=False)
 
@@ -125,9 +99,9 @@ class DownloadManager(Vertical):
         """Pause all that is to come; where all of that is paused, let it go on."""
         counts = self._model.summary.counts
         if any(counts.get(state) for state in PENDING_WORK):
-            self.post_message(PauseRequested(None))
+            self._request(TransferAction.PAUSE, None)
         elif counts.get(TransferState.PAUSED):
-            self.post_message(ResumeRequested(None))
+            self._request(TransferAction.RESUME, None)
 
     def action_cancel(self) -> None:
         """Cancel the transfer under the cursor."""
@@ -152,7 +126,7 @@ class DownloadManager(Vertical):
 
     def _cancel(self, ids: tuple[int, ...], what: str, here: int, *, ask: bool = False) -> None:
         if here < ASK_ABOVE and not ask:
-            self.post_message(CancelRequested(ids))
+            self._request(TransferAction.CANCEL, ids)
             return
         text = f"Cancel {what}?"
         if here:
@@ -161,7 +135,7 @@ class DownloadManager(Vertical):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.post_message(CancelRequested(ids))
+                self._request(TransferAction.CANCEL, ids)
 
         self.app.push_screen(question, answered)
 
@@ -171,17 +145,17 @@ class DownloadManager(Vertical):
         if row is None:
             return
         if row.state in (TransferState.FAILED, TransferState.CANCELLED, TransferState.WAITING):
-            self.post_message(RetryRequested((row.id,)))
+            self._request(TransferAction.RETRY, (row.id,))
         elif row.state == TransferState.PAUSED:
-            self.post_message(ResumeRequested((row.id,)))
+            self._request(TransferAction.RESUME, (row.id,))
         else:
             self.app.notify(f"It is {row.state}: there is nothing to try again.", markup=False)
 
     def action_retry_all(self) -> None:
         """Try all again that failed."""
-        self.post_message(RetryRequested(None))
+        self._request(TransferAction.RETRY, None)
 
     def action_clear(self) -> None:
         """Take what has ended out of the list; the files stay."""
         if any(self._model.summary.counts.get(state) for state in ENDED):
-            self.post_message(ForgetRequested(None))
+            self._request(TransferAction.FORGET, None)

@@ -32,7 +32,7 @@ SHOWN_LEFT_OUT = 3
 
 WAYS = {"one-by-one": "One by one", "bulk": "As a bulk job", "cancel": "Cancel"}
 
-LookAtSpace = Callable[[str, Callable[[Space], None]], None]
+MeasureSpace = Callable[[str, Callable[[Space], None]], None]
 
 
 class DownloadDialog(ModalScreen[Batch | None]):
@@ -57,16 +57,16 @@ class DownloadDialog(ModalScreen[Batch | None]):
         *,
         target: Path,
         bulk_above: int,
-        look_at_space: LookAtSpace,
+        measure_space: MeasureSpace,
     ) -> None:
-        """`name` is the selection's; `look_at_space(folder, then)` asks the engine for room."""
+        """`name` is the selection's; `measure_space(folder, then)` asks the engine for room."""
         super().__init__()
         self._selection_name = printable(name[:200])
         self._count = count
         self._background = background
         self._target = target
         self._bulk_above = bulk_above
-        self._look_at_space = look_at_space
+        self._measure_space = measure_space
         self._space: tuple[Path, Space] | None = None
         self._timer: Timer | None = None
         # At hand: what is counted and asked may be known before they are mounted, and after.
@@ -192,7 +192,7 @@ class DownloadDialog(ModalScreen[Batch | None]):
             self._space = (folder, space)
             self._say_space()
 
-        self._look_at_space(str(folder), known)
+        self._measure_space(str(folder), known)
 
     def _folder(self) -> Path:
         return folder_of(self._folder_input.value or str(self._target))

@@ -113,7 +113,7 @@ class SignInScreen(ModalScreen[SignedIn | None]):
 
     def _look_for_keyring(self) -> None:
         works = self._app_context.store().keyring_works()
-        self._background.tell(self._keyring_known, works)
+        self._background.call_later(self._keyring_known, works)
 
     def _keyring_known(self, works: bool) -> None:
         if works:
@@ -179,9 +179,9 @@ class SignInScreen(ModalScreen[SignedIn | None]):
             self._app_context.take(client, name)
         except (FlowError, KeepError, ConfigError, OSError) as error:
             wrong = isinstance(error, NotSignedIn)
-            self._background.tell(self._failed, str(getattr(error, "message", error)), wrong)
+            self._background.call_later(self._failed, str(getattr(error, "message", error)), wrong)
         else:
-            self._background.tell(self._done, SignedIn(client.server, name, kept))
+            self._background.call_later(self._done, SignedIn(client.server, name, kept))
 
     def _keep(self, client: FlowClient, where: str) -> Credential:
         """Keep the token of this sign-in where it was wanted. Raises KeepError."""

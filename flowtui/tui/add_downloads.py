@@ -1,0 +1,103 @@
+"""From what was selected to the queue: counted, asked how and where to, handed to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from textual.app import App
+
+from flowtui.protocol.messages import Added, Batch, Space
+from flowtui.text.printable import printable
+from flowtui.tui.background import Background
+from flowtui.tui.browser.selection import Selection
+from flowtui.tui.context import AppContext
+from flowtui.tui.engine_link import EngineLink
+
+
+class AddDownloads:
+    """Asks how a selection is to be downloaded, and queues it.
+
+    Attributes:
+        target: the folder that is proposed next.
+    """
+
+    def __init__(
+        self,
+        app: App[Any],
+        context: AppContext,
+        background: Background,
+        link: EngineLink,
+        target: Path,
+    ) -> None:
+        self._app = app
+        self._context = context
+        self._background = background
+        self._link = link
+        self.target = target
+
+    def ask(self, selection: Selection, queued: Callable[[], None]) -> None:
+        """Count the files and ask; `queued` is called once it is decided to download them."""
+        from flowtui.tui.browser.count import Count
+        from flowtui.tui.screens.download import DownloadDialog
+
+        def answered(batch: Batch | None) -> None:
+            if batch is not None:
+                queued()
+                self._queue(batch)
+
+        dialog = DownloadDialog(
+            selection.name,
+            Count(self._context.client, selection),
+            self._background,
+            target=self.target,
+            bulk_above=self._context.settings.bulk_above,
+            measure_space=self._measure_space,
+        )
+        self._app.push_screen(dialog, answered)
+
+    def _measure_space(self, folder: str, then: Callable[[Space], None]) -> None:
+        self._link.call("look at the disk", lambda engine: engine.space(folder), then)
+
+    def _queue(self, batch: Batch) -> None:
+        self.target = Path(batch.root)
+        self._link.call(
+            "queue the files",
+            lambda engine: engine.add(batch),
+            lambda added: self._app.notify(words_of(added, len(batch.files)), markup=False),
+        )
+
+    def ask_target(self) -> None:
+        """Ask for another target folder, and keep it for later starts."""
+        from flowtui.tui.screens.folder import TargetDialog
+
+        self._app.push_screen(TargetDialog(self.target), self._set_target)
+
+    def _set_target(self, folder: Path | None) -> None:
+        if folder is None:
+            return
+        self.target = folder
+
+        def save() -> None:
+            from flowtui.config import ConfigError
+
+            try:
+                self._context.keep_target(str(folder))
+            except (OSError, ConfigError) as error:
+                self._background.call_later(self._not_saved, str(error))
+
+        self._background.run(save, "save the target folder")
+
+    def _not_saved(self, why: str) -> None:
+        self._app.notify(
+            printable(why), title="Not kept for the next start", severity="warning", markup=False
+        )
+
+
+def words_of(added: Added, files: int) -> str:
+    """What the engine made of a batch of so many files."""
+    if added.bulk_id is not None:
+        return f"asked Flow for an archive of {files:,} files"
+    known = f", {added.known:,} were queued already" if added.known else ""
+    return f"{added.added:,} queued{known}"
