@@ -12,8 +12,8 @@ from textual.message import Message
 from textual.timer import Timer
 
 from flowtui.tui.background import Background
-from flowtui.tui.browser import drawing, loading
-from flowtui.tui.browser.fetching import PageFetcher, words_of
+from flowtui.tui.browser import drawing
+from flowtui.tui.browser.loader import TreeLoader
 from flowtui.tui.browser.marks import Marks
 from flowtui.tui.browser.nodes import REST, Load, Node, NodeKind, Row, visible_rows
 from flowtui.tui.widgets.line_list import LineList, Piece
@@ -21,8 +21,8 @@ from flowtui.tui.widgets.line_list import LineList, Piece
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
 
-LOOK_DELAY = 0.08
-"""Seconds without scrolling before the pages in sight are fetched: what is passed costs nothing."""
+LOAD_DELAY = 0.08
+"""Seconds without scrolling before the pages in sight are loaded: what is passed costs nothing."""
 
 
 class TreePane(LineList):
@@ -76,13 +76,17 @@ class TreePane(LineList):
     ) -> None:
         """`client` is called in a thread, when something is to be loaded."""
         super().__init__(id=id)
-        self.root = loading.scopes()
         self.marks = Marks()
         self.rows: list[Row] = []
         self.wanted = ""
-        self._fetcher = PageFetcher(client, background, self._fetched)
-        self._look_timer: Timer | None = None
+        self._loader = TreeLoader(client, background, self._on_result)
+        self._load_timer: Timer | None = None
         self._troubled = False
+
+    @property
+    def root(self) -> Node:
+        """The root of what is shown."""
+        return self._loader.root
 
     def on_mount(self) -> None:
         """Show the scopes; nothing is loaded before someone asks."""
@@ -96,7 +100,7 @@ class TreePane(LineList):
 
     def start_anew(self) -> None:
         """Forget everything that was loaded, as another user or server may answer now."""
-        self.root = loading.scopes()
+        self._loader.start_anew()
         self.clear_marks()
         self.cursor = 0
         self._rebuild()
@@ -104,11 +108,8 @@ class TreePane(LineList):
 
     def try_failed_again(self) -> None:
         """Load what could not be loaded, as there may be somebody signed in now."""
-        for row in list(self.rows):
-            if row.node is not None and row.node.expanded and row.node.load is Load.FAILED:
-                self._open(row.node)
-            row.parent.failed.clear()
-        self._look_soon()
+        self._loader.retry(self.rows)
+        self._rebuild()
 
     @property
     def count(self) -> int:
@@ -145,8 +146,7 @@ class TreePane(LineList):
         """Open the node, or step into it when it is open."""
         node, row = self.node, self.row
         if row is not None and row.index == REST:
-            for number in row.parent.missing_pages():
-                self._fetcher.fetch(row.parent, number)
+            self._loader.load_rest(row.parent)
         elif node is None or not node.can_open:
             return
         elif node.load is Load.FAILED:
@@ -196,64 +196,47 @@ class TreePane(LineList):
         row = self.row
         if row is not None and row.node is None and row.index >= 0:
             row.parent.failed.pop(row.parent.page_of(row.index), None)
-            self._look_soon()
+            self._load_soon()
             self.refresh()
             return
         node = self.node
         while node is not None and not node.can_open:
             node = node.parent
         if node is not None and node.kind is not NodeKind.ROOT:
-            node.reset()
-            self._open(node)
+            self._loader.reload(node)
+            self._rebuild()
+            self._reveal()
 
     # Loading
 
     def _open(self, node: Node) -> None:
-        node.expanded = True
-        if node.load in (Load.NEW, Load.FAILED):
-            node.load = Load.LOADING
-            self._fetcher.fetch(node, 1)
+        self._loader.open(node)
         self._rebuild()
         self._reveal()
 
-    def _fetched(self, node: Node, number: int, result: loading.Loaded | Exception) -> None:
-        if not self.is_mounted or self.root not in node.ancestors():
-            return  # it belongs to a tree that was left behind
-        if isinstance(result, Exception):
-            if number == 1:
-                node.load, node.error = Load.FAILED, words_of(result)
-            else:
-                node.failed[number] = f"{words_of(result)} (r: try again)"
+    def _on_result(self, node: Node, number: int, error: Exception | None) -> None:
+        if not self.is_mounted:
+            return  # the app ends
+        if error is not None:
             self._troubled = True
-            self.post_message(self.Trouble(node, result))
-        else:
-            if self._troubled:
-                self._troubled = False
-                self.post_message(self.Recovered())
-            loading.apply(node, result)
-            if node.kind is NodeKind.PROJECT and node.children[0] is not None:
-                node.children[0].expanded = True
-                node.children[0].load = Load.LOADING
-                self._fetcher.fetch(node.children[0], 1)
+            self.post_message(self.Trouble(node, error))
+        elif self._troubled:
+            self._troubled = False
+            self.post_message(self.Recovered())
         self._rebuild()
         if number == 1:
             self._reveal()
         self.post_message(self.Highlighted(self.node))
 
-    def _look_soon(self) -> None:
-        """Fetch the pages of what is in sight, once the scrolling has come to rest."""
-        if self._look_timer is not None:
-            self._look_timer.stop()
-        self._look_timer = self.set_timer(LOOK_DELAY, self._look)
+    def _load_soon(self) -> None:
+        """Load the pages of what is in sight, once the scrolling has come to rest."""
+        if self._load_timer is not None:
+            self._load_timer.stop()
+        self._load_timer = self.set_timer(LOAD_DELAY, self._load_in_sight)
 
-    def _look(self) -> None:
-        self._look_timer = None
-        top = self.top
-        for row in self.rows[top : top + self.size.height]:
-            if row.node is None and not row.notice:
-                number = row.parent.page_of(row.index)
-                if number not in row.parent.failed:
-                    self._fetcher.fetch(row.parent, number)
+    def _load_in_sight(self) -> None:
+        self._load_timer = None
+        self._loader.load_rows(self.rows[self.top : self.top + self.size.height])
 
     # The screen
 
@@ -268,7 +251,7 @@ class TreePane(LineList):
         if self.cursor != before:
             self.scroll_to(y=top + self.cursor - before, animate=False, force=True)
         self.refresh()
-        self._look_soon()
+        self._load_soon()
 
     def _line_like(self, row: Row) -> int | None:
         """Where a line is now that was made before the last rebuild."""
@@ -321,12 +304,12 @@ class TreePane(LineList):
         """Load what came into sight."""
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
-            self._look_soon()
+            self._load_soon()
 
     def on_resize(self, event: events.Resize) -> None:
         """Fit the lines to the new size."""
         super().on_resize(event)
-        self._look_soon()
+        self._load_soon()
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on the line; a click on its mark marks, a second one opens or closes."""

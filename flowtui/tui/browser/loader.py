@@ -1,0 +1,88 @@
+"""The tree as far as it is loaded: which pages are asked for, and what came of it in the nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from flowtui.tui.background import Background
+from flowtui.tui.browser import loading
+from flowtui.tui.browser.fetching import PageFetcher, words_of
+from flowtui.tui.browser.nodes import Load, Node, NodeKind, Row
+
+if TYPE_CHECKING:
+    from flowtui.flow.client import FlowClient
+
+OnResult = Callable[[Node, int, Exception | None], None]
+
+
+class TreeLoader:
+    """Loads what is below nodes. To be used on the screen's thread.
+
+    Attributes:
+        root: the scopes, and below them what was loaded.
+    """
+
+    def __init__(
+        self, client: Callable[[], FlowClient], background: Background, on_result: OnResult
+    ) -> None:
+        """`client` is called in a thread.
+
+        `on_result(node, number, error)` is called once page `number` of `node` was loaded, or could
+        not be; the nodes are up to date by then.
+        """
+        self.root = loading.scopes()
+        self._on_result = on_result
+        self._fetcher = PageFetcher(client, background, self._fetched)
+
+    def start_anew(self) -> None:
+        """Forget everything; what is under way for it is dropped when it arrives."""
+        self.root = loading.scopes()
+
+    def open(self, node: Node) -> None:
+        """Expand a node, its first page loaded where it is not."""
+        node.expanded = True
+        if node.load in (Load.NEW, Load.FAILED):
+            node.load = Load.LOADING
+            self._fetcher.fetch(node, 1)
+
+    def reload(self, node: Node) -> None:
+        """Forget what is below a node, and load it anew."""
+        node.reset()
+        self.open(node)
+
+    def load_rest(self, node: Node) -> None:
+        """Load all pages of a node that are missing."""
+        for number in node.missing_pages():
+            self._fetcher.fetch(node, number)
+
+    def load_rows(self, rows: Iterable[Row]) -> None:
+        """Load the pages that these rows are on, but those that failed."""
+        for row in rows:
+            if row.node is None and not row.notice:
+                number = row.parent.page_of(row.index)
+                if number not in row.parent.failed:
+                    self._fetcher.fetch(row.parent, number)
+
+    def retry(self, rows: Iterable[Row]) -> None:
+        """Open again what failed to open; let the pages that failed be loaded by `load_rows`."""
+        for row in rows:
+            if row.node is not None and row.node.expanded and row.node.load is Load.FAILED:
+                self.open(row.node)
+            row.parent.failed.clear()
+
+    def _fetched(self, node: Node, number: int, result: loading.Loaded | Exception) -> None:
+        if self.root not in node.ancestors():
+            return  # it belongs to a tree that was left behind
+        if isinstance(result, Exception):
+            if number == 1:
+                node.load, node.error = Load.FAILED, words_of(result)
+            else:
+                node.failed[number] = f"{words_of(result)} (r: try again)"
+            self._on_result(node, number, result)
+            return
+        loading.apply(node, result)
+        samples = node.children[0] if node.kind is NodeKind.PROJECT else None
+        if samples is not None:
+            self.open(samples)  # what a project is opened for
+        self._on_result(node, number, None)
