@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
+
+LONGEST = 500
+"""Characters of a name that are looked at: a server may send a name of a megabyte."""
+
+LEAST_BOTH = 8
+"""Cells from which on both ends of a text are kept; in fewer, neither would say anything."""
+
+
+_PLAIN = frozenset(map(chr, range(32, 127))) | {"…"}
+"""What is one cell wide without asking: `flowtui status` need not load the tables of widths."""
 
 
 def width(text: str) -> int:
     """Cells that `text` takes on a terminal; wide characters take two, combining ones none."""
-    if text.isascii():
+    if _PLAIN.issuperset(text):
         return len(text)
-    return sum(_cells(c) for c in text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
-def _cells(c: str) -> int:
-    if unicodedata.combining(c) or unicodedata.category(c) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(c) in ("W", "F") else 1
+def fit(text: str, cells: int, *, ending: int | None = None, more: str = "…") -> str:
+    """`text` in at most `cells`, cut in the middle so that a name keeps its start and ending.
 
-
-def fit(text: str, cells: int, *, more: str = "…") -> str:
-    """`text` cut in the middle to at most `cells`, so that a name keeps its start and ending."""
+    `ending`: cells of it to keep, 0 for the start alone; else half. `more` stands for what is gone.
+    """
     if width(text) <= cells:
         return text
     room = cells - width(more)
     if room < 1:
         return _start(text, cells)
-    tail = room // 2
-    return _start(text, room - tail) + more + _start(text[::-1], tail)[::-1]
+    if ending is None:
+        ending = room // 2
+    end = _ending(text, min(ending, room)) if cells >= LEAST_BOTH else ""
+    return _start(text, room - width(end)) + more + end
 
 
 def pad(text: str, cells: int, *, right: bool = False) -> str:
     """`text` filled with blanks to `cells`, at its left where `right` is true."""
     blanks = " " * max(0, cells - width(text))
     return blanks + text if right else text + blanks
+
+
+def column(text: str, cells: int, *, ending: int | None = None) -> str:
+    """`text` in exactly `cells`: filled up with blanks, or cut by `fit`, a third for the ending."""
+    return pad(fit(text, cells, ending=cells // 3 if ending is None else ending), cells)
 
 
 def table(
@@ -50,10 +65,19 @@ def table(
 
 
 def _start(text: str, cells: int) -> str:
-    taken, used = [], 0
-    for c in text:
-        used += _cells(c)
-        if used > cells:
-            break
-        taken.append(c)
-    return "".join(taken)
+    """As much of the beginning as fits into `cells`."""
+    if cells <= 0:
+        return ""
+    if _PLAIN.issuperset(text):
+        return text[:cells]
+    from rich.cells import set_cell_size
+
+    return set_cell_size(text, min(cells, width(text)))
+
+
+def _ending(text: str, cells: int) -> str:
+    """As much of the ending as fits into `cells`."""
+    end = text[-cells:] if cells else ""
+    while width(end) > cells:
+        end = end[1:]
+    return end

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 
-LONGEST = 5.0
+GRACE = 5.0
 """Seconds that the app may take to end by itself once its terminal is gone."""
 
 STATUS = 128 + signal.SIGHUP
@@ -25,7 +25,7 @@ def watch_terminal(lost: Callable[[], None]) -> None:
     """Call `lost`, in a thread, when the terminal of the standard streams is gone.
 
     What reads and writes it gets the end of a file and no errors from then on; if the process is
-    still there LONGEST seconds later, it is ended.
+    still there GRACE seconds later, it is ended.
     """
     streams = [number for number in (0, 1, 2) if os.isatty(number)]
     if streams:
@@ -42,5 +42,5 @@ def _watch(streams: list[int], lost: Callable[[], None]) -> None:
         os.dup2(nowhere, number)
     os.close(nowhere)
     lost()
-    time.sleep(LONGEST)
+    time.sleep(GRACE)
     os._exit(STATUS)

@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from flowtui.flow.errors import ServiceUnavailable
 from flowtui.flow.models import Execution
-from flowtui.tui.browser import drawing, labels
+from flowtui.tui.browser import drawing
 from flowtui.tui.browser.facts import facts_of
 from flowtui.tui.browser.loading import scopes
 from flowtui.tui.browser.marks import Marks
@@ -98,12 +98,6 @@ def test_sizes_stay_in_sight_where_names_are_long() -> None:
     sizes = [line for line in every_line(40) if "GB" in line]
     assert len(sizes) == len(HOSTILE)
     assert all(line.endswith("100.0 GB ◆") for line in sizes)
-
-
-def test_the_ending_of_a_long_name_stays_in_sight() -> None:
-    assert labels.fit("sample_with_a_long_name.fastq.gz", 20) == "sample_with_a…stq.gz"
-    assert labels.fit("abc", 5) == "abc  "
-    assert labels.fit("abc", 0) == ""
 
 
 def test_facts_of_a_file_without_md5_and_size_say_so() -> None:

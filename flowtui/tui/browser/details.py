@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 REST = 0.35
 """Seconds that the cursor rests on a thing before more is asked about it."""
 
-LONGEST = 4000
+LONGEST_FACT = 4000
 """Characters of one fact that are shown."""
 
 
@@ -80,8 +80,8 @@ class DetailsPane(VerticalScroll, can_focus=False):
         table.add_column(overflow="fold", ratio=1)
         for name, value in facts_of(node):
             table.add_row(
-                Text(printable(name[:LONGEST]), overflow="ellipsis"),
-                Text(printable(value[:LONGEST]), overflow="fold"),
+                Text(printable(name[:LONGEST_FACT]), overflow="ellipsis"),
+                Text(printable(value[:LONGEST_FACT]), overflow="fold"),
             )
         facts.update(table)
 

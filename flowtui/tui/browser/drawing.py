@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rich.cells import cell_len
-
+from flowtui.text.columns import column
+from flowtui.text.columns import width as cells_of
 from flowtui.text.printable import printable
 from flowtui.tui.browser import labels
 from flowtui.tui.browser.marks import Marks
@@ -31,11 +31,11 @@ def pieces(row: Row, marks: Marks, width: int) -> list[Piece]:
     head = _head(row.depth, fold, width)
     room = width - 2 - len(head) - 3
     note = labels.note_of(node)
-    if cell_len(note) > max(0, room - LEAST_NAME):
+    if cells_of(note) > max(0, room - LEAST_NAME):
         # Of "pipeline  status" the status stays longest.
         note = note.rpartition("  ")[2]
-    note = labels.fit(note, min(cell_len(note), max(0, room - LEAST_NAME)))
-    name = labels.fit(labels.name_of(node), max(0, room - cell_len(note)))
+    note = column(note, min(cells_of(note), max(0, room - LEAST_NAME)))
+    name = column(labels.name_of(node), max(0, room - cells_of(note)))
     style = "marked" if marked else "group" if node.kind in GROUPS else "row"
     line = [
         (f"{sign} ", "marked"),
@@ -55,7 +55,7 @@ def _without_node(row: Row, width: int) -> list[Piece]:
     elif not row.notice and (trouble := row.parent.failed.get(row.parent.page_of(row.index))):
         words, style = trouble, "error"
     head = _head(row.depth, LEAF, width)
-    text = labels.fit(printable(words), max(0, width - 2 - len(head)))
+    text = column(printable(words), max(0, width - 2 - len(head)))
     return _exactly([("  ", "dim"), (head, "dim"), (text, style)], width)
 
 
@@ -69,8 +69,8 @@ def _exactly(line: list[Piece], width: int) -> list[Piece]:
     cut: list[Piece] = []
     left = width
     for text, style in line:
-        length = min(left, cell_len(text))
-        cut.append((labels.fit(text, length), style))
+        length = min(left, cells_of(text))
+        cut.append((column(text, length), style))
         left -= length
     if left:
         cut.append((" " * left, "row"))

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from rich.cells import cell_len, set_cell_size
-
 from flowtui.text import quantities
+from flowtui.text.columns import LONGEST
 from flowtui.text.printable import printable
 from flowtui.tui.browser.nodes import Load, Node, NodeKind
 
 PRIVATE = "◆"
 """Marks what only some may see."""
-
-LONGEST = 500
-"""Characters of a name that are looked at: a server may send a name of a megabyte."""
 
 
 def name_of(node: Node) -> str:
@@ -50,22 +46,3 @@ def note_of(node: Node) -> str:
         count = getattr(node.parent.record, f"{node.name[:-1]}_count", None)
         return "" if count is None else f"{count:,}"
     return ""
-
-
-def fit(text: str, width: int, tail: float = 0.33) -> str:
-    """`text` in exactly `width` cells, cut in the middle so that its ending stays in sight.
-
-    `tail` is the share of the width that goes to the ending.
-    """
-    if width <= 0:
-        return ""
-    if cell_len(text) <= width:
-        return set_cell_size(text, width)
-    if width < 8:
-        return set_cell_size(text, width - 1) + "…"
-    room = max(1, int(width * tail))
-    end = text[-room:]
-    while cell_len(end) > room:
-        end = end[1:]
-    head = set_cell_size(text, width - 1 - cell_len(end))
-    return f"{head}…{end}"

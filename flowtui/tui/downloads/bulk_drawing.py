@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 
-from rich.cells import cell_len
-
 from flowtui.protocol.messages import BulkFileRow, BulkRow
 from flowtui.protocol.states import BULK_ENDED, BulkState
-from flowtui.text import quantities
+from flowtui.text import columns, quantities
+from flowtui.text.columns import LONGEST, column
 from flowtui.text.printable import printable
-from flowtui.tui.browser.labels import LONGEST, fit
-from flowtui.tui.downloads.drawing import bar, begin, fit_path
+from flowtui.tui.downloads.drawing import bar, fit_path
 from flowtui.tui.widgets.line_list import Piece
 
 SIGNS: dict[str, tuple[str, str]] = {
@@ -45,17 +43,17 @@ def pieces(job: BulkRow, width: int) -> list[Piece]:
     share = job.progress
     line = [
         (f" {sign} ", style),
-        (fit(printable(job.name[:LONGEST]), name), "dim" if over else "row"),
+        (column(printable(job.name[:LONGEST]), name), "dim" if over else "row"),
         (f"{job.files:,} files".rjust(12) + "  ", "dim"),
-        (fit(job.state, 11), style),
+        (column(job.state, 11), style),
     ]
     if meter:
         whole = 100 if share is not None and not over else None
         line.append((bar(int(share or 0), whole, meter - 1), style))
         line.append((" ", "row"))
     line.append(((f"{int(share)}%" if share is not None and not over else "").rjust(5), "row"))
-    left = width - sum(cell_len(text) for text, _ in line) - 2
-    note = begin(note_of(job), left)
+    left = width - sum(columns.width(text) for text, _ in line) - 2
+    note = column(note_of(job), left, ending=0)
     line.append((f"  {note}", style if over and job.state != BulkState.DONE else "dim"))
     return line
 
@@ -94,10 +92,10 @@ def file_pieces(row: BulkFileRow, width: int) -> list[Piece]:
     told = min(max(24, width // 3), max(8, width - 30))
     path = max(8, width - told - 3 - 11 - 1)
     return [
-        (fit(f" {sign} ", 3), style),
+        (column(f" {sign} ", 3), style),
         (fit_path(printable(row.path[-LONGEST:] or row.filename[-LONGEST:]), path), "row"),
         (size.rjust(11) + " ", "dim"),
-        (begin(words, width - path - 15), style),
+        (column(words, width - path - 15, ending=0), style),
     ]
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
-
 from flowtui.protocol.messages import TransferRow
 from flowtui.protocol.states import ENDED, RUNNING, TransferState
-from flowtui.text import quantities
+from flowtui.text import columns, quantities
+from flowtui.text.columns import LONGEST, column
 from flowtui.text.printable import printable
-from flowtui.tui.browser.labels import LONGEST, fit
 from flowtui.tui.widgets.line_list import Piece
 
 SIGNS: dict[str, tuple[str, str]] = {
@@ -67,10 +65,10 @@ def columns_for(width: int) -> Columns:
 def heading(width: int) -> str:
     """The names of the columns."""
     at = columns_for(width)
-    line = " " * at.sign + fit("file", at.name) + " " * (at.bar + at.percent)
+    line = " " * at.sign + column("file", at.name) + " " * (at.bar + at.percent)
     for title, cells in (("done / size", at.done), ("rate", at.rate), ("left", at.left)):
         line += title.rjust(cells) if cells else ""
-    return fit(f"{line} state", width)
+    return column(f"{line} state", width)
 
 
 def pieces(row: TransferRow, width: int) -> list[Piece]:
@@ -79,7 +77,7 @@ def pieces(row: TransferRow, width: int) -> list[Piece]:
     sign, style = SIGNS.get(row.state, ("?", "dim"))
     over = row.state in ENDED
     line = [
-        (fit(f" {sign} ", at.sign), style),
+        (column(f" {sign} ", at.sign), style),
         (fit_path(printable(row.path[-LONGEST:]), at.name), "dim" if over else "row"),
     ]
     if at.bar:
@@ -93,7 +91,7 @@ def pieces(row: TransferRow, width: int) -> list[Piece]:
     if at.left:
         left = quantities.duration(row.eta) if row.eta is not None and row.rate else ""
         line.append((left.rjust(at.left), "row"))
-    line.append((" " + begin(state_words(row), at.state - 1), style))
+    line.append((" " + column(state_words(row), at.state - 1, ending=0), style))
     return line
 
 
@@ -120,19 +118,10 @@ def full_words(row: TransferRow) -> str:
     return words
 
 
-def begin(words: str, width: int) -> str:
-    """The beginning of a sentence, in `width` cells."""
-    if cell_len(words) <= width or width < 2:
-        return set_cell_size(words, width)
-    return set_cell_size(words, width - 1) + "…"
-
-
 def fit_path(path: str, width: int) -> str:
     """A path in `width` cells; of a long one the file's name is kept before its folders."""
-    if cell_len(path) <= width:
-        return fit(path, width)
-    name = cell_len(path.rpartition("/")[2])
-    return fit(path, width, tail=max(0.5, min(0.85, name / max(1, width))))
+    name = columns.width(path.rpartition("/")[2])
+    return column(path, width, ending=min(max(name, width // 2), width * 85 // 100))
 
 
 def bar(done: int, size: int | None, cells: int, *, hide: bool = False) -> str:
