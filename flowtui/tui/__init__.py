@@ -1,6 +1,8 @@
 """The app: what people see. A client of the engine, like every other.
 
-    app, engine_app  composes the panes, binds keys, routes messages; those to and from the engine
+    app              composes the panes, binds keys, routes messages
+    add_downloads    from what is marked to the queue: count, dialog, batch
+    engine_status    what is told of the engine; quitting: leaving, in all its ways
     browser/         the tree and its details
     downloads/       the queue and the bulk jobs
     screens/         dialogs
