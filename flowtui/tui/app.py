@@ -1,4 +1,4 @@
-"""The app: composes the panes, binds the keys, and routes what the panes and the engine say."""
+"""The app: composes the panes, binds the keys, and routes messages between panes and engine."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class FlowApp(App[None]):
         self.context = context or AppContext(settings, folders)
         self.link = self.context.link(self)
         background = Background(self)
-        # At hand: while a dialog is open, a query would look into that.
+        # Kept: while a dialog is open, a query would search that instead.
         self.header = HeaderLine(id="header")
         self._filter = FilterLine(id="filter")
         self._tree = TreePane(self.context.client, background, id="tree")
@@ -141,7 +141,7 @@ class FlowApp(App[None]):
         cause = error.__cause__ if isinstance(error, WorkerFailed) else None
         self.crash = self.crash or cause or error
         self._return_code = 1
-        if self._exception is None:  # a test under Textual's pilot is told by these
+        if self._exception is None:  # Textual's pilot waits for these in a test
             self._exception = error
             self._exception_event.set()
         self._close_messages_no_wait()
@@ -156,12 +156,12 @@ class FlowApp(App[None]):
     def on_account_renewed(self, message: AccountRenewed) -> None:
         """Try again what failed without a session."""
         self._show_account(message.username)
-        self._tree.try_failed_again()
+        self._tree.retry_failed()
 
     def on_account_changed(self, message: AccountChanged) -> None:
         """Forget what was loaded for somebody else."""
         self._show_account(message.username or NOT_SIGNED_IN)
-        self._tree.start_anew()
+        self._tree.reset()
 
     def on_account_missing(self, _: AccountMissing) -> None:
         """Say so; nothing is loaded before the question is answered."""
@@ -172,7 +172,7 @@ class FlowApp(App[None]):
         self._tree.open_scope("public")
 
     def on_server_unreachable(self, _: ServerUnreachable) -> None:
-        """Say so; the tree tells why, and can be asked to try again."""
+        """Say so; the tree shows why, and can be asked to try again."""
         self._show_account("not connected")
         self._tree.open_scope("mine")
 
@@ -206,7 +206,7 @@ class FlowApp(App[None]):
             words += f", {'' if whole else 'at least '}{quantities.size(size)}"
         self.header.marked = words
 
-    def on_tree_pane_trouble(self, message: TreePane.Trouble) -> None:
+    def on_tree_pane_load_failed(self, message: TreePane.LoadFailed) -> None:
         """Ask to sign in where that is what is missing."""
         from flowtui.flow.errors import NotSignedIn
 
@@ -219,26 +219,26 @@ class FlowApp(App[None]):
 
     def on_tree_pane_filter_dropped(self) -> None:
         """The filter line goes with the filter."""
-        self._filter.end()
+        self._filter.close()
 
     def action_filter(self) -> None:
         """Show the filter line."""
-        self._filter.begin()
+        self._filter.open()
 
-    def on_filter_line_wanted(self, message: FilterLine.Wanted) -> None:
+    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
         """Filter as one types."""
         self._tree.filter(message.text)
 
     def on_filter_line_left(self, message: FilterLine.Left) -> None:
         """Back to the tree."""
         if not message.keep:
-            self._filter.end()
+            self._filter.close()
             self._tree.filter("")
         self._tree.focus()
 
     def action_reload_all(self) -> None:
         """Load the whole tree anew."""
-        self._tree.start_anew()
+        self._tree.reset()
 
     # Downloading
 

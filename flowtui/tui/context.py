@@ -96,7 +96,7 @@ class AppContext:
         """The tokens in use, for a crash report to leave out."""
         credential = self._client.credential if self._client is not None else None
         found = (credential.token, credential.refresh_token) if credential else ()
-        return [one for one in found if one]
+        return [token for token in found if token]
 
     def _choose_server(self) -> None:
         from flowtui.flow.errors import ServiceUnavailable

@@ -1,6 +1,6 @@
 """The app's connection to the engine: events come in and requests go out, in threads of its own.
 
-An engine that went away is started again, and tells everything anew.
+An engine that went away is started again, and sends the whole queue again.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 DRAW_EVERY = 0.2
 """Seconds between two drawings of what changed: enough for eyes, and cheap over a slow line."""
 
-AGAIN_AFTER = (0.2, 1.0, 3.0, 10.0)
-"""Seconds before each further try to reach an engine; the last one for all that follow."""
+RECONNECT_AFTER = (0.2, 1.0, 3.0, 10.0)
+"""Seconds before each further try to connect to an engine; the last one for all that follow."""
 
 CALL_PATIENCE = 15.0
 """Seconds that a request waits for an engine that is not there."""
@@ -92,7 +92,7 @@ class EngineLink:
         self._lock = threading.Condition()
         self._client: EngineClient | None = None
         self._pending: list[Changes] = []
-        self._told = False
+        self._announced = False
         self._closed = threading.Event()
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
 
@@ -105,7 +105,7 @@ class EngineLink:
         """Bring the model up to date; what changed."""
         with self._lock:
             pending, self._pending = self._pending, []
-            self._told = False
+            self._announced = False
         delta = Delta()
         for changes in pending:
             self.model.apply(changes, delta)
@@ -153,15 +153,15 @@ class EngineLink:
             try:
                 client = EngineClient.connect(self._folders)
                 failures = 0
-                self._use(client)
+                self._connected(client)
                 for changes in client.events():
-                    self._put(changes)
+                    self._received(changes)
             except (EngineError, OSError) as error:
-                self._lose(str(error))
-                self._closed.wait(AGAIN_AFTER[min(failures, len(AGAIN_AFTER) - 1)])
+                self._lost(str(error))
+                self._closed.wait(RECONNECT_AFTER[min(failures, len(RECONNECT_AFTER) - 1)])
                 failures += 1
 
-    def _use(self, client: EngineClient) -> None:
+    def _connected(self, client: EngineClient) -> None:
         with self._lock:
             if self._closed.is_set():
                 client.close()
@@ -170,7 +170,7 @@ class EngineLink:
             self._lock.notify_all()
         self._post(EngineUp(client.pid, client.version))
 
-    def _lose(self, reason: str) -> None:
+    def _lost(self, reason: str) -> None:
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
@@ -178,12 +178,12 @@ class EngineLink:
         if not self._closed.is_set():
             self._post(EngineLost(reason))
 
-    def _put(self, changes: Changes) -> None:
+    def _received(self, changes: Changes) -> None:
         with self._lock:
             self._pending.append(changes)
-            if self._told:
+            if self._announced:
                 return
-            self._told = True
+            self._announced = True
         self._post(QueueChanged(self))
         if changes.last:
             self._closed.wait(DRAW_EVERY)

@@ -27,7 +27,7 @@ class Delta:
 
     Attributes:
         changed: ids of transfers whose line is to be drawn again, where it stands.
-        moved: lines came, went or changed their places: all in sight is to be drawn again.
+        moved: lines were added, removed or changed their places: all in sight is to be drawn again.
         bulk: something about the bulk jobs changed.
     """
 

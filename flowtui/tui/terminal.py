@@ -1,8 +1,8 @@
 """Whether the terminal is still there.
 
-A terminal that goes away tells the leader of its session, by SIGHUP. Where that is a `make` or a
-script that waits for the app, the app hears nothing; Textual then reads the end of its input again
-and again, and cannot end itself either, because what it has to say goes nowhere. So we look.
+When a terminal goes away, the leader of its session gets SIGHUP. Where that is a `make` or a
+script that waits for the app, the app gets no signal; Textual then reads the end of its input again
+and again, and cannot end itself either, because what it writes goes nowhere. So we watch.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def watch_terminal(lost: Callable[[], None]) -> None:
 
 def _watch(streams: list[int], lost: Callable[[], None]) -> None:
     waiting = select.poll()
-    waiting.register(streams[0], 0)  # of what is not asked for, only the end is told
+    waiting.register(streams[0], 0)  # of what is not asked for, only the end is reported
     if not any(event & (select.POLLHUP | select.POLLERR) for _, event in waiting.poll()):
-        return  # a system that cannot tell of terminals
+        return  # a system that reports nothing of terminals
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in streams:
         os.dup2(nowhere, number)

@@ -22,15 +22,15 @@ class Count:
         files: what was found. `left_out`: what was passed over, and why.
         bytes: the sum of the known sizes. `unknown`: files without one.
         with_id: files that a bulk job can take.
-        server: base URL, once the client is there. `trouble`: why it ended early, in words.
-        ended: all is counted, or there was trouble.
+        server: base URL, once the client is there. `error`: why it ended early, in words.
+        ended: all is counted, or there was an error.
     """
 
     def __init__(self, client: Callable[[], FlowClient], selection: Selection) -> None:
         self.files: list[RemoteFile] = []
         self.left_out: list[LeftOut] = []
         self.bytes = self.unknown = self.with_id = 0
-        self.server = self.trouble = ""
+        self.server = self.error = ""
         self.ended = False
         self._client = client
         self._selection = selection
@@ -50,8 +50,8 @@ class Count:
                     return
                 self._add(file)
         except Exception as error:  # noqa: BLE001
-            # Said in the dialog; what was found until then is not offered as if it were all.
-            self.trouble = words_of(error)
+            # Shown in the dialog; what was found until then is not offered as if it were all.
+            self.error = words_of(error)
         self.ended = True
 
     def _add(self, file: RemoteFile) -> None:

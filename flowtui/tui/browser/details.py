@@ -47,7 +47,7 @@ class DetailsPane(VerticalScroll, can_focus=False):
         self._background = background
         self._node: Node | None = None
         self._timer: Timer | None = None
-        # At hand: news may come before they are mounted, and after.
+        # Made here: details may arrive before they are mounted, and after.
         self._title = Static(id="details-title", markup=False)
         self._facts = Static(id="details-facts", markup=False)
 
@@ -65,8 +65,8 @@ class DetailsPane(VerticalScroll, can_focus=False):
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-        if node is not None and wants_more(node):
-            self._timer = self.set_timer(REST, self._ask)
+        if node is not None and needs_details(node):
+            self._timer = self.set_timer(REST, self._fetch)
 
     def _draw(self) -> None:
         node, title, facts = self._node, self._title, self._facts
@@ -85,41 +85,41 @@ class DetailsPane(VerticalScroll, can_focus=False):
             )
         facts.update(table)
 
-    def _ask(self) -> None:
+    def _fetch(self) -> None:
         """Ask for the details of the node, in a thread."""
         node = self._node
-        if node is None or not wants_more(node):
+        if node is None or not needs_details(node):
             return
-        node.looked = True
+        node.details_asked = True
 
         def work() -> None:
-            record, trouble = node.record, ""
+            record, error_words = node.record, ""
             try:
-                record = richer(node, self._client())
+                record = with_details(node, self._client())
             except Exception as error:  # noqa: BLE001
-                # Said among the details; what the list gave is there all the same.
-                trouble = words_of(error)
-            self._background.call_later(self._told, node, record, trouble)
+                # Shown among the details; what the list gave is there all the same.
+                error_words = words_of(error)
+            self._background.call_later(self._received, node, record, error_words)
 
         self._background.run(work, f"details of {node.key}")
 
-    def _told(self, node: Node, record: Any, trouble: str) -> None:
-        node.record, node.trouble = record, trouble
+    def _received(self, node: Node, record: Any, error_words: str) -> None:
+        node.record, node.details_error = record, error_words
         if node is self._node and self.is_mounted:
             self._draw()
 
 
-def wants_more(node: Node) -> bool:
+def needs_details(node: Node) -> bool:
     """Whether the service may know more of the node than its list said."""
     record = node.record
-    if node.looked or record is None:
+    if node.details_asked or record is None:
         return False
     if node.kind is NodeKind.DATA:
         return record.id is not None and not (record.md5 and record.filetype)
     return node.kind is NodeKind.SAMPLE and not record.metadata
 
 
-def richer(node: Node, client: FlowClient) -> Any:
+def with_details(node: Node, client: FlowClient) -> Any:
     """The node's record, what it lacks filled from the service's details. Raises FlowError."""
     record = node.record
     more = client.data(record.id) if node.kind is NodeKind.DATA else client.sample(record.id)

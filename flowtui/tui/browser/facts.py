@@ -1,4 +1,4 @@
-"""What is told of a node in the details pane: names and values, all untrusted text."""
+"""What the details pane shows of a node: names and values, all untrusted text."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def _all_facts(node: Node) -> Iterator[tuple[str, str | None]]:
         yield "about", ABOUT[node.key]
     if node.load is Load.FAILED:
         yield "trouble", node.error
-    if node.trouble:
-        yield "trouble", f"no further details: {node.trouble}"
+    if node.details_error:
+        yield "trouble", f"no further details: {node.details_error}"
 
 
 def _size(size: int | None) -> str:
@@ -100,4 +100,4 @@ def _access(private: bool | None) -> str | None:
 
 
 def _above(node: Node, kind: NodeKind) -> str | None:
-    return next((one.name for one in node.ancestors() if one.kind is kind), None)
+    return next((above.name for above in node.ancestors() if above.kind is kind), None)

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 AT_A_TIME = 4
 """Requests under way at once; more would not come sooner, and the service counts them."""
 
-Came = Callable[[Node, int, Loaded | Exception], None]
+OnResult = Callable[[Node, int, Loaded | Exception], None]
 
 
 class PageFetcher:
-    """Fetches pages; `came(node, number, result)` is called on the screen's thread."""
+    """Fetches pages; `on_result(node, number, result)` is called on the screen's thread."""
 
     def __init__(
-        self, client: Callable[[], FlowClient], background: Background, came: Came
+        self, client: Callable[[], FlowClient], background: Background, on_result: OnResult
     ) -> None:
         """`client` is called in a thread: it may take a moment the first time."""
         self._client = client
         self._background = background
-        self._came = came
+        self._on_result = on_result
         self._slots = threading.BoundedSemaphore(AT_A_TIME)
 
     def fetch(self, node: Node, number: int) -> None:
@@ -48,14 +48,14 @@ class PageFetcher:
             except Exception as error:  # noqa: BLE001
                 # It is shown in the tree where the children should be, and can be tried again.
                 result = error
-            self._background.call_later(self._arrived, node, epoch, number, result)
+            self._background.call_later(self._received, node, epoch, number, result)
 
         self._background.run(work, f"fetch {node.key} {number}")
 
-    def _arrived(self, node: Node, epoch: int, number: int, result: Loaded | Exception) -> None:
+    def _received(self, node: Node, epoch: int, number: int, result: Loaded | Exception) -> None:
         if node.epoch == epoch:
             node.pending.discard(number)
-            self._came(node, number, result)
+            self._on_result(node, number, result)
 
 
 def words_of(error: Exception) -> str:

@@ -20,13 +20,13 @@ class FilterInput(Input):
 
 
 class FilterLine(Horizontal):
-    """Shown by `/`; sends `Wanted` as one types, and `Left` with enter or escape."""
+    """Shown by `/`; sends `Changed` as one types, and `Left` with enter or escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave(False)", "Everything again", key_display="esc"),
     ]
 
-    class Wanted(Message):
+    class Changed(Message):
         """Show only what has `text` in its name."""
 
         def __init__(self, text: str) -> None:
@@ -53,12 +53,12 @@ class FilterLine(Horizontal):
     def _input(self) -> Input:
         return self.query_one(Input)
 
-    def begin(self) -> None:
+    def open(self) -> None:
         """Show the line, and type there."""
         self.display = True
         self._input.focus()
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Hide the line, emptied."""
         self._input.value = ""
         self.display = False
@@ -66,7 +66,7 @@ class FilterLine(Horizontal):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as one types."""
         event.stop()
-        self.post_message(self.Wanted(event.value))
+        self.post_message(self.Changed(event.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter: back to the tree."""

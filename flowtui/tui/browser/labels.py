@@ -27,7 +27,7 @@ def access_of(node: Node) -> str:
 
 
 def note_of(node: Node) -> str:
-    """What is told at the right edge: a size, a count, a status."""
+    """What stands at the right edge: a size, a count, a status."""
     record = node.record
     if node.kind is NodeKind.DATA:
         return "size unknown" if record.size is None else quantities.size(record.size)

@@ -1,4 +1,4 @@
-"""The tree as far as it is loaded: which pages are asked for, and what came of it in the nodes."""
+"""The tree as far as it is loaded: which pages are asked for, and what they held."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class TreeLoader:
         self._on_result = on_result
         self._fetcher = PageFetcher(client, background, self._fetched)
 
-    def start_anew(self) -> None:
-        """Forget everything; what is under way for it is dropped when it arrives."""
+    def reset(self) -> None:
+        """Forget everything; pages on their way are dropped when they arrive."""
         self.root = loading.scopes()
 
     def open(self, node: Node) -> None:

@@ -16,7 +16,7 @@ FEWER = "the server gives fewer than it counted (r: ask again)"
 
 @dataclass(frozen=True)
 class Loaded:
-    """A page that came.
+    """A page of what is below a node.
 
     Attributes:
         children: what is on it, groups that come before the paged ones included.
@@ -49,7 +49,7 @@ def load_page(client: FlowClient, node: Node, number: int) -> Loaded:
         return _outputs(client, node)
     pages = node.pages if node.pages is not None else _pages(client, node)
     page = pages.page(number)
-    # The first page tells how many the server really gives at a time.
+    # The first page shows how many the server really gives at a time.
     size = page.size if number == 1 else node.page_size
     children = [_child(node, record) for record in page.items]
     if number == 1 and node.kind is NodeKind.SAMPLE:
@@ -59,7 +59,7 @@ def load_page(client: FlowClient, node: Node, number: int) -> Loaded:
 
 
 def apply(node: Node, loaded: Loaded) -> None:
-    """Put what came in its places, and make places for what is still to come."""
+    """Put the children of a page into their places, and make places for those not loaded yet."""
     number = loaded.number
     if number == 1:
         node.load, node.error = Load.READY, ""
@@ -121,5 +121,5 @@ def _child(parent: Node, record: Any) -> Node:
 def _outputs(client: FlowClient, node: Node) -> Loaded:
     execution = client.execution(node.key.partition("/")[2])
     node.record = execution
-    children = [_child(node, one) for one in execution.outputs or ()]
+    children = [_child(node, output) for output in execution.outputs or ()]
     return Loaded(children, len(children), size=max(1, len(children)))

@@ -22,8 +22,8 @@ class Marks:
 
     def is_marked(self, node: Node) -> bool:
         """Whether the node would be downloaded."""
-        for one in node.ancestors():
-            decision = self.decisions.get(one.key)
+        for above in node.ancestors():
+            decision = self.decisions.get(above.key)
             if decision is not None:
                 return decision
         return False
@@ -37,7 +37,7 @@ class Marks:
         wanted = not self.is_marked(node)
         # Decisions below it are overruled by the new one.
         for key, other in list(self.nodes.items()):
-            if other is not node and any(one.key == node.key for one in other.ancestors()):
+            if other is not node and any(above.key == node.key for above in other.ancestors()):
                 del self.decisions[key], self.nodes[key]
         self.decisions.pop(node.key, None)
         self.nodes.pop(node.key, None)
@@ -46,9 +46,9 @@ class Marks:
             self.nodes[node.key] = node
         self._partly = {
             above.key
-            for one in self.nodes.values()
-            for above in one.ancestors()
-            if above is not one
+            for decided in self.nodes.values()
+            for above in decided.ancestors()
+            if above is not decided
         }
 
     def clear(self) -> None:

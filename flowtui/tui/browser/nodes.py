@@ -1,6 +1,6 @@
-"""The tree of what is on Flow, as far as it was looked at. Plain data, without any widget.
+"""The tree of what is on Flow, as far as it was loaded. Plain data, without any widget.
 
-A node's children are loaded when it is opened, page by page as they are looked at: a child that
+A node's children are loaded when it is opened, page by page as they come into sight: a child that
 was not loaded yet is None in its parent's list.
 """
 
@@ -48,7 +48,8 @@ class Node:
         error: why loading failed, in words.
         failed: number of a later page that could not be had → why.
         epoch: how often what is below was forgotten; an answer to an older question is dropped.
-        looked: whether its own details were asked for. `trouble`: why they could not be had.
+        details_asked: whether its own details were asked for. `details_error`: why they could not
+            be had.
     """
 
     kind: NodeKind
@@ -65,8 +66,8 @@ class Node:
     pending: set[int] = field(default_factory=set)
     failed: dict[int, str] = field(default_factory=dict)
     epoch: int = 0
-    looked: bool = False
-    trouble: str = ""
+    details_asked: bool = False
+    details_error: str = ""
 
     @property
     def can_open(self) -> bool:
@@ -99,7 +100,7 @@ class Node:
         self.pending.clear()
         self.failed.clear()
         self.epoch += 1
-        self.looked, self.trouble = False, ""
+        self.details_asked, self.details_error = False, ""
 
     @property
     def fixed(self) -> int:
@@ -118,7 +119,7 @@ class Node:
 
 
 NOTICE, REST = -1, -2
-"""The `index` of a row that tells how its parent is, or that there are more than is filtered."""
+"""The `index` of a row that says how its parent is, or that more is there than was filtered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,34 +139,36 @@ class Row:
     notice: str = ""
 
 
-def visible_rows(root: Node, wanted: str = "") -> list[Row]:
+def visible_rows(root: Node, filter_text: str = "") -> list[Row]:
     """The lines of the tree from top to bottom.
 
-    With `wanted` (casefolded) only what has it in its name, and what leads there; of what is
+    With `filter_text` (casefolded) only what has it in its name, and what leads there; of what is
     loaded, opened or not.
     """
     rows: list[Row] = []
     for index, child in enumerate(root.children):
         if child is not None:
-            _walk(child, root, index, 0, wanted, rows)
+            _walk(child, root, index, 0, filter_text, rows)
     return rows
 
 
-def _walk(node: Node, parent: Node, index: int, depth: int, wanted: str, rows: list[Row]) -> bool:
-    """Append the node's lines; whether it or anything below it is wanted."""
+def _walk(
+    node: Node, parent: Node, index: int, depth: int, filter_text: str, rows: list[Row]
+) -> bool:
+    """Append the node's lines; whether it or anything below it matches."""
     start = len(rows)
     rows.append(Row(node, parent, index, depth))
-    hit = not wanted or (
+    hit = not filter_text or (
         node.kind not in (NodeKind.SCOPE, NodeKind.SAMPLES, NodeKind.EXECUTIONS)
-        and wanted in node.name.casefold()
+        and filter_text in node.name.casefold()
     )
-    if node.expanded or wanted:
+    if node.expanded or filter_text:
         below = False
         unloaded = 0
         for number, child in enumerate(node.children):
             if child is not None:
-                below |= _walk(child, node, number, depth + 1, wanted, rows)
-            elif not wanted:
+                below |= _walk(child, node, number, depth + 1, filter_text, rows)
+            elif not filter_text:
                 rows.append(Row(None, node, number, depth + 1))
             else:
                 unloaded += 1
@@ -173,11 +176,11 @@ def _walk(node: Node, parent: Node, index: int, depth: int, wanted: str, rows: l
             rows.append(Row(None, node, REST, depth + 1, f"{unloaded:,} more: enter loads them"))
             below = True
         hit |= below
-        if not wanted and not node.children:
+        if not filter_text and not node.children:
             notice = _notice(node)
             if notice:
                 rows.append(Row(None, node, NOTICE, depth + 1, notice))
-    if wanted and not hit and node.kind is not NodeKind.SCOPE:
+    if filter_text and not hit and node.kind is not NodeKind.SCOPE:
         del rows[start:]
     return hit
 

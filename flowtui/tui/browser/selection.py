@@ -80,7 +80,7 @@ def _files(
         elif node.kind is NodeKind.EXECUTION:
             yield from walk.files(Ref(RefKind.EXECUTION, id_))
         else:
-            yield from _one(node, left_out)
+            yield from _single_file(node, left_out)
 
 
 def _executions_taken_out(client: FlowClient, taken_out: frozenset[str]) -> frozenset[str]:
@@ -90,14 +90,14 @@ def _executions_taken_out(client: FlowClient, taken_out: frozenset[str]) -> froz
     """
     groups = [key.split("/") for key in taken_out]
     return frozenset(
-        f"execution/{one.id}"
+        f"execution/{execution.id}"
         for parts in groups
         if len(parts) == 3 and parts[0] == "sample" and parts[2] == "executions"
-        for one in client.sample_executions(parts[1])
+        for execution in client.sample_executions(parts[1])
     )
 
 
-def _one(node: Node, left_out: Callable[[LeftOut], None]) -> Iterator[RemoteFile]:
+def _single_file(node: Node, left_out: Callable[[LeftOut], None]) -> Iterator[RemoteFile]:
     """The file of a data node, from what the tree knows of it."""
     from flowtui.flow.walk import LeftOut, remote_file
 

@@ -26,9 +26,9 @@ LOAD_DELAY = 0.08
 
 
 class TreePane(LineList):
-    """Shows what is on Flow; loads what is looked at, in threads.
+    """Shows what is on Flow; loads what is in sight, in threads.
 
-    Messages: `Highlighted` when the cursor is on another node, `MarksChanged`, `Trouble` when
+    Messages: `Highlighted` when the cursor is on another node, `MarksChanged`, `LoadFailed` when
     something could not be loaded, `Recovered` when loading works again, `FilterDropped` when
     escape took the filter away.
     """
@@ -57,8 +57,8 @@ class TreePane(LineList):
             super().__init__()
             self.marks = marks
 
-    class Trouble(Message):
-        """`error` came while `node` was loaded."""
+    class LoadFailed(Message):
+        """`node` could not be loaded, because of `error`."""
 
         def __init__(self, node: Node, error: Exception) -> None:
             super().__init__()
@@ -78,10 +78,10 @@ class TreePane(LineList):
         super().__init__(id=id)
         self.marks = Marks()
         self.rows: list[Row] = []
-        self.wanted = ""
+        self.filter_text = ""
         self._loader = TreeLoader(client, background, self._on_result)
         self._load_timer: Timer | None = None
-        self._troubled = False
+        self._failing = False
 
     @property
     def root(self) -> Node:
@@ -98,15 +98,15 @@ class TreePane(LineList):
             if scope is not None and scope.key == f"scope/{name}" and not scope.expanded:
                 self._open(scope)
 
-    def start_anew(self) -> None:
+    def reset(self) -> None:
         """Forget everything that was loaded, as another user or server may answer now."""
-        self._loader.start_anew()
+        self._loader.reset()
         self.clear_marks()
         self.cursor = 0
         self._rebuild()
         self.open_scope("mine")
 
-    def try_failed_again(self) -> None:
+    def retry_failed(self) -> None:
         """Load what could not be loaded, as there may be somebody signed in now."""
         self._loader.retry(self.rows)
         self._rebuild()
@@ -133,9 +133,9 @@ class TreePane(LineList):
 
     def filter(self, text: str) -> None:
         """Show only what has `text` in its name; everything again for the empty text."""
-        self.wanted = text.strip().casefold()
+        self.filter_text = text.strip().casefold()
         self._rebuild()
-        if self.wanted:
+        if self.filter_text:
             self._first_match()
         else:
             self._follow_cursor()
@@ -161,7 +161,7 @@ class TreePane(LineList):
         row = self.row
         if row is None:
             return
-        if row.node is not None and row.node.expanded and not self.wanted:
+        if row.node is not None and row.node.expanded and not self.filter_text:
             row.node.expanded = False
             self._rebuild()
         elif row.parent.kind is not NodeKind.ROOT:
@@ -179,7 +179,7 @@ class TreePane(LineList):
 
     def action_clear_marks(self) -> None:
         """Take the filter away if there is one, else all marks."""
-        if self.wanted:
+        if self.filter_text:
             self.filter("")
             self.post_message(self.FilterDropped())
         elif self.marks.decisions:
@@ -218,10 +218,10 @@ class TreePane(LineList):
         if not self.is_mounted:
             return  # the app ends
         if error is not None:
-            self._troubled = True
-            self.post_message(self.Trouble(node, error))
-        elif self._troubled:
-            self._troubled = False
+            self._failing = True
+            self.post_message(self.LoadFailed(node, error))
+        elif self._failing:
+            self._failing = False
             self.post_message(self.Recovered())
         self._rebuild()
         if number == 1:
@@ -244,7 +244,7 @@ class TreePane(LineList):
         """Make the lines anew; what is under the cursor stays there, and in its place in sight."""
         before, row = self.cursor, self.row
         top = self.top
-        self.rows = visible_rows(self.root, self.wanted)
+        self.rows = visible_rows(self.root, self.filter_text)
         self.virtual_size = Size(max(1, self.size.width), len(self.rows))
         line = before if row is None else self._line_like(row)
         self.cursor = max(0, min(before if line is None else line, len(self.rows) - 1))
@@ -281,7 +281,7 @@ class TreePane(LineList):
         self.bring_into_sight(self.cursor, 1)
 
     def cursor_moved(self) -> None:
-        """Tell which node the cursor is on."""
+        """Send `Highlighted`."""
         self.post_message(self.Highlighted(self.node))
 
     def _go_to(self, node: Node) -> None:
@@ -295,13 +295,13 @@ class TreePane(LineList):
             node = row.node
             if node is None or node.kind in drawing.GROUPS:
                 continue
-            if self.wanted in node.name.casefold():
+            if self.filter_text in node.name.casefold():
                 self.set_cursor(line)
                 break
         self.post_message(self.Highlighted(self.node))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Load what came into sight."""
+        """Load what is in sight now."""
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
             self._load_soon()

@@ -37,29 +37,29 @@ FILE_SIGNS: dict[str, tuple[str, str]] = {
 def pieces(job: BulkRow, width: int) -> list[Piece]:
     """A bulk job's line, `width` cells."""
     sign, style = SIGNS.get(job.state, ("?", "dim"))
-    over = job.state in BULK_ENDED
+    ended = job.state in BULK_ENDED
     meter = 11 if width >= 100 else 0
     name = max(10, min(40, width // 3 if width >= 100 else width // 4 - 6))
     share = job.progress
     line = [
         (f" {sign} ", style),
-        (column(printable(job.name[:LONGEST]), name), "dim" if over else "row"),
+        (column(printable(job.name[:LONGEST]), name), "dim" if ended else "row"),
         (f"{job.files:,} files".rjust(12) + "  ", "dim"),
         (column(job.state, 11), style),
     ]
     if meter:
-        whole = 100 if share is not None and not over else None
+        whole = 100 if share is not None and not ended else None
         line.append((bar(int(share or 0), whole, meter - 1), style))
         line.append((" ", "row"))
-    line.append(((f"{int(share)}%" if share is not None and not over else "").rjust(5), "row"))
+    line.append(((f"{int(share)}%" if share is not None and not ended else "").rjust(5), "row"))
     left = width - sum(columns.width(text) for text, _ in line) - 2
     note = column(note_of(job), left, ending=0)
-    line.append((f"  {note}", style if over and job.state != BulkState.DONE else "dim"))
+    line.append((f"  {note}", style if ended and job.state != BulkState.DONE else "dim"))
     return line
 
 
 def note_of(job: BulkRow, now: float | None = None) -> str:
-    """What else is to say of a job: why, how fast, what came, how long it is kept, how old."""
+    """What else is to say of a job: why, how fast, how much, how long it is kept, how old."""
     now = time.time() if now is None else now
     parts = []
     if job.reason:
@@ -89,8 +89,8 @@ def file_pieces(row: BulkFileRow, width: int) -> list[Piece]:
     sign, style = FILE_SIGNS.get(row.state, ("?", "dim"))
     size = "?" if row.size is None else quantities.size(row.size)
     words = file_words(row)
-    told = min(max(24, width // 3), max(8, width - 30))
-    path = max(8, width - told - 3 - 11 - 1)
+    words_width = min(max(24, width // 3), max(8, width - 30))
+    path = max(8, width - words_width - 3 - 11 - 1)
     return [
         (column(f" {sign} ", 3), style),
         (fit_path(printable(row.path[-LONGEST:] or row.filename[-LONGEST:]), path), "row"),

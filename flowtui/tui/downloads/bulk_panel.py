@@ -26,7 +26,7 @@ MOST_LINES = 6
 """Jobs in sight; the others are scrolled to."""
 
 AGE_EVERY = 1.0
-"""Seconds between two looks at the clock, for ages and expiry."""
+"""Seconds between two drawings, as ages and times of expiry go on."""
 
 
 class BulkList(LineList):
@@ -82,7 +82,7 @@ class BulkPanel(Vertical):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._model = QueueModel()
-        self._wanted = True
+        self._shown = True
         self._jobs = BulkList(id="bulk-list")
 
     def compose(self) -> ComposeResult:
@@ -108,11 +108,11 @@ class BulkPanel(Vertical):
         if not self._model.bulk_jobs:
             self.app.notify("There are no bulk jobs.")
             return
-        self._wanted = not self._wanted
+        self._shown = not self._shown
         self._set_display()
 
     def _set_display(self) -> None:
-        self.display = self._wanted and bool(self._model.bulk_jobs)
+        self.display = self._shown and bool(self._model.bulk_jobs)
 
     def _age(self) -> None:
         if self.display:

@@ -22,7 +22,7 @@ SIGNS: dict[str, tuple[str, str]] = {
     TransferState.FAILED: ("✗", "error"),
     TransferState.CANCELLED: ("-", "dim"),
 }
-"""State → its sign, which tells without colours, and its style."""
+"""State → its sign, which needs no colours, and its style."""
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
@@ -54,7 +54,7 @@ def columns_for(width: int) -> Columns:
         state = LEAST_STATE + (width - 100) // 3
         fixed = Columns(3, 0, 11, 5, 21, 12, 11, state)
     elif width >= 70:
-        # The bar and the bytes tell how far it is; the name needs the room more.
+        # The bar and the bytes show how far it is; the name needs the room more.
         fixed = Columns(3, 0, 6, 0, 20, 11, 0, LEAST_STATE)
     else:
         fixed = Columns(3, 0, 0, 5, 0, 12 if width >= 50 else 0, 0, LEAST_STATE)
@@ -75,17 +75,17 @@ def pieces(row: TransferRow, width: int) -> list[Piece]:
     """A transfer's line, `width` cells."""
     at = columns_for(width)
     sign, style = SIGNS.get(row.state, ("?", "dim"))
-    over = row.state in ENDED
+    ended = row.state in ENDED
     line = [
         (column(f" {sign} ", at.sign), style),
-        (fit_path(printable(row.path[-LONGEST:]), at.name), "dim" if over else "row"),
+        (fit_path(printable(row.path[-LONGEST:]), at.name), "dim" if ended else "row"),
     ]
     if at.bar:
-        line.append((" " + bar(row.done, row.size, at.bar - 1, hide=over), style))
+        line.append((" " + bar(row.done, row.size, at.bar - 1, hide=ended), style))
     if at.percent:
-        line.append((percent(row).rjust(at.percent), "dim" if over else "row"))
+        line.append((percent(row).rjust(at.percent), "dim" if ended else "row"))
     if at.done:
-        line.append((amount(row).rjust(at.done), "dim" if over else "row"))
+        line.append((amount(row).rjust(at.done), "dim" if ended else "row"))
     if at.rate:
         line.append(((quantities.rate(row.rate) if row.rate else "").rjust(at.rate), "row"))
     if at.left:
@@ -125,7 +125,7 @@ def fit_path(path: str, width: int) -> str:
 
 
 def bar(done: int, size: int | None, cells: int, *, hide: bool = False) -> str:
-    """A bar in eighths of a cell; blank where it would tell nothing."""
+    """A bar in eighths of a cell; blank where it would say nothing."""
     if hide or not size:
         return " " * cells
     eighths = max(0, min(8 * cells, 8 * cells * done // size))

@@ -47,7 +47,7 @@ class DownloadManager(Vertical):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._model = QueueModel()
-        # At hand: news may come before they are mounted, and after.
+        # Made here: changes may arrive before they are mounted, and after.
         self._table = TransferTable(id="table")
         self._reason = Static(id="reason", markup=False)
         self._totals = TotalsLine(id="totals")
@@ -68,7 +68,7 @@ class DownloadManager(Vertical):
         self._totals.show(model.summary)
 
     def on_transfer_table_highlighted(self, message: TransferTable.Highlighted) -> None:
-        """Tell all of the transfer under the cursor."""
+        """Show all that is known of the transfer under the cursor."""
         row = message.row
         words = Text(overflow="ellipsis", no_wrap=True)
         if row is not None:

@@ -21,7 +21,7 @@ class TableHead(Widget):
 
 
 class TransferTable(LineList):
-    """Shows the transfers. Messages: `Highlighted` when another one, or news of it, is there.
+    """Shows the transfers. Messages: `Highlighted` when the cursor's one is another, or changed.
 
     The cursor stays with its file until that ends; then it stays where it is. Before anyone comes
     here it stays on top.
@@ -61,15 +61,15 @@ class TransferTable(LineList):
             self._follow()
             self.redraw()
         else:
-            for one in delta.changed:
-                line = model.line_of(one)
+            for id_ in delta.changed:
+                line = model.line_of(id_)
                 if line is not None:
                     self.draw_line(line)
         if self.row is not self._under:
             self.cursor_moved()
 
     def cursor_moved(self) -> None:
-        """Tell what is under the cursor."""
+        """Send `Highlighted`."""
         self._under = self.row
         self.post_message(self.Highlighted(self._under))
 

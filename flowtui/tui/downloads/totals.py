@@ -45,7 +45,7 @@ class TotalsLine(Widget):
         """The sums as far as there is room, and the graph in what is left."""
         width = self.size.width
         parts = words_of(self._summary)
-        while len(parts) > 1 and sum(len(one) + 3 for one in parts) > width:
+        while len(parts) > 1 and sum(len(part) + 3 for part in parts) > width:
             parts.pop()
         line = Text(" " + "   ".join(parts), no_wrap=True, overflow="ellipsis")
         if self._summary.counts.get(TransferState.FAILED):

@@ -48,7 +48,7 @@ class BulkFilesScreen(ModalScreen[None]):
         job = self._job
         with Vertical(id="bulk-dialog"):
             yield Static(printable(job.name[:200]), id="dialog-title", markup=False)
-            words = ", ".join(one for one in (job.state, bulk_drawing.note_of(job)) if one)
+            words = ", ".join(part for part in (job.state, bulk_drawing.note_of(job)) if part)
             yield Static(f"{words}\nto {printable(job.root)}", markup=False)
             yield FileList(self._files)
             yield Static("esc: back", id="dialog-hint", classes="label")

@@ -19,13 +19,13 @@ from flowtui.text import quantities
 from flowtui.text.printable import printable
 from flowtui.tui.background import Background
 from flowtui.tui.browser.count import Count
-from flowtui.tui.screens.folder import FolderTrouble, folder_of
+from flowtui.tui.screens.folder import FolderError, folder_of
 
 MARGIN = 1.1
 """The guide's 10 % of room beyond the files' sizes."""
 
-SAY_EVERY = 0.15
-"""Seconds between two words on how far the counting is."""
+UPDATE_EVERY = 0.15
+"""Seconds between two updates on how far the counting is."""
 
 SHOWN_LEFT_OUT = 3
 """Left-out things that are named; the others are counted."""
@@ -69,7 +69,7 @@ class DownloadDialog(ModalScreen[Batch | None]):
         self._measure_space = measure_space
         self._space: tuple[Path, Space] | None = None
         self._timer: Timer | None = None
-        # At hand: what is counted and asked may be known before they are mounted, and after.
+        # Made here: what was counted and measured may be known before they are mounted, and after.
         self._what_line = Static(id="dialog-what", markup=False)
         self._left_out_lines = Static(id="dialog-left-out", markup=False)
         self._folder_input = Input(str(target), id="dialog-target", compact=True)
@@ -95,10 +95,10 @@ class DownloadDialog(ModalScreen[Batch | None]):
 
     def on_mount(self) -> None:
         """Begin to count."""
-        self._say()
-        self._ask_for_space()
+        self._update()
+        self._request_space()
         self._background.run(self._count.run, "count files")
-        self._timer = self.set_interval(SAY_EVERY, self._say)
+        self._timer = self.set_interval(UPDATE_EVERY, self._update)
 
     def on_unmount(self) -> None:
         """Count no further."""
@@ -108,17 +108,17 @@ class DownloadDialog(ModalScreen[Batch | None]):
     def proposed(self) -> str:
         """The button that enter stands for; empty while there is nothing to download."""
         count = self._count
-        if not count.ended or count.trouble or not count.files:
+        if not count.ended or count.error or not count.files:
             return ""
         return "bulk" if len(count.files) > self._bulk_above and count.with_id else "one-by-one"
 
-    def _say(self) -> None:
-        """Say how far it is; when all is counted, propose what to do with it."""
+    def _update(self) -> None:
+        """Show how far it is; when all is counted, propose what to do with it."""
         count, ended = self._count, self._count.ended
         self._what_line.update(Text(self._what(), overflow="fold"))
         self._left_out_lines.update(Text(_left_out(count), style="dim"))
         self._left_out_lines.display = bool(count.left_out)
-        self._say_space()
+        self._show_space()
         if ended and self._timer is not None:
             self._timer.stop()
             self._timer = None
@@ -133,8 +133,8 @@ class DownloadDialog(ModalScreen[Batch | None]):
         )
         if count.unknown:
             what += f" ({count.unknown:,} of unknown size)"
-        if count.trouble:
-            what = f"Could not look what there is: {printable(count.trouble)}"
+        if count.error:
+            what = f"Could not look what there is: {printable(count.error)}"
         elif not count.ended:
             what += " so far, counting …"
         elif not files:
@@ -159,12 +159,12 @@ class DownloadDialog(ModalScreen[Batch | None]):
             why = f"  More than {self._bulk_above:,} files: Flow can pack them into one archive."
         hint.update(f"enter: {str(button.label).lower()}   tab: the rest   esc: cancel{why}")
 
-    def _say_space(self) -> None:
+    def _show_space(self) -> None:
         line = self._space_line
         line.remove_class("warning")
         try:
             folder = self._folder()
-        except FolderTrouble as error:
+        except FolderError as error:
             line.add_class("warning")
             line.update(Text(str(error)))
             return
@@ -182,15 +182,15 @@ class DownloadDialog(ModalScreen[Batch | None]):
             line.add_class("warning")
         line.update(Text(text))
 
-    def _ask_for_space(self) -> None:
+    def _request_space(self) -> None:
         try:
             folder = self._folder()
-        except FolderTrouble:
-            return  # `_say_space` says it
+        except FolderError:
+            return  # `_show_space` says it
 
         def known(space: Space) -> None:
             self._space = (folder, space)
-            self._say_space()
+            self._show_space()
 
         self._measure_space(str(folder), known)
 
@@ -200,8 +200,8 @@ class DownloadDialog(ModalScreen[Batch | None]):
     def on_input_blurred(self, event: Input.Blurred) -> None:
         """Another folder may be on another disk."""
         event.stop()
-        self._say_space()
-        self._ask_for_space()
+        self._show_space()
+        self._request_space()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in the folder's line: on to the proposed way, where the room can be seen."""
@@ -214,7 +214,7 @@ class DownloadDialog(ModalScreen[Batch | None]):
     def action_accept(self) -> None:
         """Take what is proposed."""
         if self.proposed:
-            self._take(self.proposed)
+            self._accept(self.proposed)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Take it, or leave it."""
@@ -222,12 +222,12 @@ class DownloadDialog(ModalScreen[Batch | None]):
         if event.button.id == "cancel":
             self.dismiss(None)
         elif self.proposed:
-            self._take(event.button.id or "")
+            self._accept(event.button.id or "")
 
-    def _take(self, how: str) -> None:
+    def _accept(self, how: str) -> None:
         try:
             folder = self._folder()
-        except FolderTrouble:
+        except FolderError:
             self._folder_input.focus()
             return
         self.dismiss(
@@ -246,7 +246,9 @@ class DownloadDialog(ModalScreen[Batch | None]):
 def _left_out(count: Count) -> str:
     """What is left out and why, in a few lines."""
     left = count.left_out[:SHOWN_LEFT_OUT]
-    lines = [f"left out: {printable(one.name[:200])}: {printable(one.why[:200])}" for one in left]
+    lines = [
+        f"left out: {printable(item.name[:200])}: {printable(item.why[:200])}" for item in left
+    ]
     more = len(count.left_out) - len(left)
     if more > 0:
         lines.append(f"left out: {more:,} more")

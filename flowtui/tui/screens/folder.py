@@ -13,23 +13,23 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 
-class FolderTrouble(ValueError):
+class FolderError(ValueError):
     """What was typed is no folder's path; the message says why."""
 
 
 def folder_of(text: str) -> Path:
-    """The absolute path of what was typed, `~` included; the disk is not looked at.
+    """The absolute path of what was typed, `~` included; nothing on the disk is read.
 
-    Raises FolderTrouble.
+    Raises FolderError.
     """
     if not text.strip():
-        raise FolderTrouble("type a folder")
+        raise FolderError("type a folder")
     if "\0" in text:
-        raise FolderTrouble("no folder has such a name")
+        raise FolderError("no folder has such a name")
     try:
         return Path(text.strip()).expanduser().absolute()
     except (RuntimeError, OSError) as error:
-        raise FolderTrouble(f"no such home folder: {text.strip().split('/')[0]}") from error
+        raise FolderError(f"no such home folder: {text.strip().split('/')[0]}") from error
 
 
 class TargetDialog(ModalScreen[Path | None]):
@@ -54,5 +54,5 @@ class TargetDialog(ModalScreen[Path | None]):
         event.stop()
         try:
             self.dismiss(folder_of(event.value))
-        except FolderTrouble as error:
+        except FolderError as error:
             self.query_one("#dialog-space", Static).update(Text(str(error)))

@@ -66,7 +66,7 @@ class QuitDialog(ModalScreen[Leave | None]):
     def compose(self) -> ComposeResult:
         """The words and the choice."""
         what = [_counted(self._files, "file"), _counted(self._archives, "archive")]
-        coming = " and ".join(one for one in what if one)
+        coming = " and ".join(part for part in what if part)
         with Vertical(id="dialog"):
             yield Static("Leave flowtui", id="dialog-title")
             yield Static(

@@ -32,7 +32,7 @@ class RateDialog(ModalScreen[int | None]):
             yield Static("Limit the rate", id="dialog-title")
             yield Static(f"All downloads together, {now}.", markup=False)
             yield Input(placeholder="20M, 500k, 0 for no limit", id="dialog-rate", compact=True)
-            yield Static("", id="dialog-trouble", classes="warning", markup=False)
+            yield Static("", id="dialog-error", classes="warning", markup=False)
             yield Static("enter: from now on   esc: cancel", classes="label")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -41,4 +41,4 @@ class RateDialog(ModalScreen[int | None]):
         try:
             self.dismiss(parse_rate(event.value))
         except ConfigError as error:
-            self.query_one("#dialog-trouble", Static).update(Text(str(error)))
+            self.query_one("#dialog-error", Static).update(Text(str(error)))

@@ -47,7 +47,7 @@ class SignedIn:
 
 
 class Choice(RadioButton):
-    """A radio button whose dot is there only when it is chosen: colour alone does not tell."""
+    """A radio button whose dot is there only when it is chosen: colour alone would not do."""
 
     def __init__(self, label: str, *, value: bool = False, id: str) -> None:
         super().__init__(label, value=value, id=id)
@@ -77,7 +77,7 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         self._busy = False
         settings = context.settings
         user = settings.usernames.get(settings.base_url, "")
-        # At hand: a thread's answer may come before they are mounted, and after.
+        # Made here: a thread's result may arrive before they are mounted, and after.
         self._fields = {
             "server": Field(settings.base_url, id="server", entered=self._entered),
             "username": Field(user, id="username", entered=self._entered),
@@ -89,7 +89,7 @@ class SignInScreen(ModalScreen[SignedIn | None]):
             for name, words in KEEPS.items()
         }
         self._keep_set = RadioSet(*self._keeps.values(), id="keep", compact=True)
-        self._trouble = Static(id="sign-in-trouble", markup=False)
+        self._message = Static(id="sign-in-message", markup=False)
 
     def compose(self) -> ComposeResult:
         """The form."""
@@ -101,17 +101,17 @@ class SignInScreen(ModalScreen[SignedIn | None]):
                 yield self._fields[name]
             yield Static("keep the token", classes="label")
             yield self._keep_set
-            yield self._trouble
+            yield self._message
             with Horizontal(id="dialog-buttons"):
                 yield Button("Sign in", id="go", variant="primary", compact=True)
                 yield Button("Without signing in", id="skip", compact=True)
 
     def on_mount(self) -> None:
-        """Look whether a keyring works; start where something is missing."""
+        """Find out whether a keyring works; start where something is missing."""
         self.set_focus(self._fields["password" if self._value("username") else "username"])
-        self._background.run(self._look_for_keyring, "look for a keyring")
+        self._background.run(self._probe_keyring, "probe the keyring")
 
-    def _look_for_keyring(self) -> None:
+    def _probe_keyring(self) -> None:
         works = self._app_context.store().keyring_works()
         self._background.call_later(self._keyring_known, works)
 
@@ -132,7 +132,7 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         elif field in ("server", "username") and not self._value("token"):
             self.set_focus(self._fields["password"])
         else:
-            self._go()
+            self._submit()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Sign in, or not."""
@@ -140,26 +140,26 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         if event.button.id == "skip":
             self.dismiss(None)
         else:
-            self._go()
+            self._submit()
 
     def _value(self, name: str) -> str:
         return self._fields[name].value.strip()
 
-    def _go(self) -> None:
+    def _submit(self) -> None:
         if self._busy:
             return
         try:
             server = check_server(self._value("server"))
         except ConfigError as error:
-            self._say(str(error))
+            self._show(str(error))
             return
         token, username = self._value("token"), self._value("username")
         password = self._fields["password"].value
         if not token and not (username and password):
-            self._say("type your user name and password, or paste a token")
+            self._show("type your user name and password, or paste a token")
             return
         self._busy = True
-        self._say("signing in …")
+        self._show("signing in …")
         keep = self._keep_set.pressed_button
         where = (keep.id or "").removeprefix("keep-") if keep else "memory"
         self._background.run(
@@ -205,11 +205,11 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         self._busy = False
         if not self.is_current:
             return
-        self._say(message)
+        self._show(message)
         field = self._fields["token" if self._value("token") else "password"]
         if wrong:
             field.value = ""
         self.set_focus(field)
 
-    def _say(self, message: str) -> None:
-        self._trouble.update(Text(printable(message)))
+    def _show(self, message: str) -> None:
+        self._message.update(Text(printable(message)))

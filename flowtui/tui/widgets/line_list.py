@@ -102,7 +102,7 @@ class LineList(ScrollView, can_focus=True):
             self.cursor_moved()
 
     def redraw(self) -> None:
-        """Draw all that is in sight again, as lines came or went."""
+        """Draw all that is in sight again, as lines were added or removed."""
         self.virtual_size = Size(max(1, self.size.width), self.count)
         if self.cursor >= self.count:
             self.set_cursor(self.count - 1)
@@ -138,7 +138,7 @@ class LineList(ScrollView, can_focus=True):
         return Strip(segments, width).adjust_cell_length(width, base)
 
     def on_focus(self) -> None:
-        """The cursor looks another way with the focus."""
+        """The cursor has other colours with the focus."""
         self.draw_line(self.cursor)
 
     def on_blur(self) -> None:

@@ -32,16 +32,16 @@ class Engine:
     pid, version = 7, "0.1"
 
     def __init__(self) -> None:
-        self.news: list[Changes] = []
+        self.published: list[Changes] = []
         self.there = threading.Condition()
         self.gone = False
         self.closed = False
         self.paused: list[Any] = []
-        self.trouble: list[Exception] = []
+        self.errors: list[Exception] = []
 
-    def tell(self, changes: Changes) -> None:
+    def publish(self, changes: Changes) -> None:
         with self.there:
-            self.news.append(changes)
+            self.published.append(changes)
             self.there.notify_all()
 
     def go(self) -> None:
@@ -52,16 +52,16 @@ class Engine:
     def events(self) -> Iterator[Changes]:
         while True:
             with self.there:
-                while not self.news:
+                while not self.published:
                     if self.gone or self.closed:
                         raise EngineGone("the background engine has ended")
                     self.there.wait(5)
-                changes = self.news.pop(0)
+                changes = self.published.pop(0)
             yield changes
 
     def pause(self, ids: Any) -> int:
-        if self.trouble:
-            raise self.trouble.pop(0)
+        if self.errors:
+            raise self.errors.pop(0)
         self.paused.append(ids)
         return 1
 
@@ -76,14 +76,14 @@ class Engine:
 
 
 class World:
-    """Engines one after the other, and what the app heard."""
+    """Engines one after the other, and what the app received."""
 
     def __init__(self, pilot: Pilot[Any], link: EngineLink, engines: list[Any]) -> None:
         self.pilot, self.link, self.engines = pilot, link, engines
-        self.heard: list[Message] = []
+        self.received: list[Message] = []
 
     def of(self, kind: type[Message]) -> list[Any]:
-        return [one for one in self.heard if isinstance(one, kind)]
+        return [one for one in self.received if isinstance(one, kind)]
 
     async def until(self, true: Callable[[], object]) -> None:
         await until(self.pilot, true)
@@ -91,7 +91,7 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(module, "AGAIN_AFTER", (0.01,))
+    monkeypatch.setattr(module, "RECONNECT_AFTER", (0.01,))
     monkeypatch.setattr(module, "CALL_PATIENCE", 0.5)
     engines: list[Any] = []
 
@@ -106,7 +106,7 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     async with app.run_test(size=(80, 24)) as pilot:
         link = EngineLink(app, folders)
         world = World(pilot, link, engines)
-        link._post_message = world.heard.append  # type: ignore[method-assign, assignment]
+        link._post_message = world.received.append  # type: ignore[method-assign, assignment]
         yield world
         link.close()
 
@@ -122,7 +122,7 @@ def rows(*states: str) -> Changes:
 async def test_what_the_engine_tells_is_in_the_model_once_it_is_taken(world: World) -> None:
     engine = Engine()
     world.engines.append(engine)
-    engine.tell(rows("active", "queued"))
+    engine.publish(rows("active", "queued"))
     world.link.start()
     await world.until(lambda: world.of(QueueChanged))
     assert world.of(EngineUp)[0].pid == 7
@@ -135,12 +135,12 @@ async def test_several_events_before_a_look_are_told_once(world: World) -> None:
     engine = Engine()
     world.engines.append(engine)
     for _ in range(3):
-        engine.tell(rows("active"))
+        engine.publish(rows("active"))
     world.link.start()
-    await world.until(lambda: not engine.news)
+    await world.until(lambda: not engine.published)
     assert len(world.of(QueueChanged)) == 1
     world.of(QueueChanged)[0].take()
-    engine.tell(rows("done"))
+    engine.publish(rows("done"))
     await world.until(lambda: len(world.of(QueueChanged)) == 2)
 
 
@@ -169,7 +169,7 @@ async def test_requests_are_made_in_order_and_answers_come_back(world: World) ->
 
 async def test_a_refusal_is_told_with_the_engine_s_words(world: World) -> None:
     engine = Engine()
-    engine.trouble.append(RequestRefused("BAD", "not that one"))
+    engine.errors.append(RequestRefused("BAD", "not that one"))
     world.engines.append(engine)
     world.link.start()
     world.link.call("pause", lambda one: one.pause(None))
@@ -180,7 +180,7 @@ async def test_a_refusal_is_told_with_the_engine_s_words(world: World) -> None:
 
 async def test_a_request_that_met_a_dying_engine_is_made_again_of_the_next(world: World) -> None:
     first, second = Engine(), Engine()
-    first.trouble.append(EngineGone("gone"))
+    first.errors.append(EngineGone("gone"))
     world.engines += [first, second]
     world.link.start()
     await world.until(lambda: world.of(EngineUp))

@@ -40,8 +40,8 @@ def row(id_: int, state: str = "queued", **more: object) -> TransferRow:
     return TransferRow(id=id_, batch_id=1, state=state, **{**fields, **more})  # type: ignore[arg-type]
 
 
-def told(app: FlowApp, *rows: TransferRow, **more: Any) -> None:
-    """Have the app hear of these rows."""
+def publish(app: FlowApp, *rows: TransferRow, **more: Any) -> None:
+    """Have the engine publish these rows to the app."""
     link = context_of(app).fake_link
     counts: dict[str, int] = {}
     for one in rows:
@@ -57,7 +57,7 @@ async def in_table(pilot: Pilot[Any], *rows: TransferRow) -> tuple[FlowApp, Tran
     app = await opened(pilot)
     asked = Asked()
     context_of(app).fake_link.engine = asked  # type: ignore[assignment]
-    told(app, *rows)
+    publish(app, *rows)
     table = app.query_one(TransferTable)
     await until(pilot, lambda: table.count == len(rows))
     table.focus()
@@ -74,7 +74,7 @@ async def test_p_pauses_what_is_to_come_and_resumes_what_is_paused(tmp_path: Pat
     async with app.run_test(size=SIZE) as pilot:
         _, table, asked = await in_table(pilot, row(1, "active"), row(2), row(3, "done"))
         await pilot.press("p")
-        told(app, row(1, "paused"))
+        publish(app, row(1, "paused"))
         await until(pilot, lambda: table.row is not None and table.row.state == "paused")
         await pilot.press("p")
         assert asked.done == [("pause", (1,)), ("resume", (1,))]
@@ -87,7 +87,7 @@ async def test_capital_letters_mean_all(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         _, table, asked = await in_table(pilot, row(1, "active"), row(2, "failed"), row(3, "done"))
         await pilot.press("P", "R", "c")
-        told(app, row(1, "paused"), row(2, "failed"))
+        publish(app, row(1, "paused"), row(2, "failed"))
         await until(pilot, lambda: table._model.summary.counts.get("paused"))
         await pilot.press("P")
         assert asked.done == [("pause", None), ("retry", None), ("forget", None), ("resume", None)]
@@ -136,10 +136,10 @@ async def test_the_cursor_goes_with_its_file_until_that_ends(tmp_path: Path) -> 
         _, table, _ = await in_table(pilot, row(1, "active"), row(2), row(3), row(4))
         await pilot.press("down")
         assert under(table) == 2
-        told(app, row(3, "active"))
+        publish(app, row(3, "active"))
         await until(pilot, lambda: table.cursor == 2)
         assert under(table) == 2
-        told(app, row(2, "done"))
+        publish(app, row(2, "done"))
         await until(pilot, lambda: under(table) == 4)
 
 
@@ -148,9 +148,9 @@ async def test_before_anyone_comes_the_cursor_stays_on_top(tmp_path: Path) -> No
     async with app.run_test(size=SIZE) as pilot:
         await opened(pilot)
         table = app.query_one(TransferTable)
-        told(app, row(1), row(2))
+        publish(app, row(1), row(2))
         await until(pilot, lambda: under(table) == 1)
-        told(app, row(2, "active"))
+        publish(app, row(2, "active"))
         await until(pilot, lambda: under(table) == 2)
 
 
@@ -161,7 +161,7 @@ async def test_the_reason_of_the_file_under_the_cursor_is_told_whole(tmp_path: P
         await in_table(pilot, row(1, "waiting", reason=reason))
         line = app.query_one("#reason", Static)
         await until(pilot, lambda: reason in str(line.render()))
-        told(app, row(1, "active", reason=""))
+        publish(app, row(1, "active", reason=""))
         await until(pilot, lambda: "waiting" not in str(line.render()))
 
 
@@ -170,7 +170,7 @@ async def test_without_transfers_it_says_what_to_do(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await opened(pilot)
         assert app.query_one("#queue-empty").display
-        told(app, row(1))
+        publish(app, row(1))
         await until(pilot, lambda: not app.query_one("#queue-empty").display)
         assert not app.query_one(DownloadManager).has_class("-empty")
 
@@ -186,7 +186,7 @@ async def with_jobs(pilot: Pilot[Any], *jobs: BulkRow, **more: Any) -> tuple[Flo
     app = await opened(pilot)
     asked = Asked()
     context_of(app).fake_link.engine = asked  # type: ignore[assignment]
-    told(app, bulk_jobs=jobs, **more)
+    publish(app, bulk_jobs=jobs, **more)
     await until(pilot, lambda: app.query_one(BulkPanel).display)
     app.query_one(BulkList).focus()
     await pilot.pause()
@@ -258,7 +258,7 @@ async def test_the_rate_can_be_limited_while_it_runs(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, RateDialog))
         await pilot.press(*"fast", "enter")
         await pilot.pause()
-        assert "is not a rate" in str(app.screen.query_one("#dialog-trouble", Static).render())
+        assert "is not a rate" in str(app.screen.query_one("#dialog-error", Static).render())
         await pilot.press(*["backspace"] * 4, *"20M", "enter")
         await until(pilot, lambda: asked.done == [("settings", {"limit_rate": 20 << 20})])
 
@@ -272,7 +272,7 @@ async def test_b_hides_the_jobs_and_shows_them_again(tmp_path: Path) -> None:
         assert not panel.display
         await pilot.press("b")
         assert panel.display
-        told(app, removed_bulk=(1,))
+        publish(app, removed_bulk=(1,))
         await until(pilot, lambda: not panel.display)
 
 
@@ -281,6 +281,6 @@ async def test_the_cursor_stays_with_its_job(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await with_jobs(pilot, job(1, "processing"))
         jobs = app.query_one(BulkList)
-        told(app, bulk_jobs=(job(2, "pending"),))
+        publish(app, bulk_jobs=(job(2, "pending"),))
         await until(pilot, lambda: jobs.count == 2)
         assert jobs.job is not None and jobs.job.id == 1
