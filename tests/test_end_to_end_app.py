@@ -112,7 +112,7 @@ def test_browse_mark_and_download(person: Person) -> None:
     person.sign_in()
     app = person.app()
     app.until("Human cortex")
-    app.until("engine: on")
+    app.until("engine: running")
     app.press(DOWN + "\r")
     app.until("cortex_ctrl_1")
     app.press(DOWN + DOWN)
@@ -157,7 +157,7 @@ def test_downloads_go_on_when_the_terminal_is_lost_and_are_seen_again(person: Pe
     person.sign_in()
     person.server.service.rate = 2_000_000
     app = person.app()
-    app.until("engine: on")
+    app.until("engine: running")
     app.until("Human cortex")
     app.press(DOWN + "d")
     app.until("enter: one by one")
@@ -172,7 +172,7 @@ def test_downloads_go_on_when_the_terminal_is_lost_and_are_seen_again(person: Pe
         assert engine.pid == pid
     person.server.service.rate = None
     again = person.app()
-    again.until("engine: on")
+    again.until("engine: running")
     again.until("files")
     person.until_rows(lambda rows: all(row.state == "done" for row in rows))
     count = len(person.rows())
@@ -188,7 +188,7 @@ def test_a_lost_terminal_ends_the_app_also_where_another_hears_of_it(
     ended = tmp_path / "ended"
     script = f'trap : HUP; "$@"; echo $? > {ended}'
     app = person.app(under=["/bin/sh", "-c", script, "-"])
-    app.until("engine: on")
+    app.until("engine: running")
     app.until("Human cortex")
     app.hang_up()
     app.process.wait(15)
@@ -199,7 +199,7 @@ def test_kill_9_of_everything_and_the_next_start_goes_on(person: Person) -> None
     person.sign_in()
     person.server.service.rate = 1_500_000
     app = person.app()
-    app.until("engine: on")
+    app.until("engine: running")
     app.until("Human cortex")
     app.press(DOWN + "d")
     app.until("enter: one by one")
@@ -210,7 +210,7 @@ def test_kill_9_of_everything_and_the_next_start_goes_on(person: Person) -> None
     app.close()
     person.server.requests.clear()
     person.server.service.rate = None
-    person.app().until("engine: on")
+    person.app().until("engine: running")
     person.until_rows(lambda rows: bool(rows) and all(row.state == "done" for row in rows))
     assert check(person) == len(person.rows())
     assert any(row.resumed_at >= 1_000_000 for row in person.rows())

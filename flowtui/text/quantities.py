@@ -23,6 +23,11 @@ def wait(seconds: float) -> str:
     return f"{round(seconds / 86_400):,} days"
 
 
+def counted(count: int, noun: str) -> str:
+    """How many of something: `1 file`, `1,204 files`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """A time in its two largest units: `42 s`, `3 m 07 s`, `2 h 15 m`, `5 d 03 h`."""
     whole = round(seconds)

@@ -92,7 +92,7 @@ class Account:
                 return
             user = client.me()
         except NotSignedIn:
-            self._background.call_later(self._missing, "The stored session has ended.")
+            self._background.call_later(self._missing, "Your saved session has expired.")
         except (FlowError, KeepError):
             self._background.call_later(self._app.post_message, ServerUnreachable())
         else:
@@ -128,7 +128,7 @@ class Account:
     def session_ended(self) -> None:
         """The server takes the session of who is signed in no more: ask."""
         if self._current is not None:
-            self.ask("The session has ended. Sign in to go on.")
+            self.ask("Your session has expired. Sign in to continue.")
 
     def _answered(self, result: SignedIn | None) -> None:
         self._asking = False
@@ -143,7 +143,7 @@ class Account:
         self._app.post_message(changed(result.username))
         credential = result.credential
         self._link.call(
-            "hand the sign-in to the engine",
+            "pass the sign-in to the engine",
             lambda engine: engine.sign_in(
                 result.server, result.username, credential.token, credential.refresh_token
             ),
@@ -173,7 +173,7 @@ class Account:
     def _signed_out(self, done: list[str]) -> None:
         """Say what was removed and what remains."""
         self._current = None
-        words = "; ".join(done) or "nothing was stored"
+        words = "; ".join(done) or "No token was saved."
         self._app.notify(printable(words), title="Signed out", markup=False)
         self._app.post_message(AccountChanged())
         self.ask(again=True)

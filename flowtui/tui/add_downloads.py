@@ -9,6 +9,7 @@ from typing import Any
 from textual.app import App
 
 from flowtui.protocol.messages import Added, Batch, Space
+from flowtui.text import quantities
 from flowtui.text.printable import printable
 from flowtui.tui.background import Background
 from flowtui.tui.browser.selection import Selection
@@ -58,7 +59,7 @@ class AddDownloads:
         self._app.push_screen(dialog, answered)
 
     def _measure_space(self, folder: str, then: Callable[[Space], None]) -> None:
-        self._link.call("look at the disk", lambda engine: engine.space(folder), then)
+        self._link.call("check the free space", lambda engine: engine.space(folder), then)
 
     def _queue(self, batch: Batch) -> None:
         self.target = Path(batch.root)
@@ -91,13 +92,16 @@ class AddDownloads:
 
     def _not_saved(self, why: str) -> None:
         self._app.notify(
-            printable(why), title="Not kept for the next start", severity="warning", markup=False
+            printable(why),
+            title="Could not save the target folder",
+            severity="warning",
+            markup=False,
         )
 
 
 def words_of(added: Added, files: int) -> str:
     """What the engine made of a batch of so many files."""
     if added.bulk_id is not None:
-        return f"asked Flow for an archive of {files:,} files"
-    known = f", {added.known:,} were queued already" if added.known else ""
-    return f"{added.added:,} queued{known}"
+        return f"Requested an archive of {quantities.counted(files, 'file')} from Flow."
+    known = f" ({added.known:,} already in the queue)" if added.known else ""
+    return f"Queued {quantities.counted(added.added, 'file')}{known}."

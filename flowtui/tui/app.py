@@ -11,6 +11,7 @@ from textual.widgets import Footer
 from textual.worker import WorkerFailed
 
 from flowtui.text import quantities
+from flowtui.text.printable import printable
 from flowtui.tui.account import (
     Account,
     AccountChanged,
@@ -248,7 +249,10 @@ class FlowApp(App[None]):
         if not nodes:
             node = self._tree.node
             if node is None or not node.can_mark:
-                self.notify("Nothing is marked. Go to a project, sample or file, and press space.")
+                self.notify(
+                    "Nothing to download here. Move to a project, sample or file, "
+                    "or press space to mark several."
+                )
                 return
             nodes = (node,)
         selection = Selection(nodes, self._tree.marks.taken_out)
@@ -293,7 +297,7 @@ class FlowApp(App[None]):
         self._bulk.show(model, delta)
         self._engine.show_trouble(model.summary.trouble)
         if self.context.settings.base_url in model.summary.needs_sign_in:
-            self._account.ask("The session has ended. Sign in, and the downloads go on.")
+            self._account.ask("Your session has expired. Sign in to continue the downloads.")
 
     def on_transfer_action_requested(self, message: TransferActionRequested) -> None:
         """Pause, resume, cancel, retry or forget transfers."""
@@ -311,7 +315,7 @@ class FlowApp(App[None]):
 
         job = message.job
         self.link.call(
-            "list its files",
+            f"list the files of {printable(job.name[:200])}",
             lambda engine: engine.bulk_files(job.id),
             lambda files: self.push_screen(BulkFilesScreen(job, files)),
         )

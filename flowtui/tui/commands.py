@@ -14,18 +14,18 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
-    Command("Download", "What is marked or under the cursor", "download"),
-    Command("Filter", "Show only what has this in its name", "filter"),
-    Command("Refresh", "Load the tree again", "reload_all"),
-    Command("Set target folder", "Where downloads go", "target"),
-    Command("Limit the rate", "Of all downloads together", "limit_rate"),
-    Command("Sign in", "Or in as somebody else", "sign_in"),
-    Command("Sign out", "Remove the stored token", "sign_out"),
-    Command("Bulk jobs", "Show or hide their panel", "toggle_bulk"),
-    Command("Help", "All keys, and what the engine does", "help"),
+    Command("Download", "Download what is marked, or the item under the cursor", "download"),
+    Command("Filter", "Show only items whose name contains a text", "filter"),
+    Command("Reload", "Load the whole tree again", "reload_all"),
+    Command("Set target folder", "Choose where downloads are saved", "target"),
+    Command("Limit download rate", "Set a limit for all downloads together", "limit_rate"),
+    Command("Sign in", "Sign in, or switch to another account", "sign_in"),
+    Command("Sign out", "Remove the saved token from this computer", "sign_out"),
+    Command("Bulk jobs", "Show or hide the bulk job panel", "toggle_bulk"),
+    Command("Help", "Show all keys and how downloads work", "help"),
 )
 
-LAST = Command("Quit", "The engine goes on with the downloads", "leave")
+LAST = Command("Quit", "Quit flowtui; downloads continue in the background", "leave")
 """Comes behind Textual's own."""
 
 KEPT = ("Theme", "Screenshot")

@@ -20,22 +20,28 @@ class EngineStatus:
 
     def up(self) -> None:
         """The engine answers."""
-        self._header.engine = "engine: on"
+        self._header.engine = "engine: running"
 
     def lost(self, reason: str) -> None:
         """The engine does not answer; it is tried again."""
-        self._header.engine = "engine: lost, trying again"
-        self._app.notify(reason, severity="warning", markup=False)
+        self._header.engine = "engine: reconnecting"
+        self._app.notify(
+            printable(reason), title="Background engine", severity="warning", markup=False
+        )
 
     def show_trouble(self, words: str) -> None:
         """Say what is wrong with the engine itself, once; empty words where nothing is."""
         if words == self._trouble:
             return
         self._trouble = words
-        self._header.engine = "engine: trouble" if words else "engine: on"
+        self._header.engine = "engine: problem" if words else "engine: running"
         if words:
             self._app.notify(
-                printable(words), title="The engine", severity="warning", timeout=20, markup=False
+                printable(words),
+                title="Background engine",
+                severity="warning",
+                timeout=20,
+                markup=False,
             )
 
     def refused(self, what: str, why: str) -> None:

@@ -88,19 +88,20 @@ class Quitting:
 
         if how is Leave.KEEP_GOING:
             self._quit(
-                "The engine goes on with the downloads; flowtui shows them again."
+                "Downloads continue in the background. Run flowtui to see them."
                 if self._engine_stays
                 else ""
             )
         elif how is Leave.PAUSE_ALL:
             self._stopping = True
-            self._app.notify("Pausing all, and stopping the engine …")
+            self._app.notify("Pausing all downloads and stopping the engine …")
             self._background.run(self._stop_engine, "stop the engine")
 
     def _stop_engine(self) -> None:
         self._link.stop_engine(pause=True)
         self._background.call_later(
-            self._quit, "All is paused and the engine stopped; flowtui goes on from there."
+            self._quit,
+            "All downloads are paused and the engine is stopped. Run flowtui to resume them.",
         )
 
     def _quit(self, last_words: str = "") -> None:

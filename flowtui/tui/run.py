@@ -28,7 +28,7 @@ def run(app: FlowApp, folders: Folders) -> int:
         where = f"; no report could be written ({failed.strerror})"
     print(  # noqa: T201
         f"flowtui: the app crashed ({type(error).__name__}){where}\n"
-        "Downloads are not touched by it: the engine goes on. Run flowtui again.",
+        "Downloads are not affected: the engine keeps running. Run flowtui to see them.",
         file=sys.stderr,
     )
     return 1

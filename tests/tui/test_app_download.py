@@ -152,8 +152,8 @@ async def test_too_little_room_is_told_before(tmp_path: Path) -> None:
     context_of(app).engine.free = 60_000
     async with app.run_test(size=SIZE) as pilot:
         await asked(pilot)
-        await until(pilot, lambda: "50.0 kB too little" in said(app, "#dialog-space"))
-        assert "60.0 kB free there" in said(app, "#dialog-space")
+        await until(pilot, lambda: "50.0 kB more needed" in said(app, "#dialog-space"))
+        assert "60.0 kB free," in said(app, "#dialog-space")
 
 
 async def test_another_folder_is_looked_at_and_kept_for_the_next_time(tmp_path: Path) -> None:
@@ -182,14 +182,14 @@ async def test_a_folder_that_cannot_be_is_said_and_not_taken(tmp_path: Path) -> 
         field.focus()
         await pilot.press("enter", "enter")
         assert isinstance(app.screen, DownloadDialog) and not context_of(app).engine.batches
-        assert "no such home folder" in said(app, "#dialog-space")
+        assert "No home folder for ~nobody-of-this-name" in said(app, "#dialog-space")
 
 
 async def test_nothing_to_download_says_so(tmp_path: Path) -> None:
     app = make_app(screen(0), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await asked(pilot)
-        assert "nothing to download here" in said(app, "#dialog-what")
+        assert "no files to download" in said(app, "#dialog-what")
 
 
 async def test_d_where_nothing_can_be_downloaded_explains_itself(tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ async def test_help_names_every_key_of_the_panes(tmp_path: Path) -> None:
         assert isinstance(app.screen, HelpScreen)
         await pilot.pause()
         shown = "\n".join(drawn(app))
-        for word in ("the engine goes on", "space", "download", "ctrl+p", "filter", "try again"):
+        for word in ("downloads continue", "space", "download", "ctrl+p", "filter", "retry"):
             assert word in shown
         await pilot.press("q")
         assert len(app.screen_stack) == 1
@@ -186,7 +186,7 @@ async def test_the_palette_offers_what_the_keys_do(tmp_path: Path) -> None:
         await opened(pilot)
         titles = {command.title for command in app.get_system_commands(app.screen)}
         assert titles >= {
-            "Download", "Filter", "Refresh", "Set target folder", "Sign in", "Sign out",
+            "Download", "Filter", "Reload", "Set target folder", "Sign in", "Sign out",
             "Bulk jobs", "Help", "Theme", "Quit",
         }  # fmt: skip
 
@@ -195,9 +195,9 @@ async def test_the_state_of_the_engine_is_told_in_the_header(tmp_path: Path) -> 
     app = make_app(screen(3), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         app.post_message(EngineUp(1, "0.1"))
-        await until(pilot, lambda: "engine: on" in str(app.header.render()))
+        await until(pilot, lambda: "engine: running" in str(app.header.render()))
         app.post_message(EngineLost("it is gone"))
-        await until(pilot, lambda: "engine: lost" in str(app.header.render()))
+        await until(pilot, lambda: "engine: reconnecting" in str(app.header.render()))
 
 
 async def test_what_is_wrong_with_the_engine_is_told_once(tmp_path: Path) -> None:
@@ -208,13 +208,13 @@ async def test_what_is_wrong_with_the_engine_is_told_once(tmp_path: Path) -> Non
         link.model.summary = Summary(trouble="the queue was rebuilt")
         for _ in range(2):
             app.post_message(QueueChanged(link))  # type: ignore[arg-type]
-        await until(pilot, lambda: "engine: trouble" in str(app.header.render()))
+        await until(pilot, lambda: "engine: problem" in str(app.header.render()))
         await pilot.pause()
         told = [one for one in app._notifications if "was rebuilt" in one.message]
         assert len(told) == 1
         link.model.summary = Summary()
         app.post_message(QueueChanged(link))  # type: ignore[arg-type]
-        await until(pilot, lambda: "engine: on" in str(app.header.render()))
+        await until(pilot, lambda: "engine: running" in str(app.header.render()))
 
 
 # Leaving
@@ -246,7 +246,7 @@ async def test_with_work_under_way_it_says_that_the_engine_goes_on(tmp_path: Pat
         await opened(pilot)
         busy(app)
         said = await leaving(pilot)
-        assert "3 files still to come" in said and "goes on in the background" in said
+        assert "3 files still to download" in said and "continue in the background" in said
         await pilot.press("enter")
         await until(pilot, lambda: context_of(app).fake_link.closed)
     assert not context_of(app).fake_link.stopped
@@ -260,7 +260,7 @@ async def test_where_a_logout_ends_the_engine_that_is_said(tmp_path: Path) -> No
         busy(app)
         said = await leaving(pilot)
         assert "ends all your processes" in said
-        assert "also after you log out" not in said
+        assert "even after you log out" not in said
 
 
 async def test_pause_all_and_stop_the_engine(tmp_path: Path) -> None:
@@ -290,7 +290,7 @@ async def test_an_archive_that_flow_prepares_is_work_too(tmp_path: Path) -> None
         await opened(pilot)
         model = context_of(app).fake_link.model
         model.bulk_jobs[1] = BulkRow(1, 1, "all.zip", "/tmp", "processing")
-        assert "1 archive still to come" in await leaving(pilot)
+        assert "1 archive still to download" in await leaving(pilot)
 
 
 async def test_a_server_that_does_not_answer_does_not_hold_up_leaving(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_sizes_stay_in_sight_where_names_are_long() -> None:
 def test_facts_of_a_file_without_md5_and_size_say_so() -> None:
     node = Node(NodeKind.DATA, "data/1", "x", record=data("1", "x", size=None))
     facts = dict(facts_of(node))
-    assert facts["size"] == facts["md5"] == "not given by the server"
+    assert facts["size"] == facts["md5"] == "not provided by Flow"
 
 
 def test_facts_of_an_execution() -> None:
@@ -121,7 +121,7 @@ def test_facts_of_an_execution() -> None:
     facts = dict(facts_of(Node(NodeKind.EXECUTION, "execution/1", "x", record=record)))
     assert facts["pipeline"] == "RNA-Seq 3.8"
     assert facts["status"] == "OK"
-    assert facts["took"] == "1 h 01 m"
+    assert facts["run time"] == "1 h 01 m"
 
 
 async def test_where_the_cursor_rests_the_rest_is_asked_once(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ async def test_details_that_cannot_be_had_are_told_and_the_rest_stays(tmp_path: 
         await pilot.press("down", "enter")
         await until(pilot, lambda: any("sample_s" in line for line in lines(app)))
         await pilot.press("down", "down")
-        await until(pilot, lambda: "no further details: no answer" in facts_shown(app))
+        await until(pilot, lambda: "could not load details: no answer" in facts_shown(app))
         assert "Dana" in facts_shown(app)
 
 

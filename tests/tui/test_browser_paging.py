@@ -71,7 +71,7 @@ async def test_an_error_is_shown_in_its_place_and_r_tries_again(tmp_path: Path) 
         await pilot.press("down", "enter")
         await until(pilot, lambda: any("does not answer" in line for line in lines(app)))
         row = next(n for n, line in enumerate(lines(app)) if "does not answer" in line)
-        assert "r: try again" in lines(app)[row]
+        assert "r: retry" in lines(app)[row]
         while tree(app).cursor < row:
             await pilot.press("down")
         await pilot.press("r")

@@ -88,7 +88,7 @@ async def test_without_a_keyring_the_file_is_proposed_and_it_is_said(tmp_path: P
         await until(pilot, lambda: app.screen.query("#keep-keyring"))
         keyring = app.screen.query_one("#keep-keyring", RadioButton)
         await until(pilot, lambda: keyring.disabled)
-        assert "there is none that works here" in str(keyring.label)
+        assert "no keyring works here" in str(keyring.label)
         await type_in(pilot, password="right", username="demo")
         await until(pilot, lambda: context_of(app).fake_store.kept)
         assert context_of(app).fake_store.kept[0][2] is CredentialSource.FILE
@@ -119,7 +119,7 @@ async def test_nothing_typed_and_a_wrong_address_are_said(tmp_path: Path) -> Non
         await asked(pilot)
         await pilot.pause()
         await pilot.click("#go")
-        assert "type your user name" in said(app, "#sign-in-message")
+        assert "Enter your user name" in said(app, "#sign-in-message")
         await type_in(pilot, password="x", username="demo", server="flow.bio")
         assert "is not a server address" in said(app, "#sign-in-message")
 
@@ -148,7 +148,7 @@ async def test_a_session_that_ends_is_asked_for_and_the_tree_stays(tmp_path: Pat
         flow.errors["data of s0 page 1"] = [NotSignedIn("the session has ended")]
         await pilot.press("down", "down", "space", "up", "enter")
         await asked(pilot)
-        assert "The session has ended" in said(app, "#sign-in-reason")
+        assert "Your session has expired" in said(app, "#sign-in-reason")
         await type_in(pilot, password="right", username="demo")
         await until(pilot, lambda: any("guide_0000_R0" in line for line in lines(app)))
         assert len(tree(app).marks) == 1

@@ -12,9 +12,9 @@ from flowtui.tui.browser.nodes import Load, Node, NodeKind
 Fact = tuple[str, str]
 
 ABOUT = {
-    "scope/mine": "Projects that you own.",
-    "scope/shared": "Projects of others that you may see.",
-    "scope/public": "Projects that everybody may see.",
+    "scope/mine": "Projects you own.",
+    "scope/shared": "Projects shared with you.",
+    "scope/public": "Projects open to everyone.",
 }
 
 
@@ -30,10 +30,10 @@ def _all_facts(node: Node) -> Iterator[tuple[str, str | None]]:
     if node.kind is NodeKind.DATA:
         yield "size", _size(record.size)
         yield "type", record.filetype
-        yield "md5", record.md5 or "not given by the server"
+        yield "md5", record.md5 or "not provided by Flow"
         yield "created", _time(record.created)
         yield "sample", record.sample_name or _above(node, NodeKind.SAMPLE)
-        yield "made by", _joined(record.pipeline_name, record.process_name) or "uploaded"
+        yield "source", _joined(record.pipeline_name, record.process_name) or "uploaded"
         yield "owner", record.owner_name
         yield "access", _access(record.private)
         yield "id", record.id or node.key
@@ -52,7 +52,7 @@ def _all_facts(node: Node) -> Iterator[tuple[str, str | None]]:
         yield "created", _time(record.created)
         yield "started", _time(record.started)
         yield "finished", _time(record.finished)
-        yield "took", _took(record.started, record.finished)
+        yield "run time", _took(record.started, record.finished)
         yield "sample", record.sample_name
         yield "owner", record.owner_name
         yield "outputs", None if record.outputs is None else f"{len(record.outputs):,}"
@@ -70,15 +70,13 @@ def _all_facts(node: Node) -> Iterator[tuple[str, str | None]]:
     elif node.kind is NodeKind.SCOPE:
         yield "about", ABOUT[node.key]
     if node.load is Load.FAILED:
-        yield "trouble", node.error
+        yield "error", node.error
     if node.details_error:
-        yield "trouble", f"no further details: {node.details_error}"
+        yield "error", f"could not load details: {node.details_error}"
 
 
 def _size(size: int | None) -> str:
-    return (
-        "not given by the server" if size is None else f"{quantities.size(size)}  ({size:,} bytes)"
-    )
+    return "not provided by Flow" if size is None else f"{quantities.size(size)}  ({size:,} bytes)"
 
 
 def _time(time: datetime | None) -> str | None:

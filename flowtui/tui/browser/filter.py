@@ -15,7 +15,7 @@ class FilterInput(Input):
     """Where to type; enter and down go to the tree."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,down", "submit", "First match", key_display="enter")
+        Binding("enter,down", "submit", "Go to first match", key_display="enter")
     ]
 
 
@@ -23,7 +23,7 @@ class FilterLine(Horizontal):
     """Shown by `/`; sends `Changed` as one types, and `Left` with enter or escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave(False)", "Everything again", key_display="esc"),
+        Binding("escape", "leave(False)", "Clear filter", key_display="esc"),
     ]
 
     class Changed(Message):
@@ -46,8 +46,8 @@ class FilterLine(Horizontal):
 
     def compose(self) -> ComposeResult:
         """A word, and where to type."""
-        yield Static(" filter ")
-        yield FilterInput(placeholder="a part of the name", compact=True)
+        yield Static(" Filter ")
+        yield FilterInput(placeholder="part of a name", compact=True)
 
     @property
     def _input(self) -> Input:

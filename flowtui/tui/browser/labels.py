@@ -33,7 +33,7 @@ def note_of(node: Node) -> str:
         return "size unknown" if record.size is None else quantities.size(record.size)
     if node.kind is NodeKind.PROJECT:
         count = record.sample_count
-        return "" if count is None else f"{count:,} sample{'' if count == 1 else 's'}"
+        return "" if count is None else quantities.counted(count, "sample")
     if node.kind is NodeKind.EXECUTION:
         pipeline = printable((record.pipeline_name or "")[:LONGEST])
         status = printable(record.status[:LONGEST]) or "running"

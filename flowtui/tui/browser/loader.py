@@ -78,7 +78,7 @@ class TreeLoader:
             if number == 1:
                 node.load, node.error = Load.FAILED, words_of(result)
             else:
-                node.failed[number] = f"{words_of(result)} (r: try again)"
+                node.failed[number] = f"{words_of(result)} (r: retry)"
             self._on_result(node, number, result)
             return
         loading.apply(node, result)

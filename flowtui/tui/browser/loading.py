@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
 
 
-FEWER = "the server gives fewer than it counted (r: ask again)"
+FEWER = "the server sent fewer items than it announced (r: retry)"
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,9 @@ def _walk(
             else:
                 unloaded += 1
         if unloaded and node.expanded:
-            rows.append(Row(None, node, REST, depth + 1, f"{unloaded:,} more: enter loads them"))
+            rows.append(
+                Row(None, node, REST, depth + 1, f"{unloaded:,} more not loaded (enter: load)")
+            )
             below = True
         hit |= below
         if not filter_text and not node.children:
@@ -189,7 +191,7 @@ def _notice(node: Node) -> str:
     if node.load is Load.LOADING or node.load is Load.NEW:
         return "loading …"
     if node.load is Load.FAILED:
-        return f"{node.error} (r: try again)"
+        return f"{node.error} (r: retry)"
     return {
         NodeKind.SCOPE: "no projects",
         NodeKind.SAMPLES: "no samples",

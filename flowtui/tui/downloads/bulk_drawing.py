@@ -71,7 +71,7 @@ def note_of(job: BulkRow, now: float | None = None) -> str:
     if job.unpacked or job.state == BulkState.UNPACKING:
         parts.append(f"{job.unpacked:,} unpacked")
     if job.skipped:
-        parts.append(f"{job.skipped:,} were here")
+        parts.append(f"{job.skipped:,} already here")
     if job.one_by_one:
         parts.append(f"{job.one_by_one:,} one by one")
     if job.expires is not None and job.state in (BulkState.COMPLETED, BulkState.FETCHING):
@@ -80,7 +80,7 @@ def note_of(job: BulkRow, now: float | None = None) -> str:
     if job.ended is not None:
         parts.append(f"ended {_ago(job.ended, now)}")
     elif job.created:
-        parts.append(f"asked for {_ago(job.created, now)}")
+        parts.append(f"requested {_ago(job.created, now)}")
     return ", ".join(parts)
 
 
@@ -104,10 +104,10 @@ def file_words(row: BulkFileRow) -> str:
     if row.state == "done":
         return f"unpacked, verified by {printable(row.verified_by)}"
     if row.state == "skipped":
-        return "was here before"
+        return "already here"
     if row.state == "one_by_one":
         return "one by one" + (f": {printable(row.reason)}" if row.reason else "")
-    return "to come"
+    return "waiting"
 
 
 def _ago(moment: float, now: float) -> str:

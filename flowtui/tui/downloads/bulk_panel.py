@@ -87,7 +87,7 @@ class BulkPanel(Vertical):
 
     def compose(self) -> ComposeResult:
         """A title and the jobs."""
-        yield Static(" bulk jobs", id="bulk-title", markup=False)
+        yield Static(" Bulk jobs", id="bulk-title", markup=False)
         yield self._jobs
 
     def on_mount(self) -> None:
@@ -132,8 +132,8 @@ class BulkPanel(Vertical):
         if not job.done:
             self._request(BulkAction.CANCEL, job)
             return
-        text = f"Cancel {printable(job.name[:200])}? What is here of its archive will be deleted."
-        self._ask("Cancel bulk job", text, "Cancel it", job, BulkAction.CANCEL)
+        text = f"Cancel {_name(job)}? The part of its archive downloaded so far will be deleted."
+        self._ask("Cancel bulk job", text, "Cancel job", job, BulkAction.CANCEL)
 
     def action_retry(self) -> None:
         """Go on with a job that ended badly; what is here is not fetched again."""
@@ -145,15 +145,15 @@ class BulkPanel(Vertical):
         ):
             self._request(BulkAction.RETRY, job)
         elif job is not None:
-            self.app.notify(f"It is {job.state}: there is nothing to try again.", markup=False)
+            self.app.notify(f"Nothing to retry: {_name(job)} is {job.state}.", markup=False)
 
     def action_again(self) -> None:
         """Ask Flow for a new archive of the same files."""
         job = self._ended_job()
         if job is None:
             return
-        text = f"Ask Flow for {printable(job.name[:200])} again? Files that are here stay."
-        self._ask("Create again", text, "Create it again", job, BulkAction.AGAIN)
+        text = f"Have Flow create {_name(job)} again? Files you already have are kept."
+        self._ask("Create archive again", text, "Create again", job, BulkAction.AGAIN)
 
     def action_one_by_one(self) -> None:
         """Fetch what is missing of a job without its archive."""
@@ -161,10 +161,10 @@ class BulkPanel(Vertical):
         if job is None:
             return
         if job.state == BulkState.DONE:
-            self.app.notify("It is done: nothing is missing.")
+            self.app.notify(f"Nothing is missing: {_name(job)} is done.", markup=False)
             return
-        text = f"Fetch what is missing of {printable(job.name[:200])} one by one instead?"
-        self._ask("One by one", text, "One by one", job, BulkAction.ONE_BY_ONE)
+        text = f"Download the missing files of {_name(job)} one by one, without the archive?"
+        self._ask("Download one by one", text, "One by one", job, BulkAction.ONE_BY_ONE)
 
     def action_forget(self) -> None:
         """Take an ended job out of the list."""
@@ -173,10 +173,12 @@ class BulkPanel(Vertical):
             self._request(BulkAction.FORGET, job)
 
     def _ended_job(self) -> BulkRow | None:
-        """The job under the cursor if it has ended; of another one it is said what helps."""
+        """The job under the cursor if it has ended; else it is said what to do."""
         job = self._jobs.job
         if job is not None and job.state not in BULK_ENDED:
-            self.app.notify("It is still under way; x cancels it.")
+            self.app.notify(
+                f"{_name(job)} is still {job.state}. Press x to cancel it.", markup=False
+            )
             return None
         return job
 
@@ -188,4 +190,8 @@ class BulkPanel(Vertical):
             if agreed:
                 self._request(action, job)
 
-        self.app.push_screen(Confirm(title, text, yes=yes, no="Leave it as it is"), answered)
+        self.app.push_screen(Confirm(title, text, yes=yes, no="Keep as is"), answered)
+
+
+def _name(job: BulkRow) -> str:
+    return printable(job.name[:200])

@@ -99,7 +99,7 @@ def state_words(row: TransferRow) -> str:
     """The state, and why; for a verified file, by what."""
     if row.state in (TransferState.DONE, TransferState.SKIPPED) and row.verified_by:
         what = "already here" if row.state == TransferState.SKIPPED else "done"
-        return f"{what}, by {printable(row.verified_by)}"
+        return f"{what} ({printable(row.verified_by)})"
     if row.reason:
         return f"{row.state}: {printable(row.reason)}"
     return row.state
@@ -112,7 +112,7 @@ def full_words(row: TransferRow) -> str:
         return f"{what}, verified by {printable(row.verified_by)}"
     words = state_words(row)
     if row.state == TransferState.FAILED and row.retryable:
-        words += "  (r: try again)"
+        words += "  (r: retry)"
     if row.state in RUNNING and row.connections > 1:
         words += f"  ({row.connections} connections)"
     return words

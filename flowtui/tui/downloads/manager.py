@@ -24,7 +24,7 @@ from flowtui.tui.widgets.confirm import Confirm
 ASK_ABOVE = 1_000_000
 """Bytes on disk from which on cancelling, which deletes them, is asked about."""
 
-EMPTY = "Nothing queued. Mark files in the tree with space, then press d."
+EMPTY = "No downloads yet. Mark files with space, then press d to download them."
 
 
 class DownloadManager(Vertical):
@@ -40,7 +40,7 @@ class DownloadManager(Vertical):
         Binding("X", "cancel_all", "Cancel all", show=False),
         Binding("r", "retry", "Retry"),
         Binding("R", "retry_all", "Retry all", show=False),
-        Binding("c", "clear", "Clear ended"),
+        Binding("c", "clear", "Clear finished"),
         Binding("l", "app.limit_rate", "Limit rate", show=False),
     ]
 
@@ -83,6 +83,10 @@ class DownloadManager(Vertical):
     def _row(self) -> TransferRow | None:
         return self._table.row
 
+    def _nothing_to(self, verb: str, row: TransferRow) -> None:
+        name = printable(row.filename[-200:])
+        self.app.notify(f"Nothing to {verb}: {name} is {row.state}.", markup=False)
+
     def action_pause(self) -> None:
         """Pause the transfer under the cursor, or let it go on."""
         row = self._row
@@ -93,7 +97,7 @@ class DownloadManager(Vertical):
         elif row.state in PENDING_WORK:
             self._request(TransferAction.PAUSE, (row.id,))
         else:
-            self.app.notify(f"It is {row.state}: there is nothing to pause.", markup=False)
+            self._nothing_to("pause", row)
 
     def action_pause_all(self) -> None:
         """Pause all that is to come; where all of that is paused, let it go on."""
@@ -109,7 +113,7 @@ class DownloadManager(Vertical):
         if row is None:
             return
         if row.state not in UNFINISHED and row.state != TransferState.FAILED:
-            self.app.notify(f"It is {row.state}: there is nothing to cancel.", markup=False)
+            self._nothing_to("cancel", row)
             return
         self._cancel((row.id,), printable(row.filename[-200:]), row.done)
 
@@ -130,8 +134,8 @@ class DownloadManager(Vertical):
             return
         text = f"Cancel {what}?"
         if here:
-            text += f" {quantities.size(here)} of it are here and will be deleted."
-        question = Confirm("Cancel", text, yes="Cancel it", no="Keep it")
+            text += f" The {quantities.size(here)} downloaded so far will be deleted."
+        question = Confirm("Cancel download", text, yes="Cancel download", no="Keep")
 
         def answered(yes: bool | None) -> None:
             if yes:
@@ -149,7 +153,7 @@ class DownloadManager(Vertical):
         elif row.state == TransferState.PAUSED:
             self._request(TransferAction.RESUME, (row.id,))
         else:
-            self.app.notify(f"It is {row.state}: there is nothing to try again.", markup=False)
+            self._nothing_to("retry", row)
 
     def action_retry_all(self) -> None:
         """Try all again that failed."""

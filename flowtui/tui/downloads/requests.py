@@ -38,8 +38,8 @@ _TRANSFER_WORDS = {
     TransferAction.PAUSE: "pause",
     TransferAction.RESUME: "resume",
     TransferAction.CANCEL: "cancel",
-    TransferAction.RETRY: "try again",
-    TransferAction.FORGET: "clear the list",
+    TransferAction.RETRY: "retry",
+    TransferAction.FORGET: "clear finished downloads",
 }
 
 _TRANSFER_CALLS: dict[TransferAction, Callable[[EngineClient, Ids], int]] = {
@@ -67,11 +67,11 @@ class BulkAction(StrEnum):
 
 
 _BULK_WORDS = {
-    BulkAction.CANCEL: "cancel it",
-    BulkAction.RETRY: "try it again",
-    BulkAction.AGAIN: "create it again",
-    BulkAction.ONE_BY_ONE: "fetch its files one by one",
-    BulkAction.FORGET: "forget it",
+    BulkAction.CANCEL: "cancel the bulk job",
+    BulkAction.RETRY: "retry the bulk job",
+    BulkAction.AGAIN: "create the archive again",
+    BulkAction.ONE_BY_ONE: "download the files one by one",
+    BulkAction.FORGET: "forget the bulk job",
 }
 
 

@@ -49,6 +49,6 @@ class BulkFilesScreen(ModalScreen[None]):
         with Vertical(id="bulk-dialog"):
             yield Static(printable(job.name[:200]), id="dialog-title", markup=False)
             words = ", ".join(part for part in (job.state, bulk_drawing.note_of(job)) if part)
-            yield Static(f"{words}\nto {printable(job.root)}", markup=False)
+            yield Static(f"{words}\nin {printable(job.root)}", markup=False)
             yield FileList(self._files)
             yield Static("esc: back", id="dialog-hint", classes="label")

@@ -44,7 +44,7 @@ class DownloadDialog(ModalScreen[Batch | None]):
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", "Cancel"),
-        Binding("enter", "accept", "What is proposed", show=False),
+        Binding("enter", "accept", "Accept", show=False),
         Binding("left", "app.focus_previous", show=False),
         Binding("right", "app.focus_next", show=False),
     ]
@@ -86,7 +86,7 @@ class DownloadDialog(ModalScreen[Batch | None]):
             yield Static("Download", id="dialog-title")
             yield self._what_line
             yield self._left_out_lines
-            yield Static("to folder", classes="label")
+            yield Static("Save to", classes="label")
             yield self._folder_input
             yield self._space_line
             with Horizontal(id="dialog-buttons"):
@@ -128,17 +128,16 @@ class DownloadDialog(ModalScreen[Batch | None]):
         count = self._count
         files = len(count.files)
         at_least = "at least " if count.unknown else ""
-        what = (
-            f"{files:,} file{'' if files == 1 else 's'}, {at_least}{quantities.size(count.bytes)}"
-        )
+        size = f"{at_least}{quantities.size(count.bytes)}"
+        what = f"{quantities.counted(files, 'file')}, {size}"
         if count.unknown:
             what += f" ({count.unknown:,} of unknown size)"
         if count.error:
-            what = f"Could not look what there is: {printable(count.error)}"
+            what = f"Could not list the files: {printable(count.error)}"
         elif not count.ended:
             what += " so far, counting …"
         elif not files:
-            what = "nothing to download here"
+            what = "no files to download"
         return f"{self._selection_name}\n{what}"
 
     def _propose(self) -> None:
@@ -157,7 +156,7 @@ class DownloadDialog(ModalScreen[Batch | None]):
         why = ""
         if self.proposed == "bulk":
             why = f"  More than {self._bulk_above:,} files: Flow can pack them into one archive."
-        hint.update(f"enter: {str(button.label).lower()}   tab: the rest   esc: cancel{why}")
+        hint.update(f"enter: {str(button.label).lower()}   tab: more   esc: cancel{why}")
 
     def _show_space(self) -> None:
         line = self._space_line
@@ -169,16 +168,18 @@ class DownloadDialog(ModalScreen[Batch | None]):
             line.update(Text(str(error)))
             return
         if self._space is None or self._space[0] != folder:
-            line.update(Text("looking at the disk …"))
+            line.update(Text("checking free space …"))
             return
         space = self._space[1]
         free = space.free - space.promised
-        text = f"{quantities.size(max(0, free))} free there"
+        text = f"{quantities.size(max(0, free))} free"
         if space.promised:
-            text += f" ({quantities.size(space.promised)} more are kept for the queue)"
+            text += f" ({quantities.size(space.promised)} more reserved for queued files)"
         needed = int(self._count.bytes * MARGIN)
         if needed > free:
-            text = f"{text}: {quantities.size(needed - free)} too little. It will wait for room."
+            text += (
+                f", {quantities.size(needed - free)} more needed. Downloads will wait for space."
+            )
             line.add_class("warning")
         line.update(Text(text))
 

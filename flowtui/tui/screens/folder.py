@@ -23,13 +23,13 @@ def folder_of(text: str) -> Path:
     Raises FolderError.
     """
     if not text.strip():
-        raise FolderError("type a folder")
+        raise FolderError("Enter a folder.")
     if "\0" in text:
-        raise FolderError("no folder has such a name")
+        raise FolderError("A folder name cannot contain a NUL character.")
     try:
         return Path(text.strip()).expanduser().absolute()
     except (RuntimeError, OSError) as error:
-        raise FolderError(f"no such home folder: {text.strip().split('/')[0]}") from error
+        raise FolderError(f"No home folder for {text.strip().split('/')[0]}.") from error
 
 
 class TargetDialog(ModalScreen[Path | None]):
@@ -47,7 +47,7 @@ class TargetDialog(ModalScreen[Path | None]):
             yield Static("Target folder", id="dialog-title")
             yield Input(str(self._target), id="dialog-target", compact=True)
             yield Static("", id="dialog-space", classes="warning", markup=False)
-            yield Static("enter: keep it for this and later starts   esc: cancel", classes="label")
+            yield Static("enter: save, also for later sessions   esc: cancel", classes="label")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take the folder."""

@@ -15,45 +15,45 @@ from textual.widgets import Static
 KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "Everywhere": (
         ("tab  shift+tab", "next pane, previous pane"),
-        ("d", "download what is marked, or what is under the cursor"),
-        ("/", "filter the tree as you type; enter: back to the tree"),
-        ("s", "sign in, or in as somebody else"),
+        ("d", "download what is marked, or the item under the cursor"),
+        ("/", "filter the tree as you type; enter returns to the tree"),
+        ("s", "sign in, or switch to another account"),
         ("b", "show or hide the bulk jobs"),
         ("ctrl+p", "all commands"),
         ("?", "this help"),
-        ("q  ctrl+q", "leave; the engine goes on with the downloads"),
+        ("q  ctrl+q", "quit; downloads continue in the background"),
     ),
     "Tree": (
-        ("↑ ↓  k j", "move; page up, page down, home, end too"),
+        ("↑ ↓  k j", "move; also page up, page down, home, end"),
         ("→ l enter", "open"),
-        ("← h", "close, then up"),
-        ("space", "mark, with all below it, loaded or not"),
-        ("esc", "take the filter away, else all marks"),
-        ("r", "load again, or try again"),
-        ("● ◐", "marked; marked in part"),
-        ("◆", "private: only those it is shared with see it"),
+        ("← h", "close, then go to the parent"),
+        ("space", "mark or unmark, with everything below it"),
+        ("esc", "clear the filter, or else all marks"),
+        ("r", "reload, or retry what failed"),
+        ("● ◐", "marked, partly marked"),
+        ("◆", "private: visible only to those it is shared with"),
     ),
     "Downloads": (
-        ("p  P", "pause or resume; all of them"),
-        ("x  X", "cancel; all that is not here yet"),
-        ("r  R", "try again; all that failed"),
-        ("c", "clear what has ended from the list"),
-        ("l", "limit the rate of all together"),
+        ("p  P", "pause or resume; P: all"),
+        ("x  X", "cancel; X: everything not finished"),
+        ("r  R", "retry; R: everything that failed"),
+        ("c", "clear finished downloads from the list; files are kept"),
+        ("l", "limit the download rate"),
     ),
     "Bulk jobs": (
-        ("enter", "its files, and what became of each"),
+        ("enter", "show the files and their state"),
         ("x", "cancel"),
-        ("r  R", "try again, with what is here; create a new archive"),
-        ("o", "fetch what is missing one by one instead"),
-        ("c", "forget"),
+        ("r  R", "retry, keeping what was downloaded; R: create a new archive"),
+        ("o", "download the missing files one by one instead"),
+        ("c", "forget: remove from the list; files are kept"),
     ),
 }
 
 CONCEPT = (
-    "Downloads are done by an engine of their own, not by this screen. Close it, lose the SSH "
-    "connection: the engine goes on. Run flowtui again and see where it stands. A file "
-    "gets its final name only when it is whole and verified; what is unfinished is beside it as "
-    "NAME.part and goes on where it was."
+    "A background engine does the downloading, not this screen. Quit, or lose the SSH connection, "
+    "and downloads continue; run flowtui again to see them. A file gets its final name only when "
+    "it is complete and verified. Until then it is NAME.part in the same folder, and an "
+    "interrupted download resumes from there."
 )
 
 
@@ -75,4 +75,4 @@ class HelpScreen(ModalScreen[None]):
                 for key, what in keys:
                     table.add_row(Text(key, style="bold"), Text(what))
                 yield Static(table)
-            yield Static("escape goes back", classes="label")
+            yield Static("esc: back", classes="label")

@@ -12,14 +12,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from flowtui.protocol.states import BULK_ENDED, PENDING_WORK
+from flowtui.text.quantities import counted
 from flowtui.tui.queue_model import QueueModel
 
 GOES_ON = (
-    "The engine goes on in the background, also after you log out. "
-    "Run flowtui again to see where it is."
+    "Downloads continue in the background, even after you log out. Run flowtui again to see them."
 )
 
-ENDS = "The demo's engine and server end with the app; a real one would go on in the background."
+ENDS = "The demo server and its engine stop when you quit. With a real server, downloads continue."
 
 
 class Leave(StrEnum):
@@ -34,10 +34,6 @@ def work_under_way(model: QueueModel) -> tuple[int, int]:
     counts = model.summary.counts
     jobs = sum(1 for job in model.bulk_jobs.values() if job.state not in BULK_ENDED)
     return sum(counts.get(state, 0) for state in PENDING_WORK), jobs
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}" if count else ""
 
 
 class QuitDialog(ModalScreen[Leave | None]):
@@ -65,18 +61,18 @@ class QuitDialog(ModalScreen[Leave | None]):
 
     def compose(self) -> ComposeResult:
         """The words and the choice."""
-        what = [_counted(self._files, "file"), _counted(self._archives, "archive")]
-        coming = " and ".join(part for part in what if part)
+        counts = ((self._files, "file"), (self._archives, "archive"))
+        coming = " and ".join(counted(count, noun) for count, noun in counts if count)
         with Vertical(id="dialog"):
-            yield Static("Leave flowtui", id="dialog-title")
+            yield Static("Quit flowtui", id="dialog-title")
             yield Static(
-                f"{coming} still to come. {self._promise}",
+                f"{coming} still to download. {self._promise}",
                 markup=False,
             )
             with Horizontal(id="dialog-buttons"):
-                going = "Keep going" if self._engine_stays else "Leave"
+                going = "Quit, keep downloading" if self._engine_stays else "Quit"
                 yield Button(going, id=Leave.KEEP_GOING, variant="primary", compact=True)
-                yield Button("Pause all, stop the engine", id=Leave.PAUSE_ALL, compact=True)
+                yield Button("Pause all, stop engine", id=Leave.PAUSE_ALL, compact=True)
                 yield Button("Stay", id="stay", compact=True)
 
     @property
@@ -84,7 +80,7 @@ class QuitDialog(ModalScreen[Leave | None]):
         if not self._engine_stays:
             return ENDS
         if self._logout:
-            return f"The engine goes on when you leave flowtui. But {self._logout}."
+            return f"Downloads continue when you quit flowtui. But {self._logout}."
         return GOES_ON
 
     def on_mount(self) -> None:

@@ -27,13 +27,15 @@ class RateDialog(ModalScreen[int | None]):
 
     def compose(self) -> ComposeResult:
         """The limit."""
-        now = f"{quantities.rate(self._limit)} now" if self._limit else "no limit now"
+        now = quantities.rate(self._limit) if self._limit else "none"
         with Vertical(id="dialog"):
-            yield Static("Limit the rate", id="dialog-title")
-            yield Static(f"All downloads together, {now}.", markup=False)
-            yield Input(placeholder="20M, 500k, 0 for no limit", id="dialog-rate", compact=True)
+            yield Static("Limit download rate", id="dialog-title")
+            yield Static(f"For all downloads together. Current limit: {now}.", markup=False)
+            yield Input(
+                placeholder="20M or 500k a second, 0 for no limit", id="dialog-rate", compact=True
+            )
             yield Static("", id="dialog-error", classes="warning", markup=False)
-            yield Static("enter: from now on   esc: cancel", classes="label")
+            yield Static("enter: apply   esc: cancel", classes="label")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take the rate."""

@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 LABELS = {
-    "server": "server",
-    "username": "user name",
-    "password": "password",
-    "token": "or paste a token or API key",
+    "server": "Server",
+    "username": "User name",
+    "password": "Password",
+    "token": "Or paste a token or API key",
 }
 
 KEEPS = {
     "keyring": "in the keyring",
-    "file": "in a file that only I can read",
-    "memory": "in memory: sign in again next time",
+    "file": "in a file only you can read",
+    "memory": "in memory only: sign in again next time",
 }
 
 
@@ -63,7 +63,7 @@ class SignInScreen(ModalScreen[SignedIn | None]):
     """Asks for credentials, tries them, keeps the token; gives who signed in, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Without signing in"),
+        Binding("escape", "dismiss(None)", "Skip sign-in"),
         Binding("down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
     ]
@@ -99,12 +99,12 @@ class SignInScreen(ModalScreen[SignedIn | None]):
             for name, words in LABELS.items():
                 yield Static(words, classes="label")
                 yield self._fields[name]
-            yield Static("keep the token", classes="label")
+            yield Static("Save the token", classes="label")
             yield self._keep_set
             yield self._message
             with Horizontal(id="dialog-buttons"):
                 yield Button("Sign in", id="go", variant="primary", compact=True)
-                yield Button("Without signing in", id="skip", compact=True)
+                yield Button("Skip sign-in", id="skip", compact=True)
 
     def on_mount(self) -> None:
         """Find out whether a keyring works; start where something is missing."""
@@ -119,7 +119,7 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         if works:
             return
         button = self._keeps["keyring"]
-        button.label = "in the keyring (there is none that works here)"
+        button.label = "in the keyring (no keyring works here)"
         button.disabled = True
         if button.value:
             self._keeps["file"].value = True
@@ -156,10 +156,10 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         token, username = self._value("token"), self._value("username")
         password = self._fields["password"].value
         if not token and not (username and password):
-            self._show("type your user name and password, or paste a token")
+            self._show("Enter your user name and password, or paste a token.")
             return
         self._busy = True
-        self._show("signing in …")
+        self._show("Signing in …")
         keep = self._keep_set.pressed_button
         where = (keep.id or "").removeprefix("keep-") if keep else "memory"
         self._background.run(

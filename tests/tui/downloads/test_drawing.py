@@ -94,7 +94,7 @@ def test_one_hundred_percent_is_not_said_too_early() -> None:
         ({"state": "waiting", "reason": "needs 12.4 GB more in /to"}, "needs 12.4 GB more"),
         ({"state": "done", "verified_by": "md5"}, "done, verified by md5"),
         ({"state": "skipped", "verified_by": "size"}, "already here, verified by size"),
-        ({"state": "failed", "reason": "403", "retryable": True}, "(r: try again)"),
+        ({"state": "failed", "reason": "403", "retryable": True}, "(r: retry)"),
         ({"state": "active", "reason": "resumed at 61 %", "connections": 4}, "4 connections"),
         ({"state": "active", "reason": "resumed at 61 %"}, "resumed at 61 %"),
     ],
@@ -130,16 +130,16 @@ def test_a_job_s_line_is_as_wide_as_it_should_be(name: str, state: BulkState, wi
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({}, "asked for 42 s ago"),
+        ({}, "requested 42 s ago"),
         (
             {"state": "fetching", "rate": 100.0, "eta": 9.0, "expires": 1042.0 + 3600},
-            "100 B/s, 9 s left, expires in 1 h 00 m, asked for 42 s ago",
+            "100 B/s, 9 s left, expires in 1 h 00 m, requested 42 s ago",
         ),
         ({"state": "fetching", "expires": 1000.0, "created": 0.0}, "about to expire"),
         ({"state": "unpacking", "unpacked": 7, "created": 0.0}, "7 unpacked"),
         (
             {"state": "done", "unpacked": 5, "skipped": 3, "one_by_one": 1, "ended": 1040.0},
-            "5 unpacked, 3 were here, 1 one by one, ended 2 s ago",
+            "5 unpacked, 3 already here, 1 one by one, ended 2 s ago",
         ),
         ({"state": "failed", "reason": "no room", "created": 0.0}, "no room"),
     ],

@@ -103,7 +103,7 @@ async def test_cancelling_asks_where_bytes_would_be_lost_and_only_there(tmp_path
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.pause()
         words = " ".join(str(one.render()) for one in app.screen.query(Static))
-        assert "5.0 MB of it are here and will be deleted" in words
+        assert "The 5.0 MB downloaded so far will be deleted" in words
         await pilot.press("escape")
         assert not asked.done
         await pilot.press("x", "y")
