@@ -314,11 +314,15 @@ def test_the_log_goes_on_and_a_second_run_fetches_nothing(old: OldFolders) -> No
     events = old.events("get", *samples, *left)
     files = {one["key"]: one for one in events if one["event"] == "transfer"}
     assert {one["state"] for one in files.values()} == {"skipped"}
+    by_the_log = {name for name, one in files.items() if "recorded" in one["verified_by"]}
+    assert by_the_log == {one["key"] for one in after if one["status"] == "done"} & files.keys()
+    assert len(by_the_log) == len(files) - 1  # `here.txt` was nobody's
     assert len(files) == 3 + 6 + 2 + 2 + 6 + 2 + 2 + 4 + 2
     assert [one.path for one in old.server.requests if "/downloads" in one.path] == []
     # Of what `get` wrote into the same log, too.
     (file,) = [one for one in old.events("get", "data/109") if one["event"] == "transfer"]
     assert file["state"] == "skipped"
+    assert "recorded" in file["verified_by"]
     assert requests(old, "109") == []
     assert len(log_of(old.to)) == len(after)
 
