@@ -106,6 +106,27 @@ def test_a_damaged_database_is_set_aside_and_the_queue_rebuilt(desk: Desk, damag
     assert again[-1].range[0] >= 20_000
 
 
+@pytest.mark.parametrize("how", ["removed", "emptied"])
+def test_a_queue_whose_database_is_gone_is_rebuilt_from_the_text_record(desk: Desk, how: str):
+    desk.queue(12)
+    if how == "removed":
+        desk.database.unlink()
+    else:
+        desk.database.write_bytes(b"")
+    made = desk.engine()
+    assert "was gone: rebuilt the queue with 12 transfers" in made.status().summary.trouble
+    assert str(desk.database) in made.status().summary.trouble
+    desk.expect_all_after_resume(made, 12)
+    made.stop()
+    assert desk.aside == []
+
+
+def test_the_first_start_of_all_says_nothing_of_a_database_that_was_gone(desk: Desk):
+    made = desk.engine()
+    assert made.status().summary.trouble == ""
+    made.stop()
+
+
 def test_the_word_on_it_is_still_there_in_the_next_engine(desk: Desk):
     desk.queue(3)
     desk.database.write_bytes(b"garbage" * 1000)

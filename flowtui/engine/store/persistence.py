@@ -79,9 +79,11 @@ class Persistence:
                         add(replace(batch, files=tuple(missing)))
                     except OSError as error:
                         self._troubles["root"] = f"cannot read {batch.root}: {error.strerror}"
-            words = rescued.words(len(queue.transfers) - before)
-            _LOG.warning("%s", words)
-            self._store.remember("notice", {"text": words, "time": time.time()})
+            added = len(queue.transfers) - before
+            if added or rescued.aside is not None:  # else this is the first start of all
+                words = rescued.words(added)
+                _LOG.warning("%s", words)
+                self._store.remember("notice", {"text": words, "time": time.time()})
         notice = self._store.fact("notice")
         if notice and time.time() - notice["time"] < NOTICE:
             self._troubles["notice"] = notice["text"]

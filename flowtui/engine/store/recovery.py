@@ -1,7 +1,8 @@
-"""A queue whose database is damaged or a newer version's: set aside, and rebuilt from the rest.
+"""A queue whose database is gone, damaged or a newer version's: rebuilt from the rest.
 
-First what rows can still be read from the old file, then what the text record beside it has more
-(`request_log`). How much of each file is here, its part file and journal tell, as always.
+A file that cannot be used is set aside. First what rows can still be read from the old file, then
+what the text record beside it has more (`request_log`). How much of each file is here, its part
+file and journal tell, as always.
 """
 
 from __future__ import annotations
@@ -26,17 +27,25 @@ class Rescued:
     """What came out of a database that cannot be used.
 
     Attributes:
-        aside: where the old file is now. `why`: what is wrong with it.
+        file: the database.
+        aside: where the old file is now; None where it was gone.
+        why: what is wrong with it, or empty where it was gone.
     """
 
-    aside: Path
-    why: str
+    file: Path
+    aside: Path | None = None
+    why: str = ""
     transfers: list[Transfer] = field(default_factory=list)
     bulk_jobs: list[BulkJobRecord] = field(default_factory=list)
 
     def words(self, from_record: int) -> str:
         """What happened, for people."""
         count = len(self.transfers) + from_record
+        if self.aside is None:
+            return (
+                f"the queue's database ({self.file}) was gone: rebuilt the queue with "
+                f"{count:,} transfers from queue.jsonl"
+            )
         return (
             f"cannot use the queue's database ({self.why}): moved it to {self.aside} "
             f"and rebuilt the queue with {count:,} transfers "
@@ -47,16 +56,20 @@ class Rescued:
 def open_store(file: Path | None) -> tuple[Store, Rescued | None]:
     """The store, and what was rescued where a new one had to be started.
 
+    A store that was not there before is one that may have been lost, as long as the text record
+    beside it says nothing else.
+
     Raises StoreError where the disk or another process is what keeps us from it.
     """
+    was_gone = file is not None and not (file.exists() and file.stat().st_size)
     try:
-        return Store(file), None
+        return Store(file), Rescued(file) if file is not None and was_gone else None
     except StoreUnusable as error:
         if file is None:
             raise
         aside = _set_aside(file, error.kind)
-        rescued = Rescued(aside, str(error).replace(f"{file} ", "", 1))
-        _read_what_can_be_read(rescued)
+        rescued = Rescued(file, aside, str(error).replace(f"{file} ", "", 1))
+        _read_what_can_be_read(rescued, aside)
         return Store(file), rescued
 
 
@@ -74,12 +87,12 @@ def _set_aside(file: Path, kind: str) -> Path:
     return aside
 
 
-def _read_what_can_be_read(rescued: Rescued) -> None:
+def _read_what_can_be_read(rescued: Rescued, aside: Path) -> None:
     """Rows of a copy of the old file: what is set aside stays as it was found."""
-    copy = rescued.aside.with_name(rescued.aside.name + ".copy")
+    copy = aside.with_name(aside.name + ".copy")
     try:
         for ending in ("-wal", ""):
-            existing = rescued.aside.with_name(rescued.aside.name + ending)
+            existing = aside.with_name(aside.name + ending)
             if existing.exists():
                 shutil.copyfile(existing, copy.with_name(copy.name + ending))
         db = sqlite3.connect(str(copy), isolation_level=None)
