@@ -43,11 +43,12 @@ USER = PASSWORD = "demo"  # noqa: S105 - the demo's own, printed for everybody t
     help="Folder for the demo's settings, queue and downloads; default: a new temporary one.",
 )
 @click.option(
+    "--scenario",
     "--bulk",
     "scenarios",
-    metavar="SCENARIO",
+    metavar="NAME",
     multiple=True,
-    help="Simulate a bulk job scenario; repeatable. `--bulk list` shows them all.",
+    help="Simulate trouble of the server; repeatable. `--scenario list` shows all names.",
 )
 def demo(serve_only: bool, port: int, home: str | None, scenarios: tuple[str, ...]) -> int:
     """Open the app on a demo server with sample data, signed in as demo.
@@ -95,7 +96,7 @@ def _list_scenarios(out: Output) -> int:
     from flowtui.demo.scenarios import DESCRIPTIONS
 
     for scenario, description in DESCRIPTIONS.items():
-        out.line(f"{scenario:14}{description}")
+        out.line(f"{scenario:17}{description}")
     return Exit.OK
 
 
@@ -105,7 +106,7 @@ def _check_scenarios(scenarios: tuple[str, ...]) -> None:
     try:
         scenarios_of(scenarios)
     except ValueError as error:
-        raise click.UsageError(f"{error}; `--bulk list` shows them all") from error
+        raise click.UsageError(f"{error}; `--scenario list` shows all names") from error
 
 
 def _serve(port: int, out: Output, scenarios: tuple[str, ...] = ()) -> int:

@@ -4,7 +4,7 @@
     app           the ASGI application: which route answers what
     auth, browse, files, bulk     the routes
     accounts, service, paging     what routes share: tokens, refusals, pages
-    scenarios     what may happen to bulk jobs, chosen when the server is started
+    scenarios, troubles     what may happen to bulk jobs, and to any question
     serializers   how records are written, in each dialect of Flow's API
     projects, sample_data, catalogue, content     what there is, and its bytes
     archives, byte_source, shaping     archives and files made on the fly, and sent at a rate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from flowtui.demo.projects import build
 from flowtui.demo.scenarios import NO_SCENARIOS, Scenarios
 from flowtui.demo.serializers import Dialect
 from flowtui.demo.service import Refusal, Service, not_found
+from flowtui.demo.troubles import Troubles
 
 DAY_SECONDS = 86_400.0
 
@@ -48,7 +50,8 @@ class App:
 
     Attributes:
         service: its state, of which `rate` and `accounts` may be used while it runs.
-        bulk: the bulk jobs, of which `scenarios` may be changed.
+        bulk: the bulk jobs; its `scenarios` are those of the whole server, and may be changed.
+        latency: seconds that each answer but a file's takes; may be changed.
     """
 
     def __init__(
@@ -57,9 +60,12 @@ class App:
         bulk: BulkJobs,
         routed: ASGIApp,
         record: Callable[[RecordedRequest], None] | None,
+        latency: float = 0.0,
     ) -> None:
         self.service = service
         self.bulk = bulk
+        self.latency = latency
+        self._troubles = Troubles(service.catalogue)
         self._routed = routed
         self._record = record
 
@@ -74,7 +80,16 @@ class App:
                 self._record(_recorded(scope, raw, message["status"]))
             await send(message)
 
-        await self._routed({**scope, "path": raw}, receive, noted)
+        below = raw.removeprefix("/api")
+        if not below.startswith("/downloads/"):
+            await asyncio.sleep(self.latency)
+        instead = (
+            self._troubles.instead(below, self.bulk.scenarios) if scope["method"] == "GET" else None
+        )
+        if instead is not None:
+            await instead(scope, receive, noted)
+        else:
+            await self._routed({**scope, "path": raw}, receive, noted)
 
 
 def _recorded(scope: Scope, path: str, status: int) -> RecordedRequest:
@@ -98,6 +113,7 @@ def create_app(
     job_seconds: float = 1.0,
     expires_seconds: float = DAY_SECONDS,
     scenarios: Scenarios = NO_SCENARIOS,
+    latency: float = 0.0,
     record: Callable[[RecordedRequest], None] | None = None,
 ) -> App:
     """A server of its own state.
@@ -109,7 +125,8 @@ def create_app(
         token_seconds: how long an access token lasts.
         job_seconds: how long a bulk job takes at least.
         expires_seconds: how long its archive is kept.
-        scenarios: what happens to bulk jobs.
+        scenarios: what happens to bulk jobs, and to other questions.
+        latency: seconds that each answer but a file's takes.
         record: called with each request when it is answered, on the server's thread.
     """
     catalogue = build()
@@ -128,7 +145,8 @@ def create_app(
         exception_handlers={Refusal: refused, HTTPException: refused},
     )
     routed.router.redirect_slashes = False  # flowbio follows no redirects
-    return App(service, jobs, routed, record)
+    routed.state.scenarios = lambda: jobs.scenarios
+    return App(service, jobs, routed, record, latency)
 
 
 def _routes(service: Service, jobs: BulkJobs) -> list[BaseRoute]:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from flowtui.demo.scenarios import Scenario, Scenarios
 from flowtui.demo.service import Refusal
 
 DEFAULT_COUNT = 10
@@ -24,19 +25,20 @@ def paged(
 ) -> Response:
     """One page of rows as `{"count": total, "page": n, key: […]}`; past the end it is empty.
 
-    Only the rows of the page are serialized. Raises Refusal (400) for a page of more than 100.
+    Only the rows of the page are serialized. Raises Refusal (400) for a page of more than 100, and
+    what the scenarios of the app's state say.
     """
+    scenarios: Scenarios = request.app.state.scenarios()
     page = _number(request, "page", 1)
     size = _number(request, "count", DEFAULT_COUNT)
     if size > MOST:
         raise Refusal(400, "BAD_REQUEST", f"Cannot request more than {MOST} items")
     first = (page - 1) * size
-    body = {
-        "count": len(rows),
-        "page": page,
-        key: [serialize(row) for row in rows[first : first + size]],
-    }
-    return JSONResponse(body)
+    part = rows[first : first + size]
+    if page > 1 and not part and scenarios.has(Scenario.ERROR_BEYOND):
+        raise Refusal(500, "SERVER_ERROR", "Server Error")
+    count = len(part) if scenarios.has(Scenario.PAGE_COUNTS) else len(rows)
+    return JSONResponse({"count": count, "page": page, key: [serialize(row) for row in part]})
 
 
 def _number(request: Request, name: str, default: int) -> int:

@@ -1,4 +1,4 @@
-"""What may happen to bulk jobs on this server, chosen when it is started.
+"""What may happen on this server, to bulk jobs or to any question, chosen when it is started.
 
 Several may be chosen at once; `docs/demo.md` tells what each is good for.
 """
@@ -37,6 +37,10 @@ class Scenario(StrEnum):
     MISSING = "missing"
     DAMAGED = "damaged"
     HOSTILE = "hostile"
+    FAILING_RECORDS = "failing-records"
+    RATE_LIMITED = "rate-limited"
+    PAGE_COUNTS = "page-counts"
+    ERROR_BEYOND = "error-beyond"
 
 
 DESCRIPTIONS: dict[Scenario, str] = {
@@ -56,6 +60,10 @@ DESCRIPTIONS: dict[Scenario, str] = {
     Scenario.MISSING: "the archive lacks its second file",
     Scenario.DAMAGED: "one byte of the archive's first file is wrong",
     Scenario.HOSTILE: "the archive holds a path that leads outside the target folder",
+    Scenario.FAILING_RECORDS: "each project's second sample and run, and every tenth, answer 500",
+    Scenario.RATE_LIMITED: "after 25 questions one is answered with 429 and Retry-After",
+    Scenario.PAGE_COUNTS: "lists count the items of one page instead of all",
+    Scenario.ERROR_BEYOND: "a page past the end of a list is answered with 500",
 }
 """Each scenario, for people."""
 

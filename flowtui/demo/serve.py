@@ -102,6 +102,7 @@ class DemoServer:
         expires_seconds: float = 86_400,
         port: int = 0,
         scenarios: Iterable[str] = (),
+        latency: float = 0.0,
     ) -> None:
         from flowtui.demo.app import create_app
         from flowtui.demo.scenarios import scenarios_of
@@ -114,6 +115,7 @@ class DemoServer:
             job_seconds=job_seconds,
             expires_seconds=expires_seconds,
             scenarios=scenarios_of(scenarios),
+            latency=latency,
             record=self.requests.append,
         )
         self.service = self._app.service
@@ -152,13 +154,15 @@ def run(
     job_seconds: float = 5.0,
     expires_seconds: float = 86_400,
     scenarios: Iterable[str] = (),
+    latency: float = 0.0,
     with_parent: bool = False,
 ) -> None:
     """Serve in the foreground until SIGINT or SIGTERM.
 
     `ready` is called with the base URL once connections are taken. With `with_parent` the server
     also ends when standard input does. `rate` 0 or None is as fast as it goes. `scenarios` are
-    names of `scenarios.Scenario`. Raises DemoDidNotStart.
+    names of `scenarios.Scenario`; `latency` is how many seconds each answer but a file's takes.
+    Raises DemoDidNotStart.
     """
     from flowtui.demo.app import create_app
     from flowtui.demo.scenarios import scenarios_of
@@ -171,6 +175,7 @@ def run(
         job_seconds=job_seconds,
         expires_seconds=expires_seconds,
         scenarios=scenarios_of(scenarios),
+        latency=latency,
     )
     server = _server(app)
 
@@ -243,6 +248,7 @@ def spawn(
     job_seconds: float = 5.0,
     expires_seconds: float = 86_400,
     scenarios: Iterable[str] = (),
+    latency: float = 0.0,
 ) -> ServerProcess:
     """Start a server in a process of its own, and wait until it takes connections.
 
@@ -255,10 +261,11 @@ def spawn(
         "--token-seconds": token_seconds,
         "--job-seconds": job_seconds,
         "--expires-seconds": expires_seconds,
+        "--latency": latency,
     }
     command = [sys.executable, "-m", "flowtui.demo.serve", "--with-parent"]
     command += [str(part) for option in options.items() for part in option]
-    command += [part for scenario in scenarios for part in ("--bulk", scenario)]
+    command += [part for scenario in scenarios for part in ("--scenario", scenario)]
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -301,8 +308,9 @@ def _main() -> int:
     parser.add_argument("--token-seconds", type=float, default=300)
     parser.add_argument("--job-seconds", type=float, default=5.0)
     parser.add_argument("--expires-seconds", type=float, default=86_400)
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds of each answer")
     parser.add_argument(
-        "--bulk", action="append", default=[], choices=[*Scenario], metavar="SCENARIO"
+        "--scenario", "--bulk", action="append", default=[], choices=[*Scenario], metavar="NAME"
     )
     parser.add_argument("--with-parent", action="store_true", help="end when standard input does")
     options = parser.parse_args()
@@ -320,7 +328,8 @@ def _main() -> int:
             token_seconds=options.token_seconds,
             job_seconds=options.job_seconds,
             expires_seconds=options.expires_seconds,
-            scenarios=options.bulk,
+            scenarios=options.scenario,
+            latency=options.latency,
             with_parent=options.with_parent,
         )
     except DemoDidNotStart as error:
