@@ -191,6 +191,12 @@ def retry_after(text: str, clock: Callable[[], float] = time.time) -> float | No
 API = Policy(first=0.5, longest=8.0, extra=0.5, refused=20.0)
 """A question that somebody waits for in front of a screen: a longer wait is told, not waited."""
 
+WALK = replace(API, refused=math.inf)
+"""One of many questions that nobody waits for at a screen: it waits as long as it is asked to."""
+
+ONCE = Policy(tries=1, refused=0.0)
+"""A question that can do without an answer."""
+
 TRANSFER = Policy(spread=(0.75, 1.25), outage=900.0, hold=10.0)
 """One file's bytes. Progress begins the count anew; a server that is away is waited for."""
 

@@ -12,6 +12,7 @@ import click
 from flowtui.cli.exit_codes import Exit
 from flowtui.cli.options import json_option, server_option
 from flowtui.cli.output import Output, counted, one_line, size_text
+from flowtui.text import quantities
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -36,14 +37,20 @@ def ls(ref: str | None, scope: str | None, server: str | None, as_json: bool) ->
     if ref is not None and scope is not None:
         raise click.UsageError("--shared and --public list projects and take no REF")
     out = Output(as_json=as_json)
-    with closing(open_session(server, out)) as session:
+    from flowtui.flow.lookahead import Lookahead
+
+    def told(why: str, seconds: float) -> None:
+        out.say(f"flowtui: {one_line(why)}; waiting {quantities.wait(seconds)}")
+
+    with closing(open_session(server, out)) as session, closing(Lookahead()) as lookahead:
+        client, _ = session.client.walking(told, lookahead.map)
         tables = TableWriter(out)
         if ref is None:
-            _projects(session.client, scope, tables)
+            _projects(client, scope, tables)
         else:
             from flowtui.flow.refs import parse_ref
 
-            _below(session.client, parse_ref(ref, session.client.server), tables)
+            _below(client, parse_ref(ref, client.server), tables)
         tables.write()
     return Exit.OK
 

@@ -1,7 +1,8 @@
 """Flow's API: what is there, who is signed in, and what can go wrong.
 
     client           FlowClient: projects, samples, executions, files, bulk jobs
-    walk             from a reference to all the files below it
+    walk, parts      from references to all the files below them; what follows where some fail
+    lookahead, pace, patient     questions side by side, at the pace that the server likes
     refs             references as people type or paste them: `sample/34`, a web link
     listing, pages   lists, fetched page by page, in either dialect of the service
     bulk_jobs        asking for an archive, and how far it is

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
 from enum import StrEnum
 from urllib.parse import quote
@@ -18,9 +19,10 @@ from flowtui.flow import bulk_jobs
 from flowtui.flow.credentials import Credential, CredentialStore
 from flowtui.flow.errors import NotFound, NotSignedIn
 from flowtui.flow.http_client import make_client
-from flowtui.flow.listing import Inlined, Listing, filtered_where_missing, read_record
+from flowtui.flow.listing import Inlined, Listing, Reader, filtered_where_missing, read_record
 from flowtui.flow.models import BulkJob, Data, Execution, Project, Sample, User
-from flowtui.flow.pages import Pages
+from flowtui.flow.pages import MapPages, Pages
+from flowtui.flow.patient import PatientReader, Told
 from flowtui.flow.session import ApiSession, is_usable
 
 
@@ -54,8 +56,20 @@ class FlowClient:
         )
         self._session = ApiSession(server, credential, store, self._http, sleep)
         self.server = self._session.server
+        self._sleep = sleep
+        self._reader: Reader = self._session
         self._listing = Listing(self._session)
         self._me: User | None = None
+
+    def walking(self, told: Told, map_pages: MapPages) -> tuple[FlowClient, PatientReader]:
+        """This client for a walk: it waits as long as the server asks, and tells so.
+
+        `map_pages` is how its lists fetch their pages; see `Pages`. With how it asks.
+        """
+        reader = PatientReader(self._session, told, self._sleep)
+        other = copy(self)
+        other._reader, other._listing = reader, self._listing.by(reader, map_pages)
+        return other, reader
 
     @property
     def http(self) -> httpx.Client:
@@ -161,7 +175,7 @@ class FlowClient:
 
     def project(self, id_: str) -> Project:
         """One project; in the documented dialect with its samples."""
-        return read_record(Project, self._session.get(f"/projects/{_quoted(id_)}"))
+        return read_record(Project, self._reader.get(f"/projects/{_quoted(id_)}"))
 
     def project_samples(self, id_: str) -> Pages[Sample]:
         """The samples of a project."""
@@ -208,13 +222,13 @@ class FlowClient:
     def execution(self, id_: str) -> Execution:
         """One execution with its outputs."""
         leave_out = ["log", "stdout", "stderr"]
-        body = self._session.get(f"/executions/{_quoted(id_)}", {"exclude": leave_out})
+        body = self._reader.get(f"/executions/{_quoted(id_)}", {"exclude": leave_out})
         found = read_record(Execution, body)
         return found if found.outputs is not None else found.model_copy(update={"outputs": ()})
 
     def data(self, id_: str) -> Data:
         """One file's record."""
-        return read_record(Data, self._session.get(f"/data/{_quoted(id_)}"))
+        return read_record(Data, self._reader.get(f"/data/{_quoted(id_)}"))
 
     # Bulk jobs
 
@@ -237,7 +251,7 @@ class FlowClient:
 
         The live one has `filesets` instead, of inputs only, beside the list that it offers.
         """
-        body = self._session.get(f"/samples/{_quoted(id_)}")
+        body = self._reader.get(f"/samples/{_quoted(id_)}")
         documented = isinstance(body, dict) and isinstance(body.get("data"), list)
         return read_record(Sample, body), documented
 

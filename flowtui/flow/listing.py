@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
 
 from flowtui.flow.errors import FlowError, NotFound, NotOffered, UnexpectedAnswer
 from flowtui.flow.models import Record
-from flowtui.flow.pages import PAGE_SIZE, Page, Pages, read_page, single_page
-from flowtui.flow.session import ApiSession
+from flowtui.flow.pages import PAGE_SIZE, MapPages, Page, Pages, read_page, single_page
+from flowtui.retry import API, ONCE, Policy
 
 R = TypeVar("R", bound=Record)
 
@@ -32,13 +33,28 @@ class Inlined(Generic[R]):
     unreadable: int = 0
 
 
+class Reader(Protocol):
+    """Asks a server for its records."""
+
+    def get(self, path: str, params: dict[str, Any] | None = None, *, policy: Policy = API) -> Any:
+        """The JSON of a GET, tried again by `policy`. Raises FlowError."""
+
+
 class Listing:
     """Makes the lists of one server, and remembers which of them it does not offer."""
 
-    def __init__(self, session: ApiSession) -> None:
-        self._session = session
+    def __init__(self, reader: Reader, map_pages: MapPages = map) -> None:
+        """`map_pages` is how the lists that it makes fetch their pages; see `Pages`."""
+        self._reader = reader
+        self._map = map_pages
         self._offered: set[str] = set()
         self._inlines: set[str] = set()
+
+    def by(self, reader: Reader, map_pages: MapPages) -> Listing:
+        """The lists of the same server, asked for by another reader."""
+        other = Listing(reader, map_pages)
+        other._offered, other._inlines = self._offered, self._inlines
+        return other
 
     def first_of(self, paths: tuple[str, ...], key: str, model: type[R]) -> Pages[R]:
         """A paged list from the first of `paths` that the server has.
@@ -48,10 +64,10 @@ class Listing:
         """
         chosen: list[str] = []
 
-        def fetch(number: int) -> Page[R]:
+        def fetch(number: int, policy: Policy = API) -> Page[R]:
             for path in tuple(chosen) or paths:
                 try:
-                    page = self._page(path, key, model, number)
+                    page = self._page(path, key, model, number, policy)
                 except FlowError as error:
                     if chosen and number > 1 and isinstance(error, NotFound):
                         return Page((), number, None)  # some answer so past the end
@@ -63,7 +79,8 @@ class Listing:
                 return page
             raise AssertionError("paths are never empty")
 
-        return Pages(fetch)
+        beyond = partial(fetch, policy=ONCE)
+        return Pages(fetch, beyond=beyond, map_pages=self._map)
 
     def below(
         self, path: str, key: str, model: type[R], inlined: Callable[[], Inlined[R]]
@@ -99,10 +116,13 @@ class Listing:
             kept.append(single_page(found.items, found.unreadable))
             return kept[0].page(number)
 
-        return Pages(fetch)
+        def beyond(number: int) -> Page[R]:
+            return (kept[0] if kept else listed).beyond(number)
 
-    def _page(self, path: str, key: str, model: type[R], number: int) -> Page[R]:
-        body = self._session.get(path, {"page": number, "count": PAGE_SIZE})
+        return Pages(fetch, beyond=beyond, map_pages=self._map)
+
+    def _page(self, path: str, key: str, model: type[R], number: int, policy: Policy) -> Page[R]:
+        body = self._reader.get(path, {"page": number, "count": PAGE_SIZE}, policy=policy)
         try:
             return read_page(body, key, model, number, PAGE_SIZE)
         except ValueError:
@@ -131,7 +151,10 @@ def filtered_where_missing(
                 kept.append(single_page(()))
         return kept[0].page(number)
 
-    return Pages(fetch)
+    def beyond(number: int) -> Page[R]:
+        return (kept[0] if kept else listed).beyond(number)
+
+    return Pages(fetch, beyond=beyond)
 
 
 def read_record(model: type[R], body: Any) -> R:

@@ -2,18 +2,20 @@
 
 The live service pages by `page` (from 1) and `count` (at most 100), and answers
 `{"count": total, "page": n, "<resource>": […]}`, newest first, so that items may move between
-pages meanwhile. What it says of itself is not relied on: a list ends at an empty page, when all
-that were counted have come, or at a page that brings nothing new.
+pages meanwhile. What it says of itself is not relied on: a list ends at an empty page, at a page
+that brings nothing new, or at one that is not full when all that were counted have come. Where the
+last one is full, a further page is asked for: the count may be one page's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
+from flowtui.flow.errors import FlowError, NotFound, ServiceUnavailable
 from flowtui.flow.models import Record
 
 PAGE_SIZE = 100
@@ -21,6 +23,9 @@ PAGE_SIZE = 100
 
 MAX_UNREADABLE_PAGES = 3
 """Pages in a row without one readable record, after which a list is taken to be at its end."""
+
+MOST_READINGS = 3
+"""How often a list is read that becomes shorter while it is read."""
 
 R = TypeVar("R", bound=Record)
 
@@ -47,8 +52,13 @@ class Page(Generic[R]):
         return max(0, self.received - len(self.items))
 
 
+MapPages = Callable[[Callable[[int], Any], Iterable[int]], Iterator[Any]]
+"""Calls a function with each number and gives what comes of it, in order: `map`, or one that asks
+for the next ones while the last is read (`Lookahead.map`)."""
+
+
 class Pages(Generic[R]):
-    """A list of records; `page(n)` fetches one page, iterating fetches all, one after the other.
+    """A list of records; `page(n)` fetches one page, iterating fetches all.
 
     Both raise FlowError.
 
@@ -56,39 +66,120 @@ class Pages(Generic[R]):
         unreadable: records that the latest iteration passed over, because they could not be read.
     """
 
-    def __init__(self, fetch: Callable[[int], Page[R]]) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[int], Page[R]],
+        *,
+        beyond: Callable[[int], Page[R]] | None = None,
+        map_pages: MapPages = map,
+    ) -> None:
+        """`beyond` fetches a page that should not be there; `fetch` where it is not given."""
         self._fetch = fetch
+        self._beyond = beyond or fetch
+        self._map = map_pages
         self.unreadable = 0
 
     def page(self, number: int) -> Page[R]:
         """Page `number`, from 1."""
         return self._fetch(number)
 
+    def beyond(self, number: int) -> Page[R]:
+        """Page `number`, which should not be there: empty where the server calls that an error.
+
+        Some answer it by 404 or 400, others by 500.
+        """
+        try:
+            return self._beyond(number)
+        except FlowError as error:
+            if isinstance(error, NotFound | ServiceUnavailable) or error.status == 400:
+                return Page((), number, None)
+            raise
+
     def __iter__(self) -> Iterator[R]:
-        seen: set[object] = set()
-        unreadable_pages = 0
-        number = 1
         self.unreadable = 0
-        while True:
-            page = self._fetch(number)
-            self.unreadable += page.unreadable
-            before = len(seen)
-            for item in page.items:
-                key = _identity(item)
-                if key not in seen:
-                    seen.add(key)
-                    yield item
-            if page.received == 0 or (page.items and len(seen) == before):
+        seen: set[object] = set()
+        for _ in range(MOST_READINGS):
+            reading = Reading(seen)
+            for page in self._pages(reading):
+                yield from reading.take(page)
+                self.unreadable = reading.unreadable
+            if not reading.may_lack_some:
                 return
-            # Rows that cannot be read have no ids to tell whether the list goes round in circles.
-            unreadable_pages = 0 if page.items else unreadable_pages + 1
-            # Rows that came twice do not count: as many others may have moved to a later page.
-            counted = len(seen) + self.unreadable
-            if unreadable_pages > MAX_UNREADABLE_PAGES or (
-                page.total is not None and counted >= page.total
-            ):
-                return
+
+    def _pages(self, reading: Reading) -> Iterator[Page[R]]:
+        """Pages until the reading is over."""
+        first = self._fetch(1)
+        yield first
+        if reading.is_over:
+            return
+        last = 1 if first.total is None else -(-first.total // first.size)
+        number = max(last, 1)
+        if last > 1:
+            for page in self._map(self._fetch, range(2, last + 1)):
+                yield page
+                if reading.is_over:
+                    return
+        while not reading.is_over:
             number += 1
+            yield self.beyond(number) if reading.seems_whole else self._fetch(number)
+
+
+class Reading:
+    """When a reading of a list is over, by what came of it so far.
+
+    Attributes:
+        unreadable: records that could not be read.
+        is_over: nothing more is to be expected.
+        seems_whole: all that was counted has come; it is only not sure that the count is true.
+    """
+
+    def __init__(self, seen: set[object]) -> None:
+        """`seen` is what earlier readings of the list have brought; it grows."""
+        self.unreadable = 0
+        self.is_over = self.seems_whole = False
+        self._known = seen
+        self._seen: set[object] = set()
+        self._unreadable_pages = 0
+        self._size = 0
+        self._first_total: int | None = None
+        self._least_total: int | None = None
+
+    @property
+    def may_lack_some(self) -> bool:
+        """Whether the list became shorter meanwhile: what follows then moved up, unseen."""
+        first, least = self._first_total, self._least_total
+        return first is not None and least is not None and least < first >= len(self._seen)
+
+    def take(self, page: Page[R]) -> list[R]:
+        """The page's items that had not come yet."""
+        if page.number == 1:
+            self._size, self._first_total = page.size, page.total
+        if page.total is not None:
+            self._least_total = min(page.total, self._least_total or page.total)
+        self.unreadable += page.unreadable
+        before = len(self._seen)
+        new: list[R] = []
+        for item in page.items:
+            key = _identity(item)
+            self._seen.add(key)
+            if key not in self._known:
+                self._known.add(key)
+                new.append(item)
+        # Rows that cannot be read have no ids to tell whether the list goes round in circles.
+        self._unreadable_pages = 0 if page.items else self._unreadable_pages + 1
+        # Rows that came twice do not count: as many others may have moved to a later page.
+        counted = len(self._seen) + self.unreadable
+        is_short = page.received < self._size
+        # A count that is too small is one page's, or of another time: it says nothing.
+        is_true = page.total is not None and counted <= page.total
+        self.seems_whole = is_short if not is_true else counted == page.total
+        self.is_over = (
+            page.received == 0
+            or (bool(page.items) and len(self._seen) == before)
+            or self._unreadable_pages > MAX_UNREADABLE_PAGES
+            or (is_true and self.seems_whole and is_short)
+        )
+        return new
 
 
 def _identity(item: Record) -> object:
@@ -99,8 +190,9 @@ def _identity(item: Record) -> object:
 
 def single_page(items: tuple[R, ...], unreadable: int = 0) -> Pages[R]:
     """A list that came in one piece, and how many of it could not be read."""
-    full = Page(items, 1, len(items), max(1, len(items)), len(items) + unreadable)
-    empty: Page[R] = Page((), 2, len(items), max(1, len(items)), 0)
+    received = len(items) + unreadable
+    full = Page(items, 1, len(items), received + 1, received)
+    empty: Page[R] = Page((), 2, len(items), received + 1, 0)
     return Pages(lambda number: full if number == 1 else empty)
 
 
@@ -124,7 +216,7 @@ def read_page(body: Any, key: str, model: type[R], number: int, size: int) -> Pa
             size = len(rows)  # the server gives fewer a page than it was asked for
     else:
         total = len(rows)
-        size = max(size, len(rows), 1)
+        size = max(size, len(rows) + 1)  # all there is, so never a full page
         if number > 1:
             rows = []
     items = []

@@ -29,10 +29,26 @@ from flowtui.flow.responses import (
     network_error,
     web_page_error,
 )
-from flowtui.retry import API, ErrorKind, Failure, History, Sleep, decide
+from flowtui.retry import (
+    API,
+    ErrorKind,
+    Failure,
+    History,
+    Policy,
+    Sleep,
+    YieldWorker,
+    decide,
+)
 from flowtui.text.printable import printable
 
 REFRESH_COOKIE = "flow_refresh_token"
+
+OnWait = Callable[[FlowError, float], None]
+"""Told of an error after which it is waited so many seconds before the next try."""
+
+
+def _nothing(error: FlowError, seconds: float) -> None:
+    """Nobody wants to know."""
 
 
 class ApiSession:
@@ -91,12 +107,29 @@ class ApiSession:
             return {}
         return {"Authorization": f"Bearer {credential.token}"}
 
-    def get(self, path: str, params: dict[str, Any] | None = None) -> Any:
+    def get(
+        self,
+        path: str,
+        params: dict[str, Any] | None = None,
+        *,
+        policy: Policy = API,
+        on_wait: OnWait = _nothing,
+    ) -> Any:
         """The JSON of a GET, tried again after passing trouble. Raises FlowError."""
-        return json_of(self.get_response(path, params))
+        return json_of(self.get_response(path, params, policy=policy, on_wait=on_wait))
 
-    def get_response(self, path: str, params: dict[str, Any] | None = None) -> httpx.Response:
-        """The good answer to a GET, tried again after passing trouble. Raises FlowError."""
+    def get_response(
+        self,
+        path: str,
+        params: dict[str, Any] | None = None,
+        *,
+        policy: Policy = API,
+        on_wait: OnWait = _nothing,
+    ) -> httpx.Response:
+        """The good answer to a GET, tried again after passing trouble. Raises FlowError.
+
+        `policy` says how patiently; `on_wait` is told what is waited for, and how many seconds.
+        """
         history = History()
         while True:
             try:
@@ -104,9 +137,10 @@ class ApiSession:
             except FlowError as error:
                 now = time.monotonic()
                 history = history.failed(now)
-                next_step = decide(_failure(error), history, now, API)
-                if not isinstance(next_step, Sleep):
+                next_step = decide(_failure(error), history, now, policy)
+                if not isinstance(next_step, Sleep | YieldWorker):
                     raise
+                on_wait(error, next_step.seconds)
             self._sleep(next_step.seconds)
 
     def post(self, path: str, body: Any) -> Any:

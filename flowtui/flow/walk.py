@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from flowtui.flow.errors import Gone, NotFound, NotOffered, Refused
+from flowtui.flow.errors import (
+    FlowError,
+    Gone,
+    NotFound,
+    NotOffered,
+    Refused,
+)
+from flowtui.flow.lookahead import Lookahead
+from flowtui.flow.models import Data
+from flowtui.flow.parts import FAILING, Answer, Part, Row, in_order
 from flowtui.flow.refs import Ref, RefKind
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.text.printable import printable
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.models import Data, Execution, Sample
+    from flowtui.flow.models import Execution, Sample
     from flowtui.flow.pages import Pages
+    from flowtui.flow.patient import Told
 
 
 @dataclass(frozen=True)
@@ -23,12 +34,16 @@ class LeftOut:
     """Something that will not be downloaded, and why.
 
     Attributes:
+        ref: what was asked for that it belongs to.
         denied: whether this account may not see it (403, 404), so that access is what is missing.
+        removed: whether Flow says that it is no more, so that nothing is missing.
     """
 
     name: str
     why: str
+    ref: Ref | None = None
     denied: bool = False
+    removed: bool = False
 
 
 _SKIPPABLE = (NotFound, Refused, NotOffered, Gone)
@@ -39,11 +54,11 @@ Skip = Callable[[str], bool]
 
 
 class Walk:
-    """One walk over what a reference stands for; each file comes once.
+    """One walk over what references stand for; each file comes once.
 
-    Attributes:
-        left_out: told of what is passed over.
-        skip: see `Skip`.
+    What is below a project is asked for side by side, ahead of what is taken, and comes in order.
+    A part that cannot be had is left out, and the rest comes. Where several in a row fail it is
+    the server that does: then it is waited for. Close it when no more is wanted.
     """
 
     def __init__(
@@ -51,107 +66,148 @@ class Walk:
         client: FlowClient,
         left_out: Callable[[LeftOut], None] = lambda what: None,
         skip: Skip = lambda key: False,
+        *,
+        failed: Callable[[Ref, FlowError], None] | None = None,
+        told: Told = lambda why, seconds: None,
     ) -> None:
-        self._client = client
+        """`left_out` is told of what is passed over; see `Skip` for `skip`.
+
+        `failed` is told of references that lead nowhere, or not now; without it that is raised.
+        `told` is told why it is waited, and how long.
+        """
+        self._lists = Lookahead()
+        self._parts = Lookahead()
+        self._client, self._reader = client.walking(told, self._lists.map)
         self._left_out = left_out
         self._skip = skip
+        self._failed = failed
         self._seen: set[str] = set()
+
+    def close(self) -> None:
+        """Ask for nothing more."""
+        self._parts.close()
+        self._lists.close()
+
+    def __enter__(self) -> Walk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def files(self, ref: Ref) -> Iterator[RemoteFile]:
         """The files of `ref`. Raises FlowError."""
-        if ref.kind is RefKind.PROJECT:
-            yield from self._project(ref)
-        elif ref.kind is RefKind.SAMPLE:
-            sample = self._client.sample(ref.id)
-            yield from self._sample(sample, ("samples", sample.name or sample.id))
-        elif ref.kind is RefKind.DATA:
-            yield from self._file(self._client.data(ref.id), ("data",))
-        elif ref.path is not None:
-            yield from self._output(ref)
-        else:
-            yield from self._execution(self._client.execution(ref.id), ("executions", ref.id))
+        return self._take(self._parts_of(ref))
+
+    def files_of(self, refs: Iterable[Ref]) -> Iterator[tuple[Ref, RemoteFile | None]]:
+        """The files of all of `refs`, each with the first that has it; None after a ref's last.
+
+        Raises FlowError.
+        """
+        for part, answer in self._answers(part for ref in refs for part in self._parts_of(ref)):
+            for file in self._taken(part, answer):
+                yield part.ref, file
+            if part.is_last:
+                yield part.ref, None
 
     def samples(self, project_id: str) -> Iterator[RemoteFile]:
         """The files of a project's samples."""
-        project = self._client.project(project_id)
-        yield from self._samples(project_id, project.name or project.id)
+        ref, name = Ref(RefKind.PROJECT, project_id), self._project_name(project_id)
+        return self._take(self._samples(ref, name))
 
     def executions(self, project_id: str) -> Iterator[RemoteFile]:
         """The outputs of a project's executions."""
+        ref, name = Ref(RefKind.PROJECT, project_id), self._project_name(project_id)
+        return self._take(self._executions(ref, name))
+
+    def sample_executions(self, sample_id: str, folder: tuple[str, ...]) -> Iterator[RemoteFile]:
+        """The outputs of a sample's executions, below `folder`."""
+        rows = self._client.sample_executions(sample_id)
+        parts = self._executions_of(Ref(RefKind.SAMPLE, sample_id), rows, folder)
+        return self._take(parts)
+
+    def _project_name(self, project_id: str) -> str:
         project = self._client.project(project_id)
-        yield from self._executions(project_id, project.name or project.id)
+        return project.name or project.id
 
-    def _project(self, ref: Ref) -> Iterator[RemoteFile]:
-        project = self._client.project(ref.id)
-        name = project.name or project.id
-        yield from self._samples(ref.id, name)
-        yield from self._executions(ref.id, name)
+    # From references to parts
 
-    def _samples(self, project_id: str, name: str) -> Iterator[RemoteFile]:
-        samples = self._client.project_samples(project_id)
+    def _parts_of(self, ref: Ref) -> Iterator[Part]:
+        if ref.kind is RefKind.PROJECT:
+            yield from self._project(ref)
+            yield Part(ref, "", Answer, is_last=True)
+        elif ref.kind is RefKind.SAMPLE:
+            yield Part(ref, str(ref), lambda: self._ask_sample(ref.id), is_ref=True, is_last=True)
+        elif ref.kind is RefKind.DATA:
+            yield Part(ref, str(ref), lambda: self._ask_data(ref.id), is_ref=True, is_last=True)
+        elif ref.path is not None:
+            yield Part(
+                ref, str(ref), lambda: self._ask_output(ref), "output", is_ref=True, is_last=True
+            )
+        else:
+            folder = ("executions", ref.id)
+            ask = partial(self._ask_execution, ref.id, folder)
+            yield Part(ref, str(ref), ask, "output", is_ref=True, is_last=True)
+
+    def _project(self, ref: Ref) -> Iterator[Part]:
+        try:
+            name = self._project_name(ref.id)
+            yield from self._samples(ref, name)
+        except (*_SKIPPABLE, *FAILING) as error:
+            yield Part(ref, str(ref), partial(_raise, error), is_ref=True)
+            return
+        yield from self._executions(ref, name)
+
+    def _samples(self, ref: Ref, name: str) -> Iterator[Part]:
+        samples = self._client.project_samples(ref.id)
         for sample in samples:
             if not self._skip(f"sample/{sample.id}"):
-                yield from self._guarded(
-                    sample.name or sample.id, self._sample(sample, (name, sample.name or sample.id))
-                )
-        self._unreadable(name, samples.unreadable, "sample")
+                called = sample.name or sample.id
+                ask = partial(self._ask_sample_files, sample, (name, called))
+                yield Part(ref, called, ask)
+        yield Part(ref, name, lambda: Answer([], samples.unreadable), "sample")
 
-    def _executions(self, project_id: str, name: str) -> Iterator[RemoteFile]:
-        yield from self.executions_of(self._client.project_executions(project_id), (name,))
+    def _executions(self, ref: Ref, name: str) -> Iterator[Part]:
+        yield from self._executions_of(ref, self._client.project_executions(ref.id), (name,))
 
-    def executions_of(
-        self, rows: Pages[Execution], folder: tuple[str, ...]
-    ) -> Iterator[RemoteFile]:
-        """The outputs of listed executions, below `folder`."""
+    def _executions_of(
+        self, ref: Ref, rows: Pages[Execution], folder: tuple[str, ...]
+    ) -> Iterator[Part]:
         try:
-            listed = list(rows)
-        except _SKIPPABLE as error:
+            for row in rows:
+                if not self._skip(f"execution/{row.id}"):
+                    ask = partial(self._ask_execution, row.id, (*folder, "executions", row.id))
+                    yield Part(ref, row.label, ask, "output")
+        except (*_SKIPPABLE, *FAILING) as error:
             # Not the documented dialect's lack of such a list, which is an empty one here.
-            denied = isinstance(error, NotFound | Refused)
-            self._left_out(LeftOut(f"executions of {folder[-1]}", error.message, denied=denied))
+            yield Part(ref, f"executions of {folder[-1]}", partial(_raise, error))
             return
-        for row in listed:
-            if self._skip(f"execution/{row.id}"):
-                continue
-            inside = (*folder, "executions", row.id)
-            yield from self._guarded(row.label, self._execution_of(row.id, inside))
-        self._unreadable(folder[-1], rows.unreadable, "execution")
+        yield Part(ref, folder[-1], lambda: Answer([], rows.unreadable), "execution")
 
-    def _execution_of(self, id_: str, folder: tuple[str, ...]) -> Iterator[RemoteFile]:
-        yield from self._execution(self._client.execution(id_), folder)
+    # Questions, asked in threads
 
-    def _guarded(self, name: str, files: Iterator[RemoteFile]) -> Iterator[RemoteFile]:
-        """One part of something larger: that it may not be seen is told, and the rest goes on."""
-        try:
-            yield from files
-        except _SKIPPABLE as error:
-            denied = isinstance(error, NotFound | Refused)
-            self._left_out(LeftOut(name, error.message, denied=denied))
+    def _ask_sample(self, id_: str) -> Answer:
+        sample = self._client.sample(id_)
+        return self._ask_sample_files(sample, ("samples", sample.name or sample.id))
 
-    def _unreadable(self, name: str, count: int, what: str) -> None:
-        """Say that something will be missing: a download that looks whole must be whole."""
-        if count:
-            records = f"{count} {what} record{'s' if count > 1 else ''}"
-            self._left_out(LeftOut(name, f"cannot read {records}"))
-
-    def _sample(self, sample: Sample, folder: tuple[str, ...]) -> Iterator[RemoteFile]:
-        name = sample.name or sample.id
+    def _ask_sample_files(self, sample: Sample, folder: tuple[str, ...]) -> Answer:
         if sample.data is not None and _has_sizes(sample.data):
-            for data in sample.data:
-                yield from self._file(data, folder, sample.name)
-            self._unreadable(name, sample.unreadable, "file")
-            return
+            rows: list[Row] = [(data, folder, sample.name) for data in sample.data]
+            return Answer(rows, sample.unreadable, sample.name)
         listed = self._client.sample_data(sample.id)
-        for data in listed:
-            yield from self._file(data, folder, sample.name)
-        self._unreadable(name, listed.unreadable, "file")
+        rows = [(data, folder, sample.name) for data in listed]
+        return Answer(rows, listed.unreadable, sample.name)
 
-    def _execution(self, execution: Execution, folder: tuple[str, ...]) -> Iterator[RemoteFile]:
-        for data in execution.outputs or ():
-            yield from self._file(data, _inside(folder, data), execution.sample_name)
-        self._unreadable(execution.label, execution.unreadable, "output")
+    def _ask_data(self, id_: str) -> Answer:
+        return Answer([(self._client.data(id_), ("data",), None)])
 
-    def _output(self, ref: Ref) -> Iterator[RemoteFile]:
+    def _ask_execution(self, id_: str, folder: tuple[str, ...]) -> Answer:
+        execution = self._client.execution(id_)
+        rows = [
+            (data, _inside(folder, data), execution.sample_name) for data in execution.outputs or ()
+        ]
+        return Answer(rows, execution.unreadable, execution.label)
+
+    def _ask_output(self, ref: Ref) -> Answer:
         """One output by its path, also where the server cannot list the others."""
         folder, path = ("executions", ref.id), ref.path or ""
         try:
@@ -160,42 +216,69 @@ class Walk:
             outputs = ()
         for data in outputs:
             if path in (data.filename, f"{data.process_name}/{data.filename}"):
-                yield from self._file(data, _inside(folder, data))
-                return
+                return Answer([(data, _inside(folder, data), None)])
         # The live service has no paths: there the name has to do, if only one output has it.
         name = path.rpartition("/")[2]
         named = [data for data in outputs if data.filename == name]
         if len(named) == 1:
-            yield from self._file(named[0], _inside(folder, named[0]))
-            return
+            return Answer([(named[0], _inside(folder, named[0]), None)])
         if outputs:
             raise NotFound(f"{printable(str(ref))} is not an output of that execution", status=404)
-        yield RemoteFile(
-            key=str(ref),
-            filename=path,
-            url=f"/executions/{quote(ref.id, safe='')}/{quote(path, safe='/')}",
-            folder=folder,
-        )
+        return Answer([(Data(filename=path, execution_id=ref.id), folder, None)])
+
+    # Answers, taken in order
+
+    def _answers(self, parts: Iterable[Part]) -> Iterator[tuple[Part, Answer | FlowError]]:
+        return in_order(parts, self._parts, self._reader.wait)
+
+    def _take(self, parts: Iterable[Part]) -> Iterator[RemoteFile]:
+        for part, answer in self._answers(parts):
+            yield from self._taken(part, answer)
+
+    def _taken(self, part: Part, answer: Answer | FlowError) -> Iterator[RemoteFile]:
+        if isinstance(answer, Answer):
+            for data, folder, sample in answer.rows:
+                yield from self._file(part.ref, data, folder, sample)
+            self._unreadable(part, answer)
+        elif not isinstance(answer, (*_SKIPPABLE, *FAILING)) or (
+            part.is_ref and self._failed is None
+        ):
+            raise answer
+        elif part.is_ref and self._failed is not None:
+            self._failed(part.ref, answer)
+        else:
+            denied = isinstance(answer, NotFound | Refused)
+            self._left_out(LeftOut(part.name, answer.message, part.ref, denied=denied))
+
+    def _unreadable(self, part: Part, answer: Answer) -> None:
+        """Say that something will be missing: a download that looks whole must be whole."""
+        if count := answer.unreadable:
+            records = f"{count} {part.kind} record{'s' if count > 1 else ''}"
+            self._left_out(LeftOut(answer.name or part.name, f"cannot read {records}", part.ref))
 
     def _file(
-        self, data: Data, folder: tuple[str, ...], sample: str | None = None
+        self, ref: Ref, data: Data, folder: tuple[str, ...], sample: str | None = None
     ) -> Iterator[RemoteFile]:
         try:
             file = remote_file(data, folder, sample)
         except ValueError as error:
-            self._left_out(LeftOut(data.filename, str(error)))
+            self._left_out(LeftOut(data.filename, str(error), ref))
             return
         if file.key in self._seen:
             return
         self._seen.add(file.key)
         if data.is_removed:
-            self._left_out(LeftOut(data.filename, "it was removed from Flow"))
+            self._left_out(LeftOut(data.filename, "it was removed from Flow", ref, removed=True))
         elif data.is_directory:
             self._left_out(
-                LeftOut(data.filename, "it is a folder, which Flow offers only in archives")
+                LeftOut(data.filename, "it is a folder, which Flow offers only in archives", ref)
             )
         elif not self._skip(file.key):
             yield file
+
+
+def _raise(error: FlowError) -> Answer:
+    raise error
 
 
 def walk(
@@ -204,14 +287,16 @@ def walk(
     *,
     left_out: Callable[[LeftOut], None] | None = None,
     skip: Skip | None = None,
+    told: Told = lambda why, seconds: None,
 ) -> Iterator[RemoteFile]:
-    """All files that `ref` stands for, each once, fetched as they are asked for.
+    """All files that `ref` stands for, each once, asked for ahead of what is taken.
 
     A project is the files of all its samples, then the outputs of its executions that are not
     among them. Raises FlowError.
     """
-    steps = Walk(client, left_out or (lambda what: None), skip or (lambda key: False))
-    return steps.files(ref)
+    nothing: Skip = lambda key: False  # noqa: E731
+    with Walk(client, left_out or (lambda what: None), skip or nothing, told=told) as steps:
+        yield from steps.files(ref)
 
 
 def remote_file(data: Data, folder: tuple[str, ...], sample: str | None = None) -> RemoteFile:

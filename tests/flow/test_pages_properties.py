@@ -56,7 +56,42 @@ smaller = st.integers(1, SIZE)
 def test_a_good_server_gives_all_in_order_and_is_asked_no_page_too_many(listed, size):
     server = Server(listed, size)
     assert server.all() == listed
-    assert server.asked == list(range(1, max(1, -(-len(listed) // size)) + 1))
+    needed = max(1, -(-len(listed) // size))
+    # A full last page says nothing of the count; a first page that is all there is, as asked, does.
+    full = bool(listed) and len(listed) % size == 0 and not len(listed) == size < SIZE
+    assert server.asked == list(range(1, needed + 1 + full))
+
+
+@given(ids, smaller)
+def test_a_list_is_whole_whose_count_is_of_one_page_alone(listed, size):
+    server = Server(listed, SIZE)
+    server.count = lambda number: len(server.rows(number))  # type: ignore[method-assign]
+    assert server.all() == listed
+
+
+@given(ids, st.integers(0, 3))
+def test_a_list_is_whole_whose_count_is_too_small(listed, pages):
+    """Too small by whole pages, or by anything where the pages show that."""
+    server = Server(listed, SIZE)
+    server.count = lambda number: max(0, min(len(listed), pages * SIZE))  # type: ignore[method-assign]
+    assert server.all() == listed
+
+
+@given(ids, st.lists(st.integers(0, 39), max_size=6), st.integers(1, 6))
+def test_what_moves_up_when_others_are_removed_is_not_lost(listed, positions, page):
+    server = Server(listed, SIZE)
+    real = server.body
+    kept = [id_ for n, id_ in enumerate(listed) if n not in positions]
+
+    def body(number):
+        if number == page + 1:
+            server.ids = kept
+        return real(number)
+
+    server.body = body  # type: ignore[method-assign]
+    found = server.all()
+    assert len(found) == len(set(found))
+    assert set(kept) <= set(found) <= set(listed)
 
 
 @given(ids, smaller, counts)

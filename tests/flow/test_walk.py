@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from flowtui.flow.errors import BadReference, NotFound, NotSignedIn
 from flowtui.flow.models import Data
 from flowtui.flow.refs import Ref, RefKind
 from flowtui.flow.walk import LeftOut, remote_file, walk
+from tests.support.waiting import GUARD
 
 
 def data(id_: str, **more: Any) -> dict[str, Any]:
@@ -109,9 +111,18 @@ def test_names_are_quoted_and_links_kept() -> None:
     assert remote_file(Data(id="7", filename="x", download_url=link), ()).url == link
 
 
-def test_files_come_as_they_are_asked_for(project) -> None:
-    next(iter(walk(project.client(), Ref(RefKind.PROJECT, "12"))))
-    assert project.asked("/projects/12/executions") == 0
+def test_files_come_while_the_rest_is_still_asked_for(project) -> None:
+    taken = threading.Event()
+
+    def executions(request: httpx.Request) -> httpx.Response:
+        assert taken.wait(GUARD)
+        return httpx.Response(200, json={"count": 0, "executions": []})
+
+    project.answers["/projects/12/executions"] = executions
+    files = walk(project.client(), Ref(RefKind.PROJECT, "12"))
+    assert next(files).key == "data/70"
+    taken.set()
+    assert [file.key for file in files] == ["data/80"]
 
 
 def test_a_bad_reference_is_an_error_of_flow() -> None:
@@ -162,4 +173,4 @@ def test_an_inlined_file_that_cannot_be_read_is_told(flow) -> None:
     said: list[LeftOut] = []
     files = list(walk(flow.client(), Ref(RefKind.SAMPLE, "1"), left_out=said.append))
     assert [one.key for one in files] == ["data/7"]
-    assert said == [LeftOut("s", "cannot read 1 file record")]
+    assert [(what.name, what.why) for what in said] == [("s", "cannot read 1 file record")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from flowtui.flow.credentials import Credential
@@ -48,6 +49,10 @@ class FakeFlow:
         self.errors: dict[str, list[Exception]] = {}
         self.hold: threading.Event | None = None
         self.passwords = {"demo": "right"}
+
+    def walking(self, told: Any, map_pages: Any) -> tuple[FakeFlow, Any]:
+        """See `FlowClient.walking`; nothing here has to be waited for."""
+        return self, SimpleNamespace(wait=told)
 
     def project_of(self, id_: str, name: str, samples: list[Sample], **more: Any) -> Project:
         """Add a project of mine with these samples."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from flowtui.text import quantities
 from flowtui.tui.browser.fetching import words_of
 from flowtui.tui.browser.selection import Selection, files_of
 
@@ -23,6 +24,7 @@ class Count:
         bytes: the sum of the known sizes. `unknown`: files without one.
         with_id: files that a bulk job can take.
         server: base URL, once the client is there. `error`: why it ended early, in words.
+        waiting: why it waits, and how long, in words; or empty.
         ended: all is counted, or there was an error.
     """
 
@@ -30,7 +32,7 @@ class Count:
         self.files: list[RemoteFile] = []
         self.left_out: list[LeftOut] = []
         self.bytes = self.unknown = self.with_id = 0
-        self.server = self.error = ""
+        self.server = self.error = self.waiting = ""
         self.ended = False
         self._client = client
         self._selection = selection
@@ -45,7 +47,7 @@ class Count:
         try:
             client = self._client()
             self.server = client.server
-            for file in files_of(client, self._selection, self.left_out.append):
+            for file in files_of(client, self._selection, self.left_out.append, self._wait):
                 if self._stop.is_set():
                     return
                 self._add(file)
@@ -54,7 +56,11 @@ class Count:
             self.error = words_of(error)
         self.ended = True
 
+    def _wait(self, why: str, seconds: float) -> None:
+        self.waiting = f"{why}; waiting {quantities.wait(seconds)}"
+
     def _add(self, file: RemoteFile) -> None:
+        self.waiting = ""
         self.files.append(file)
         self.bytes += file.size or 0
         self.unknown += file.size is None

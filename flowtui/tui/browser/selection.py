@@ -10,6 +10,7 @@ from flowtui.tui.browser.nodes import Node, NodeKind
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
+    from flowtui.flow.patient import Told
     from flowtui.flow.remote_file import RemoteFile
     from flowtui.flow.walk import LeftOut
 
@@ -38,49 +39,56 @@ class Selection:
 
 
 def files_of(
-    client: FlowClient, selection: Selection, left_out: Callable[[LeftOut], None]
+    client: FlowClient,
+    selection: Selection,
+    left_out: Callable[[LeftOut], None],
+    told: Told = lambda why, seconds: None,
 ) -> Iterator[RemoteFile]:
-    """The files, each once, fetched as they are asked for. Raises FlowError."""
+    """The files, each once, asked for ahead of what is taken. Raises FlowError.
+
+    `told` is told why it waits, and how many seconds.
+    """
     seen: set[str] = set()
-    for file in _files(client, selection, left_out):
+    for file in _files(client, selection, left_out, told):
         if file.key not in seen:
             seen.add(file.key)
             yield file
 
 
 def _files(
-    client: FlowClient, selection: Selection, left_out: Callable[[LeftOut], None]
+    client: FlowClient,
+    selection: Selection,
+    left_out: Callable[[LeftOut], None],
+    told: Told,
 ) -> Iterator[RemoteFile]:
     from flowtui.flow.refs import Ref, RefKind
     from flowtui.flow.walk import Walk
 
     out = selection.taken_out | _executions_taken_out(client, selection.taken_out)
-    walk = Walk(client, left_out, lambda key: key in out)
-    for node in selection.nodes:
-        id_ = node.key.partition("/")[2]
-        owner = id_.partition("/")[0]
-        if node.kind is NodeKind.PROJECT:
-            if f"{node.key}/samples" not in out:
-                yield from walk.samples(id_)
-            if f"{node.key}/executions" not in out:
-                yield from walk.executions(id_)
-        elif node.kind is NodeKind.SAMPLES:
-            yield from walk.samples(owner)
-        elif node.kind is NodeKind.EXECUTIONS:
-            if node.parent is not None and node.parent.kind is NodeKind.SAMPLE:
-                folder = ("samples", node.parent.name)
-                yield from walk.executions_of(client.sample_executions(owner), folder)
+    with Walk(client, left_out, lambda key: key in out, told=told) as walk:
+        for node in selection.nodes:
+            id_ = node.key.partition("/")[2]
+            owner = id_.partition("/")[0]
+            if node.kind is NodeKind.PROJECT:
+                if f"{node.key}/samples" not in out:
+                    yield from walk.samples(id_)
+                if f"{node.key}/executions" not in out:
+                    yield from walk.executions(id_)
+            elif node.kind is NodeKind.SAMPLES:
+                yield from walk.samples(owner)
+            elif node.kind is NodeKind.EXECUTIONS:
+                if node.parent is not None and node.parent.kind is NodeKind.SAMPLE:
+                    yield from walk.sample_executions(owner, ("samples", node.parent.name))
+                else:
+                    yield from walk.executions(owner)
+            elif node.kind is NodeKind.SAMPLE:
+                yield from walk.files(Ref(RefKind.SAMPLE, id_))
+                if f"{node.key}/executions" not in out:  # they are below it in the tree
+                    yield from walk.sample_executions(id_, ("samples", node.name))
+            elif node.kind is NodeKind.EXECUTION:
+                yield from walk.files(Ref(RefKind.EXECUTION, id_))
             else:
-                yield from walk.executions(owner)
-        elif node.kind is NodeKind.SAMPLE:
-            yield from walk.files(Ref(RefKind.SAMPLE, id_))
-            if f"{node.key}/executions" not in out:  # they are below it in the tree
-                listed = client.sample_executions(id_)
-                yield from walk.executions_of(listed, ("samples", node.name))
-        elif node.kind is NodeKind.EXECUTION:
-            yield from walk.files(Ref(RefKind.EXECUTION, id_))
-        else:
-            yield from _single_file(node, left_out)
+                yield from _single_file(node, left_out)
 
 
 def _executions_taken_out(client: FlowClient, taken_out: frozenset[str]) -> frozenset[str]:

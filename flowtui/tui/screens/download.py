@@ -135,7 +135,7 @@ class DownloadDialog(ModalScreen[Batch | None]):
         if count.error:
             what = f"Could not list the files: {printable(count.error)}"
         elif not count.ended:
-            what += " so far, counting …"
+            what += f" so far, {printable(count.waiting) if count.waiting else 'counting'} …"
         elif not files:
             what = "no files to download"
         return f"{self._selection_name}\n{what}"

@@ -1,0 +1,91 @@
+"""How a walk asks a server: side by side, waiting as long as it is asked to, and telling so."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flowtui.flow.errors import FlowError, RateLimited, ServiceUnavailable
+from flowtui.flow.pace import Pace
+from flowtui.flow.session import ApiSession
+from flowtui.retry import API, LONGEST_ASKED, WALK, Policy
+
+TOLD_FROM = 5.0
+"""Seconds; a shorter wait is not worth a word."""
+
+Told = Callable[[str, float], None]
+"""Told why a walk waits, in words, and how many seconds. Called from any thread."""
+
+TOO_MANY_REQUESTS = 429
+_BUSY = (TOO_MANY_REQUESTS, 503)
+
+
+class PatientReader:
+    """Asks a server by its session, with many threads, at the pace that it likes."""
+
+    def __init__(
+        self,
+        session: ApiSession,
+        told: Told,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._session = session
+        self._told = told
+        self._sleep = sleep
+        self._clock = clock
+        self._pace = Pace(clock=clock)
+        self._telling = threading.Lock()
+        self._told_until = 0.0
+
+    def get(self, path: str, params: dict[str, Any] | None = None, *, policy: Policy = API) -> Any:
+        """The JSON of a GET. Raises FlowError where it does not come with patience either.
+
+        That there were too many requests is waited for, an hour in all, however often it is said.
+        """
+        patience = WALK if policy is API else policy
+        waited = 0.0
+        while True:
+            if (seconds := self._pace.held_for()) > 0:
+                self._sleep(seconds)
+            try:
+                with self._pace.turn():
+                    body = self._session.get(path, params, policy=patience, on_wait=self._on_wait)
+            except ServiceUnavailable as error:
+                self._note(error, 0.0)
+                if error.status != TOO_MANY_REQUESTS or policy is not API or waited > LONGEST_ASKED:
+                    raise
+                asked = error.retry_after if isinstance(error, RateLimited) else None
+                seconds = max(1.0, asked or 0.0)
+                waited += seconds
+                self._on_wait(error, seconds)
+                self._sleep(seconds)
+            else:
+                self._pace.answered()
+                return body
+
+    def wait(self, why: str, seconds: float) -> None:
+        """Wait, and tell why."""
+        self._tell(why, seconds)
+        self._sleep(seconds)
+
+    def _on_wait(self, error: FlowError, seconds: float) -> None:
+        asked = isinstance(error, RateLimited) and error.retry_after is not None
+        self._note(error, seconds if asked else 0.0)
+        if seconds >= TOLD_FROM:
+            self._tell(error.message, seconds)
+
+    def _note(self, error: FlowError, seconds: float) -> None:
+        if error.status in _BUSY:
+            self._pace.too_fast(seconds)
+
+    def _tell(self, why: str, seconds: float) -> None:
+        """Tell of a wait once, however many threads it holds up."""
+        with self._telling:
+            now = self._clock()
+            if now < self._told_until:
+                return
+            self._told_until = now + seconds
+        self._told(why, seconds)
