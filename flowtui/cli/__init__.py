@@ -5,6 +5,7 @@
     queue, detach    add to the background queue, and act on what is in it
     ls, account, engine, demo     the other commands
     selection, plan  from REFs to files, and from files to the batch that the engine gets
+    finding, feeding     the search in a thread; what it finds, given to the engine in pieces
     follow, batch_progress, progress     the events of a batch, what they add up to, how it is shown
     session          what a command needs to talk to Flow: settings, credential, client
     options, output, json_fields, exit_codes, signals     what the commands share

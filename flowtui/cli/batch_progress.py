@@ -38,7 +38,9 @@ class BatchProgress:
         counts: state → how many transfers.
         blocked_by: the code of what all unfinished transfers wait for in vain, or empty.
         interrupted: by the user, or by the end of the job's time.
-        seconds: since the batch was added.
+        seconds: since the first of it was to be added.
+        files: how many files were found for it so far.
+        batch_id: the engine's, once something was added.
     """
 
     rows: dict[int, TransferRow] = field(default_factory=dict)
@@ -50,6 +52,17 @@ class BatchProgress:
     blocked_by: str = ""
     interrupted: bool = False
     seconds: float = 0.0
+    files: int = 0
+    batch_id: int | None = None
+    _expected: int = 0
+    _bulk: bool = False
+
+    def added(self, added: Added) -> None:
+        """Take note of what the engine was given."""
+        if self.batch_id is None:
+            self.batch_id = added.batch_id
+        self._expected += len(added.ids)
+        self._bulk = self._bulk or added.bulk_id is not None
 
     def update_transfer(self, row: TransferRow) -> None:
         """Take a transfer's latest row, without a walk over what may be a long queue."""
@@ -121,15 +134,15 @@ class BatchProgress:
                 return job.reason
         return ""
 
-    def is_finished(self, added: Added) -> bool:
+    def is_finished(self) -> bool:
         """Whether all that was added has ended, as far as the events say."""
-        if added.bulk_id is not None:
+        if self._bulk:
             # A job may have been split into several.
-            jobs = [job for job in self.bulk_jobs.values() if job.batch_id == added.batch_id]
+            jobs = [job for job in self.bulk_jobs.values() if job.batch_id == self.batch_id]
             if not jobs or any(job.state not in BULK_ENDED for job in jobs):
                 return False
         ended = self.count(*ENDED)
-        return ended == len(self.rows) and ended >= len(added.ids)
+        return ended == len(self.rows) and ended >= self._expected
 
     def blocking_code(self) -> str:
         """The code of what all unfinished transfers wait for, if only a person can help; or empty.

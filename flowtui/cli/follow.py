@@ -6,7 +6,8 @@ import contextlib
 import queue
 import time
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
 from flowtui.cli.batch_progress import GOOD, BatchProgress
 from flowtui.cli.json_fields import bulk_fields, bulk_file_fields, transfer_fields
@@ -20,6 +21,9 @@ from flowtui.protocol.messages import (
     Status,
     TransferRow,
 )
+
+if TYPE_CHECKING:
+    from flowtui.cli.feeding import Source
 
 GIVE_UP_AFTER = 1.5
 """Seconds for which all unfinished transfers must have waited for a person before a job gives up:
@@ -60,6 +64,9 @@ class ProgressView(Protocol):
     def bulk(self, row: BulkRow) -> None:
         """A bulk job has changed its state."""
 
+    def note(self, text: str) -> None:
+        """Show a line beside the progress."""
+
     def close(self) -> None:
         """Leave the terminal as it was."""
 
@@ -79,25 +86,19 @@ class Follower:
         self._reported_bulk: dict[int, tuple[str, str]] = {}
         self.state = BatchProgress()
 
-    def run(self, batch: Batch) -> BatchProgress:
-        """Add `batch` and follow it until it ends, is interrupted, or waits for a person's help."""
+    def run(self, source: Source) -> BatchProgress:
+        """Queue what `source` gives and follow it.
+
+        Until all of it has ended, it is interrupted, or it waits for a person's help.
+        """
         started = time.monotonic()
         unsubscribe = self._engine.subscribe(self._events.put)
+        self._out.note = self._view.note
         try:
-            added = self._engine.add(batch)
-            self._out.event(
-                "added",
-                batch_id=added.batch_id,
-                root=batch.root,
-                files=len(batch.files),
-                added=added.added,
-                known=added.known,
-                bulk=batch.bulk,
-                bulk_id=added.bulk_id,
-            )
-            self._wait_until_finished(added, started)
+            self._wait_until_finished(source, started)
         finally:
             unsubscribe()
+            self._out.note = None
             self._view.close()
         # The last events may not have come yet.
         now = self._engine.status(rows=True)
@@ -105,6 +106,21 @@ class Follower:
         self._report_bulk_files()
         self.state.seconds = time.monotonic() - started
         return self.state
+
+    def _add(self, batch: Batch) -> None:
+        first = self.state.batch_id
+        added = self._engine.add(batch if first is None else replace(batch, continues=first))
+        self.state.added(added)
+        self._out.event(
+            "added",
+            batch_id=added.batch_id,
+            root=batch.root,
+            files=len(batch.files),
+            added=added.added,
+            known=added.known,
+            bulk=batch.bulk,
+            bulk_id=added.bulk_id,
+        )
 
     def _report_bulk_files(self) -> None:
         """Report what became of the files of bulk jobs, which have no transfers of their own."""
@@ -116,12 +132,15 @@ class Follower:
                 self._out.event("bulk_file", bulk_id=job.id, **bulk_file_fields(file, job))
         self.state.unpacked = tuple(unpacked)
 
-    def _wait_until_finished(self, added: Added, started: float) -> None:
+    def _wait_until_finished(self, source: Source, started: float) -> None:
         state = self.state
         reported_at = blocked_since = time.monotonic()  # seconds
         while True:
+            for batch in source.take():
+                self._add(batch)
+            state.files = source.files
             with contextlib.suppress(queue.Empty):
-                self._apply(self._events.get(timeout=0.2))
+                self._apply(self._events.get(timeout=0.2 if source.is_over else 0.05))
             now = time.monotonic()
             state.seconds = now - started
             if self._interrupted():
@@ -131,10 +150,15 @@ class Follower:
             if now - reported_at >= PROGRESS_EVERY:
                 reported_at = now
                 self._report_progress()
-            if state.is_finished(added) and self._engine.is_idle() and self._events.empty():
+            if (
+                source.is_over
+                and state.is_finished()
+                and self._engine.is_idle()
+                and self._events.empty()
+            ):
                 return
             code = state.blocking_code()
-            if not code:
+            if not code or not source.is_over:
                 blocked_since = now
             elif now - blocked_since >= GIVE_UP_AFTER:
                 state.blocked_by = code

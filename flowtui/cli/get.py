@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowtui.cli.exit_codes import CommandError, Exit, Interrupted, as_command_error
+from flowtui.cli.finding import Finding
 from flowtui.cli.options import (
     bulk_option,
     filter_options,
@@ -19,14 +20,21 @@ from flowtui.cli.options import (
     to_option,
 )
 from flowtui.cli.output import Output, counted, one_line, seconds_text, size_text
-from flowtui.cli.selection import Filters, RequestedFiles, require_files, select
+from flowtui.cli.plan import Plan, make_plan
+from flowtui.cli.selection import (
+    Filters,
+    RequestedFiles,
+    find,
+    parse_refs,
+    require_files,
+)
 from flowtui.cli.signals import StopSignals
 
 if TYPE_CHECKING:
     from flowtui.cli.batch_progress import BatchProgress
     from flowtui.config import Settings
     from flowtui.flow.client import FlowClient
-    from flowtui.protocol.messages import Batch
+    from flowtui.flow.remote_file import RemoteFile
 
 AGAIN = "run the same command again to resume"
 
@@ -94,23 +102,30 @@ def get(
             with closing(open_session(server, out)) as session:
                 if session.client.credential is None:
                     out.say("flowtui: not signed in; only public files are available")
-                select(session.client, refs, Filters(include, exclude), out, found)
+                filters = Filters(include, exclude)
+                wanted = parse_refs(session.client, refs, found)
+                plan = make_plan(session, found, to, bulk, unpack)
+                if not (dry_run or detach):
+                    settings = with_overrides(session.settings, changes)
+                    finding = Finding(
+                        lambda relay: find(session.client, wanted, filters, relay, found), out
+                    )
+                    return _fetch(session.client, settings, plan, finding, found, stop, out)
+                for _ in find(session.client, wanted, filters, out, found):
+                    pass
                 require_files(found)
-                from flowtui.cli.plan import make_batch, show_plan
-
-                batch = make_batch(session, found, to, bulk, unpack)
-                if dry_run:
-                    show_plan(batch, found.known_bytes, out)
-                    _summary_event(out, None, found, Exit.OK, time.monotonic() - started)
-                    return Exit.SOME_FAILED if found.errors else Exit.OK
+                batch = plan.whole(found.files)
                 if detach:
                     from flowtui.cli.detach import hand_over
 
-                    return hand_over(session, batch, changes, out)
-                # From here on a signal is noticed between two events, to stop the engine cleanly.
-                stop.raising = False
-                settings = with_overrides(session.settings, changes)
-                return _fetch(session.client, settings, batch, found, stop, out)
+                    hand_over(session, batch, changes, out)
+                    return Exit.OK if found.is_whole else Exit.SOME_FAILED
+                from flowtui.cli.plan import show_plan
+
+                show_plan(batch, found.known_bytes, out)
+                status = Exit.OK if found.is_whole else Exit.SOME_FAILED
+                _summary_event(out, None, found, status, time.monotonic() - started)
+                return status
     except Interrupted:
         known = CommandError(f"interrupted; {AGAIN}", exit=Exit.INTERRUPTED, code="INTERRUPTED")
     except BrokenPipeError:
@@ -138,50 +153,87 @@ def with_overrides(settings: Settings, changes: dict[str, int]) -> Settings:
 def _fetch(
     client: FlowClient,
     settings: Settings,
-    batch: Batch,
+    plan: Plan,
+    finding: Finding,
     found: RequestedFiles,
     stop: StopSignals,
     out: Output,
 ) -> int:
+    """Download what is found, from the first file on."""
+    # The imports go on while the first answers come.
+    from flowtui.cli.feeding import Feeder
     from flowtui.cli.follow import Follower
     from flowtui.cli.progress import stderr_view
     from flowtui.connect import connector
     from flowtui.engine.engine import Engine
     from flowtui.transfer.http.clients import service_maker
 
+    first: list[RemoteFile] = []
+    while not first and not finding.is_over:
+        first += finding.take(timeout=1.0)
+    if not first and finding.error is not None:
+        raise finding.error
+    if not first:
+        require_files(found)
+
+    def take_found() -> list[RemoteFile]:
+        taken = first + finding.take()
+        first.clear()
+        return taken
+
+    # From here on a signal is noticed between two events, to stop the engine cleanly.
+    stop.raising = False
+    feeder = Feeder(take_found, lambda: finding.is_over, plan.batch, plan.rule)
     # With the connections by which the files were found.
     engine = Engine(settings, make_service=service_maker(connector(settings), client))
     engine.start()
     try:
-        follower = Follower(engine, out, stderr_view(len(batch.files)), lambda: stop.fired)
-        state = follower.run(batch)
+        follower = Follower(engine, out, stderr_view(), lambda: stop.fired)
+        state = follower.run(feeder)
         if state.interrupted:
             out.say("stopping; partial downloads are kept (interrupt again to stop at once)")
     finally:
         engine.stop()
     status = state.exit_status()
-    if status is Exit.OK and found.errors:
+    trouble = None if state.interrupted else _search_error(finding)
+    if trouble is not None:
+        status = trouble.exit
+    elif status is Exit.OK and not found.is_whole:
         status = Exit.SOME_FAILED
-    _print_end(state, batch, status, out)
+    _print_end(state, plan, status, out)
+    if (error := trouble or _end_error(state, plan, found, status)) is not None:
+        out.error(error)
     _summary_event(out, state, found, status, state.seconds)
     return status
 
 
-def _print_end(state: BatchProgress, batch: Batch, status: Exit, out: Output) -> None:
+def _search_error(finding: Finding) -> CommandError | None:
+    """What ended the search before all was found. Raises what nobody expected."""
+    if finding.error is None:
+        return None
+    known = as_command_error(finding.error)
+    if known is None:
+        raise finding.error
+    return CommandError(
+        f"not all files were found: {known.message}; {AGAIN}", exit=known.exit, code=known.code
+    )
+
+
+def _print_end(state: BatchProgress, plan: Plan, status: Exit, out: Output) -> None:
     counts = state.file_counts()
     complete = counts["done"] + counts["skipped"]
-    text = f"{complete:,} of {counted(max(len(batch.files), counts.total()), 'file')} complete"
+    text = f"{complete:,} of {counted(max(state.files, counts.total()), 'file')} complete"
     if skipped := counts["skipped"]:
         text += f" ({skipped:,} already present)"
     text += f", {size_text(state.fetched_bytes())} downloaded in {seconds_text(state.seconds)}"
-    out.say(f"{text}, to {one_line(batch.root)}")
+    out.say(f"{text}, to {one_line(plan.root)}")
     if state.summary.trouble:
         out.say(f"flowtui: {one_line(state.summary.trouble)}")
-    if (error := _end_error(state, batch, status)) is not None:
-        out.error(error)
 
 
-def _end_error(state: BatchProgress, batch: Batch, status: Exit) -> CommandError | None:
+def _end_error(
+    state: BatchProgress, plan: Plan, found: RequestedFiles, status: Exit
+) -> CommandError | None:
     """Why not all files are complete and what to do; None where they are."""
     if status is Exit.INTERRUPTED:
         return CommandError(f"interrupted; {AGAIN}", exit=status, code="INTERRUPTED")
@@ -190,7 +242,7 @@ def _end_error(state: BatchProgress, batch: Batch, status: Exit) -> CommandError
         message = f"not enough disk space: {reason}; free some or choose another --to, then {AGAIN}"
         return CommandError(message, exit=status, code="NO_SPACE")
     if state.blocked_by == "UNAUTHENTICATED":
-        message = f"not signed in to {batch.server}; run `flowtui login`, then {AGAIN}"
+        message = f"not signed in to {plan.server}; run `flowtui login`, then {AGAIN}"
         return CommandError(message, exit=status, code="UNAUTHENTICATED")
     if reason := state.archive_failure():
         message = f"{one_line(reason)}; use `--bulk never` to download the files one by one"
@@ -199,6 +251,12 @@ def _end_error(state: BatchProgress, batch: Batch, status: Exit) -> CommandError
     if failed := counts["failed"] + counts["cancelled"]:
         message = f"{counted(failed, 'file')} failed; run the same command again to retry them"
         return CommandError(message, exit=status, code="FAILED")
+    if missing := found.missing:
+        names = ", ".join(missing[:3])
+        if len(missing) > 3:
+            names += f" and {len(missing) - 3:,} more"
+        return CommandError(f"not everything was downloaded; left out: {names}", exit=status,
+                            code="INCOMPLETE")  # fmt: skip
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -16,14 +17,19 @@ class Output:
 
     Attributes:
         as_json: one JSON object a line on stdout, nothing else there.
+        note: who writes lines for people while something else is drawn on stderr, or None.
     """
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
+        self.note: Callable[[str], None] | None = None
 
     def say(self, text: str) -> None:
         """A line for people, on stderr."""
-        _write(sys.stderr, text)
+        if self.note is not None:
+            self.note(text)
+        else:
+            _write(sys.stderr, text)
 
     def line(self, text: str) -> None:
         """A line of the result, on stdout."""

@@ -3,41 +3,75 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowtui.cli.exit_codes import CommandError
+from flowtui.cli.feeding import BulkRule
 from flowtui.cli.output import Output, counted, one_line, size_text
 
 if TYPE_CHECKING:
     from flowtui.cli.selection import RequestedFiles
     from flowtui.cli.session import Session
+    from flowtui.flow.remote_file import RemoteFile
     from flowtui.protocol.messages import Batch
 
 
-def make_batch(
-    session: Session, found: RequestedFiles, to: str | None, bulk: str, unpack: bool | None = None
-) -> Batch:
-    """The files as one batch. `bulk` is auto, always or never; `unpack` None is the settings'."""
-    from flowtui.protocol.messages import Batch
+@dataclass(frozen=True)
+class Plan:
+    """How files are to be downloaded, and where to.
 
-    # Flow archives only what has a data id.
-    archivable = sum(1 for file in found.files if file.data_id is not None)
-    as_archive = bulk == "always" or (bulk == "auto" and archivable > session.settings.bulk_above)
-    if bulk == "always" and not archivable:
-        raise CommandError(
-            "Flow cannot archive any of these files; leave out --bulk always",
-            code="NOT_OFFERED",
+    Attributes:
+        name: what a person calls it all together.
+    """
+
+    server: str
+    root: str
+    name: str
+    rule: BulkRule
+    unpack: bool
+
+    def batch(self, files: list[RemoteFile], as_archive: bool) -> Batch:
+        """These files as a batch. Raises CommandError where Flow can archive none of them."""
+        from flowtui.protocol.messages import Batch
+
+        # Flow archives only what has a data id.
+        if as_archive and not any(file.data_id is not None for file in files):
+            raise CommandError(
+                "Flow cannot archive any of these files; leave out --bulk always",
+                code="NOT_OFFERED",
+            )
+        return Batch(
+            server=self.server,
+            root=self.root,
+            name=self.name,
+            files=tuple(files),
+            bulk=as_archive,
+            # Where only a few are missing, an archive would take longer than it saves.
+            one_by_one_up_to=self.rule.above if self.rule.bulk == "auto" else 0,
+            unpack=self.unpack,
         )
-    return Batch(
+
+    def whole(self, files: list[RemoteFile]) -> Batch:
+        """All files as one batch. Raises CommandError, see `batch`."""
+        return self.batch(files, self.rule.divide(files, 0, 0.0, over=True)[1])
+
+
+def make_plan(
+    session: Session, found: RequestedFiles, to: str | None, bulk: str, unpack: bool | None = None
+) -> Plan:
+    """The plan of a command line.
+
+    `bulk` is auto, always or never; `unpack` None is the settings'.
+    """
+    settings = session.settings
+    return Plan(
         server=session.client.server,
-        root=str(session.settings.target(to)),
+        root=str(settings.target(to)),
         name=found.name,
-        files=tuple(found.files),
-        bulk=as_archive,
-        # Where only a few are missing, an archive would take longer than it saves.
-        one_by_one_up_to=session.settings.bulk_above if bulk == "auto" else 0,
-        unpack=session.settings.unpack_archives if unpack is None else unpack,
+        rule=BulkRule(bulk, settings.bulk_above),
+        unpack=settings.unpack_archives if unpack is None else unpack,
     )
 
 

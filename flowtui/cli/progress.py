@@ -26,11 +26,11 @@ MOST_FILES = 8
 """Active files that get a bar of their own."""
 
 
-def view_for(stream: TextIO, total_files: int) -> ProgressView:
+def view_for(stream: TextIO) -> ProgressView:
     """What shows the progress on `stream`: bars if it is a terminal that can redraw."""
     if stream.isatty() and os.environ.get("TERM", "dumb") != "dumb":
-        return Bars(stream, total_files)
-    return Lines(stream, total_files)
+        return Bars(stream)
+    return Lines(stream)
 
 
 def outcome_line(row: TransferRow) -> str:
@@ -170,9 +170,8 @@ def _percent(done: int, total: int | None) -> str:
 class Bars:
     """Bars on a terminal, redrawn where they stand; what failed stays above them."""
 
-    def __init__(self, stream: TextIO, total_files: int) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._files = total_files
         self._plain = "utf" not in (stream.encoding or "").lower()
         self._height = 0
         self._drawn_at = -REDRAW_EVERY
@@ -190,6 +189,10 @@ class Bars:
         if row.state in BULK_ENDED:
             self._above.append(bulk_line(row))
 
+    def note(self, text: str) -> None:
+        """Keep the line, above the bars."""
+        self._above.append(text)
+
     def update(self, progress: BatchProgress) -> None:
         """Draw, unless that was just done."""
         now = time.monotonic()
@@ -205,7 +208,7 @@ class Bars:
 
     def _draw(self, progress: BatchProgress) -> None:
         columns, rows = _terminal_size(self._stream)
-        lines = render(progress, self._files, columns, rows, plain=self._plain)
+        lines = render(progress, progress.files, columns, rows, plain=self._plain)
         # A terminal made narrower may have wrapped the old lines; then a few stay in the scroll.
         text = self._erase() + "".join(f"{line}\n" for line in (*self._above, *lines))
         self._above.clear()
@@ -225,9 +228,8 @@ class Bars:
 class Lines:
     """A line for each file that has come to an end, and one for the whole now and then."""
 
-    def __init__(self, stream: TextIO, total_files: int) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._files = total_files
         self._printed_at = time.monotonic()
 
     def transfer(self, row: TransferRow) -> None:
@@ -240,12 +242,16 @@ class Lines:
         """Print how far the archive is."""
         self._print(bulk_line(row))
 
+    def note(self, text: str) -> None:
+        """Print it."""
+        self._print(text)
+
     def update(self, progress: BatchProgress) -> None:
         """Print how far the batch is, every LINE_EVERY seconds."""
         now = time.monotonic()
         if now - self._printed_at >= LINE_EVERY:
             self._printed_at = now
-            self._print(overall_text(progress, self._files))
+            self._print(overall_text(progress, progress.files))
 
     def close(self) -> None:
         """There is nothing to take away."""
@@ -266,6 +272,6 @@ def _terminal_size(stream: TextIO) -> tuple[int, int]:
     return size.columns or 80, size.lines or 24
 
 
-def stderr_view(total_files: int) -> ProgressView:
+def stderr_view() -> ProgressView:
     """The view for this process."""
-    return view_for(sys.stderr, total_files)
+    return view_for(sys.stderr)

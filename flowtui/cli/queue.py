@@ -49,7 +49,7 @@ def add(
     The downloads continue when this terminal is closed.
     """
     from flowtui.cli.detach import hand_over
-    from flowtui.cli.plan import make_batch
+    from flowtui.cli.plan import make_plan
     from flowtui.cli.selection import Filters, RequestedFiles, require_files, select
     from flowtui.cli.session import open_session
 
@@ -58,8 +58,9 @@ def add(
     with closing(open_session(server, out)) as session:
         select(session.client, refs, Filters(include, exclude), out, found)
         require_files(found)
-        hand_over(session, make_batch(session, found, to, bulk, unpack), {}, out)
-    return Exit.SOME_FAILED if found.errors else Exit.OK
+        batch = make_plan(session, found, to, bulk, unpack).whole(found.files)
+        hand_over(session, batch, {}, out)
+    return Exit.OK if found.is_whole else Exit.SOME_FAILED
 
 
 @click.command(short_help="Show the background queue.")

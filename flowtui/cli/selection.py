@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from flowtui.cli.exit_codes import CommandError, Exit, as_command_error
 from flowtui.cli.output import Output, counted, one_line, size_text
-from flowtui.flow.errors import NotFound, Refused
 from flowtui.flow.remote_file import RemoteFile
+from flowtui.text import quantities
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
+    from flowtui.flow.errors import FlowError
     from flowtui.flow.refs import Ref
     from flowtui.flow.walk import LeftOut
 
@@ -25,6 +26,7 @@ class RequestedFiles:
     Attributes:
         files: each file once, where the first REF that has it puts it.
         left_out: how many Flow would not give; the reasons have been printed.
+        missing: the names of these that are on Flow all the same, so that something is missing.
         excluded: how many the filters left out.
         errors: those of REFs that led nowhere; they have been printed.
         name: what a person calls it all together.
@@ -32,9 +34,15 @@ class RequestedFiles:
 
     files: list[RemoteFile] = field(default_factory=list)
     left_out: int = 0
+    missing: list[str] = field(default_factory=list)
     excluded: int = 0
     errors: list[CommandError] = field(default_factory=list)
     name: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing of what was asked for, as far as it was found."""
+        return not (self.errors or self.missing)
 
     @property
     def known_bytes(self) -> int:
@@ -72,75 +80,113 @@ def _fits(pattern: str, file: RemoteFile) -> bool:
     return fnmatchcase(path, pattern) or fnmatchcase(path, "*/" + pattern.lstrip("/"))
 
 
-def select(
-    client: FlowClient, words: Sequence[str], filters: Filters, out: Output, found: RequestedFiles
-) -> None:
-    """Walk the REFs and gather their files in `found`.
-
-    A REF that is missing or refused is reported, and the others go on. Raises BadReference for what
-    is no REF, before anything is asked, and FlowError where the service itself fails.
-    """
+def parse_refs(client: FlowClient, words: Sequence[str], found: RequestedFiles) -> list[Ref]:
+    """The REFs of a command line. Raises BadReference for what is none."""
     from flowtui.flow.refs import parse_ref
 
     refs = [parse_ref(word, client.server) for word in words]
     found.name = ", ".join(str(ref) for ref in refs[:3])
     if len(refs) > 3:
         found.name += f" and {len(refs) - 3} more"
-    seen: set[str] = set()
-    for ref in dict.fromkeys(refs):
-        _walk_ref(client, ref, filters, found, seen, out)
+    return list(dict.fromkeys(refs))
 
 
-def _walk_ref(
-    client: FlowClient,
-    ref: Ref,
-    filters: Filters,
-    found: RequestedFiles,
-    seen: set[str],
-    out: Output,
+def select(
+    client: FlowClient, words: Sequence[str], filters: Filters, out: Output, found: RequestedFiles
 ) -> None:
-    from flowtui.flow.walk import walk
+    """Find the files of REFs, and have them all in `found`. Raises as `parse_refs` and `find`."""
+    for _ in find(client, parse_refs(client, words, found), filters, out, found):
+        pass
 
-    def left_out(what: LeftOut) -> None:
-        found.left_out += 1
-        out.event("left_out", ref=str(ref), name=what.name, reason=what.why)
-        out.say(f"flowtui: left out {one_line(what.name)}: {one_line(what.why)}")
 
-    before = len(found.files), found.excluded, found.left_out
-    try:
-        for file in walk(client, ref, left_out=left_out):
-            if file.key in seen:
-                continue
-            seen.add(file.key)
-            if filters.wants(file):
+def find(
+    client: FlowClient, refs: Sequence[Ref], filters: Filters, out: Output, found: RequestedFiles
+) -> Iterator[RemoteFile]:
+    """The wanted files of `refs`, as they are found; `found` takes note of all.
+
+    A REF that is missing, refused or cannot be listed is reported, and the others go on. Raises
+    FlowError where the session or the service as a whole ends.
+    """
+    from flowtui.flow.walk import Walk
+
+    report = _Report(out, found)
+    with Walk(client, report.left_out, failed=report.failed, told=report.waiting) as walk:
+        for ref, file in walk.files_of(refs):
+            if file is None:
+                report.ended(ref)
+            elif filters.wants(file):
                 found.files.append(file)
+                report.count(file)
+                yield file
             else:
                 found.excluded += 1
-    except (NotFound, Refused) as error:
+                report.excluded += 1
+
+
+class _Report:
+    """Says what is found for each REF, what is left out and what is waited for."""
+
+    def __init__(self, out: Output, found: RequestedFiles) -> None:
+        self._out = out
+        self._found = found
+        self._failed: Ref | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self.excluded = self._files = self._bytes = self._unknown = self._left_out = 0
+
+    def count(self, file: RemoteFile) -> None:
+        """Take note of a file."""
+        self._files += 1
+        self._bytes += file.size or 0
+        self._unknown += file.size is None
+
+    def left_out(self, what: LeftOut) -> None:
+        """Tell of something that will not be downloaded."""
+        self._left_out += 1
+        self._found.left_out += 1
+        if not what.removed:
+            self._found.missing.append(one_line(what.name))
+        self._out.event("left_out", ref=str(what.ref), name=what.name, reason=what.why)
+        self._out.say(f"flowtui: left out {one_line(what.name)}: {one_line(what.why)}")
+
+    def failed(self, ref: Ref, error: FlowError) -> None:
+        """Tell of a REF that leads nowhere."""
         known = as_command_error(error)
         assert known is not None
         named = CommandError(f"{ref}: {known.message}", exit=known.exit, code=known.code)
-        found.errors.append(named)
-        out.error(named)
-        return
-    files = found.files[before[0] :]
-    size = sum(file.size or 0 for file in files)
-    unknown = sum(1 for file in files if file.size is None)
-    out.event(
-        "found",
-        ref=str(ref),
-        files=len(files),
-        bytes=size,
-        unknown_sizes=unknown,
-        excluded=found.excluded - before[1],
-        left_out=found.left_out - before[2],
-    )
-    text = f"{one_line(str(ref))}: {counted(len(files), 'file')}, {size_text(size)}"
-    if unknown:
-        text += f" and {counted(unknown, 'file')} of unknown size"
-    if found.excluded > before[1]:
-        text += f" ({counted(found.excluded - before[1], 'file')} excluded by the filters)"
-    out.say(text)
+        self._found.errors.append(named)
+        self._out.error(named)
+        self._failed = ref
+
+    def waiting(self, why: str, seconds: float) -> None:
+        """Tell that nothing is asked for so many seconds."""
+        self._out.event("waiting", reason=why, seconds=round(seconds, 1))
+        self._out.say(f"flowtui: {one_line(why)}; waiting {quantities.wait(seconds)}")
+
+    def ended(self, ref: Ref) -> None:
+        """Tell what was found for a REF."""
+        if self._failed != ref:
+            self._tell(ref)
+        self._failed = None
+        self._begin()
+
+    def _tell(self, ref: Ref) -> None:
+        self._out.event(
+            "found",
+            ref=str(ref),
+            files=self._files,
+            bytes=self._bytes,
+            unknown_sizes=self._unknown,
+            excluded=self.excluded,
+            left_out=self._left_out,
+        )
+        text = f"{one_line(str(ref))}: {counted(self._files, 'file')}, {size_text(self._bytes)}"
+        if self._unknown:
+            text += f" and {counted(self._unknown, 'file')} of unknown size"
+        if self.excluded:
+            text += f" ({counted(self.excluded, 'file')} excluded by the filters)"
+        self._out.say(text)
 
 
 def require_files(found: RequestedFiles) -> None:

@@ -82,6 +82,7 @@ class Batch(Message):
         one_by_one_up_to: with `bulk`: where at most so many of the files are not here yet, they
             are fetched one by one all the same.
         unpack: unpack the archive and remove it; None for what the engine's settings say.
+        continues: the id of a batch that this is a further piece of, or None.
     """
 
     server: str
@@ -91,6 +92,7 @@ class Batch(Message):
     bulk: bool = False
     one_by_one_up_to: int = 0
     unpack: bool | None = None
+    continues: int | None = None
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
@@ -105,6 +107,8 @@ class Batch(Message):
         for name in ("server", "root", "name"):
             if not isinstance(getattr(batch, name), str):
                 raise TypeError(f"{name} must be text")
+        if batch.continues is not None and type(batch.continues) is not int:
+            raise TypeError("continues must be a number or null")
         return batch
 
 

@@ -10,6 +10,7 @@ import pytest
 from flowtui.cli import follow
 from flowtui.cli.batch_progress import BatchProgress
 from flowtui.cli.exit_codes import Exit
+from flowtui.cli.feeding import WholeBatch
 from flowtui.cli.follow import Follower
 from flowtui.cli.output import Output
 from flowtui.flow.remote_file import RemoteFile
@@ -91,6 +92,7 @@ class SilentView:
     def update(self, state: BatchProgress) -> None: ...
     def transfer(self, row: TransferRow) -> None: ...
     def bulk(self, row: BulkRow) -> None: ...
+    def note(self, text: str) -> None: ...
     def close(self) -> None:
         self.closed += 1
 
@@ -100,7 +102,7 @@ BATCH = Batch("https://x", ROOT, "n", (RemoteFile("data/1", "f1", "/downloads/1/
 
 def run(engine: FakeEngine, interrupted: Callable[[], bool] = lambda: False) -> BatchProgress:
     view = SilentView()
-    state = Follower(engine, Output(as_json=True), view, interrupted).run(BATCH)
+    state = Follower(engine, Output(as_json=True), view, interrupted).run(WholeBatch(BATCH))
     assert view.closed == 1
     assert engine.listener is None
     return state

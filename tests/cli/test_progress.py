@@ -27,8 +27,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def following(*rows: TransferRow, **summary: object) -> BatchProgress:
-    state = BatchProgress(summary=Summary(**summary))  # type: ignore[arg-type]
+def following(*rows: TransferRow, files: int = 0, **summary: object) -> BatchProgress:
+    state = BatchProgress(summary=Summary(**summary), files=files)  # type: ignore[arg-type]
     for one in rows:
         state.update_transfer(one)
     return state
@@ -77,7 +77,7 @@ def test_a_bar_without_a_total_is_empty() -> None:
 
 def test_bars_are_redrawn_in_place_and_taken_away() -> None:
     terminal = Terminal()
-    bars = Bars(terminal, 2)
+    bars = Bars(terminal)
     bars.update(following(row(1, "active"), row(2, "active"), total=200))
     first = terminal.getvalue()
     assert first.count("\n") == 3
@@ -89,7 +89,7 @@ def test_bars_are_redrawn_in_place_and_taken_away() -> None:
 
 def test_bars_are_not_drawn_more_often_than_a_terminal_over_ssh_likes() -> None:
     terminal = Terminal()
-    bars = Bars(terminal, 1)
+    bars = Bars(terminal)
     for _ in range(50):
         bars.update(following(row(1, "active")))
     assert terminal.getvalue().count("data/f") == 1
@@ -108,13 +108,13 @@ def test_lines_say_each_end_once_and_the_whole_now_and_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stream = io.StringIO()
-    lines = Lines(stream, 2)
+    lines = Lines(stream)
     lines.transfer(row(1, "active"))
     lines.transfer(row(1, "done", verified_by="md5", resumed_at=40))
     lines.transfer(row(2, "skipped", verified_by="size"))
     lines.update(following(row(1, "done")))
     monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
-    lines.update(following(row(1, "done"), done=100, total=200))
+    lines.update(following(row(1, "done"), done=100, total=200, files=2))
     assert stream.getvalue().splitlines() == [
         "done     data/f  100 B, resumed at 40 B, verified by md5",
         "skipped  data/f  already present, verified by size",
@@ -124,10 +124,10 @@ def test_lines_say_each_end_once_and_the_whole_now_and_then(
 
 def test_what_cannot_redraw_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    assert isinstance(view_for(io.StringIO(), 1), Lines)
-    assert isinstance(view_for(Terminal(), 1), Bars)
+    assert isinstance(view_for(io.StringIO()), Lines)
+    assert isinstance(view_for(Terminal()), Bars)
     monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(view_for(Terminal(), 1), Lines)
+    assert isinstance(view_for(Terminal()), Lines)
 
 
 def test_a_terminal_of_another_encoding_gets_plain_characters() -> None:
@@ -135,6 +135,6 @@ def test_a_terminal_of_another_encoding_gets_plain_characters() -> None:
         encoding = "iso-8859-1"
 
     terminal = Old()
-    Bars(terminal, 1).update(following(row(1, "active", path="肝"), done=1, total=2))
+    Bars(terminal).update(following(row(1, "active", path="肝"), done=1, total=2))
     assert terminal.getvalue().isascii()
     assert os.linesep in terminal.getvalue()

@@ -123,7 +123,7 @@ class BulkTracker:
 
     def add(self, batch: Batch) -> Added:
         """Have an archive made of a batch, and queue what none can bring. Raises OSError."""
-        batch_id = self._intake.next_batch()
+        batch_id = self._intake.batch_id(batch)
         under_way = self._under_way(batch.root)
         known = [under_way[file.key] for file in batch.files if file.key in under_way]
         able, single = self._divide(batch, under_way)

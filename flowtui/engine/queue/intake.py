@@ -45,10 +45,12 @@ class Intake:
 
     def add(self, batch: Batch) -> Added:
         """Queue the files of a batch, each as a transfer. Raises OSError."""
-        return self.queue_files(self.next_batch(), batch)
+        return self.queue_files(self.batch_id(batch), batch)
 
-    def next_batch(self) -> int:
-        """The id of a new batch."""
+    def batch_id(self, batch: Batch) -> int:
+        """The id of a new batch, or of the one that it is a further piece of."""
+        if batch.continues is not None and 0 < batch.continues <= self.last_batch:
+            return batch.continues
         self.last_batch += 1
         return self.last_batch
 

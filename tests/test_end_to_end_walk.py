@@ -1,0 +1,91 @@
+"""Listing as a process against a demo server with trouble: failing records, limits, odd pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowtui.demo.catalogue import Project
+from flowtui.demo.scenarios import Scenario, scenarios_of
+from flowtui.demo.serve import DemoServer
+from support.shell import Shell
+
+
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    with DemoServer("live", job_seconds=0.2, token_seconds=3600) as running:
+        yield running
+
+
+@pytest.fixture
+def shell(server: DemoServer, tmp_path: Path) -> Shell:
+    return Shell(tmp_path, server.base_url)
+
+
+@pytest.fixture
+def project(server: DemoServer) -> Project:
+    """One of a few dozen samples with a run of its own."""
+    projects = server.service.catalogue.projects.values()
+    return next(found for found in projects if 30 < len(found.samples) < 100)
+
+
+def names(events: list[dict[str, Any]]) -> set[str]:
+    return {event["name"] for event in events if event["event"] == "left_out"}
+
+
+def test_records_that_fail_are_named_the_rest_comes_and_is_not_fetched_again(
+    server: DemoServer, shell: Shell, project: Project
+) -> None:
+    server.bulk.scenarios = scenarios_of(
+        [Scenario.NONE, Scenario.FAILING_RECORDS, Scenario.RATE_LIMITED]
+    )
+    failing = {sample.name for sample in project.samples[1::10]}
+    events = shell.get(f"project/{project.id}", status=1)
+    assert names(events) == failing
+    done = {event["key"] for event in events if event.get("state") == "done"}
+    # What a run made of a sample that fails is among the run's outputs.
+    lost = {f"data/{file.id}" for sample in project.samples[1::10] for file in sample.files
+            if file.execution is None}  # fmt: skip
+    assert done == {f"data/{file.id}" for file in project.files} - lost
+    assert events[-1]["status"] == 1
+    assert "left out" in next(e["message"] for e in events if e.get("code") == "INCOMPLETE")
+    before = len(server.requests)
+    again = shell.get(f"project/{project.id}", status=1)
+    assert names(again) == failing
+    assert again[-1]["skipped"] == len(done)
+    assert not [one for one in server.requests[before:] if one.path.startswith("/api/downloads/")]
+
+
+@pytest.mark.parametrize("scenario", [Scenario.PAGE_COUNTS, Scenario.ERROR_BEYOND])
+def test_all_is_found_whatever_a_list_says_of_itself(
+    server: DemoServer, shell: Shell, scenario: Scenario
+) -> None:
+    server.bulk.scenarios = scenarios_of([scenario])
+    screen = max(server.service.catalogue.projects.values(), key=lambda one: len(one.samples))
+    listed = shell.run("ls", f"project/{screen.id}", "--json").stdout.splitlines()
+    assert len(listed) == len(screen.samples) + len(screen.executions)
+
+
+@pytest.mark.parametrize("extra", [(), ("--json",)])
+def test_a_dry_run_of_what_is_not_all_there_is_exits_1(
+    server: DemoServer, shell: Shell, project: Project, extra: tuple[str, ...]
+) -> None:
+    server.bulk.scenarios = scenarios_of([Scenario.FAILING_RECORDS])
+    done = shell.run("get", f"project/{project.id}", "--dry-run", *extra, status=1)
+    assert project.samples[1].name in done.stderr
+    assert not shell.to.exists()
+
+
+def test_files_start_while_the_rest_is_being_found(
+    server: DemoServer, shell: Shell, project: Project
+) -> None:
+    server._app.latency = 0.05
+    shell.get(f"project/{project.id}", "--bulk", "never")
+    paths = [request.path for request in server.requests]
+    first = next(n for n, path in enumerate(paths) if path.startswith("/api/downloads/"))
+    lists = [n for n, path in enumerate(paths) if path.endswith("/data")]
+    assert len(lists) == len(project.samples)
+    assert first < lists[-1]
