@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -197,3 +198,20 @@ def test_every_request_of_the_protocol_is_told_in_its_own_words():
     public = {name for name in vars(EngineClient) if not name.startswith("_")}
     asked = public - {"connect", "events", "close", "is_same_version"}
     assert asked <= listed
+
+
+SLEEPERS = {"tests/engine/test_faults_kill.py": "kills at a moment that chance chooses"}
+"""Tests that may sleep, and why."""
+
+
+def test_no_test_sleeps_or_changes_constants_by_their_dotted_names() -> None:
+    """A sleep is too short on a busy machine, or too long; see CONTRIBUTING for what to do."""
+    faults = []
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        name = str(file.relative_to(ROOT))
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            sleeps = re.search(r"\bsleep\(", line) and name not in SLEEPERS
+            constant = re.search(r"""setattr\(\s*["']flowtui\.[\w.]*\.[A-Z_]+["']""", line)
+            if (sleeps and file.name != "test_architecture.py") or constant:
+                faults.append(f"{name}:{number}: {line.strip()}")
+    assert faults == []

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from flowtui import config
 from flowtui.cli.output import Output
 from flowtui.cli.session import open_session
 from flowtui.config import (
@@ -72,7 +73,7 @@ def is_away(server: FaultServer) -> None:
 @pytest.fixture
 def default(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
     with FaultServer() as server:
-        monkeypatch.setattr("flowtui.config.DEFAULT_SERVER", server.url)
+        monkeypatch.setattr(config, "DEFAULT_SERVER", server.url)
         is_flow(server)
         yield server
 
@@ -80,7 +81,7 @@ def default(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
 @pytest.fixture
 def other(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
     with FaultServer() as server:
-        monkeypatch.setattr("flowtui.config.OTHER_SERVER", server.url)
+        monkeypatch.setattr(config, "OTHER_SERVER", server.url)
         is_flow(server)
         yield server
 
@@ -136,10 +137,10 @@ def test_the_search_for_the_server_trusts_the_ca_file(
     file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(file)
     save_settings({"ca_file": str(file)})
-    monkeypatch.setattr("flowtui.config.DEFAULT_SERVER", "http://127.0.0.1:9")
+    monkeypatch.setattr(config, "DEFAULT_SERVER", "http://127.0.0.1:9")
     with FaultServer(tls=context) as institute:
         is_flow(institute)
-        monkeypatch.setattr("flowtui.config.OTHER_SERVER", institute.url)
+        monkeypatch.setattr(config, "OTHER_SERVER", institute.url)
         server, told = connect(capsys)
         assert (server, len(institute.requests)) == (institute.url, 1)
         assert institute.url in told

@@ -6,7 +6,6 @@ import hashlib
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from flowtui.flow.client import FlowClient
 from flowtui.flow.credentials import CredentialSource, CredentialStore
 from flowtui.protocol.messages import TransferRow
 from support.terminal import Terminal
+from support.waiting import until
 
 DOWN = "\x1b[B"
 
@@ -74,11 +74,8 @@ class Person:
         with self.engine() as engine:
             return list(engine.status(rows=True).transfers)
 
-    def until_rows(self, fit: Callable[[list[TransferRow]], bool], seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
-        while not fit(rows := self.rows()):
-            assert time.monotonic() < end, rows
-            time.sleep(0.05)
+    def until_rows(self, fit: Callable[[list[TransferRow]], bool]) -> None:
+        until(lambda: fit(self.rows()), every=0.05)
 
     def leave(self) -> None:
         for terminal in self.terminals:

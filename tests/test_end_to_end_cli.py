@@ -7,7 +7,6 @@ import json
 import re
 import signal
 import subprocess
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from flowtui.demo.catalogue import Project
 from flowtui.demo.serve import DemoServer
 from flowtui.transfer.disk.space import Room
 from support.shell import Shell, file_of
-from support.waiting import GUARD
+from support.waiting import GUARD, until
 
 DIALECTS = ("guide", "live", "both")
 COUNTS = "results/counts/all.gene_counts.tsv"
@@ -332,10 +331,7 @@ def test_a_get_that_is_killed_goes_on_with_its_archive(both: DemoServer, both_sh
         stderr=subprocess.DEVNULL,
     )
     part = both_shell.to / "project-12.zip.part"
-    deadline = time.monotonic() + 30
-    while not part.exists() or part.stat().st_size < 5_000_000:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: part.exists() and part.stat().st_size >= 5_000_000)
     process.send_signal(signal.SIGKILL)
     process.wait()
     both.service.rate = None
@@ -388,15 +384,13 @@ def test_the_background_queue_from_add_to_stop(both: DemoServer, both_shell: She
     try:
         added = both_shell.run("add", "sample/34", "--to", str(both_shell.to), "--json")
         assert json.loads(added.stdout.splitlines()[-1])["event"] == "added"
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
+
+        def states() -> set[str]:
             lines = both_shell.run("status", "--json").stdout.splitlines()
             rows = [json.loads(line) for line in lines]
-            states = {one["state"] for one in rows if one["event"] == "transfer"}
-            if states <= {"done"}:
-                break
-            time.sleep(0.2)
-        assert states == {"done"}
+            return {row["state"] for row in rows if row["event"] == "transfer"}
+
+        until(lambda: states() == {"done"}, every=0.2)
         assert "is running" in both_shell.run("engine", "status").stdout
         more = both_shell.run("get", "data/789", "--detach", "--to", str(both_shell.to),
                               "--jobs", "2", "--limit-rate", "20M")  # fmt: skip
@@ -433,9 +427,7 @@ def test_a_stop_while_looking_for_files_is_130(both: DemoServer, both_shell: She
         env=both_shell.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     before = len(both.requests)
-    deadline = time.monotonic() + 30
-    while len(both.requests) < before + 10 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: len(both.requests) >= before + 10)
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -20,7 +20,8 @@ from flowtui.demo.files import SourceResponse
 from flowtui.demo.scenarios import EXPIRING_SECONDS, SLOW_SECONDS, Scenario, Scenarios
 from flowtui.demo.service import Refusal, Service, forbidden, not_found
 
-_PENDING_SHARE = 0.25
+PENDING_SHARE = 0.25
+"""The part of a job's time for which it is pending."""
 
 
 class Job:
@@ -30,20 +31,29 @@ class Job:
         number: how many there were before it. `gone`: it has expired before its time.
     """
 
-    def __init__(self, id: str, number: int, name: str, owner: User, files: Sequence[File]) -> None:
+    def __init__(
+        self,
+        id: str,
+        number: int,
+        name: str,
+        owner: User,
+        files: Sequence[File],
+        clock: Callable[[], float],
+    ) -> None:
         self.id = id
         self.number = number
         self.name = name
         self.owner = owner
         self.files = files
-        self.began = time.monotonic()
+        self._clock = clock
+        self.began = clock()
         self.created = int(time.time())
         self.source: ByteSource | None = None
         self.etag = ""
         self.error: str | None = None
         self.gone = False
         self.polls = 0
-        self.prepared = 0.0  # time.monotonic() when `source` or `error` was set
+        self.prepared: float | None = None  # when `source` or `error` was set
 
     async def prepare(self, scenarios: Scenarios, *, tar: bool) -> None:
         """Lay out the archive, off the event loop: it takes one pass over all bytes."""
@@ -55,23 +65,28 @@ class Job:
             self.error = str(error)
         if scenarios.fails(self.number):
             self.error = "The archive could not be written: no space left on the worker"
-        self.prepared = time.monotonic()
+        self.prepared = self._clock()
 
 
 class BulkJobs:
     """The jobs of one server. A job takes at least `job_seconds`; archives go after a time.
 
     Attributes:
-        scenarios: what happens to them; may be changed.
+        scenarios: what happens to them; may be changed. So may the rest:
+        job_seconds: how long a job takes at least.
+        pending_share: the part of that for which it is pending.
+        clock: seconds, by which all that goes.
     """
 
     def __init__(
         self, service: Service, job_seconds: float, expires_seconds: float, scenarios: Scenarios
     ) -> None:
         self.scenarios = scenarios
+        self.pending_share = PENDING_SHARE
+        self.clock: Callable[[], float] = time.monotonic
         self._service = service
         slow, expiring = scenarios.has(Scenario.SLOW), scenarios.has(Scenario.EXPIRING)
-        self._job_seconds = SLOW_SECONDS if slow else job_seconds
+        self.job_seconds = SLOW_SECONDS if slow else job_seconds
         self._expires_seconds = EXPIRING_SECONDS if expiring else expires_seconds
         self._jobs: dict[str, Job] = {}
         self._numbers = count(1001)
@@ -88,7 +103,7 @@ class BulkJobs:
         id = str(next(self._numbers)) if self._service.dialect == "guide" else str(uuid.uuid4())
         if tar:
             name = f"{id}.tar.gz" if live else f"{name.removesuffix('.zip')}.tar.gz"
-        job = Job(id, len(self._jobs), name, user, files)
+        job = Job(id, len(self._jobs), name, user, files, self.clock)
         self._jobs[id] = job
         task = asyncio.create_task(job.prepare(self.scenarios, tar=tar))
         self._preparing.add(task)
@@ -152,13 +167,13 @@ class BulkJobs:
         return file
 
     def _status(self, job: Job) -> str:
-        now = time.monotonic()
+        now = self.clock()
         if job.gone:
             return "expired"
-        if now < job.began + self._job_seconds * _PENDING_SHARE:
+        if now < job.began + self.job_seconds * self.pending_share:
             return "pending"
-        ready = max(job.began + self._job_seconds, job.prepared)
-        if not job.prepared or now < ready:
+        ready = max(job.began + self.job_seconds, job.prepared or 0.0)
+        if job.prepared is None or now < ready:
             return "processing"
         if job.error:
             return "failed"
@@ -166,10 +181,10 @@ class BulkJobs:
 
     def _job_fields(self, job: Job) -> dict[str, Any]:
         status = self._status(job)
-        elapsed = time.monotonic() - job.began
+        elapsed = self.clock() - job.began
         ended = status not in {"pending", "processing"}
         started = None if status == "pending" else job.created
-        finished = job.created + int(self._job_seconds) if ended else None
+        finished = job.created + int(self.job_seconds) if ended else None
         if self._service.dialect == "live":
             return {
                 "id": job.id,
@@ -180,8 +195,8 @@ class BulkJobs:
                 "data": [file.id for file in job.files],
                 "user": job.owner.id,
             }
-        share = elapsed / self._job_seconds if self._job_seconds else 1.0
-        expires = job.created + int(self._job_seconds + self._expires_seconds)
+        share = elapsed / self.job_seconds if self.job_seconds else 1.0
+        expires = job.created + int(self.job_seconds + self._expires_seconds)
         fields: dict[str, Any] = {
             "id": self._service.serializer.id(job.id) if job.id.isdecimal() else job.id,
             "name": job.name,

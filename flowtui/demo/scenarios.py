@@ -15,7 +15,7 @@ from starlette.responses import Response
 from flowtui.demo.service import Refusal, forbidden, not_found
 
 MOST_FILES = 40
-"""That one job may have with `too-large` or `too-many`."""
+"""That one job may have with `too-large` or `too-many`, unless told."""
 
 
 class Scenario(StrEnum):
@@ -73,9 +73,14 @@ EXPIRING_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Scenarios:
-    """What was chosen."""
+    """What was chosen.
+
+    Attributes:
+        most_files: that one job may have with `too-large` or `too-many`.
+    """
 
     chosen: frozenset[Scenario] = frozenset()
+    most_files: int = MOST_FILES
 
     def has(self, scenario: Scenario) -> bool:
         """Whether this one was."""
@@ -87,10 +92,10 @@ class Scenarios:
             raise not_found()
         if self.has(Scenario.FORBIDDEN):
             raise forbidden("Token not authorised for this endpoint")
-        if files > MOST_FILES and self.has(Scenario.TOO_LARGE):
+        if files > self.most_files and self.has(Scenario.TOO_LARGE):
             raise Refusal(413, "TOO_LARGE", "Request entity too large")
-        if files > MOST_FILES and self.has(Scenario.TOO_MANY):
-            message = f"Cannot request more than {MOST_FILES} files"
+        if files > self.most_files and self.has(Scenario.TOO_MANY):
+            message = f"Cannot request more than {self.most_files} files"
             raise Refusal(422, "VALIDATION_ERROR", message)
 
     def fails(self, number: int) -> bool:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -235,14 +234,14 @@ class OtherEngine:
     def __init__(self, home: Folders, monkeypatch, ends_after: float = 0.0) -> None:
         home.state.mkdir(parents=True)
         monkeypatch.setattr(server, "__version__", "0.0.1")
-        self.ended = threading.Event()
+        self.ended, self.stops = threading.Event(), threading.Event()
         self.engine = Engine(Settings(), make_service=make_service())
         self.engine.start()
         place = process._lock(home)
         assert place is not None
 
         def end() -> None:
-            time.sleep(ends_after)
+            self.stops.wait(ends_after)
             self.server.close()
             self.engine.stop()
             place.release()

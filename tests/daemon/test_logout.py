@@ -9,6 +9,7 @@ import pytest
 
 from flowtui.config import Folders
 from flowtui.daemon import launcher, logout
+from support.waiting import until
 
 
 class Host:
@@ -146,8 +147,6 @@ def test_without_loginctl_its_file_tells(host: Host):
 def test_the_engine_is_started_through_systemd_run_where_that_helps(
     host: Host, monkeypatch, tmp_path: Path, scoped: bool
 ):
-    import time
-
     host.kills(scoped)
     host.lingers(True)
     host.has_scopes()
@@ -156,10 +155,7 @@ def test_the_engine_is_started_through_systemd_run_where_that_helps(
     engine.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(engine))
     launcher.start_detached(Folders(tmp_path / "c", tmp_path / "s", tmp_path / "r"))
-    deadline = time.monotonic() + 5
-    while not (tmp_path / "ran").exists() or not (tmp_path / "ran").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: (tmp_path / "ran").exists() and (tmp_path / "ran").read_text())
     assert (tmp_path / "ran").read_text() == "-m flowtui engine run\n"
     used = [line for line in host.called.read_text().splitlines() if str(engine) in line]
     assert len(used) == (1 if scoped else 0)

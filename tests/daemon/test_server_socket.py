@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,15 +27,7 @@ from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch, Changes, RequestRefused
 from flowtui.protocol.wire import PROTOCOL, decode, encode
 from support.services import make_service
-from support.waiting import GUARD
-
-
-def wait_for(what, seconds: float = GUARD) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.005)
-    return found
+from support.waiting import until
 
 
 class Door:
@@ -169,7 +160,7 @@ def test_an_engine_of_another_version_is_replaced(door: Door, monkeypatch: pytes
     with pytest.raises(EngineError, match=r"did not start.*engine\.log"):
         EngineClient.connect(where, timeout=0.2)
     assert started == [where]
-    wait_for(lambda: door.stops)
+    until(lambda: door.stops)
     assert not any(door.stops)
 
 
@@ -309,13 +300,13 @@ def test_events_are_the_whole_queue_and_then_what_changes(door: Door, tmp_path: 
     first = door.engine.add(batch(tmp_path, 1, 2)).ids
     door.engine.pause(None)
     listener = Listener(door)
-    wait_for(lambda: listener.rows == dict.fromkeys(first, "paused"))
+    until(lambda: listener.rows == dict.fromkeys(first, "paused"))
     assert listener.events[0].reset
     (third,) = door.engine.add(batch(tmp_path, 3)).ids
     door.engine.pause(None)
     door.engine.cancel([first[0]])
     door.engine.forget([first[0]])
-    wait_for(lambda: listener.rows == {first[1]: "paused", third: "paused"})
+    until(lambda: listener.rows == {first[1]: "paused", third: "paused"})
     assert not any(one.reset for one in listener.events[1:])
 
 
@@ -332,10 +323,10 @@ def test_a_slow_listener_holds_up_nobody_and_misses_nothing(door: Door, tmp_path
             client.pause(ids)
         client.status(rows=True)
         client.forget(None)
-        wait_for(lambda: sum(one == "paused" for one in quick.rows.values()) == 4000)
+        until(lambda: sum(one == "paused" for one in quick.rows.values()) == 4000)
         client.cancel(range(1, 1001))
         client.forget(None)
-        wait_for(lambda: len(quick.rows) == 3000)
+        until(lambda: len(quick.rows) == 3000)
     rows: dict[int, str] = {}
     while rows != quick.rows:  # now it reads, and comes to know all
         changes = Changes.from_json(slow.hear())
@@ -351,12 +342,12 @@ def test_a_client_that_goes_away_in_the_middle_is_let_go(door: Door, tmp_path: P
     raw.hear()
     raw.socket.sendall(b'{"id": 2, "do": "sta')
     raw.close()
-    wait_for(lambda: not door.server.has_clients)
+    until(lambda: not door.server.has_clients)
     door.engine.add(batch(tmp_path, 1))
     with door.client() as client:
         assert sum(client.status().summary.counts.values()) == 1
         assert door.server.has_clients
-    wait_for(lambda: not door.server.has_clients)
+    until(lambda: not door.server.has_clients)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
@@ -381,7 +372,7 @@ def test_nothing_is_said_to_an_engine_of_another_user(tmp_path: Path):
 def test_stop_is_answered_and_passed_on(door: Door):
     with door.client() as client:
         client.stop(pause=True)
-    wait_for(lambda: door.stops == [True])
+    until(lambda: door.stops == [True])
     with pytest.raises(EngineGone, match="shutting down"):
         door.client()
 
@@ -389,7 +380,7 @@ def test_stop_is_answered_and_passed_on(door: Door):
 def test_listeners_hear_that_the_engine_has_ended(door: Door):
     listener = Listener(door)
     client = door.client()
-    wait_for(lambda: listener.events)
+    until(lambda: listener.events)
     door.close()
     assert listener.gone.wait(5)
     with pytest.raises(EngineGone):
@@ -419,7 +410,7 @@ def test_too_many_open_files_pass(door: Door, monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(server_module, "ACCEPT_AGAIN", 0.01)
     monkeypatch.setattr(socket.socket, "accept", accept)
-    wait_for(lambda: try_once(door) and not failures)
+    until(lambda: try_once(door) and not failures)
     with door.client() as client:
         assert client.status().summary.counts == {}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-import time
 import uuid
 import zipfile
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from flowtui.demo import archives
 from flowtui.demo.byte_source import read
 from flowtui.demo.projects import build
 from flowtui.demo.serve import DemoServer
+from support.waiting import until
 
 ALL = build()
 IDS = [file.id for file in ALL.projects["12"].files if file.size < 4_000_000]
@@ -26,13 +26,14 @@ IDS = [file.id for file in ALL.projects["12"].files if file.size < 4_000_000]
 
 def followed(client: httpx.Client, id: str | int) -> list[dict[str, Any]]:
     """The job's states, until it has ended."""
-    states = []
-    for _ in range(500):
+    states: list[dict[str, Any]] = []
+
+    def ended() -> bool:
         states.append(client.get(f"/downloads/{id}").json())
-        if states[-1]["status"] not in {"pending", "processing"}:
-            return states
-        time.sleep(0.01)
-    raise AssertionError(states[-1])
+        return states[-1]["status"] not in {"pending", "processing"}
+
+    until(ended, every=0.02)
+    return states
 
 
 def created(client: httpx.Client, ids: list[Any], name: str = "my_dataset.zip") -> dict[str, Any]:
@@ -42,18 +43,31 @@ def created(client: httpx.Client, ids: list[Any], name: str = "my_dataset.zip") 
     return job
 
 
-def test_a_job_goes_its_way_and_gives_a_zip(client: httpx.Client) -> None:
-    job = created(client, IDS)
-    assert job["status"] == "pending" and job["download_url"] is None
-    states = followed(client, job["id"])
-    seen = list(dict.fromkeys(state["status"] for state in states))
-    assert seen == ["pending", "processing", "completed"]
-    progress = [state["progress"] for state in states]
-    assert progress == sorted(progress) and progress[-1] == 100
-    assert states[-1]["download_url"] == f"/downloads/{job['id']}/my_dataset.zip"
-    answer = client.get(states[-1]["download_url"])
+def test_a_job_goes_its_way_and_gives_a_zip(
+    sign_in: Callable[[DemoServer], httpx.Client],
+) -> None:
+    now = 0.0
+    with DemoServer(job_seconds=100.0) as server, closing(sign_in(server)) as client:
+        server.bulk.clock = lambda: now
+        job = created(client, IDS)
+        assert job["status"] == "pending" and job["download_url"] is None
+        states = [job]
+        for now in (10.0, 30.0, 60.0, 99.0):  # noqa: B007
+            states.append(client.get(f"/downloads/{job['id']}").json())
+        now = 101.0
+        states += followed(client, job["id"])
+        seen = list(dict.fromkeys(state["status"] for state in states))
+        assert seen == ["pending", "processing", "completed"]
+        progress = [state["progress"] for state in states]
+        assert progress == sorted(progress) and progress[-1] == 100
+        assert states[-1]["download_url"] == f"/downloads/{job['id']}/my_dataset.zip"
+        check_zip(client, states[-1])
+
+
+def check_zip(client: httpx.Client, last: dict[str, Any]) -> None:
+    answer = client.get(last["download_url"])
     assert answer.headers["Content-Type"] == "application/zip"
-    assert len(answer.content) == states[-1]["size"]
+    assert len(answer.content) == last["size"]
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
         assert len(archive.namelist()) == len(IDS)
@@ -86,11 +100,13 @@ def test_a_job_of_the_live_service_becomes_its_archive(live: httpx.Client) -> No
     job = live.post("/downloads", json={"data_ids": IDS}).json()
     assert str(uuid.UUID(job["id"])) == job["id"]
     assert "status" not in job and job["finished"] is None
-    for _ in range(500):
+
+    def ready() -> httpx.Response | None:
         answer = live.get(f"/downloads/{job['id']}")
-        if answer.headers["Content-Type"] != "application/json":
-            break
-        time.sleep(0.01)
+        return None if answer.headers["Content-Type"] == "application/json" else answer
+
+    answer = until(ready, every=0.02)
+    assert answer is not None
     with tarfile.open(fileobj=io.BytesIO(answer.content), mode="r:gz") as archive:
         members = archive.getmembers()
         taken = archive.extractfile("cortex_ctrl_1/cortex_ctrl_1_L001_R1.fastq.gz")

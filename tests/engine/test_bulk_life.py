@@ -172,9 +172,8 @@ def test_a_server_that_refuses_the_size_gets_several_jobs(server, tmp_path, name
     assert leftovers(tmp_path) == []
 
 
-def test_a_single_file_that_is_too_much_comes_by_itself(server, tmp_path, monkeypatch):
-    monkeypatch.setattr("flowtui.demo.scenarios.MOST_FILES", 0)
-    turn(server, "too-large")
+def test_a_single_file_that_is_too_much_comes_by_itself(server, tmp_path):
+    server.bulk.scenarios = replace(scenarios_of(["too-large"]), most_files=0)
     files = bulk.files_of(server, "sample/34")
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
@@ -294,13 +293,12 @@ def test_what_the_archive_lacks_comes_one_by_one(server, tmp_path, name: str):
 def test_an_archive_is_kept_while_a_damaged_member_has_no_other_source(server, tmp_path):
     turn(server, "damaged")
     files = bulk.files_of(server, "sample/34")
-    made = start(server)
     first = server.service.catalogue.files[files[0].data_id]
-    made.add(bulk.batch(server, tmp_path, files))
-    first.refused = None
-    until(lambda: job(made).state in ("unpacking", "fetching", "done"))
+    record = Record()
+    record.at_job(lambda row: row.state == "unpacking", lambda: setattr(first, "refused", 403))
+    made = start(server, record=record)
     try:
-        first.refused = 403
+        made.add(bulk.batch(server, tmp_path, files))
         assert made.wait_idle(GUARD)
         row = job(made)
     finally:
@@ -550,11 +548,11 @@ def test_a_single_file_that_is_lost_fails_the_job_until_it_is_had(server, tmp_pa
     turn(server, "missing")
     files = bulk.files_of(server, "sample/34")
     second = server.service.catalogue.files[files[1].data_id]
-    made = start(server)
-    made.add(bulk.batch(server, tmp_path, files))
-    until(lambda: job(made).job_id != "")
+    record = Record()
+    record.at_job(lambda row: row.state == "unpacking", lambda: setattr(second, "refused", 403))
+    made = start(server, record=record)
     try:
-        second.refused = 403
+        made.add(bulk.batch(server, tmp_path, files))
         assert made.wait_idle(GUARD)
     finally:
         second.refused = None
@@ -572,13 +570,14 @@ def test_a_single_file_that_is_lost_fails_the_job_until_it_is_had(server, tmp_pa
 
 
 def test_a_retry_looks_at_the_job_that_is_still_on_the_server(server, tmp_path):
-    server.bulk._job_seconds = 1.0
+    server.bulk.job_seconds = 3600.0
     made = start(server)
     made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "sample/34")))
     until(lambda: job(made).job_id != "")
     before = job(made).job_id
     assert made.bulk([1], "cancel") == 1
     assert job(made).state == "cancelled"
+    server.bulk.job_seconds = 0.1
     assert made.bulk([1], "retry") == 1
     assert made.wait_idle(GUARD)
     assert (job(made).state, job(made).job_id) == ("done", before)

@@ -34,12 +34,14 @@ def posts(server: DemoServer) -> int:
 
 @pytest.mark.parametrize("state", ["pending", "processing"])
 def test_a_job_on_the_server_is_followed_by_the_next_engine(server, tmp_path, state: str):
-    server.bulk._job_seconds = 1.0
+    server.bulk.job_seconds = 3600.0
+    server.bulk.pending_share = 1.0 if state == "pending" else 0.0
     database = tmp_path / "queue.db"
     made = start(server, database)
     made.add(bulk.batch(server, tmp_path / "to", bulk.files_of(server, "sample/34")))
     until(lambda: job(made).state == state and job(made).job_id != "")
     made.stop()
+    server.bulk.job_seconds = 0.1
     again = start(server, database)
     assert again.wait_idle(GUARD)
     assert job(again).state == "done"
@@ -263,12 +265,13 @@ def test_killed_with_9_and_started_again_an_hour_later(tmp_path, monkeypatch):
 
 
 def test_the_next_get_goes_on_with_the_job_on_the_server(server, tmp_path):
-    server.bulk._job_seconds = 1.0
+    server.bulk.job_seconds = 3600.0
     files = bulk.files_of(server, "sample/34")
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
     until(lambda: job(made).job_id != "")
     made.stop()
+    server.bulk.job_seconds = 0.1
     again = start(server)
     again.add(bulk.batch(server, tmp_path, files))
     assert again.wait_idle(GUARD)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from flowtui.engine.store.database import Store, StoreError
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch, Changes, RequestRefused
 from support.services import QUICK, engine, rows
-from support.waiting import GUARD
+from support.waiting import GUARD, until
 
 NOBODY = "http://127.0.0.1:9"
 """Where nothing answers: what is queued for it never ends."""
@@ -32,14 +31,6 @@ def files(*numbers: int, **more: Any) -> tuple[RemoteFile, ...]:
 
 def batch(root: Path, *numbers: int, bulk: bool = False, **more: Any) -> Batch:
     return Batch(NOBODY, str(root), "test", files(*numbers, **more), bulk=bulk)
-
-
-def wait_for(what, seconds: float = GUARD) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.005)
-    return found
 
 
 def held(tmp_path: Path, *numbers: int, **more: Any) -> Engine:
@@ -64,10 +55,10 @@ def test_what_was_forgotten_while_the_disk_was_full_stays_forgotten(
 
     monkeypatch.setattr(Store, "save", full)
     assert made.forget([1]) == 1
-    wait_for(lambda: "disk is full" in made.trouble)
+    until(lambda: "disk is full" in made.trouble)
     monkeypatch.setattr(Store, "save", real)
     assert made.forget([2]) == 1
-    wait_for(lambda: made.trouble == "")
+    until(lambda: made.trouble == "")
     made.stop()
     again = engine(database=database)
     assert [one.key for one in rows(again)] == ["data/3"]
@@ -98,7 +89,7 @@ def test_a_bulk_job_gets_no_id_of_a_forgotten_one(tmp_path: Path):
     second = made.add(batch(tmp_path, 1, data_id="1", bulk=True)).bulk_id
     assert second is not None
     assert second != first
-    wait_for(lambda: any(one.id == second for event in heard for one in event.bulk_jobs))
+    until(lambda: any(one.id == second for event in heard for one in event.bulk_jobs))
     assert [one.id for one in made.status(rows=True).bulk_jobs] == [second]
     made.stop()
 
@@ -121,18 +112,18 @@ def test_who_listens_to_an_engine_at_rest_gets_a_snapshot_at_once(tmp_path: Path
     assert made.wait_idle(GUARD)
     told: list[Changes] = []
     end = made.subscribe(told.append)
-    wait_for(lambda: told)
+    until(lambda: told)
     end()  # all is told and nothing moves
     heard: list[Changes] = []
     end = made.subscribe(heard.append)
-    wait_for(lambda: heard)
+    until(lambda: heard)
     assert (heard[0].reset, [one.key for one in heard[0].transfers]) == (True, ["data/1"])
     end()
     made.resume(None)
     made.pause(None)
     others: list[Changes] = []
     made.subscribe(others.append)
-    wait_for(lambda: others)  # whoever still listens has heard of it, too
+    until(lambda: others)  # whoever still listens has heard of it, too
     assert len(heard) == 1
     made.stop()
 
@@ -147,10 +138,10 @@ def test_a_listener_that_fails_costs_itself_only(tmp_path: Path, caplog: pytest.
     with caplog.at_level(logging.ERROR, "flowtui.engine"):
         made.subscribe(fails)
         made.subscribe(heard.append)
-        wait_for(lambda: heard)
+        until(lambda: heard)
     assert "a listener failed" in caplog.text
     made.cancel(None)
-    wait_for(lambda: any(row.state == "cancelled" for one in heard for row in one.transfers))
+    until(lambda: any(row.state == "cancelled" for one in heard for row in one.transfers))
     assert caplog.text.count("a listener failed") == 1
     made.stop()
 
@@ -169,7 +160,7 @@ def test_a_mistake_in_a_turn_is_logged_and_the_next_turn_goes_on(
     with caplog.at_level(logging.ERROR, "flowtui.engine"):
         made = engine(timings=replace(QUICK, mistake_rest=0.01))
         made.add(batch(tmp_path, 1))
-        wait_for(lambda: {one.state for one in rows(made)} == {"active"})
+        until(lambda: {one.state for one in rows(made)} == {"active"})
     assert "ZeroDivisionError" in caplog.text
     made.stop()
 

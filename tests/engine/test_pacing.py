@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 import threading
@@ -15,7 +14,7 @@ from flowtui.engine.queue.pacing import SMALL_SHARE
 from flowtui.system import folder_fsync
 from flowtui.transfer.disk.part_file import PartFile, journal_path, part_path
 from flowtui.transfer.identity import Identity
-from support.fault_server import Exchange, FaultServer, File, cut_after
+from support.fault_server import FaultServer, File, cut_after, slowly
 from support.services import FakeClient, batch, engine, remote, rows
 from support.waiting import GUARD, until
 
@@ -29,19 +28,6 @@ def server():
 def small(server: FaultServer, count: int, size: int = 2000) -> None:
     for n in range(count):
         server.files[f"/downloads/{n}/f{n}"] = File(random.Random(n).randbytes(size))
-
-
-def slowly(seconds: float, at_once: list[int]):
-    """Answer after a while; `at_once` is (now, most) of requests under way."""
-
-    async def handle(exchange: Exchange) -> None:
-        at_once[0] += 1
-        at_once[1] = max(at_once)
-        await asyncio.sleep(seconds)
-        at_once[0] -= 1
-        await exchange.serve()
-
-    return handle
 
 
 def all_there(server: FaultServer, folder: Path) -> bool:

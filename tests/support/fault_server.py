@@ -386,3 +386,16 @@ def refuse_connection() -> Handler:
         exchange.abort()
 
     return handle
+
+
+def slowly(seconds: float, at_once: list[int]) -> Handler:
+    """Answer after a while; `at_once` is (now, most) of requests under way."""
+
+    async def handle(exchange: Exchange) -> None:
+        at_once[0] += 1
+        at_once[1] = max(at_once)
+        await asyncio.sleep(seconds)
+        at_once[0] -= 1
+        await exchange.serve()
+
+    return handle

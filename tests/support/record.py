@@ -28,6 +28,9 @@ class Record:
 
     transfers: list[TransferRow] = field(default_factory=list)
     jobs: list[BulkRow] = field(default_factory=list)
+    _at_job: list[tuple[Callable[[BulkRow], bool], Callable[[], object]]] = field(
+        default_factory=list
+    )
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def attach(self, engine: Engine) -> None:
@@ -39,7 +42,17 @@ class Record:
             self.transfers.append(row)
             self._changed.notify_all()
 
+    def at_job(self, true: Callable[[BulkRow], bool], action: Callable[[], object]) -> None:
+        """Do something, once, at the change by which a bulk job is so.
+
+        In the engine's thread, so that nothing of the engine's can come before.
+        """
+        self._at_job.append((true, action))
+
     def _job(self, row: BulkRow) -> None:
+        for entry in [entry for entry in self._at_job if entry[0](row)]:
+            self._at_job.remove(entry)
+            entry[1]()
         with self._changed:
             self.jobs.append(row)
             self._changed.notify_all()

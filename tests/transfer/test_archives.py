@@ -64,8 +64,8 @@ def make_tar(path: Path, *members: tuple[str, bytes]) -> Path:
     return path
 
 
-def opened(path: Path, size: int = 1000, files: int = 3) -> Zip | TarGz:
-    made = open_archive(path, lambda held: Limits.of([size] * files, held), nothing)
+def opened(path: Path, size: int = 1000, files: int = 3, **slack: int) -> Zip | TarGz:
+    made = open_archive(path, lambda held: Limits.of([size] * files, held, **slack), nothing)
     made.close()
     return made  # type: ignore[return-value]
 
@@ -151,16 +151,16 @@ def test_encrypted_members_and_rare_compressions(tmp_path: Path):
         opened(tmp_path / "c.zip")
 
 
-def test_bombs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("flowtui.transfer.archive.rules.SLACK_BYTES", 1 << 20)
+def test_bombs(tmp_path: Path):
+    slack = 1 << 20
     bomb = ("x", bytes(5 << 20))
     for path in (make_zip(tmp_path / "a.zip", bomb), make_tar(tmp_path / "a.tar.gz", bomb)):
         assert path.stat().st_size < 100_000
         with pytest.raises(Hostile, match="promised"):
-            opened(path)
+            opened(path, slack_bytes=slack)
         # Where no size is known the ratio decides.
         with pytest.raises(Hostile, match="promised"):
-            open_archive(path, lambda size: Limits.of([None], size), nothing)
+            open_archive(path, lambda size: Limits.of([None], size, slack_bytes=slack), nothing)
 
 
 def test_a_header_that_is_a_bomb(tmp_path: Path):
@@ -173,13 +173,12 @@ def test_a_header_that_is_a_bomb(tmp_path: Path):
         opened(tmp_path / "a.tar.gz")
 
 
-def test_more_members_than_there_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("flowtui.transfer.archive.rules.SLACK_MEMBERS", 5)
+def test_more_members_than_there_can_be(tmp_path: Path):
     many = [(f"x{n}", b"") for n in range(20)]
     with pytest.raises(Hostile, match="members"):
-        opened(make_zip(tmp_path / "a.zip", *many))
+        opened(make_zip(tmp_path / "a.zip", *many), slack_members=5)
     with pytest.raises(Hostile, match="members"):
-        opened(make_tar(tmp_path / "a.tar.gz", *many))
+        opened(make_tar(tmp_path / "a.tar.gz", *many), slack_members=5)
 
 
 def test_a_directory_that_is_too_large_is_not_read(tmp_path: Path):

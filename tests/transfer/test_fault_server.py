@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 import socket
 import threading
-import time
 
 import pytest
 
 from support.fault_server import FaultServer, File, stalled_head, wait_for
+from support.waiting import until
 
 
 @pytest.mark.parametrize("busy", ["idle", "asleep", "waiting", "sending"])
@@ -20,10 +20,7 @@ def test_a_server_ends_its_clients_with_itself(busy: str, caplog: pytest.LogCapt
         server.files["/f"] = File(b"x" * (10 if busy == "idle" else 20_000_000), always=always)
         client = socket.create_connection(("127.0.0.1", server.port), timeout=10)
         client.sendall(b"GET /f HTTP/1.1\r\nHost: x\r\n\r\n")
-        deadline = time.monotonic() + 10
-        while not server.requests:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
+        until(lambda server=server: server.requests)  # type: ignore[misc]
         if always is None:
             assert client.recv(10)
     go.set()

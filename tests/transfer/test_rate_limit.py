@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import random
-import time
 from pathlib import Path
 
 import pytest
@@ -94,12 +93,12 @@ def test_a_running_download_keeps_to_it_and_to_its_change(tmp_path: Path, connec
     data = random.Random(1).randbytes(6_000_000)
     with FaultServer() as server:
         server.files["/downloads/1/a.bin"] = File(data)
-        made = engine(settings=Settings(limit_rate=1_000_000, connections=connections))
-        began = time.monotonic()
+        # At this rate it would take ten minutes.
+        made = engine(settings=Settings(limit_rate=10_000, connections=connections))
         made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
-        until(lambda: rows(made)[0].done >= 500_000)
-        # It came no sooner than the limit lets it; on a slow machine that holds all the more.
-        assert rows(made)[0].done <= 1_000_000 * (time.monotonic() - began + 0.3)
+        until(lambda: rows(made)[0].done)
+        assert rows(made)[0].state == "active"
+        assert rows(made)[0].done < len(data) / 2
         assert made.settings(limit_rate=0)["limit_rate"] == 0
         assert made.wait_idle(GUARD)
         row = rows(made)[0]

@@ -48,14 +48,24 @@ class Limits:
     bytes: int
 
     @classmethod
-    def of(cls, sizes: Iterable[int | None], archive_size: int) -> Limits:
-        """For files of these sizes, None where nobody knows one."""
+    def of(
+        cls,
+        sizes: Iterable[int | None],
+        archive_size: int,
+        *,
+        slack_bytes: int = SLACK_BYTES,
+        slack_members: int = SLACK_MEMBERS,
+    ) -> Limits:
+        """For files of these sizes, None where nobody knows one.
+
+        The slack is what a server may add of its own.
+        """
         known = list(sizes)
         promised = sum(one or 0 for one in known)
-        allowed = promised + promised // 10 + SLACK_BYTES
+        allowed = promised + promised // 10 + slack_bytes
         if None in known:
             allowed += RATIO * archive_size
-        return cls(2 * len(known) + SLACK_MEMBERS, allowed)
+        return cls(2 * len(known) + slack_members, allowed)
 
 
 @dataclass(frozen=True, slots=True)
