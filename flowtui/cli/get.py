@@ -16,6 +16,7 @@ from flowtui.cli.options import (
     filter_options,
     json_option,
     rate_option,
+    refs_argument,
     server_option,
     to_option,
 )
@@ -40,7 +41,7 @@ AGAIN = "run the same command again to resume"
 
 
 @click.command(short_help="Download files in the foreground.")
-@click.argument("refs", metavar="REF...", nargs=-1, required=True)
+@refs_argument
 @to_option
 @server_option
 @filter_options
@@ -68,6 +69,7 @@ AGAIN = "run the same command again to resume"
 )
 def get(
     refs: tuple[str, ...],
+    lists: tuple[str, ...],
     to: str | None,
     server: str | None,
     include: tuple[str, ...],
@@ -81,7 +83,7 @@ def get(
     as_json: bool,
     detach: bool,
 ) -> int:
-    """Download the files of REF... and exit when all of them are complete and verified.
+    """Download the files of each REF and exit when all of them are complete and verified.
 
     A second run downloads only what is missing. After Ctrl-C, SIGTERM or the end of a job's time,
     the same command resumes where it stopped.
@@ -103,7 +105,7 @@ def get(
                 if session.client.credential is None:
                     out.say("flowtui: not signed in; only public files are available")
                 filters = Filters(include, exclude)
-                wanted = parse_refs(session.client, refs, found)
+                wanted = parse_refs(session.client, refs, lists, found)
                 plan = make_plan(session, found, to, bulk, unpack)
                 if not (dry_run or detach):
                     settings = with_overrides(session.settings, changes)

@@ -76,6 +76,27 @@ def json_option(command: _F) -> _F:
     )(command)
 
 
+def _refs(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """REFs, which may be missing where `--from` names some."""
+    if not value and not ctx.params.get("lists"):
+        raise click.MissingParameter(ctx=ctx, param=param)
+    return value
+
+
+def refs_argument(command: _F) -> _F:
+    """`REF...` and `--from FILE`, as `refs` and `lists`."""
+    command = click.option(
+        "--from",
+        "lists",
+        metavar="FILE",
+        multiple=True,
+        help="Read REFs from a file, one or more per line, # begins a comment; - is standard "
+        "input; repeatable.",
+        is_eager=True,
+    )(command)
+    return click.argument("refs", metavar="[REF]...", nargs=-1, callback=_refs)(command)
+
+
 def rate_option(command: _F) -> _F:
     """`--limit-rate RATE`, in bytes a second."""
     return click.option(

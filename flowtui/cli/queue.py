@@ -14,6 +14,7 @@ from flowtui.cli.options import (
     bulk_option,
     filter_options,
     json_option,
+    refs_argument,
     server_option,
     to_option,
 )
@@ -28,7 +29,7 @@ SHOWN = 200
 
 
 @click.command(short_help="Add files to the background queue.")
-@click.argument("refs", metavar="REF...", nargs=-1, required=True)
+@refs_argument
 @to_option
 @server_option
 @filter_options
@@ -36,6 +37,7 @@ SHOWN = 200
 @json_option
 def add(
     refs: tuple[str, ...],
+    lists: tuple[str, ...],
     to: str | None,
     server: str | None,
     include: tuple[str, ...],
@@ -44,19 +46,27 @@ def add(
     unpack: bool | None,
     as_json: bool,
 ) -> int:
-    """Add the files of REF... to the background queue and exit.
+    """Add the files of each REF to the background queue and exit.
 
     The downloads continue when this terminal is closed.
     """
     from flowtui.cli.detach import hand_over
     from flowtui.cli.plan import make_plan
-    from flowtui.cli.selection import Filters, RequestedFiles, require_files, select
+    from flowtui.cli.selection import (
+        Filters,
+        RequestedFiles,
+        find,
+        parse_refs,
+        require_files,
+    )
     from flowtui.cli.session import open_session
 
     out = Output(as_json=as_json)
     found = RequestedFiles()
     with closing(open_session(server, out)) as session:
-        select(session.client, refs, Filters(include, exclude), out, found)
+        wanted = parse_refs(session.client, refs, lists, found)
+        for _ in find(session.client, wanted, Filters(include, exclude), out, found):
+            pass
         require_files(found)
         batch = make_plan(session, found, to, bulk, unpack).whole(found.files)
         hand_over(session, batch, {}, out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from flowtui.cli.exit_codes import CommandError, Exit, as_command_error
 from flowtui.cli.output import Output, counted, one_line, size_text
+from flowtui.flow.errors import BadReference
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.text import quantities
 
@@ -80,23 +82,71 @@ def _fits(pattern: str, file: RemoteFile) -> bool:
     return fnmatchcase(path, pattern) or fnmatchcase(path, "*/" + pattern.lstrip("/"))
 
 
-def parse_refs(client: FlowClient, words: Sequence[str], found: RequestedFiles) -> list[Ref]:
-    """The REFs of a command line. Raises BadReference for what is none."""
-    from flowtui.flow.refs import parse_ref
+MOST_TEXT = 16 << 20
+"""Bytes of one list of REFs that are read."""
 
-    refs = [parse_ref(word, client.server) for word in words]
+
+TOLD_APART = 25
+"""REFs of which each has a line of its own on what was found."""
+
+
+def parse_refs(
+    client: FlowClient, words: Sequence[str], lists: Sequence[str], found: RequestedFiles
+) -> list[Ref]:
+    """The REFs of a command line, and of the files in `lists`; `-` is standard input in both.
+
+    Raises BadReference for what is none, CommandError for a list that cannot be read or where there
+    are no REFs at all.
+    """
+    from flowtui.flow.refs import parse_refs as parse
+
+    refs = [
+        ref
+        for word in words
+        for ref in (_listed("-", client) if word == "-" else parse(word, client.server))
+    ]
+    refs += [ref for name in lists for ref in _listed(name, client)]
+    refs = list(dict.fromkeys(refs))
+    if not refs:
+        raise CommandError(
+            "no REFs given; name some, such as project/12, or use --from FILE",
+            exit=Exit.USAGE,
+            code="USAGE",
+        )
     found.name = ", ".join(str(ref) for ref in refs[:3])
     if len(refs) > 3:
         found.name += f" and {len(refs) - 3} more"
-    return list(dict.fromkeys(refs))
+    return refs
 
 
-def select(
-    client: FlowClient, words: Sequence[str], filters: Filters, out: Output, found: RequestedFiles
-) -> None:
-    """Find the files of REFs, and have them all in `found`. Raises as `parse_refs` and `find`."""
-    for _ in find(client, parse_refs(client, words, found), filters, out, found):
-        pass
+def _listed(name: str, client: FlowClient) -> list[Ref]:
+    """The REFs of a text file, one or more a line."""
+    from flowtui.flow.refs import parse_refs as parse
+
+    where = "standard input" if name == "-" else one_line(name)
+    try:
+        if name == "-":
+            body = sys.stdin.buffer.read(MOST_TEXT + 1) if sys.stdin is not None else b""
+        else:
+            with open(name, "rb") as file:
+                body = file.read(MOST_TEXT + 1)
+    except OSError as error:
+        raise CommandError(
+            f"cannot read {where}: {error.strerror}", exit=Exit.USAGE, code="USAGE"
+        ) from error
+    if len(body) > MOST_TEXT:
+        raise CommandError(
+            f"{where} is longer than {size_text(MOST_TEXT)}; is it a list of REFs?",
+            exit=Exit.USAGE,
+            code="USAGE",
+        )
+    refs: list[Ref] = []
+    for number, line in enumerate(body.decode("utf-8", "replace").splitlines(), 1):
+        try:
+            refs += parse(line, client.server)
+        except BadReference as error:
+            raise BadReference(f"{where}, line {number}: {error.message}") from None
+    return refs
 
 
 def find(
@@ -109,7 +159,7 @@ def find(
     """
     from flowtui.flow.walk import Walk
 
-    report = _Report(out, found)
+    report = _Report(out, found, brief=len(refs) > TOLD_APART)
     with Walk(client, report.left_out, failed=report.failed, told=report.waiting) as walk:
         for ref, file in walk.files_of(refs):
             if file is None:
@@ -121,14 +171,17 @@ def find(
             else:
                 found.excluded += 1
                 report.excluded += 1
+    report.all_ended(len(refs))
 
 
 class _Report:
     """Says what is found for each REF, what is left out and what is waited for."""
 
-    def __init__(self, out: Output, found: RequestedFiles) -> None:
+    def __init__(self, out: Output, found: RequestedFiles, *, brief: bool) -> None:
+        """`brief` says a few words of all REFs together; programs are told of each."""
         self._out = out
         self._found = found
+        self._brief = brief
         self._failed: Ref | None = None
         self._begin()
 
@@ -171,6 +224,12 @@ class _Report:
         self._failed = None
         self._begin()
 
+    def all_ended(self, refs: int) -> None:
+        """Tell what was found in all, where that is not told for each."""
+        if self._brief:
+            files, size = len(self._found.files), self._found.known_bytes
+            self._out.say(f"{counted(refs, 'REF')}: {counted(files, 'file')}, {size_text(size)}")
+
     def _tell(self, ref: Ref) -> None:
         self._out.event(
             "found",
@@ -181,6 +240,8 @@ class _Report:
             excluded=self.excluded,
             left_out=self._left_out,
         )
+        if self._brief:
+            return
         text = f"{one_line(str(ref))}: {counted(self._files, 'file')}, {size_text(self._bytes)}"
         if self._unknown:
             text += f" and {counted(self._unknown, 'file')} of unknown size"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -39,15 +40,22 @@ _KINDS = {
     "data": RefKind.DATA,
     "execution": RefKind.EXECUTION,
     "executions": RefKind.EXECUTION,
+    "download": RefKind.DATA,
+    "downloads": RefKind.DATA,
 }
 
-_HOW = "use project/12, sample/34, data/789, execution/456 or execution/456/path/of/output"
+_DOWNLOADS = ("download", "downloads")
+"""What a file's own address has in place of its kind: `downloads/<id>/<name>`; the name is left."""
+
+_HOW = "use project/12, sample/34, data/789, execution/456, execution/456/path/of/output or a link"
 
 
 def parse_ref(text: str, server: str) -> Ref:
-    """The reference in `text`: `sample/34`, or a web link of the same server.
+    """The reference in `text`: `sample/34`, or a web or download link of the same server.
 
-    Raises BadReference, whose message says how to write one.
+    Download links are of any of the forms that people copy: `<base>/downloads/<id>/<name>`,
+    `…/api/downloads/…`, `…/files/downloads/…`, `https://files.flow.bio/downloads/…`
+    (docs/flow-api.md, Files). Raises BadReference, whose message says how to write one.
     """
     given = text.strip()
     path, link = given, "://" in given
@@ -58,11 +66,35 @@ def parse_ref(text: str, server: str) -> Ref:
     if kind is None or len(parts) < 2 or not all(map(_is_name, parts)):
         raise BadReference(f"{printable(given)!r} is not a reference; {_HOW}")
     id_, rest = parts[1], "/".join(parts[2:])
-    if not rest:
+    if not rest or parts[0].lower() in _DOWNLOADS:
         return Ref(kind, id_)
     if kind is not RefKind.EXECUTION:
         raise BadReference(f"{kind.value}/{printable(id_)} takes no path; {_HOW}")
     return Ref(kind, id_, rest)
+
+
+def parse_refs(text: str, server: str) -> list[Ref]:
+    """The references in a text of one or more lines, several of them on a line or not.
+
+    What follows a `#` that begins a line, or stands after a blank, is a comment. A line that is one
+    reference with blanks in its path stays one. Raises BadReference.
+    """
+    refs: list[Ref] = []
+    for line in text.splitlines():
+        told = _COMMENT.sub("", line).strip(" \t\ufeff\0")
+        words = told.split()
+        if len(words) > 1 and all(_looks_like_ref(word) for word in words):
+            refs += [parse_ref(word.strip(","), server) for word in words]
+        elif words:
+            refs.append(parse_ref(told, server))
+    return refs
+
+
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
+
+
+def _looks_like_ref(word: str) -> bool:
+    return "://" in word or ("/" in word and word.partition("/")[0].lower() in _KINDS)
 
 
 def _is_name(part: str) -> bool:
@@ -83,15 +115,22 @@ def _path_of_link(link: str, server: str) -> str:
         )
     # A page of the web app is at the base without its `/api`, a record at the base itself.
     base = ours.path.rstrip("/")
+    path = given.path
     for start in (base, base.removesuffix("/api")):
-        if start and given.path.startswith(start + "/"):
-            return given.path[len(start) :]
-    return given.path
+        if start and path.startswith(start + "/"):
+            path = path[len(start) :]
+            break
+    for start in ("/api/", "/files/"):
+        path = path.removeprefix(start[:-1]) if path.startswith(start) else path
+    return path
+
+
+_HOSTS = ("api.flow.bio", "app.flow.bio", "files.flow.bio", "flow.bio")
 
 
 def _service(host: str | None) -> str:
-    """Flow's own service has two names."""
-    return "flow.bio" if host in ("api.flow.bio", "app.flow.bio") else (host or "")
+    """Flow's own service has several names."""
+    return "flow.bio" if host in _HOSTS else (host or "")
 
 
 def _port(url: SplitResult) -> int | None:

@@ -71,6 +71,54 @@ def test_a_file_named_twice_goes_where_it_was_named_first(tmp_path: Path) -> Non
     assert keys["data/1"] == str(tmp_path / "data" / "a.bam")
 
 
+def planned(result: Result) -> set[str]:
+    return {event["key"] for event in events(result) if event["event"] == "file"}
+
+
+def test_refs_come_from_files_and_from_standard_input(tmp_path: Path) -> None:
+    wanted = tmp_path / "wanted.txt"
+    wanted.write_text("# the liver\nsample/34\n\nhttps://flow.test/api/downloads/1/a.bam\r\n")
+    result = run("--from", str(wanted), "--to", str(tmp_path), "--dry-run", "--json")
+    assert result.exit_code == 0, result.output
+    assert planned(result) == {"data/1", "data/2", "data/3", "data/4"}
+    for args in (["-"], ["--from", "-"]):
+        told = ["get", *args, "--to", str(tmp_path), "--dry-run", "--json"]
+        result = CliRunner().invoke(cli, told, input="data/1 data/1\n")
+        assert planned(result) == {"data/1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("data/1\nwhat/2\n", "line 2: 'what/2' is not a reference"),
+        ("# nothing\n", "no REFs given"),
+    ],
+)
+def test_a_list_without_refs_says_where(text: str, said: str, tmp_path: Path) -> None:
+    wanted = tmp_path / "wanted.txt"
+    wanted.write_text(text)
+    result = run("--from", str(wanted), "--dry-run")
+    assert result.exit_code == Exit.USAGE
+    assert said in result.stderr
+
+
+def test_a_list_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
+    result = run("--from", str(tmp_path / "none"), "--dry-run")
+    assert result.exit_code == Exit.USAGE
+    assert "cannot read" in result.stderr
+    assert run().exit_code == Exit.USAGE
+
+
+def test_many_refs_are_told_in_one_line(flow: Any, tmp_path: Path) -> None:
+    wanted = tmp_path / "wanted.txt"
+    wanted.write_text("".join(f"data/{n}\n" for n in range(1000, 1400)))
+    for n in range(1000, 1400):
+        flow.answers[f"/data/{n}"] = (200, {"id": str(n), "filename": f"f{n}", "size": 10})
+    result = run("--from", str(wanted), "--to", str(tmp_path), "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines()[0] == "400 REFs: 400 files, 4.0 kB"
+
+
 @pytest.mark.parametrize(
     ("refs", "status"),
     [

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowtui.flow.errors import BadReference
-from flowtui.flow.refs import Ref, RefKind, parse_ref
+from flowtui.flow.refs import Ref, RefKind, parse_ref, parse_refs
 from flowtui.text.printable import printable
 
 SERVER = "https://app.flow.bio/api"
@@ -33,6 +33,49 @@ SERVER = "https://app.flow.bio/api"
 def test_what_names_something(text: str, ref: Ref) -> None:
     assert parse_ref(text, SERVER) == ref
     assert parse_ref(str(ref), SERVER) == ref
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://app.flow.bio/files/downloads/789/reads_R1.fastq.gz",
+        "https://app.flow.bio/api/downloads/789/reads_R1.fastq.gz",
+        "https://api.flow.bio/downloads/789/reads_R1.fastq.gz",
+        "https://files.flow.bio/downloads/789/reads_R1.fastq.gz",
+        "https://app.flow.bio/api/downloads/789/a%20b%2Fc.gz?token=eyJhbGciOi&direct=yes",
+        "https://app.flow.bio/downloads/789/x.gz#top",
+        "downloads/789/reads_R1.fastq.gz",
+        "download/789",
+    ],
+)
+def test_download_links_name_data(text: str) -> None:
+    assert parse_ref(text, SERVER) == Ref(RefKind.DATA, "789")
+
+
+@pytest.mark.parametrize("server", ["https://flow.inst.edu/flow/api", "https://flow.inst.edu/api"])
+@pytest.mark.parametrize("below", ["", "/api", "/files"])
+def test_download_links_of_another_flow(server: str, below: str) -> None:
+    link = f"{server.removesuffix('/api')}{below}/downloads/7/x.gz"
+    assert parse_ref(link, server) == Ref(RefKind.DATA, "7")
+
+
+@pytest.mark.parametrize(
+    ("text", "refs"),
+    [
+        ("project/12", ["project/12"]),
+        ("project/12 sample/34\tdata/7", ["project/12", "sample/34", "data/7"]),
+        ("project/12, sample/34", ["project/12", "sample/34"]),
+        ("execution/4/a b.tsv", ["execution/4/a b.tsv"]),
+        ("project/12\r\n\r\n# sample/1\n sample/34 # the liver\n",
+         ["project/12", "sample/34"]),
+        ("\ufeffproject/12\n", ["project/12"]),
+        ("https://app.flow.bio/samples/34/#x https://app.flow.bio/files/downloads/7/x.gz",
+         ["sample/34", "data/7"]),
+        ("# nothing\n\n", []),
+    ],
+)  # fmt: skip
+def test_several_in_a_text(text: str, refs: list[str]) -> None:
+    assert [str(ref) for ref in parse_refs(text, SERVER)] == refs
 
 
 @pytest.mark.parametrize(
