@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,18 @@ def test_files_start_while_the_rest_is_being_found(
     lists = [n for n, path in enumerate(paths) if path.endswith("/data")]
     assert len(lists) == len(project.samples)
     assert first < lists[-1]
+
+
+@pytest.mark.parametrize("bulk", ["never", "always"])
+def test_a_folder_comes_as_a_zip(server: DemoServer, shell: Shell, bulk: str) -> None:
+    folder = next(file for file in server.service.catalogue.files.values() if file.is_folder)
+    assert folder.sample is not None
+    shell.get(f"sample/{folder.sample.id}", "--bulk", bulk, status=1)  # others there are refused
+    (saved,) = shell.to.rglob("salmon_index*")
+    assert saved.name == "salmon_index.zip"
+    assert hashlib.md5(saved.read_bytes()).hexdigest() == folder.content.md5
+    before = len(server.requests)
+    shell.get(f"data/{folder.id}", "--to", str(saved.parent.parent))
+    asked = [one.path for one in server.requests[before:]]
+    assert shell.to.joinpath("samples").exists()
+    assert any(path.endswith(f"/data/{folder.id}") for path in asked)

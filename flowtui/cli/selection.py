@@ -160,7 +160,13 @@ def find(
     from flowtui.flow.walk import Walk
 
     report = _Report(out, found, brief=len(refs) > TOLD_APART)
-    with Walk(client, report.left_out, failed=report.failed, told=report.waiting) as walk:
+    with Walk(
+        client,
+        report.left_out,
+        failed=report.failed,
+        warned=report.warning,
+        told=report.waiting,
+    ) as walk:
         for ref, file in walk.files_of(refs):
             if file is None:
                 report.ended(ref)
@@ -202,6 +208,11 @@ class _Report:
             self._found.missing.append(one_line(what.name))
         self._out.event("left_out", ref=str(what.ref), name=what.name, reason=what.why)
         self._out.say(f"flowtui: left out {one_line(what.name)}: {one_line(what.why)}")
+
+    def warning(self, what: LeftOut) -> None:
+        """Tell of something that comes, but not as it should."""
+        self._out.event("warning", ref=str(what.ref), name=what.name, reason=what.why)
+        self._out.say(f"flowtui: {one_line(what.name)}: {one_line(what.why)}")
 
     def failed(self, ref: Ref, error: FlowError) -> None:
         """Tell of a REF that leads nowhere."""

@@ -32,8 +32,9 @@ def member_names(files: Sequence[File]) -> list[str]:
     taken: set[str] = set()
     names = []
     for file in files:
+        ending = ".zip" if file.is_folder else ""
         if file.sample:
-            name = f"{_safe(file.sample.name)}/{_safe(file.filename)}"
+            name = f"{_safe(file.sample.name)}/{_safe(file.filename)}{ending}"
         elif file.execution:
             parts = "/".join(_safe(part) for part in file.path.split("/"))
             name = f"executions/{file.execution.id}/{parts}"

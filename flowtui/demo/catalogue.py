@@ -25,6 +25,8 @@ class User:
 class File:
     """A file. `refused` is the status its download is answered with instead, or None.
 
+    A folder (`is_folder`) is kept as a ZIP, and downloaded by its name with `.zip` behind it.
+
     `path` is the path below its execution for an output, else just the file's name.
     """
 
@@ -37,6 +39,7 @@ class File:
     execution: Execution | None = None
     process: str | None = None
     refused: int | None = None
+    is_folder: bool = False
 
     @property
     def filename(self) -> str:

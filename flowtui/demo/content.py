@@ -8,8 +8,10 @@ file's own label, so that no two files are equal.
 from __future__ import annotations
 
 import gzip
+import io
 import random
 import struct
+import zipfile
 import zlib
 from collections.abc import Sequence
 from functools import lru_cache
@@ -204,3 +206,13 @@ def _section() -> bytes:
 def text(lines: str) -> Content:
     """Plain text as it is given."""
     return Content(lines.encode("utf-8"))
+
+
+def folder(names: Sequence[str], label: str) -> Content:
+    """A folder of small files, as the ZIP that Flow keeps of it."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in names:
+            entry = zipfile.ZipInfo(name, (2025, 12, 1, 12, 0, 0))
+            archive.writestr(entry, f"{name} of {label}\n" * 40)
+    return Content(packed.getvalue())

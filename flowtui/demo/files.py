@@ -35,7 +35,8 @@ _RANGE = re.compile(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE)
 def one_file(service: Service, request: Request, id: str, name: str) -> Response:
     """`GET /downloads/<id>/<filename>`: the name must be the file's, or its path for an output."""
     file = service.catalogue.files.get(id)
-    if file is None or name not in {file.filename, file.path}:
+    ending = ".zip" if file is not None and file.is_folder else ""
+    if file is None or name not in {file.filename + ending, file.path + ending}:
         raise not_found("Data file not found")
     return _answer(service, request, file)
 

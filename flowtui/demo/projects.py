@@ -131,6 +131,9 @@ def _refusals(b: Builder) -> None:
         make = partial(content.fastq, 1, 5, name, small=True)
         b.upload(sample, f"{name}.fastq.gz", make, refused=status)
     b.upload(sample, "empty.txt", partial(content.text, ""))
+    parts = ("hash.bin", "seq.bin", "versionInfo.json")
+    index = partial(content.folder, parts, "salmon_index")
+    b.upload(sample, "salmon_index", index, is_folder=True)
 
 
 def _odd_names(b: Builder) -> None:

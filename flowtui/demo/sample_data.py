@@ -137,11 +137,12 @@ class Builder:
         *,
         id: str = "",
         refused: int | None = None,
+        is_folder: bool = False,
     ) -> File:
         """A file that was uploaded to a sample."""
         return self.all.add_file(
             File(id or self._ids(), name, make, sample.created, sample.project, sample,
-                 refused=refused)
+                 refused=refused, is_folder=is_folder)
         )  # fmt: skip
 
     def output(

@@ -161,7 +161,7 @@ class Serializer:
         }
         return fields | {
             "is_binary": file.filetype not in {"tsv", "html", "txt", "bed"},
-            "is_directory": False,
+            "is_directory": file.is_folder,
             "category": 1,
             "data_type": None,
             "private": not file.project.public,

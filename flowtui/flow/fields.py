@@ -6,6 +6,8 @@ Nonsense is read as nothing: one odd field must not cost a whole record.
 
 from __future__ import annotations
 
+import base64
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -46,11 +48,31 @@ def parse_size(value: object) -> int | None:
 
 
 def parse_md5(value: object) -> str | None:
-    """An md5 as 32 lower-case hex digits; None where it is missing or malformed."""
-    if not isinstance(value, str):
+    """An md5 as 32 lower-case hex digits; None where it is missing or malformed.
+
+    Read are hex digits of either case, `md5:…` and `md5=…`, base64 as in a Content-MD5 header (RFC
+    1864), an ETag's quotes, and lines of md5sum (`<hex>  <name>`) and of BSD (`MD5 (<name>) =
+    <hex>`).
+    """
+    if not isinstance(value, str) or len(value) > LONGEST_CHECKSUM:
         return None
-    text = value.strip().lower()
-    return text if len(text) == 32 and all(c in "0123456789abcdef" for c in text) else None
+    text = value.strip().strip("\"'").strip()
+    if match := _MD5.fullmatch(text):
+        return next(digits for digits in match.groups() if digits).lower()
+    coded = re.sub(r"(?i)^md5[:=-]\s*", "", text)
+    if _BASE64.fullmatch(coded):
+        return base64.b64decode(coded).hex()
+    return None
+
+
+LONGEST_CHECKSUM = 4096
+"""Characters of a checksum with all that may stand around it, a name of the largest length too."""
+
+_HEX = "([0-9a-fA-F]{32})"
+_MD5 = re.compile(
+    rf"(?:(?i:md5)\s*[:=-]\s*)?{_HEX}|\\?{_HEX} [ *].*|(?i:md5) ?\(.*\) ?= ?{_HEX}", re.DOTALL
+)
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{22}==")
 
 
 def parse_label(value: object) -> str | None:

@@ -28,6 +28,7 @@ from flowtui.flow.fields import (
     fill_private,
     job_status,
     metadata_of,
+    parse_md5,
     spread_named,
 )
 
@@ -79,6 +80,10 @@ class User(Record):
         return fields
 
 
+MOST_OF_CHECKSUM = 80
+"""Characters of an unreadable checksum that are kept, to be shown."""
+
+
 class Data(Record):
     """A file on Flow: an uploaded input, or an output of an execution.
 
@@ -88,6 +93,8 @@ class Data(Record):
     Attributes:
         size: bytes, or None where the service does not say.
         md5: 32 lower-case hex digits, or None (the live service gives none).
+        unreadable_md5: what the service gives for an md5 and cannot be read as one, or empty.
+        is_directory: a folder, which is downloaded as a ZIP; lists do not say it.
         download_url: as the server gave it, absolute or relative to the base; or None.
         pipeline_name: the pipeline that made it; None for an uploaded input.
         process_name: the process of the execution that made it.
@@ -97,6 +104,7 @@ class Data(Record):
     filename: str
     size: Size = None
     md5: Md5 = None
+    unreadable_md5: Text = ""
     filetype: Text = ""
     created: Time = None
     download_url: str | None = None
@@ -124,6 +132,10 @@ class Data(Record):
         fields.setdefault("process_name", fields.get("process_execution_name"))
         if "is_removed" not in fields and isinstance(fields.get("isRemoved"), bool):
             fields["is_removed"] = fields["isRemoved"]
+        given = fields.get("md5")
+        fields["unreadable_md5"] = (
+            str(given)[:MOST_OF_CHECKSUM] if given and parse_md5(given) is None else ""
+        )
         for flag in ("is_directory", "is_removed"):
             if not isinstance(fields.get(flag), bool):
                 fields[flag] = False

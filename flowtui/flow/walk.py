@@ -68,12 +68,13 @@ class Walk:
         skip: Skip = lambda key: False,
         *,
         failed: Callable[[Ref, FlowError], None] | None = None,
+        warned: Callable[[LeftOut], None] = lambda what: None,
         told: Told = lambda why, seconds: None,
     ) -> None:
         """`left_out` is told of what is passed over; see `Skip` for `skip`.
 
         `failed` is told of references that lead nowhere, or not now; without it that is raised.
-        `told` is told why it is waited, and how long.
+        `warned` is told of what comes, but not as it should; `told` why it is waited, and how long.
         """
         self._lists = Lookahead()
         self._parts = Lookahead()
@@ -81,6 +82,7 @@ class Walk:
         self._left_out = left_out
         self._skip = skip
         self._failed = failed
+        self._warned = warned
         self._seen: set[str] = set()
 
     def close(self) -> None:
@@ -267,12 +269,11 @@ class Walk:
         if file.key in self._seen:
             return
         self._seen.add(file.key)
+        if data.unreadable_md5 and not data.is_removed:
+            why = f"cannot read its md5 ({printable(data.unreadable_md5)}); it is not compared"
+            self._warned(LeftOut(data.filename, why, ref))
         if data.is_removed:
             self._left_out(LeftOut(data.filename, "it was removed from Flow", ref, removed=True))
-        elif data.is_directory:
-            self._left_out(
-                LeftOut(data.filename, "it is a folder, which Flow offers only in archives", ref)
-            )
         elif not self._skip(file.key):
             yield file
 
@@ -316,9 +317,11 @@ def remote_file(data: Data, folder: tuple[str, ...], sample: str | None = None) 
         url = f"/executions/{quote(data.execution_id, safe='')}/{quote(data.filename, safe='/')}"
     else:
         raise ValueError("it has no id on Flow")
+    # A folder comes as a ZIP, from its own name or from that of the ZIP.
+    ending = ".zip" if data.is_directory and not data.filename.lower().endswith(".zip") else ""
     return RemoteFile(
         key=key,
-        filename=data.filename,
+        filename=data.filename + ending,
         url=data.download_url or url,
         folder=folder,
         size=data.size,

@@ -237,6 +237,8 @@ def _fetch_and_verify(
         size = download.segments.size or 0
         progress.report(phase="verifying", reason=verdict.checking(task))
         try:
+            if source.is_folder:
+                _require_zip(part)
             verified_by = verdict.verified_by(task, part, size, md5, stop, memory.check)
             break
         except PermanentError as trouble:
@@ -246,7 +248,7 @@ def _fetch_and_verify(
             second = True
             progress.report(reason=f"{trouble.message}; fetching it once more")
             download.start_over()
-    final = _final_name(task, part)
+    final = _final_name(task, part, is_folder=source.is_folder)
     yield
     try:
         intact = part.settle(size) or md5_of(part.path, stop.check) == md5
@@ -279,8 +281,19 @@ def _fetch_and_verify(
     )
 
 
-def _final_name(task: Task, part: PartFile) -> Path:
-    """The target, for an archive with the ending that its content asks for."""
+def _require_zip(part: PartFile) -> None:
+    """Raise PermanentError where a folder came as something else than a ZIP."""
+    if part.read(0, 2) != b"PK":
+        raise PermanentError(
+            "Flow has no such file, and what it has in its place is not the ZIP of a folder",
+            code="NOT_FOUND",
+        )
+
+
+def _final_name(task: Task, part: PartFile, *, is_folder: bool) -> Path:
+    """The target, for an archive or a folder with the ending that its content asks for."""
+    if is_folder and not task.target.name.lower().endswith(".zip"):
+        return task.target.with_name(f"{task.target.name}.zip")
     if not task.archive:
         return task.target
     magic = part.read(0, 4)

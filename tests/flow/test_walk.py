@@ -40,10 +40,13 @@ def test_a_project_is_its_samples_then_its_executions_each_file_once(project) ->
     files = list(walk(project.client(), Ref(RefKind.PROJECT, "12"), left_out=said.append))
     assert [(one.key, one.folder) for one in files] == [
         ("data/70", ("My / project", "liver")),
+        ("data/71", ("My / project", "liver")),
         ("data/80", ("My / project", "liver")),
         ("data/81", ("My / project", "executions", "9", "STAR")),
     ]
-    assert [one.name for one in said] == ["71.gz", "72.gz", "hidden"]
+    assert files[1].filename == "71.gz.zip"  # a folder comes as a ZIP
+    assert files[1].url == "/downloads/71/71.gz"
+    assert [one.name for one in said] == ["72.gz", "hidden"]
     assert all(one.why for one in said)
 
 
@@ -100,7 +103,7 @@ def test_skipped_things_are_not_asked_for(project) -> None:
     client = project.client()
     skip = {"sample/2", "execution/9", "data/70"}
     files = list(walk(client, Ref(RefKind.PROJECT, "12"), skip=skip.__contains__))
-    assert [one.key for one in files] == ["data/80"]
+    assert [one.key for one in files] == ["data/71", "data/80"]
     assert project.asked("/samples/2/data") == project.asked("/executions/9") == 0
 
 
@@ -122,7 +125,7 @@ def test_files_come_while_the_rest_is_still_asked_for(project) -> None:
     files = walk(project.client(), Ref(RefKind.PROJECT, "12"))
     assert next(files).key == "data/70"
     taken.set()
-    assert [file.key for file in files] == ["data/80"]
+    assert [file.key for file in files] == ["data/71", "data/80"]
 
 
 def test_a_bad_reference_is_an_error_of_flow() -> None:

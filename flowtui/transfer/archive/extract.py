@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flowtui.transfer.archive.commit import Finisher, Ready
-from flowtui.transfer.archive.matching import match
+from flowtui.transfer.archive.matching import match, with_ending
 from flowtui.transfer.archive.reader import Archive, Broken, Locked, Pieces, open_archive
 from flowtui.transfer.archive.rules import Hostile, Limits, Member
 from flowtui.transfer.cancel import StopSignal
@@ -147,7 +147,12 @@ class _Extraction:
         self._folders: set[Path] = set()
         self._lock = threading.Lock()
         found = match(archive.members, task.files, self._md5_of)
-        self._plan = {i: one for i, one in found.items() if one.file.key not in settled}
+        members = {member.index: member for member in archive.members}
+        self._plan = {
+            index: with_ending(members[index], expected)
+            for index, expected in found.items()
+            if expected.file.key not in settled
+        }
         matched = {one.file.key for one in found.values()}
         for one in task.files:
             if one.file.key not in settled and one.file.key not in matched:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
 
 from flowtui.transfer.archive.rules import Member, parts_of
 from flowtui.transfer.task import ExpectedFile
@@ -45,6 +46,11 @@ def match(
             lambda member, depth=depth: _end(paths[member.index], depth),  # type: ignore[misc]
             lambda one, depth=depth: (_end(wanted[one.file.key], depth),),  # type: ignore[misc]
         )
+    # A folder is kept as a ZIP, whose ending no list tells.
+    pairs.join(
+        lambda member: (paths[member.index][-1:], is_zip(member.name)),
+        lambda one: (((f"{part}.zip",), True) for part in wanted[one.file.key][-1:]),
+    )
     pairs.join(
         lambda member: paths[member.index][-1:],
         lambda one: _with_id(one, wanted[one.file.key]),
@@ -55,6 +61,18 @@ def match(
     )
     _by_md5(pairs, md5_of)
     return pairs.found
+
+
+def is_zip(name: str) -> bool:
+    """Whether a name is that of a ZIP."""
+    return name.lower().endswith(".zip")
+
+
+def with_ending(member: Member, expected: ExpectedFile) -> ExpectedFile:
+    """The file at the path that the member asks for: a folder that comes as a ZIP is called so."""
+    if is_zip(member.name) and not is_zip(expected.path):
+        return replace(expected, path=f"{expected.path}.zip")
+    return expected
 
 
 class _Pairs:

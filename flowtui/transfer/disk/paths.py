@@ -20,6 +20,9 @@ from flowtui.transfer.disk import downloads_log, journal
 from flowtui.transfer.disk.names import JOURNAL, numbered, safe_path, same_name
 from flowtui.transfer.task import Recorded
 
+FOLDER = ".zip"
+"""What a folder is saved as."""
+
 
 class TargetPaths:
     """The paths of one target folder and whose they are.
@@ -113,14 +116,18 @@ class TargetPaths:
         return folder
 
     def _is_numbering_of(self, path: str, parent: PurePosixPath, name: str) -> bool:
-        """Whether `path` is `parent/name` or that name with a number: then it fits the wish."""
+        """Whether `path` is `parent/name` or that name with a number: then it fits the wish.
+
+        A folder of Flow's is called so too, with the ending of the ZIP that it came as.
+        """
         given = PurePosixPath(path)
         if given.parent != parent:
             return False
-        if given.name == name:
+        called = given.name if name.endswith(FOLDER) else given.name.removesuffix(FOLDER)
+        if name in (called, given.name):
             return True
-        mark = given.name.rpartition("~")[2].partition(".")[0]
-        return mark.isdecimal() and len(mark) < 9 and numbered(name, int(mark)) == given.name
+        mark = called.rpartition("~")[2].partition(".")[0]
+        return mark.isdecimal() and len(mark) < 9 and numbered(name, int(mark)) == called
 
     def _look_into(self, parent: PurePosixPath) -> None:
         """Learn whose the unfinished files of a folder are, and what folders it has, once.

@@ -80,6 +80,7 @@ class RemoteSource:
         url: where the bytes are; changed by `renew` when the link has expired.
         size: as Flow's records say, or None.
         ranges: False once the server has shown that it sends the file from the start only.
+        is_folder: True once it has shown that this is a folder, which comes as a ZIP.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class RemoteSource:
         self.filename = filename
         self.size = size
         self.ranges = True
+        self.is_folder = False
         self._data_id = data_id
         self._http = http
         self._client = client
@@ -213,10 +215,31 @@ class RemoteSource:
                     raise AuthRequired("the session has ended; sign in again")
                 refreshed = True
                 continue
+            if status == 404 and own and not hops and (folder := self._as_folder(link)):
+                response.close()
+                url = self._client.absolute(folder)
+                continue
             try:
                 raise refusal(response)
             finally:
                 response.close()
+
+    def _as_folder(self, link: str) -> str | None:
+        """The link by which a folder comes as a ZIP, or None where this cannot be one, or is it.
+
+        No list says which data are folders, and `<name>.zip` beside `<name>` is where the service
+        keeps them (docs/flow-api.md, Files).
+        """
+        path, mark, query = link.partition("?")
+        if self.is_folder:
+            self.is_folder = False  # no such ZIP either
+            self.url = link.removesuffix(".zip")
+            return None
+        if self._data_id is None or "/downloads/" not in path or path.lower().endswith(".zip"):
+            return None
+        self.is_folder = True
+        self.url = f"{path}.zip{mark}{query}"
+        return self.url
 
     def _exchange(self, request: httpx.Request) -> httpx.Response:
         try:

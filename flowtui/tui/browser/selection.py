@@ -110,9 +110,8 @@ def _single_file(node: Node, left_out: Callable[[LeftOut], None]) -> Iterator[Re
     from flowtui.flow.walk import LeftOut, remote_file
 
     data = node.record
-    if data.is_removed or data.is_directory:
-        why = "it was removed from Flow" if data.is_removed else "it is a folder"
-        left_out(LeftOut(data.filename, why))
+    if data.is_removed:
+        left_out(LeftOut(data.filename, "it was removed from Flow", removed=True))
         return
     try:
         yield remote_file(data, _folder_of(node))
