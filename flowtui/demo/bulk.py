@@ -38,7 +38,7 @@ class Job:
         name: str,
         owner: User,
         files: Sequence[File],
-        clock: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.id = id
         self.number = number
