@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import secrets
 import time
 from collections.abc import Mapping
@@ -78,9 +80,17 @@ class Accounts:
         self._refresh.clear()
 
     def _grant(self, user: User) -> str:
-        token = f"access-{secrets.token_urlsafe(32)}"
+        token = self._token()
         self._access[token] = _Grant(user.username, time.monotonic() + self._token_seconds)
         return token
+
+    def _token(self) -> str:
+        """A JWT that tells its life, as the live service's do; nobody checks its signature."""
+        now = time.time()
+        claims = {"iat": now, "exp": now + self._token_seconds, "jti": secrets.token_urlsafe(24)}
+        parts = ({"alg": "HS256", "typ": "JWT"}, claims)
+        coded = (base64.urlsafe_b64encode(json.dumps(part).encode()).decode() for part in parts)
+        return ".".join([*(part.rstrip("=") for part in coded), secrets.token_urlsafe(32)])
 
 
 def _bearer(authorization: str | None) -> str | None:

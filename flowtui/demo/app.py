@@ -21,7 +21,7 @@ from flowtui.demo.auth import AuthRoutes
 from flowtui.demo.browse import BrowseRoutes
 from flowtui.demo.bulk import BulkJobs
 from flowtui.demo.projects import build
-from flowtui.demo.scenarios import NO_SCENARIOS, Scenarios
+from flowtui.demo.scenarios import NO_SCENARIOS, Scenario, Scenarios
 from flowtui.demo.serializers import Dialect
 from flowtui.demo.service import Refusal, Service, not_found
 from flowtui.demo.troubles import Troubles
@@ -130,7 +130,9 @@ def create_app(
         record: called with each request when it is answered, on the server's thread.
     """
     catalogue = build()
-    service = Service(catalogue, Accounts(catalogue.users, token_seconds), dialect, rate)
+    accounts = Accounts(catalogue.users, token_seconds)
+    lenient = scenarios.has(Scenario.ENDED_IS_NOBODY)
+    service = Service(catalogue, accounts, dialect, rate, lenient)
     jobs = BulkJobs(service, job_seconds, expires_seconds, scenarios)
 
     def refused(request: Request, error: Exception) -> Response:

@@ -38,6 +38,7 @@ class Scenario(StrEnum):
     DAMAGED = "damaged"
     HOSTILE = "hostile"
     FAILING_RECORDS = "failing-records"
+    ENDED_IS_NOBODY = "ended-is-nobody"
     RATE_LIMITED = "rate-limited"
     PAGE_COUNTS = "page-counts"
     ERROR_BEYOND = "error-beyond"
@@ -61,6 +62,7 @@ DESCRIPTIONS: dict[Scenario, str] = {
     Scenario.DAMAGED: "one byte of the archive's first file is wrong",
     Scenario.HOSTILE: "the archive holds a path that leads outside the target folder",
     Scenario.FAILING_RECORDS: "each project's second sample and run, and every tenth, answer 500",
+    Scenario.ENDED_IS_NOBODY: "a token that has ended counts as none: private things are 404",
     Scenario.RATE_LIMITED: "after 25 questions one is answered with 429 and Retry-After",
     Scenario.PAGE_COUNTS: "lists count the items of one page instead of all",
     Scenario.ERROR_BEYOND: "a page past the end of a list is answered with 500",

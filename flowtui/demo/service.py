@@ -39,13 +39,18 @@ def unauthenticated(message: str = "Not authenticated") -> Refusal:
 
 @dataclass
 class Service:
-    """One server's state. `rate` (bytes per second per connection, 0 or None = off) may be
-    changed."""
+    """One server's state, which may be changed while it runs.
+
+    Attributes:
+        rate: bytes per second for each connection, 0 or None for as fast as it goes.
+        bad_is_nobody: whether a bad or ended token counts as none wherever nobody may ask.
+    """
 
     catalogue: Catalogue
     accounts: Accounts
     dialect: Dialect
     rate: float | None
+    bad_is_nobody: bool = False
 
     @property
     def serializer(self) -> Serializer:
@@ -57,7 +62,7 @@ class Service:
         try:
             return self.accounts.user(request.headers.get("authorization"))
         except NotAuthenticated as error:
-            if bad_is_nobody:
+            if bad_is_nobody or self.bad_is_nobody:
                 return None
             raise unauthenticated(str(error)) from error
 

@@ -6,7 +6,7 @@
     refs             references as people type or paste them: `sample/34`, a web link
     listing, pages   lists, fetched page by page, in either dialect of the service
     bulk_jobs        asking for an archive, and how far it is
-    session          requests with the token, its refresh, and retries
+    session, token_life     requests with the token, its renewal, and retries
     credentials      where tokens come from and where they are kept; keyring_access asks the keyring
     discover         which server to talk to where the user named none
     http_client      the pool of connections: certificates, proxies, timeouts

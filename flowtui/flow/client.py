@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from flowtui.flow import bulk_jobs
-from flowtui.flow.credentials import Credential, CredentialStore
+from flowtui.flow.credentials import Credential, CredentialStore, plain_token
 from flowtui.flow.errors import NotFound, NotSignedIn
 from flowtui.flow.http_client import make_client
 from flowtui.flow.listing import Inlined, Listing, Reader, filtered_where_missing, read_record
@@ -103,7 +103,7 @@ class FlowClient:
 
     def sign_in_with_token(self, token: str) -> User:
         """Sign in with a token or API key, checked by `GET /me`. Raises NotSignedIn."""
-        token = token.strip().removeprefix("Bearer ").strip()
+        token = plain_token(token)
         if not is_usable(token):
             raise NotSignedIn(
                 "not a valid token: a token has no spaces, quotes, commas or semicolons"
@@ -124,6 +124,8 @@ class FlowClient:
             raise NotSignedIn(
                 "not signed in, or the session has expired; sign in again", status=200
             )
+        if (good := self.credential) is not None:
+            self._session.note_good(good.token)
         self._me = read_record(User, body)
         return self._me
 
@@ -140,6 +142,10 @@ class FlowClient:
     def refresh(self, used_token: str | None) -> bool:
         """See `ApiSession.refresh`."""
         return self._session.refresh(used_token)
+
+    def confirm(self, used_token: str | None) -> bool:
+        """See `ApiSession.confirm`."""
+        return self._session.confirm(used_token)
 
     # URLs
 

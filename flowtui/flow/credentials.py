@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import stat
 import tempfile
 import threading
@@ -35,6 +36,10 @@ ENVIRONMENT = ("FLOW_ACCESS_TOKEN", "FLOW_API_TOKEN")
 
 LOCK_SECONDS = 2.0
 """How long another process may hold the file before it is written all the same."""
+
+
+RENEWAL_SECONDS = 30.0
+"""How long another process may take to renew the session before it is not waited for."""
 
 
 class CredentialSource(StrEnum):
@@ -159,6 +164,26 @@ class CredentialStore:
         ):
             self._to_keyring(server, new.username, new)
 
+    @contextlib.contextmanager
+    def renewing(self) -> Iterator[bool]:
+        """Hold off the other processes of this user while a session is renewed.
+
+        They share its refresh token, which is good once. Gives whether they are held off: it is
+        waited for them RENEWAL_SECONDS at most, and there are file systems without locks.
+        """
+        with contextlib.ExitStack() as held:
+            descriptor = None
+            with contextlib.suppress(OSError):
+                folder = self._file.parent
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+                descriptor = os.open(folder / "renewal.lock", flags, 0o600)
+            if descriptor is None:
+                yield False
+                return
+            held.callback(os.close, descriptor)
+            yield _lock(descriptor, RENEWAL_SECONDS)
+
     def keyring_works(self) -> bool:
         """Whether there is a keyring that keeps passwords; found out once, in limited time."""
         if self._works is None:
@@ -257,7 +282,7 @@ class CredentialStore:
                 folder = os.open(self._file.parent, os.O_RDONLY | os.O_DIRECTORY)
             if folder is not None:
                 held.callback(os.close, folder)
-                _lock(folder)
+                _lock(folder, LOCK_SECONDS)
             yield
 
     def _read_file(self, *, allow_open: bool = False) -> dict[str, Any]:
@@ -294,20 +319,20 @@ class CredentialStore:
             raise KeepError(f"cannot write {self._file}: {error.strerror}") from error
 
 
-def _lock(descriptor: int) -> None:
-    """Take a lock that goes with the descriptor, if it can be had in LOCK_SECONDS."""
-    until = time.monotonic() + LOCK_SECONDS
+def _lock(descriptor: int, seconds: float) -> bool:
+    """Take a lock that goes with the descriptor, if it can be had in so many seconds."""
+    until = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= until:
-                return  # its holder was stopped in the midst; a sign-in must not hang for that
+                return False  # its holder was stopped in the midst; nobody must hang for that
             time.sleep(0.02)
         except OSError:
-            return  # no locks on this file system
+            return False  # no locks on this file system
         else:
-            return
+            return True
 
 
 def _entry(stored: dict[str, Any], server: str, username: str | None) -> dict[str, Any] | None:
@@ -335,9 +360,16 @@ def _keyring_key(server: str, username: str) -> str:
     return f"{username}@{host}"
 
 
+def plain_token(text: str) -> str:
+    """A token without what people paste with it: line ends, quotes, `Bearer`, the header's name."""
+    token = text.strip().strip("\"'").strip()
+    token = re.sub(r"(?i)^(?:authorization\s*:\s*)?bearer\s+", "", token)
+    return token.strip("\"'").strip()
+
+
 def _from_environment() -> Credential | None:
     for name in ENVIRONMENT:
-        token = os.environ.get(name, "").strip()
+        token = plain_token(os.environ.get(name, ""))
         if token:
             return Credential(token, source=CredentialSource.ENVIRONMENT, detail=name)
     return None
@@ -357,7 +389,7 @@ def _from_token_file() -> Credential | None:
     if path is None:
         return None
     try:
-        token = path.read_text(encoding="utf-8").strip()
+        token = plain_token(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from flowtui.flow.errors import FlowError, NotFound, NotOffered, UnexpectedAnswer
+from flowtui.flow.errors import FlowError, NotFound, NotOffered, Refused, UnexpectedAnswer
 from flowtui.flow.models import Record
 from flowtui.flow.pages import PAGE_SIZE, MapPages, Page, Pages, read_page, single_page
 from flowtui.retry import API, ONCE, Policy
@@ -173,6 +173,7 @@ def read_record(model: type[R], body: Any) -> R:
 def _is_missing(error: FlowError) -> bool:
     """Whether this says that the server has no such list.
 
-    One that takes `/projects/shared` for a project of that id may find the id malformed (400).
+    One that takes `/projects/shared` for a project of that id may find the id malformed (400). An
+    API key may be for other lists only (403, docs/flow-api.md, Signing in).
     """
-    return isinstance(error, NotFound | NotOffered) or error.status == 400
+    return isinstance(error, NotFound | NotOffered | Refused) or error.status == 400

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -12,9 +14,10 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 
-from flowtui.flow.credentials import Credential, CredentialStore, KeepError
+from flowtui.flow.credentials import Credential, CredentialSource, CredentialStore, KeepError
 from flowtui.flow.errors import (
     FlowError,
+    NotSignedIn,
     RateLimited,
     SingleSignOnOnly,
     UnexpectedAnswer,
@@ -29,6 +32,7 @@ from flowtui.flow.responses import (
     network_error,
     web_page_error,
 )
+from flowtui.flow.token_life import renew_in
 from flowtui.retry import (
     API,
     ErrorKind,
@@ -40,6 +44,12 @@ from flowtui.retry import (
     decide,
 )
 from flowtui.text.printable import printable
+
+CONFIRMED = 60.0
+"""Seconds for which a token counts as good that `/me` has called so."""
+
+_KEPT = (CredentialSource.KEYRING, CredentialSource.FILE)
+"""Where several processes share one session."""
 
 REFRESH_COOKIE = "flow_refresh_token"
 
@@ -65,13 +75,21 @@ class ApiSession:
         store: CredentialStore | None,
         http: httpx.Client,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        time_of_day: Callable[[], float] = time.time,
     ) -> None:
         self.server = server.rstrip("/")
         self._credential = credential
         self._store = store
         self._http = http
         self._sleep = sleep
+        self._clock = clock
+        self._time_of_day = time_of_day
         self._refreshing = threading.Lock()
+        self._confirming = threading.Lock()
+        self._confirmed: tuple[str, float] | None = None  # a good token, and when that was said
+        self._renew_at = math.inf
+        self._note_life(credential, is_fresh=False)
         # Shared by those who waited for the same attempt: how many there were, how the last ended.
         self._attempts = 0
         self._trouble: FlowError | None = None
@@ -85,6 +103,7 @@ class ApiSession:
     def use(self, credential: Credential | None) -> None:
         """Use another credential from now on."""
         self._credential = credential
+        self._note_life(credential, is_fresh=False)
 
     def absolute(self, url: str) -> str:
         """A whole URL. Relative ones are joined as text: the base's path (`/api`) must stay."""
@@ -101,7 +120,14 @@ class ApiSession:
         return ours is not None and ours == _origin(whole)
 
     def headers_for(self, url: str) -> dict[str, str]:
-        """`Authorization` for the server's own origin, nothing for any other."""
+        """`Authorization` for the server's own origin, nothing for any other.
+
+        A token that is about to end is renewed before.
+        """
+        self._renew_ahead()
+        return self._headers_for(url)
+
+    def _headers_for(self, url: str) -> dict[str, str]:
         credential = self._credential
         if credential is None or not is_usable(credential.token) or not self.is_own(url):
             return {}
@@ -115,8 +141,15 @@ class ApiSession:
         policy: Policy = API,
         on_wait: OnWait = _nothing,
     ) -> Any:
-        """The JSON of a GET, tried again after passing trouble. Raises FlowError."""
-        return json_of(self.get_response(path, params, policy=policy, on_wait=on_wait))
+        """The JSON of a GET, tried again after passing trouble. Raises FlowError.
+
+        An empty list is believed as a 404 is: see `confirm`.
+        """
+        response = self.get_response(path, params, policy=policy, on_wait=on_wait)
+        body = json_of(response)
+        if _is_empty_list(body) and self.confirm(_token_of(response)):
+            body = json_of(self.get_response(path, params, policy=policy, on_wait=on_wait))
+        return body
 
     def get_response(
         self,
@@ -209,16 +242,83 @@ class ApiSession:
                 return False
             self._spent.add(current.token)
             try:
-                renewed = (
-                    self._newer_in_store(current, elsewhere=False)
-                    or self._refresh(current)
-                    or self._newer_in_store(current, elsewhere=True)
-                )
+                with self._store.renewing() if self._store else contextlib.nullcontext(True) as own:
+                    renewed = (
+                        self._newer_in_store(current, elsewhere=False)
+                        or (not self._is_signed_out(current) and self._refresh(current))
+                        or self._newer_in_store(current, elsewhere=True)
+                        or (not own and self._awaited_from_store(current))
+                    )
             except FlowError as error:
                 self._attempts, self._trouble = self._attempts + 1, error
                 raise
             self._attempts, self._trouble = self._attempts + 1, None
             return renewed
+
+    def confirm(self, used_token: str | None) -> bool:
+        """Whether a refusal is to be asked about again, since another token is in force by now.
+
+        The live service takes an ended token as none, and answers 404, or an empty list, for what
+        is private (docs/flow-api.md, Signing in). So a refusal counts only of a token that `/me`
+        has called good within CONFIRMED seconds, or does now; one question is enough however many
+        wait. False means: believe it. Raises NotSignedIn where the session has ended and cannot be
+        renewed, ServiceUnavailable where nobody can say.
+        """
+        if used_token is None:
+            return False  # nobody was signed in: that is what nobody may see
+        with self._confirming:
+            current = self._credential
+            if current is None or current.token != used_token:
+                return current is not None
+            if self._is_confirmed(used_token) or self._is_taken(used_token):
+                self._confirmed = (used_token, self._clock())
+                return False
+        if self.refresh(used_token):
+            return True
+        raise NotSignedIn("the session has ended; run `flowtui login`", status=401)
+
+    def note_good(self, token: str) -> None:
+        """`/me` has just said that this token is good."""
+        self._confirmed = (token, self._clock())
+
+    def _is_confirmed(self, token: str) -> bool:
+        known = self._confirmed
+        return known is not None and known[0] == token and self._clock() - known[1] < CONFIRMED
+
+    def _is_taken(self, token: str) -> bool:
+        """Whether `/me` takes the token; a server without it has to be believed as it is."""
+        url = self.absolute("/me")
+        try:
+            response = self._http.get(url, headers={"Authorization": f"Bearer {token}"})
+        except httpx.RequestError as error:
+            raise network_error(error, url) from error
+        finally:
+            self._http.cookies.clear()
+        status = response.status_code
+        if status == 401:
+            return False
+        if response.is_success:
+            body = json_of(response)
+            return isinstance(body, dict) and bool(body.get("id"))
+        if status >= 500 or status == 429:
+            raise error_of(response)
+        return True  # no such route, or one that this key may not use: the key itself was known
+
+    def _note_life(self, credential: Credential | None, *, is_fresh: bool) -> None:
+        """Take note of when a token that is in force from now on is to be renewed."""
+        self._renew_at = math.inf
+        if credential is not None:
+            left = renew_in(credential.token, self._time_of_day(), is_fresh=is_fresh)
+            self._renew_at = self._clock() + left
+
+    def _renew_ahead(self) -> None:
+        """Renew the token where its end is near; that it cannot be is seen when it has ended."""
+        current = self._credential
+        if current is None or self._clock() < self._renew_at:
+            return
+        self._renew_at = math.inf  # one try for each token
+        with contextlib.suppress(FlowError):
+            self.refresh(current.token)
 
     def _newer_in_store(self, current: Credential, *, elsewhere: bool) -> bool:
         """Take a token that another process has stored for this user, if it was not tried yet.
@@ -237,9 +337,32 @@ class ApiSession:
             return False
         return self._replace(current, stored)
 
+    def _is_signed_out(self, current: Credential) -> bool:
+        """Whether another process has removed what this session was read from."""
+        if self._store is None or current.source not in _KEPT:
+            return False
+        try:
+            stored = self._store.find(self.server, current.username)
+        except KeepError:
+            return False
+        return stored is None or stored.source is not current.source
+
+    def _awaited_from_store(self, current: Credential) -> bool:
+        """Wait a while for what another process may just be getting, where nothing can be locked.
+
+        The refresh token is one for all: who comes second is refused until the first has written.
+        """
+        if current.source not in _KEPT or not current.refresh_token:
+            return False
+        for seconds in (0.5, 1.0, 2.0, 4.0):
+            self._sleep(seconds)
+            if self._newer_in_store(current, elsewhere=False):
+                return True
+        return False
+
     def _refresh(self, current: Credential) -> bool:
         # The live service wants the cookie, the documented one the old token: both are sent.
-        headers = self.headers_for("/token")
+        headers = self._headers_for("/token")
         if is_usable(current.refresh_token):
             headers["Cookie"] = f"{REFRESH_COOKIE}={current.refresh_token}"
         if not headers:
@@ -259,6 +382,7 @@ class ApiSession:
         renewed = replace(current, token=token, refresh_token=refresh or current.refresh_token)
         if not self._replace(current, renewed):
             return self._credential is not None
+        self._note_life(renewed, is_fresh=True)
         if self._store is not None:
             try:
                 self._store.update(self.server, current, renewed)
@@ -272,6 +396,7 @@ class ApiSession:
         if self._credential is not current:
             return False
         self._credential = new
+        self._note_life(new, is_fresh=False)
         return True
 
     def _send(
@@ -282,7 +407,10 @@ class ApiSession:
         params: dict[str, Any] | None = None,
         body: Any = None,
     ) -> httpx.Response:
-        """Send once; after a 401 refresh and send once more. Raises FlowError."""
+        """Send once, and once more with another token where that is why it was refused.
+
+        Raises FlowError.
+        """
         url = self.absolute(path)
         for last in (False, True):
             headers = self.headers_for(url)
@@ -296,12 +424,15 @@ class ApiSession:
                 raise FlowError(f"not a valid server address: {printable(self.server)}") from error
             finally:
                 self._http.cookies.clear()
-            if response.status_code != 401 or last:
+            used = _token_of(response)
+            if last or used is None or response.status_code not in (401, 403, 404):
                 break
-            used = headers.get("Authorization", "").removeprefix("Bearer ") or None
-            refused = error_of(response)
-            if used is None or not self.refresh(used):
-                raise refused
+            if response.status_code == 401:
+                refused = error_of(response)
+                if not self.refresh(used):
+                    raise refused
+            elif path == "/me" or not self.confirm(used):
+                break
         if not response.is_success:
             raise error_of(response)
         return response
@@ -344,6 +475,17 @@ def is_usable(token: object) -> bool:
         and bool(token)
         and all("!" <= character <= "~" and character not in '",;' for character in token)
     )
+
+
+def _token_of(response: httpx.Response) -> str | None:
+    """The token that the request carried."""
+    header = response.request.headers.get("authorization", "")
+    return header.removeprefix("Bearer ") or None
+
+
+def _is_empty_list(body: object) -> bool:
+    """Whether an answer is a list without items."""
+    return body == [] or (isinstance(body, dict) and body.get("count") == 0)
 
 
 def _host(url: str) -> str:

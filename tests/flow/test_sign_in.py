@@ -219,14 +219,18 @@ def test_a_refreshed_token_is_stored_where_the_old_one_was(flow, tmp_path: Path)
     assert (found.token, found.refresh_token) == ("NEW", "R")
 
 
-def test_a_refresh_after_a_sign_out_stores_nothing(flow, tmp_path: Path) -> None:
+def test_a_sign_out_by_another_process_ends_the_session_and_nothing_is_stored(
+    flow, tmp_path: Path
+) -> None:
     flow.token, flow.answers["/me"], flow.answers["/token"] = "NEW", ME, {"token": "NEW"}
     store = CredentialStore(tmp_path)
     client = flow.client(
         store.keep(BASE, Credential("OLD", "R", "alice"), CredentialSource.FILE), store=store
     )
     store.forget(BASE, "alice")
-    client.me()
+    with pytest.raises(NotSignedIn):
+        client.me()
+    assert flow.asked("/token") == 0
     assert CredentialStore(tmp_path).find(BASE, "alice") is None
 
 

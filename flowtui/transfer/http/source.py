@@ -166,7 +166,7 @@ class RemoteSource:
         """Send the request, following redirects and refreshing the session once."""
         link = self.url
         url = self._client.absolute(link)
-        refreshed = False
+        refreshed = confirmed = False
         hops = 0
         while True:
             self._stop.check()
@@ -215,6 +215,12 @@ class RemoteSource:
                     raise AuthRequired("the session has ended; sign in again")
                 refreshed = True
                 continue
+            if status in (403, 404) and own and not confirmed:
+                # The service takes an ended token as none, and says so of what is private.
+                confirmed = True
+                if self._confirm(auth.get("Authorization", "").removeprefix("Bearer ") or None):
+                    response.close()
+                    continue
             if status == 404 and own and not hops and (folder := self._as_folder(link)):
                 response.close()
                 url = self._client.absolute(folder)
@@ -257,6 +263,17 @@ class RemoteSource:
             return False
         except FlowError as error:
             raise TransientError(f"cannot renew the session: {error.message}") from error
+
+    def _confirm(self, used: str | None) -> bool:
+        """Whether to ask again with another token. Raises AuthRequired, TransientError."""
+        from flowtui.flow.errors import FlowError, NotSignedIn
+
+        try:
+            return self._client.confirm(used)
+        except NotSignedIn as error:
+            raise AuthRequired("the session has ended; sign in again") from error
+        except FlowError as error:
+            raise TransientError(f"cannot check the session: {error.message}") from error
 
     def _next_hop(self, url: str, location: str) -> str:
         try:

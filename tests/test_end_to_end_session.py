@@ -1,0 +1,86 @@
+"""Sessions that end while files are looked for and fetched, on a server that hides what is private.
+
+The server takes an ended token as none (docs/flow-api.md, Signing in): 404, never 401.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from flowtui.demo.catalogue import Project
+from flowtui.demo.scenarios import Scenario
+from flowtui.demo.serve import DemoServer
+from flowtui.flow.credentials import Credential, CredentialSource, CredentialStore
+from support.shell import Shell
+
+
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    scenarios = [Scenario.ENDED_IS_NOBODY, Scenario.NONE]
+    with DemoServer("live", token_seconds=2, scenarios=scenarios, latency=0.05) as running:
+        yield running
+
+
+@pytest.fixture
+def shell(server: DemoServer, tmp_path: Path) -> Shell:
+    """Signed in as `flowtui login --keep file` does it."""
+    one = Shell(tmp_path, server.base_url)
+    del one.environment["FLOW_ACCESS_TOKEN"]
+    sent = {"username": "demo", "password": "demo"}
+    answer = httpx.post(f"{server.base_url}/login", json=sent)
+    credential = Credential(answer.json()["token"], answer.cookies["flow_refresh_token"], "demo")
+    home = Path(one.environment["FLOWTUI_HOME"])
+    CredentialStore(home / "config").keep(server.base_url, credential, CredentialSource.FILE)
+    return one
+
+
+@pytest.fixture
+def project(server: DemoServer) -> Project:
+    projects = server.service.catalogue.projects.values()
+    return next(found for found in projects if 30 < len(found.samples) < 100 and not found.public)
+
+
+def test_a_project_comes_whole_though_the_token_ends_again_and_again(
+    server: DemoServer, shell: Shell, project: Project
+) -> None:
+    server.service.rate = 4e6
+    events = shell.get(f"project/{project.id}")
+    assert events[-1]["done"] == len({file.id for file in project.files})
+    assert not [event for event in events if event["event"] == "left_out"]
+    assert len([one for one in server.requests if one.path == "/api/token"]) > 1
+
+
+def test_the_next_morning_it_is_renewed_and_not_missing(
+    server: DemoServer, shell: Shell, project: Project
+) -> None:
+    server.service.accounts.expire_all()
+    assert shell.get(f"sample/{project.samples[0].id}")[-1]["failed"] == 0
+
+
+def test_a_session_that_cannot_be_renewed_has_ended_and_nothing_is_called_missing(
+    server: DemoServer, shell: Shell, project: Project
+) -> None:
+    server.service.accounts.forget_all()
+    done = shell.run("get", f"project/{project.id}", "--to", str(shell.to), status=3)
+    assert "session has ended; run `flowtui login`" in done.stderr
+    assert "not found" not in done.stderr
+
+
+def test_jobs_on_many_hosts_share_one_session(
+    server: DemoServer, shell: Shell, project: Project
+) -> None:
+    server.service.accounts.expire_all()
+    jobs = [
+        subprocess.Popen(
+            shell.command("get", f"sample/{sample.id}", "--to", str(shell.to / sample.name)),
+            env=shell.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for sample in project.samples[:4]
+    ]  # fmt: skip
+    ends = [(job.communicate(timeout=120)[1], job.returncode) for job in jobs]
+    assert [status for _, status in ends] == [0] * 4, ends
