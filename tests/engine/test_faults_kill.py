@@ -79,7 +79,7 @@ class Trial:
                 assert engines.ended(pid) == 0
                 self.expect_all()
                 shutil.rmtree(self.root)
-                for one in self.folder.glob("queue.db*"):
+                for one in self.folder.glob("queue.*"):
                     one.unlink()
         for file in self.server.files.values():
             file.rate = 0
