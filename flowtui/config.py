@@ -51,6 +51,7 @@ class Settings:
         connections: connections per file at most; 0 lets the engine choose.
         limit_rate: bytes a second of all transfers together; 0 for no limit.
         bulk_above: from how many files on a bulk job is proposed (the guide: 100).
+        bulk_patience: minutes without a sign of life, after which no archive is waited for.
         unpack_archives: unpack the archive of a bulk job and remove it; else it is kept.
         check_containers: try the checksums inside .gz/.bam/.zip where the server gives no md5.
         connect_timeout, read_timeout: seconds.
@@ -65,6 +66,7 @@ class Settings:
     connections: int = 0
     limit_rate: int = 0
     bulk_above: int = 100
+    bulk_patience: int = 30
     unpack_archives: bool = True
     check_containers: bool = True
     connect_timeout: float = 10.0
@@ -263,6 +265,7 @@ _BOUNDS: dict[str, tuple[int, int]] = {
     "connections": (0, 16),
     "limit_rate": (0, 1 << 50),
     "bulk_above": (0, 1 << 50),
+    "bulk_patience": (1, 10_080),
 }
 
 

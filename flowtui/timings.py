@@ -27,6 +27,7 @@ class Timings:
         space_every: seconds between two measurements of the free space of the folders in use.
         room_retry: seconds after which a batch that did not fit is measured against it again.
         poll: seconds between two looks at a young bulk job (the guide's number).
+        bulk_patience: seconds without a sign of life, after which a bulk job is given up.
         poll_turn: seconds between two looks whether an archive may be asked for yet.
         measure: seconds over which a file's rate is measured before connections are added.
         smallest_segment: bytes of a file that a connection fetches at once, at least.
@@ -46,6 +47,7 @@ class Timings:
     space_every: float = 2.0
     room_retry: float = 5.0
     poll: float = 5.0
+    bulk_patience: float = 1800.0
     poll_turn: float = 2.0
     measure: float = 0.15
     smallest_segment: int = 2 << 20

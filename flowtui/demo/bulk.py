@@ -97,6 +97,9 @@ class BulkJobs:
         user = self._service.signed_in(request)
         ids, name = await _read_request(request)
         self.scenarios.refuse(len(ids))
+        odd = self.scenarios.odd_answer()
+        if odd is not None:
+            return odd
         files = [self._file(id, user) for id in dict.fromkeys(ids)]
         live = self._service.dialect == "live"
         tar = live or self.scenarios.has(Scenario.TAR)
@@ -108,6 +111,8 @@ class BulkJobs:
         task = asyncio.create_task(job.prepare(self.scenarios, tar=tar))
         self._preparing.add(task)
         task.add_done_callback(self._preparing.discard)
+        if self.scenarios.has(Scenario.ONLY_LOCATION):
+            return Response(status_code=201, headers={"Location": f"/api/downloads/{id}"})
         return JSONResponse(self._job_fields(job), 201)
 
     def knows(self, id: str) -> bool:
@@ -121,7 +126,11 @@ class BulkJobs:
         trouble = self.scenarios.trouble(job.polls - 1)
         if trouble is not None:
             return trouble
-        if self._service.dialect == "live" and self._status(job) in {"completed", "expired"}:
+        ended = self._status(job) in {"completed", "expired"}
+        not_ready = self.scenarios.not_ready(ready=ended)
+        if not_ready is not None:
+            return not_ready
+        if ended and (self._service.dialect == "live" or self.scenarios.hides_states):
             return self._archive(request, job)
         return JSONResponse(self._job_fields(job))
 

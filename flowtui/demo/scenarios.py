@@ -5,12 +5,12 @@ Several may be chosen at once; `docs/demo.md` tells what each is good for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from flowtui.demo.service import Refusal, forbidden, not_found
 
@@ -37,6 +37,17 @@ class Scenario(StrEnum):
     MISSING = "missing"
     DAMAGED = "damaged"
     HOSTILE = "hostile"
+    REFUSED_400 = "refused-400"
+    REFUSED_422 = "refused-422"
+    EMPTY_ANSWER = "empty-answer"
+    PAGE_ANSWER = "page-answer"
+    NO_BODY = "no-body"
+    REDIRECTED = "redirected"
+    SERVER_ERROR = "server-error"
+    ONLY_LOCATION = "only-location"
+    NOT_READY = "not-ready"
+    CONFLICT = "conflict"
+    NEVER_READY = "never-ready"
     FAILING_RECORDS = "failing-records"
     ENDED_IS_NOBODY = "ended-is-nobody"
     RATE_LIMITED = "rate-limited"
@@ -61,6 +72,17 @@ DESCRIPTIONS: dict[Scenario, str] = {
     Scenario.MISSING: "the archive lacks its second file",
     Scenario.DAMAGED: "one byte of the archive's first file is wrong",
     Scenario.HOSTILE: "the archive holds a path that leads outside the target folder",
+    Scenario.REFUSED_400: "400 for every request for an archive, with errors by field",
+    Scenario.REFUSED_422: "422 for every request for an archive, as problem+json",
+    Scenario.EMPTY_ANSWER: "{} for every request for an archive",
+    Scenario.PAGE_ANSWER: "a web page for every request for an archive",
+    Scenario.NO_BODY: "201 without a body for every request for an archive",
+    Scenario.REDIRECTED: "a redirect for every request for an archive",
+    Scenario.SERVER_ERROR: "500 for every request for an archive",
+    Scenario.ONLY_LOCATION: "a new job is named by the Location header alone",
+    Scenario.NOT_READY: "an archive is a bare 404 until it is ready, then it is there",
+    Scenario.CONFLICT: "the same with 409",
+    Scenario.NEVER_READY: "the same for ever",
     Scenario.FAILING_RECORDS: "each project's second sample and run, and every tenth, answer 500",
     Scenario.ENDED_IS_NOBODY: "a token that has ended counts as none: private things are 404",
     Scenario.RATE_LIMITED: "after 25 questions one is answered with 429 and Retry-After",
@@ -68,6 +90,25 @@ DESCRIPTIONS: dict[Scenario, str] = {
     Scenario.ERROR_BEYOND: "a page past the end of a list is answered with 500",
 }
 """Each scenario, for people."""
+
+_PROBLEM = {
+    "type": "about:blank",
+    "title": "Unprocessable Content",
+    "status": 422,
+    "code": "validation_error",
+    "errors": [{"pointer": "/data", "code": "required", "detail": "This field is required."}],
+}
+
+_ODD_ANSWERS: dict[Scenario, Callable[[], Response]] = {
+    Scenario.REFUSED_400: lambda: JSONResponse({"error": {"data": ["This is required."]}}, 400),
+    Scenario.REFUSED_422: lambda: JSONResponse(_PROBLEM, 422,
+                                               media_type="application/problem+json"),
+    Scenario.EMPTY_ANSWER: lambda: JSONResponse({}),
+    Scenario.PAGE_ANSWER: lambda: HTMLResponse("<!DOCTYPE html><div id=root></div>"),
+    Scenario.NO_BODY: lambda: Response(status_code=201),
+    Scenario.REDIRECTED: lambda: Response(status_code=302, headers={"Location": "/api/login"}),
+    Scenario.SERVER_ERROR: lambda: JSONResponse({"error": "Server Error"}, 500),
+}  # fmt: skip
 
 SLOW_SECONDS = 600.0
 EXPIRING_SECONDS = 60.0
@@ -99,6 +140,21 @@ class Scenarios:
         if files > self.most_files and self.has(Scenario.TOO_MANY):
             message = f"Cannot request more than {self.most_files} files"
             raise Refusal(422, "VALIDATION_ERROR", message)
+
+    def odd_answer(self) -> Response | None:
+        """What a request for an archive is answered with instead of a job."""
+        return next((make() for name, make in _ODD_ANSWERS.items() if self.has(name)), None)
+
+    @property
+    def hides_states(self) -> bool:
+        """Whether a job's address has its archive, or nothing."""
+        return self.has(Scenario.NOT_READY) or self.has(Scenario.CONFLICT)
+
+    def not_ready(self, *, ready: bool) -> Response | None:
+        """What a poll is answered with instead of a job's state."""
+        if self.has(Scenario.NEVER_READY) or (self.has(Scenario.NOT_READY) and not ready):
+            return Response(status_code=404)
+        return Response(status_code=409) if self.has(Scenario.CONFLICT) and not ready else None
 
     def fails(self, number: int) -> bool:
         """Whether the `number`th job fails, counted from 0."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -75,6 +76,8 @@ class Engine:
         """
         if make_service is None:
             make_service = service_maker(connector(settings, folders))
+        patience = min(timings.bulk_patience, settings.bulk_patience * 60.0)
+        timings = replace(timings, bulk_patience=patience)
         self.started = time.time()
         self._persistence = Persistence(database)
         self._mailbox = Mailbox()

@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from flowtui.flow.errors import NotFound, NotOffered, Refused, TooMuch, UnexpectedAnswer
+from flowtui.flow.errors import (
+    FlowError,
+    NotOffered,
+    NotReady,
+    NotSignedIn,
+    ServiceUnavailable,
+    TooMuch,
+    UnexpectedAnswer,
+)
 from flowtui.flow.listing import read_record
 from flowtui.flow.models import BulkJob
 from flowtui.flow.responses import error_of, json_of, network_error
 from flowtui.flow.session import ApiSession
 from flowtui.retry import retry_after
+
+_NOT_READY = (400, 404, 409, 425)
 
 _TOO_MUCH = re.compile(
     r"too (?:many|large|big|much|long)|exceed|maximum|at most|limit(?:ed)? (?:of|to|is)"
@@ -34,31 +45,90 @@ def says_too_much(message: str) -> bool:
 def create(session: ApiSession, data_ids: Sequence[str], name: str) -> BulkJob:
     """Have Flow prepare an archive (`POST /downloads`, the guide's body).
 
-    Raises NotOffered where the server has no such thing, or not for this kind of token, and
-    TooMuch where fewer files may be asked for.
+    Nobody knows what the live service expects here, or answers (docs/flow-api.md, Bulk jobs). So
+    whatever is no job is NotOffered: the files can come one by one. Raises TooMuch where fewer
+    files may be asked for, NotSignedIn, and ServiceUnavailable where the next try may succeed.
     """
     ids = [_as_number(id_) for id_ in data_ids]
     try:
-        body = session.post("/downloads", {"data_ids": ids, "name": name})
-    except (NotFound, NotOffered, Refused) as error:
-        raise NotOffered(
-            "this server does not prepare archives for you; download the files one by one",
-            status=error.status,
-        ) from error
-    except UnexpectedAnswer as error:
-        too_much = error.status == 413 or (
-            error.status in (400, 422) and says_too_much(error.message)
-        )
-        if not too_much:
-            raise
-        raise TooMuch(error.message, status=error.status) from error
-    return read_record(BulkJob, body)
+        response = session.post("/downloads", {"data_ids": ids, "name": name})
+    except (NotSignedIn, ServiceUnavailable):
+        raise
+    except FlowError as error:
+        if error.status == 413 or (error.status in (400, 422) and says_too_much(error.message)):
+            raise TooMuch(error.message, status=error.status) from error
+        raise NotOffered(f"{NO_ARCHIVES}; download the files one by one",
+                         status=error.status) from error  # fmt: skip
+    job = job_of(response)
+    if job is None:
+        raise NotOffered(f"{NO_ARCHIVES}; download the files one by one",
+                         status=response.status_code)  # fmt: skip
+    return job
+
+
+NO_ARCHIVES = "this server does not prepare archives for you"
+
+_IDS = ("id", "uuid", "job_id", "jobId", "download_id", "downloadId")
+_WRAPPERS = ("job", "download", "bulk_download", "bulkDownload", "data", "result")
+
+
+def job_of(response: httpx.Response) -> BulkJob | None:
+    """The job that an answer to `POST /downloads` speaks of, in any sane form; None for none.
+
+    Its id is a field of the object or of one inside it, the whole body, or the last part of a
+    `Location` or of a `download_url`.
+    """
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):
+        body = None
+    fields = _job_fields(body)
+    if fields is None:
+        link = response.headers.get("location", "")
+        if isinstance(body, dict) and isinstance(body.get("download_url"), str):
+            link = body["download_url"]
+        id_ = _id_in_link(link)
+        fields = None if id_ is None else {**(body if isinstance(body, dict) else {}), "id": id_}
+    if fields is None:
+        return None
+    try:
+        return read_record(BulkJob, fields)
+    except UnexpectedAnswer:
+        return None
+
+
+def _job_fields(body: object) -> dict[str, Any] | None:
+    if isinstance(body, str | int) and not isinstance(body, bool):
+        text = str(body).strip()
+        return {"id": text} if _ID.fullmatch(text) else None
+    if not isinstance(body, dict):
+        return None
+    for name in _IDS:
+        value = body.get(name)
+        if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
+            return {**body, "id": value}
+    inner = (_job_fields(body[name]) for name in _WRAPPERS if isinstance(body.get(name), dict))
+    return next((found for found in inner if found is not None), None)
+
+
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
+
+
+def _id_in_link(link: str) -> str | None:
+    """The job's id in `…/downloads/<id>[/<name>]`."""
+    parts = link.partition("?")[0].split("/")
+    if "downloads" not in parts[:-1]:
+        return None
+    id_ = parts[parts.index("downloads") + 1]
+    return id_ if _ID.fullmatch(id_) else None
 
 
 def state(session: ApiSession, http: httpx.Client, job_id: str) -> BulkJob:
-    """How far a bulk job is. Raises Gone once it has expired.
+    """How far a bulk job is. Raises Gone once it has expired, NotReady where nothing is there yet.
 
-    The Content-Type tells the state from the archive, whose bytes are not read.
+    The Content-Type tells the state from the archive, whose bytes are not read. The live service
+    answers a bare 404 until the archive is ready; whether it has expired since is for the caller
+    to know, who knows whether it was ready before.
     """
     url = session.absolute(f"/downloads/{quote(job_id, safe='')}")
     response = _ask(session, http, url)
@@ -66,6 +136,10 @@ def state(session: ApiSession, http: httpx.Client, job_id: str) -> BulkJob:
         response = _ask(session, http, url)
     if response.is_redirect:  # to where the archive is stored
         return BulkJob(id=job_id, status="completed", progress=100.0)
+    if response.status_code in _NOT_READY:
+        if response.status_code == 404 and session.confirm(_token_of(response)):
+            return state(session, http, job_id)
+        raise NotReady("the archive is not ready", status=response.status_code)
     if not response.is_success:
         raise error_of(response)
     if not _is_text(response):

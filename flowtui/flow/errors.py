@@ -11,6 +11,7 @@ carry words of the server, cleaned of control characters; they never carry a tok
     │   └── SingleSignOnOnly   the instance signs in elsewhere (501)
     ├── Refused                403
     ├── NotFound               404: absent, or not visible to this account
+    │   └── NotReady           an archive that is not there yet, or no more (404, 409, 425, 400)
     ├── Gone                   410: the link or the archive has expired
     ├── NotOffered             404/405/501 on a feature this server lacks (bulk downloads)
     ├── TooMuch                413, or 400/422 in such words: one archive is not to hold it all
@@ -97,6 +98,12 @@ class NotFound(FlowError):
     """Absent, or not visible to this account: the live service answers 404 for both."""
 
     default_code = "NOT_FOUND"
+
+
+class NotReady(NotFound):
+    """Nothing is at an archive's address, yet or any more: the live service tells no more."""
+
+    default_code = "NOT_READY"
 
 
 class Gone(FlowError):

@@ -176,9 +176,9 @@ class ApiSession:
                 on_wait(error, next_step.seconds)
             self._sleep(next_step.seconds)
 
-    def post(self, path: str, body: Any) -> Any:
-        """The JSON of a POST, sent once. Raises FlowError."""
-        return json_of(self._send("POST", path, body=body))
+    def post(self, path: str, body: Any) -> httpx.Response:
+        """The good answer to a POST, sent once. Raises FlowError."""
+        return self._send("POST", path, body=body)
 
     def log_in(self, username: str, password: str) -> tuple[str, str | None, User | None]:
         """`POST /login`: access token, refresh token and who it is, none of it put in force.

@@ -251,7 +251,7 @@ def test_a_server_that_wants_fewer_files(flow, status: int, body) -> None:
 
 def test_a_bad_request_is_not_about_the_number_of_files(flow) -> None:
     flow.answers["POST /downloads"] = httpx.Response(400, json={"error": "name is missing"})
-    with pytest.raises(UnexpectedAnswer, match="name is missing"):
+    with pytest.raises(NotOffered, match="one by one"):
         flow.client().create_bulk_job(["1"], "x")
 
 

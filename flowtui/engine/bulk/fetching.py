@@ -97,6 +97,7 @@ class ArchiveFetcher:
         if transfer is not None and transfer.state in ENDED:
             self._queue.remove(transfer)  # its part file stays
         job.job_id, job.url, job.archive = "", "", ""
+        job.seen_ready = False
         job.progress, job.expires, job.transfer_id = None, None, None
         job.created = self._jobs.clock()
         self._jobs.change(job, BulkState.PENDING, reason)

@@ -52,6 +52,7 @@ class BulkJobRecord:
         base: the name of all the jobs that one batch was split into.
         results: key → what became of the file; those without one are still to come.
         unpacked_bytes: see `BulkRow`.
+        seen_ready: the service has said that the archive is there; if it is not, it has expired.
     """
 
     id: int
@@ -82,6 +83,7 @@ class BulkJobRecord:
     outcomes: str = "{}"
     results: dict[str, FileResult] = field(default_factory=dict)
     unpacked_bytes: int = 0
+    seen_ready: bool = False
 
     def expected_files(self) -> tuple[ExpectedFile, ...]:
         """All its files."""

@@ -90,11 +90,11 @@ class BulkJobs:
             job.state = state
             job.ended = self.clock() if state in BULK_ENDED else None
             if state in (BulkState.DONE, BulkState.CANCELLED) and not job.archive:
-                self._drop_note(job)
+                self.drop_note(job)
         job.reason, job.code = reason, code
         self.touch(job)
 
-    def _drop_note(self, job: BulkJobRecord) -> None:
+    def drop_note(self, job: BulkJobRecord) -> None:
         """No later run is to go on with this job."""
         notes, root, content = self.notes, Path(job.root), job.content
         if notes is None:

@@ -12,7 +12,7 @@ from flowtui.engine.bulk.job import AT_A_TIME, BulkJobRecord, halves, poll_delay
 from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.bulk.notes import Note
 from flowtui.protocol.states import BulkState
-from flowtui.retry import LONGEST_ASKED, Failure, GiveUp, History, decide
+from flowtui.retry import LONGEST_ASKED, TRIES, Failure, GiveUp, History, decide
 from flowtui.transfer.task import ExpectedFile
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from flowtui.transfer.http.clients import Clients
 
 ON_SERVER = frozenset({BulkState.PENDING, BulkState.PROCESSING, BulkState.COMPLETED})
+
+TOO_MANY_REQUESTS = 429
 
 _AT_SERVER = ON_SERVER | {BulkState.FETCHING}
 
@@ -60,6 +62,8 @@ class JobPoller:
         self._old_session: set[int] = set()
         self._failures: dict[int, History] = {}
         self._since: dict[int, float] = {}
+        # What was last heard of a job, and since when it is so.
+        self._signs: dict[int, tuple[object, float]] = {}
 
     @property
     def is_idle(self) -> bool:
@@ -72,7 +76,7 @@ class JobPoller:
 
     def leave(self, job: BulkJobRecord) -> None:
         """Ask no more."""
-        for kept in (self._due, self._failures, self._since):
+        for kept in (self._due, self._failures, self._since, self._signs):
             kept.pop(job.id, None)
 
     def signed_in(self, server: str) -> None:
@@ -163,6 +167,10 @@ class JobPoller:
         if isinstance(response, NotSignedIn) and old_session:
             self._due[id_] = self._jobs.clock()
             return
+        if self._is_lifeless(job, response):
+            minutes = self._timings.bulk_patience / 60
+            self._give_up(job, f"no sign of the archive for {minutes:.0f} min", "ONE_BY_ONE")
+            return
         if isinstance(response, FlowError):
             self._refused(job, response)
             return
@@ -188,22 +196,46 @@ class JobPoller:
             self._gone(job, "the archive has expired")
         elif response.status == "completed":
             self.leave(job)
+            job.seen_ready = True
             self._ready(job, response)
         else:
-            now = self._jobs.clock()
-            age = max(0.0, now - self._since.setdefault(id_, job.created))
-            wait = poll_delay(age, self._timings.poll)
-            if response.retry_after is not None:
-                wait = max(wait, min(response.retry_after, LONGEST_ASKED))
-            self._due[id_] = now + wait
             state = BulkState.PROCESSING if response.status == "processing" else BulkState.PENDING
-            self._jobs.change(job, state, "")
+            self._ask_later(job, state, response.retry_after)
+
+    def _ask_later(self, job: BulkJobRecord, state: BulkState, asked: float | None) -> None:
+        now = self._jobs.clock()
+        age = max(0.0, now - self._since.setdefault(job.id, job.created))
+        wait = poll_delay(age, self._timings.poll)
+        if asked is not None:
+            wait = max(wait, min(asked, LONGEST_ASKED))
+        self._due[job.id] = now + wait
+        self._jobs.change(job, state, "")
+
+    def _is_lifeless(self, job: BulkJobRecord, response: BulkJob | FlowError) -> bool:
+        """Whether a job that was asked for has not moved for as long as people are patient."""
+        if not job.job_id or job.seen_ready:
+            return False
+        now = self._jobs.clock()
+        sign = getattr(response, "status", None), getattr(response, "progress", None)
+        before, since = self._signs.get(job.id, (None, now))
+        if sign != before:
+            since = now
+        self._signs[job.id] = sign, since
+        return now - since >= self._timings.bulk_patience
+
+    def _give_up(self, job: BulkJobRecord, why: str, code: str) -> None:
+        """Have the files come one by one, and forget the archive."""
+        self.leave(job)
+        self._jobs.one_by_one(job, job.missing(), why)
+        self._jobs.drop_note(job)
+        words = f"{why}; downloading the files one by one"
+        self._jobs.change(job, BulkState.FAILED, words, code)
 
     def _refused(self, job: BulkJobRecord, error: FlowError) -> None:
         from flowtui.flow.errors import (
             Gone,
-            NotFound,
             NotOffered,
+            NotReady,
             NotSignedIn,
             RateLimited,
             TooMuch,
@@ -212,11 +244,11 @@ class JobPoller:
         if isinstance(error, TooMuch):
             self._split(job, error.message)
         elif isinstance(error, NotOffered):
-            self.leave(job)
-            self._jobs.one_by_one(job, job.missing(), "this server does not prepare archives")
-            words = f"{error.message.partition(';')[0]}; downloading the files one by one"
-            self._jobs.change(job, BulkState.FAILED, words, "NOT_OFFERED")
-        elif isinstance(error, Gone) or (isinstance(error, NotFound) and job.job_id):
+            self._give_up(job, error.message.partition(";")[0], "NOT_OFFERED")
+        elif isinstance(error, NotReady) and job.job_id and not job.seen_ready:
+            self._failures.pop(job.id, None)
+            self._ask_later(job, job.state, None)
+        elif isinstance(error, Gone | NotReady):
             self.leave(job)
             self._gone(job, "the archive has expired")
         elif isinstance(error, NotSignedIn):
@@ -224,13 +256,27 @@ class JobPoller:
             self._due[job.id] = self._jobs.clock() + self._timings.signed_out.first
             self._jobs.change(job, None, "waiting for you to sign in", error.code)
         elif error.retryable:
+            limited = isinstance(error, RateLimited) and error.status == TOO_MANY_REQUESTS
             delay = self._delay(job, error.retry_after if isinstance(error, RateLimited) else None)
+            if not job.job_id and self._is_refusal(job, limited=limited):
+                self._give_up(job, f"Flow prepares no archive ({error.message})", "NOT_OFFERED")
+                return
             self._due[job.id] = self._jobs.clock() + delay
             self._jobs.change(
                 job, None, f"{error.message}; checking again in {delay:.0f} s", error.code
             )
         else:
             self._end(job, BulkState.FAILED, error.message, error.code)
+
+    def _is_refusal(self, job: BulkJobRecord, *, limited: bool) -> bool:
+        """Whether a request for a job has failed as often, or for as long, as it is tried.
+
+        Too many requests is no refusal until an hour of them.
+        """
+        history = self._failures[job.id]
+        if limited:
+            return self._jobs.clock() - history.since > LONGEST_ASKED
+        return history.failures >= TRIES
 
     def _delay(self, job: BulkJobRecord, asked: float | None) -> float:
         """Count a failed request; the seconds until the next one."""

@@ -12,6 +12,7 @@ from flowtui.engine.bulk.notes import Note
 from flowtui.protocol.states import BulkState
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk import downloads_log
+from flowtui.transfer.disk.part_file import part_path
 from flowtui.transfer.errors import Stopped, disk_trouble
 from flowtui.transfer.task import DONE, ONE_BY_ONE, SKIPPED, ExpectedFile
 from flowtui.transfer.verify.existing import Found, find_existing
@@ -170,6 +171,8 @@ class JobStarter:
             self._jobs.set_files(job, rest)
         ours.job_id, ours.content = note.job_id, note.content
         ours.again = -1  # that it may be gone by now does not count
+        # What was begun of it was there.
+        ours.seen_ready = part_path(root / ours.archive_name).exists()
         if archive is not None and (root / archive).is_file():
             ours.archive = str(archive)
             self._unpack(ours)

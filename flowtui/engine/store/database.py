@@ -198,6 +198,7 @@ def bulk_job_of(values: dict[str, Any]) -> BulkJobRecord:
     """The bulk job of a row. Raises ValueError, TypeError for a row that is none."""
     values = _with_defaults(values, BulkJobRecord)
     values["unpack"] = bool(values.get("unpack"))
+    values["seen_ready"] = bool(values.get("seen_ready"))
     values["results"] = unpack_results(values.get("outcomes", "{}"))
     values["data_ids"] = tuple(json.loads(values["data_ids"]))
     values["state"] = BulkState(values["state"])
