@@ -81,11 +81,7 @@ def show_plan(batch: Batch, known_bytes: int, out: Output) -> None:
     from flowtui.transfer.disk.paths import TargetPaths
 
     target_paths = TargetPaths(Path(batch.root))
-    # In the order of the keys, as the engine assigns paths.
-    paths = {
-        file.key: target_paths.assign(file.key, file.folder, file.filename)
-        for file in sorted(batch.files, key=lambda file: file.key)
-    }
+    paths = target_paths.assign_all(batch.files)
     rows = []
     for file in batch.files:
         path = paths[file.key]

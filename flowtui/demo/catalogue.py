@@ -25,6 +25,7 @@ class User:
 class File:
     """A file. `refused` is the status its download is answered with instead, or None.
 
+    `fileset` is what an input was uploaded with, its sample's only one where it is empty.
     A folder (`is_folder`) is kept as a ZIP, and downloaded by its name with `.zip` behind it.
 
     `path` is the path below its execution for an output, else just the file's name.
@@ -40,6 +41,7 @@ class File:
     process: str | None = None
     refused: int | None = None
     is_folder: bool = False
+    fileset: str = ""
 
     @property
     def filename(self) -> str:

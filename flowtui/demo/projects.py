@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 
 from flowtui.demo import content
 from flowtui.demo.byte_source import Content
-from flowtui.demo.catalogue import Catalogue
+from flowtui.demo.catalogue import Catalogue, Project
 from flowtui.demo.sample_data import COLLEAGUE, ODD_NAMES, STRANGER, Builder
 
 
@@ -134,6 +134,20 @@ def _refusals(b: Builder) -> None:
     parts = ("hash.bin", "seq.bin", "versionInfo.json")
     index = partial(content.folder, parts, "salmon_index")
     b.upload(sample, "salmon_index", index, is_folder=True)
+    _twins(b, project)
+
+
+def _twins(b: Builder, project: Project) -> None:
+    """Two samples of one name, each with a pair, and one with two pairs of the same names."""
+    for who in ("first", "second"):
+        sample = b.sample(project, "liver", "rna_seq", "Hs", comments=f"the {who} of that name")
+        for mate in (1, 2):
+            make = partial(content.fastq, mate, 3, f"liver {who}", small=True)
+            b.upload(sample, f"liver_R{mate}.fastq.gz", make)
+    sample = b.sample(project, "two_lanes", "rna_seq", "Hs")
+    for lane, mate in ((1, 1), (2, 2), (2, 1), (1, 2)):
+        make = partial(content.fastq, mate, 3, f"lane {lane}", small=True)
+        b.upload(sample, f"reads_R{mate}.fastq.gz", make, fileset=f"{sample.id}0{lane}")
 
 
 def _odd_names(b: Builder) -> None:

@@ -138,11 +138,12 @@ class Builder:
         id: str = "",
         refused: int | None = None,
         is_folder: bool = False,
+        fileset: str = "",
     ) -> File:
         """A file that was uploaded to a sample."""
         return self.all.add_file(
             File(id or self._ids(), name, make, sample.created, sample.project, sample,
-                 refused=refused, is_folder=is_folder)
+                 refused=refused, is_folder=is_folder, fileset=fileset)
         )  # fmt: skip
 
     def output(

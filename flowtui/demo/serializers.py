@@ -117,13 +117,15 @@ class Serializer:
             "sample_type": sample.sample_type,
             "filesets": [
                 {
-                    "id": sample.id,
+                    "id": id,
                     "created": sample.created,
                     "data": [
                         {"id": file.id, "filename": file.filename, "size": file.size}
                         for file in inputs
+                        if (file.fileset or sample.id) == id
                     ],
                 }
+                for id in dict.fromkeys(file.fileset or sample.id for file in inputs)
             ],
             "owner": self._owner(sample.project.owner),
             "group_owner": None,

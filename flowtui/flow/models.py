@@ -98,6 +98,7 @@ class Data(Record):
         download_url: as the server gave it, absolute or relative to the base; or None.
         pipeline_name: the pipeline that made it; None for an uploaded input.
         process_name: the process of the execution that made it.
+        fileset_id: what an input was uploaded with: R1 and R2 of one are a pair. Lists lack it.
     """
 
     id: Id | None = None
@@ -114,6 +115,7 @@ class Data(Record):
     owner_name: Label = None
     sample_id: Id | None = None
     sample_name: Label = None
+    fileset_id: Id | None = None
     project_id: Id | None = None
     project_name: Label = None
     execution_id: Id | None = None
@@ -141,7 +143,11 @@ class Data(Record):
                 fields[flag] = False
         if not isinstance(fields.get("download_url"), str) or not fields["download_url"]:
             fields["download_url"] = None
-        for key in ("sample_id", "project_id", "execution_id"):
+        fileset = fields.get("fileset")
+        fields.setdefault("fileset_id", fileset.get("id") if isinstance(fileset, dict) else fileset)
+        if not isinstance(fields["fileset_id"], str | int) or fields["fileset_id"] is True:
+            fields["fileset_id"] = None
+        for key in ("sample_id", "project_id", "execution_id", "fileset_id"):
             if fields.get(key) in (None, ""):
                 fields[key] = None
         fill_owner(fields)
@@ -181,7 +187,7 @@ class Sample(Record):
         if not isinstance(fields.get("data"), list):
             sets = fields.get("filesets")
             files = [
-                item
+                {**item, "fileset": fileset.get("id")} if isinstance(item, dict) else item
                 for fileset in (sets if isinstance(sets, list) else [])
                 if isinstance(fileset, dict) and isinstance(fileset.get("data"), list)
                 for item in fileset["data"]

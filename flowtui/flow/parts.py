@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from flowtui.flow.errors import FlowError, ServiceUnavailable, UnexpectedAnswer
 from flowtui.flow.lookahead import Lookahead
@@ -19,8 +20,14 @@ SEVERAL = 3
 FIRST_WAIT, LONGEST_WAIT, PATIENCE = 2.0, 60.0, 900.0
 """Seconds: between two tries of a server in trouble at first and at most, and in all."""
 
-Row = tuple[Data, tuple[str, ...], str | None]
-"""A record, with its folder and its sample's name."""
+
+class Row(NamedTuple):
+    """A record, with its folder, its sample's name, and whose the folder is."""
+
+    data: Data
+    folder: tuple[str, ...]
+    sample: str | None = None
+    belongs_to: str = ""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,10 @@ class RemoteFile:
         md5: 32 lower-case hex digits, or None.
         data_id: the id that a bulk job takes, or None where there is none.
         sample: the sample's name, for people.
+        belongs_to: what the last of `folder` is for, as a REF (`sample/34`): another sample of the
+            same name gets a folder of its own. Empty where it is for whatever goes there.
+        fileset: tells the files that were uploaded together from others of the same names in the
+            folder; they get the same number. Empty where nobody knows.
     """
 
     key: str
@@ -32,3 +36,5 @@ class RemoteFile:
     md5: str | None = None
     data_id: str | None = None
     sample: str | None = None
+    belongs_to: str = ""
+    fileset: str = ""

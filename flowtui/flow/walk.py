@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -193,19 +194,48 @@ class Walk:
 
     def _ask_sample_files(self, sample: Sample, folder: tuple[str, ...]) -> Answer:
         if sample.data is not None and _has_sizes(sample.data):
-            rows: list[Row] = [(data, folder, sample.name) for data in sample.data]
-            return Answer(rows, sample.unreadable, sample.name)
-        listed = self._client.sample_data(sample.id)
-        rows = [(data, folder, sample.name) for data in listed]
-        return Answer(rows, listed.unreadable, sample.name)
+            found, unreadable = list(sample.data), sample.unreadable
+        else:
+            listed = self._client.sample_data(sample.id)
+            found, unreadable = list(listed), listed.unreadable
+        whose = f"sample/{sample.id}"
+        rows = [
+            Row(data, folder, sample.name, whose) for data in self._with_filesets(sample, found)
+        ]
+        return Answer(rows, unreadable, sample.name)
+
+    def _with_filesets(self, sample: Sample, found: list[Data]) -> list[Data]:
+        """The files of a sample; where names come twice, each with the set that it is of.
+
+        Lists do not tell the sets, the sample's own record does. Where that does not either, what
+        was uploaded at the same second is one set.
+        """
+        names = Counter(data.filename.casefold() for data in found if not data.pipeline_name)
+        twice = {name for name, times in names.items() if times > 1}
+        if not twice:
+            return [data.model_copy(update={"fileset_id": None}) for data in found]
+        detail = sample
+        if not any(data.fileset_id for data in (*found, *(sample.data or ()))):
+            detail = self._client.sample(sample.id)
+        known = {data.id: data.fileset_id for data in (*(detail.data or ()), *found)
+                 if data.id is not None and data.fileset_id}  # fmt: skip
+        sets = [known.get(data.id or "") or _upload_of(data) for data in found]
+        # Only sets that share a name with another one need to be told apart.
+        shared = {set_ for data, set_ in zip(found, sets, strict=True)
+                  if data.filename.casefold() in twice}  # fmt: skip
+        return [
+            data.model_copy(update={"fileset_id": set_ if set_ in shared else None})
+            for data, set_ in zip(found, sets, strict=True)
+        ]
 
     def _ask_data(self, id_: str) -> Answer:
-        return Answer([(self._client.data(id_), ("data",), None)])
+        return Answer([Row(self._client.data(id_), ("data",))])
 
     def _ask_execution(self, id_: str, folder: tuple[str, ...]) -> Answer:
         execution = self._client.execution(id_)
         rows = [
-            (data, _inside(folder, data), execution.sample_name) for data in execution.outputs or ()
+            Row(data, _inside(folder, data), execution.sample_name)
+            for data in execution.outputs or ()
         ]
         return Answer(rows, execution.unreadable, execution.label)
 
@@ -218,15 +248,15 @@ class Walk:
             outputs = ()
         for data in outputs:
             if path in (data.filename, f"{data.process_name}/{data.filename}"):
-                return Answer([(data, _inside(folder, data), None)])
+                return Answer([Row(data, _inside(folder, data))])
         # The live service has no paths: there the name has to do, if only one output has it.
         name = path.rpartition("/")[2]
         named = [data for data in outputs if data.filename == name]
         if len(named) == 1:
-            return Answer([(named[0], _inside(folder, named[0]), None)])
+            return Answer([Row(named[0], _inside(folder, named[0]))])
         if outputs:
             raise NotFound(f"{printable(str(ref))} is not an output of that execution", status=404)
-        return Answer([(Data(filename=path, execution_id=ref.id), folder, None)])
+        return Answer([Row(Data(filename=path, execution_id=ref.id), folder)])
 
     # Answers, taken in order
 
@@ -239,8 +269,8 @@ class Walk:
 
     def _taken(self, part: Part, answer: Answer | FlowError) -> Iterator[RemoteFile]:
         if isinstance(answer, Answer):
-            for data, folder, sample in answer.rows:
-                yield from self._file(part.ref, data, folder, sample)
+            for row in answer.rows:
+                yield from self._file(part.ref, row)
             self._unreadable(part, answer)
         elif not isinstance(answer, (*_SKIPPABLE, *FAILING)) or (
             part.is_ref and self._failed is None
@@ -258,11 +288,10 @@ class Walk:
             records = f"{count} {part.kind} record{'s' if count > 1 else ''}"
             self._left_out(LeftOut(answer.name or part.name, f"cannot read {records}", part.ref))
 
-    def _file(
-        self, ref: Ref, data: Data, folder: tuple[str, ...], sample: str | None = None
-    ) -> Iterator[RemoteFile]:
+    def _file(self, ref: Ref, row: Row) -> Iterator[RemoteFile]:
+        data = row.data
         try:
-            file = remote_file(data, folder, sample)
+            file = remote_file(data, row.folder, row.sample, row.belongs_to)
         except ValueError as error:
             self._left_out(LeftOut(data.filename, str(error), ref))
             return
@@ -300,8 +329,17 @@ def walk(
         yield from steps.files(ref)
 
 
-def remote_file(data: Data, folder: tuple[str, ...], sample: str | None = None) -> RemoteFile:
-    """A record as a file that can be downloaded.
+def _upload_of(data: Data) -> str | None:
+    """What an input was uploaded with, as far as the moment tells it."""
+    if data.pipeline_name or data.created is None:
+        return None
+    return f"uploaded {int(data.created.timestamp())}"
+
+
+def remote_file(
+    data: Data, folder: tuple[str, ...], sample: str | None = None, belongs_to: str = ""
+) -> RemoteFile:
+    """A record as a file that can be downloaded; see `RemoteFile` for the rest.
 
     Raises ValueError, with a message for people, for a record that does not say where the file is.
     """
@@ -328,6 +366,8 @@ def remote_file(data: Data, folder: tuple[str, ...], sample: str | None = None) 
         md5=data.md5,
         data_id=data.id,
         sample=sample or data.sample_name,
+        belongs_to=belongs_to,
+        fileset=data.fileset_id or "",
     )
 
 

@@ -121,8 +121,9 @@ def _remote_file(fields: dict[str, Any]) -> RemoteFile:
     folder = file.folder
     if not isinstance(folder, list | tuple) or not all(isinstance(name, str) for name in folder):
         raise TypeError("folder must be a list of names")
-    if not all(isinstance(text, str) for text in (file.key, file.filename, file.url)):
-        raise TypeError("key, filename and url must be text")
+    texts = (file.key, file.filename, file.url, file.belongs_to, file.fileset)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("key, filename, url, belongs_to and fileset must be text")
     if not all(
         text is None or isinstance(text, str) for text in (file.md5, file.data_id, file.sample)
     ):

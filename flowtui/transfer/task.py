@@ -11,11 +11,16 @@ from flowtui.protocol.states import TransferState
 
 @dataclass(frozen=True)
 class Recorded:
-    """What the log says of a path: whose it is, and the file as it was when it was verified."""
+    """What the log says of a path: whose it is, and the file as it was when it was verified.
+
+    Attributes:
+        belongs_to: see `RemoteFile.belongs_to`.
+    """
 
     key: str
     size: int | None
     md5: str | None
+    belongs_to: str = ""
 
 
 @dataclass(frozen=True)

@@ -177,3 +177,41 @@ def test_an_inlined_file_that_cannot_be_read_is_told(flow) -> None:
     files = list(walk(flow.client(), Ref(RefKind.SAMPLE, "1"), left_out=said.append))
     assert [one.key for one in files] == ["data/7"]
     assert [(what.name, what.why) for what in said] == [("s", "cannot read 1 file record")]
+
+
+def pair(id_: str, mate: int, **more: Any) -> dict[str, Any]:
+    return {"id": f"{id_}{mate}", "filename": f"x_R{mate}.gz", "size": 5, **more}
+
+
+def test_pairs_of_the_same_names_are_told_apart_by_their_filesets(flow) -> None:
+    """The list does not say which belong together; the sample's record does, and is asked once."""
+    flow.answers["/projects/12"] = {"id": "12", "name": "P"}
+    flow.paged("/projects/12/samples", "samples", [{"id": "1", "name": "s"}])
+    rows = [pair("7", 1), pair("8", 2), pair("8", 1), pair("7", 2), data("9")]
+    flow.paged("/samples/1/data", "data", rows)
+    sets = [{"id": n, "data": [pair(n, 1), pair(n, 2)]} for n in ("7", "8")]
+    flow.answers["/samples/1"] = {"id": "1", "name": "s", "filesets": sets}
+    files = list(walk(flow.client(), Ref(RefKind.PROJECT, "12")))
+    assert [(file.data_id, file.fileset) for file in files] == [
+        ("71", "7"), ("82", "8"), ("81", "8"), ("72", "7"), ("9", ""),
+    ]  # fmt: skip
+    assert {file.belongs_to for file in files} == {"sample/1"}
+    assert flow.asked("/samples/1") == 1
+
+
+def test_where_no_filesets_are_known_the_upload_tells(flow) -> None:
+    flow.answers["/samples/1"] = {"id": "1", "name": "s"}
+    rows = [pair("7", 1, created=100), pair("8", 1, created=200),
+            pair("7", 2, created=100), pair("8", 2, created=200)]  # fmt: skip
+    flow.paged("/samples/1/data", "data", rows)
+    files = list(walk(flow.client(), Ref(RefKind.SAMPLE, "1")))
+    assert [file.fileset for file in files] == ["uploaded 100", "uploaded 200"] * 2
+
+
+def test_names_that_come_once_need_no_more_questions(flow) -> None:
+    flow.answers["/projects/12"] = {"id": "12", "name": "P"}
+    flow.paged("/projects/12/samples", "samples", [{"id": "1", "name": "s"}])
+    flow.paged("/samples/1/data", "data", [pair("7", 1), pair("7", 2)])
+    files = list(walk(flow.client(), Ref(RefKind.PROJECT, "12")))
+    assert [file.fileset for file in files] == ["", ""]
+    assert flow.asked("/samples/1") == 0

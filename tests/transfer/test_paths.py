@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from flowtui.flow.remote_file import RemoteFile
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.downloads_log import LOG_NAME
 from flowtui.transfer.disk.names import same_name
@@ -205,3 +206,53 @@ def test_the_log_and_the_journals_are_read_where_they_are_damaged(tmp_path: Path
     places = TargetPaths(tmp_path)
     assert places.assign("data/2", ("data",), "a") == "data/a~2"
     assert places.assign("data/3", ("data",), "b") == "data/b"
+
+
+def remote(n: int, name: str, *, sample: str = "a", fileset: str = "") -> RemoteFile:
+    return RemoteFile(
+        f"data/{n}", name, f"/d/{n}", ("P", "liver"), belongs_to=f"sample/{sample}", fileset=fileset
+    )
+
+
+def test_a_second_sample_of_one_name_has_a_folder_of_its_own(tmp_path: Path):
+    places = TargetPaths(tmp_path)
+    first = places.assign_all([remote(1, "R1"), remote(2, "R2")])
+    second = places.assign_all([remote(3, "R1", sample="b"), remote(4, "R2", sample="b")])
+    assert list(first.values()) == ["P/liver/R1", "P/liver/R2"]
+    assert list(second.values()) == ["P/liver~2/R1", "P/liver~2/R2"]
+    assert places.assign_all([remote(5, "R3"), remote(6, "R3", sample="b")]) == {
+        "data/5": "P/liver/R3",
+        "data/6": "P/liver~2/R3",
+    }
+
+
+@given(st.permutations(range(8)))
+def test_sets_of_files_of_the_same_names_are_numbered_together(order):
+    wanted = [
+        remote(id_ * 10 + mate, f"x_R{mate}.gz", fileset=str(id_))
+        for id_ in (1, 2, 3, 4)
+        for mate in (1, 2)
+    ]
+    places = TargetPaths(Path("/nowhere"))
+    paths: dict[str, str] = {}
+    for n in order:  # one by one, as pieces of a batch may come
+        paths |= places.assign_all([wanted[n]])
+    assert len(set(paths.values())) == 8
+    for id_ in (1, 2, 3, 4):
+        first, second = (paths[f"data/{id_ * 10 + mate}"] for mate in (1, 2))
+        assert first.replace("R1", "R2") == second
+
+
+def test_the_unfinished_file_of_another_sample_keeps_its_folder(tmp_path: Path):
+    """A run that was killed left no log: only the journal says whose it is."""
+    folder = tmp_path / "P" / "liver"
+    folder.mkdir(parents=True)
+    target = folder / "R1"
+    part = PartFile(target, Identity(key="data/3"))
+    part.write(0, b"x" * 100)
+    part.close()
+    places = TargetPaths(tmp_path)
+    mine = places.assign_all([remote(1, "R1"), remote(2, "R2")])
+    assert set(mine.values()) == {"P/liver~2/R1", "P/liver~2/R2"}
+    theirs = places.assign_all([remote(3, "R1", sample="b"), remote(4, "R2", sample="b")])
+    assert set(theirs.values()) == {"P/liver/R1", "P/liver/R2"}

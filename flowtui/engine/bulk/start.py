@@ -203,6 +203,7 @@ def entry_of(
         verified_by=result.verified_by,
         seconds=seconds,
         status=result.state,
+        belongs_to=expected.file.belongs_to,
     )
 
 

@@ -175,7 +175,14 @@ class Unpacker:
             if expected.file.key in occupied:
                 paths.release(path, expected.file.key)
                 file = expected.file
-                path = paths.assign(file.key, file.folder, file.filename, after=number)
+                path = paths.assign(
+                    file.key,
+                    file.folder,
+                    file.filename,
+                    after=number,
+                    belongs_to=file.belongs_to,
+                    fileset=file.fileset,
+                )
             files.append(ExpectedFile(expected.file, path))
         self._jobs.set_paths(job, files)
         self.unpack(job)

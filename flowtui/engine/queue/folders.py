@@ -39,7 +39,7 @@ class TargetFolders:
             paths = self._paths[root] = TargetPaths(Path(root))
             for transfer in self._queue.transfers.values():
                 if transfer.root == root:
-                    paths.claim(transfer.path, transfer.key)
+                    paths.claim(transfer.path, transfer.key, transfer.belongs_to)
             for listener in self._read_listeners:
                 listener(root, paths)
         return paths
@@ -64,7 +64,9 @@ class TargetFolders:
         self._log[root].append(entry)
         paths = self._paths.get(root)
         if paths is not None and entry.status in (TransferState.DONE, TransferState.SKIPPED):
-            paths.recorded[entry.path] = Recorded(entry.key, entry.size, entry.md5)
+            paths.recorded[entry.path] = Recorded(
+                entry.key, entry.size, entry.md5, entry.belongs_to
+            )
 
     def take_log(self) -> dict[str, list[LogEntry]]:
         """The new entries by folder, to be written by whoever takes them."""

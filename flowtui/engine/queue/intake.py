@@ -56,12 +56,7 @@ class Intake:
 
     def assign_paths(self, batch: Batch) -> dict[str, str]:
         """Key → path below the batch's root, for each of its files. Raises OSError."""
-        paths = self._folders.paths(batch.root)
-        # In the order of their keys, two files of one name get the same names in every run.
-        return {
-            file.key: paths.assign(file.key, file.folder, file.filename)
-            for file in sorted(batch.files, key=lambda file: file.key)
-        }
+        return self._folders.paths(batch.root).assign_all(batch.files)
 
     def is_under_way(self, root: str, key: str) -> bool:
         """Whether the queue holds this file already, unfinished."""
@@ -116,4 +111,6 @@ class Intake:
             md5=parse_md5(file.md5),
             data_id=file.data_id,
             sample=file.sample,
+            belongs_to=file.belongs_to,
+            fileset=file.fileset,
         )

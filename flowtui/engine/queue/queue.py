@@ -21,7 +21,7 @@ class Transfer:
     """One file on its way to one path; the fields are those of `protocol.messages.TransferRow`.
 
     Attributes:
-        folder, url, data_id: of the `RemoteFile`.
+        folder, url, data_id, belongs_to, fileset: of the `RemoteFile`.
         expected: its size as Flow's records say, or None. `final`: another name it got at the end.
         occupied: how many names were found taken by foreign files.
         temporary: it goes again once it has been used, as an archive that is unpacked. Not stored.
@@ -40,6 +40,8 @@ class Transfer:
     md5: str | None = None
     data_id: str | None = None
     sample: str | None = None
+    belongs_to: str = ""
+    fileset: str = ""
     bulk_id: int | None = None
     state: TransferState = TransferState.QUEUED
     reason: str = ""
@@ -78,6 +80,7 @@ class Transfer:
             verified_by=self.verified_by,
             seconds=self.seconds,
             status=self.state.value,
+            belongs_to=self.belongs_to,
             message=self.reason if self.state is TransferState.FAILED else "",
         )
 

@@ -268,7 +268,12 @@ class Scheduler:
                 paths = self._folders.paths(transfer.root)
                 paths.release(transfer.path, transfer.key)
                 path = paths.assign(
-                    transfer.key, transfer.folder, transfer.filename, after=transfer.occupied
+                    transfer.key,
+                    transfer.folder,
+                    transfer.filename,
+                    after=transfer.occupied,
+                    belongs_to=transfer.belongs_to,
+                    fileset=transfer.fileset,
                 )
                 self._queue.change(transfer, path=path)
             case Effect.CLAIM_PATH:

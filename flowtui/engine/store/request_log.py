@@ -109,4 +109,6 @@ def _file_of(transfer: Transfer) -> RemoteFile:
         md5=transfer.md5,
         data_id=transfer.data_id,
         sample=transfer.sample,
+        belongs_to=transfer.belongs_to,
+        fileset=transfer.fileset,
     )

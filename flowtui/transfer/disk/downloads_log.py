@@ -30,6 +30,7 @@ class LogEntry:
         size: bytes. `md5`: of the bytes here. `seconds`: how long it took.
         path: relative to the folder of the log.
         status: `done`, `skipped` or `failed`.
+        belongs_to: see `RemoteFile.belongs_to`.
     """
 
     key: str
@@ -42,6 +43,7 @@ class LogEntry:
     seconds: float
     status: str
     message: str = ""
+    belongs_to: str = ""
 
 
 def append(root: Path, entries: list[LogEntry]) -> None:
@@ -65,6 +67,8 @@ def append(root: Path, entries: list[LogEntry]) -> None:
             "seconds": round(one.seconds, 3),
             "status": one.status,
         }
+        if one.belongs_to:
+            fields["belongs_to"] = one.belongs_to
         if one.message:
             fields["message"] = one.message
         lines.append(json.dumps(fields) + "\n")
@@ -103,6 +107,7 @@ def read(root: Path) -> Iterator[tuple[str, Recorded]]:
                     continue
                 key, path = fields["key"], fields["path"]
                 size, md5 = fields.get("size"), fields.get("md5")
+                belongs_to = fields.get("belongs_to")
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue
             if isinstance(key, str) and isinstance(path, str):
@@ -112,5 +117,6 @@ def read(root: Path) -> Iterator[tuple[str, Recorded]]:
                         key=key,
                         size=size if isinstance(size, int) else None,
                         md5=md5 if isinstance(md5, str) else None,
+                        belongs_to=belongs_to if isinstance(belongs_to, str) else "",
                     ),
                 )

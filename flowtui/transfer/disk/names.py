@@ -57,6 +57,21 @@ def numbered(name: str, number: int) -> str:
     return f"{stem}~{number}{endings}"
 
 
+def number_of(given: str, name: str) -> int | None:
+    """Which number of `name` the name `given` is: 2 for `reads~2.fastq.gz`; None where none."""
+    if given == name:
+        return 1
+    mark = given.rpartition("~")[2].partition(".")[0]
+    if not (mark.isdecimal() and len(mark) < 9):
+        return None
+    return int(mark) if numbered(name, int(mark)) == given else None
+
+
+def is_numbering(given: str, name: str) -> bool:
+    """Whether `given` is `name`, or that name with a number."""
+    return number_of(given, name) is not None
+
+
 def split_endings(name: str) -> tuple[str, str]:
     """`reads_R1.fastq.gz` as `reads_R1` and `.fastq.gz`; at most two short endings count."""
     endings = ""

@@ -7,17 +7,30 @@ count as one, because there are file systems where they are.
 
 A file and a folder may want one name, too (`results` and `results/x`): the one that comes second
 becomes `results~2`.
+
+Two samples of one name do not mix their files: the one that comes second has the folder `liver~2`.
+Nor do two sets of files of the same names in one folder: all files of the second set are `~2`, so
+that a pair stays a pair.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path, PurePosixPath
 
+from flowtui.flow.remote_file import RemoteFile
 from flowtui.transfer.disk import downloads_log, journal
-from flowtui.transfer.disk.names import JOURNAL, numbered, safe_path, same_name
+from flowtui.transfer.disk.names import (
+    JOURNAL,
+    is_numbering,
+    number_of,
+    numbered,
+    safe_path,
+    same_name,
+)
 from flowtui.transfer.task import Recorded
 
 FOLDER = ".zip"
@@ -48,17 +61,23 @@ class TargetPaths:
         self._folders: Counter[str] = Counter()
         self._on_disk: set[str] = set()
         self._resolved: dict[tuple[str, ...], PurePosixPath] = {}
+        # Whose a folder is (see `RemoteFile.belongs_to`), and the numbers that sets of files have.
+        self._samples: dict[str, str] = {}
+        self._numbers: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self._unfinished: defaultdict[str, set[str]] = defaultdict(set)
         for path, entry in downloads_log.read(root):
             self.recorded[path] = entry
-            self.claim(path, entry.key)
+            self.claim(path, entry.key, entry.belongs_to)
 
-    def claim(self, path: str, key: str) -> None:
-        """Say that `path` is the file `key`'s."""
+    def claim(self, path: str, key: str, belongs_to: str = "") -> None:
+        """Say that `path` is the file `key`'s, and its folder is for `belongs_to`."""
         name = same_name(path)
         if name not in self._owners:
             self._folders.update(_above(name))
         self._owners[name] = key
         self._paths[key] = path
+        if belongs_to:
+            self._samples.setdefault(name.rpartition("/")[0], belongs_to)
 
     def release(self, path: str, key: str) -> None:
         """Say that `path` is free again, if it was `key`'s."""
@@ -70,64 +89,168 @@ class TargetPaths:
         if self._paths.get(key) == path:
             del self._paths[key]
 
-    def assign(self, key: str, folder: tuple[str, ...], filename: str, *, after: int = 0) -> str:
+    def assign_all(self, files: Iterable[RemoteFile]) -> dict[str, str]:
+        """Key → path, relative to the root, for each of these files.
+
+        Those that are here, or begun, come first: theirs are the folders and the numbers that they
+        have. Then it goes by the keys, so that the rest gets the same names in every run.
+        """
+        wanted = sorted(files, key=lambda file: file.key)
+        for file in wanted:
+            self._find_begun(file)
+        known = [file.key in self._paths for file in wanted]
+        paths = {}
+        for first in (True, False):
+            for file, is_known in zip(wanted, known, strict=True):
+                if is_known is first:
+                    paths[file.key] = self.assign(
+                        file.key,
+                        file.folder,
+                        file.filename,
+                        belongs_to=file.belongs_to,
+                        fileset=file.fileset,
+                    )
+        return paths
+
+    def assign(
+        self,
+        key: str,
+        folder: tuple[str, ...],
+        filename: str,
+        *,
+        after: int = 0,
+        belongs_to: str = "",
+        fileset: str = "",
+    ) -> str:
         """The path of the file `key`, relative to the root, and its own from now on.
 
-        `after` passes over the first so many names, because a foreign file stands there.
+        `after` passes over the first so many names, because a foreign file stands there. For the
+        others see `RemoteFile`.
         """
-        parts = safe_path(folder, filename)
-        if same_name(parts[0]) == downloads_log.LOG_NAME:
-            parts = (parts[0] + "_", *parts[1:])  # our own log stands there
-        parent = self._folder(parts[:-1])
-        self._look_into(parent)
+        parts = self._parts(folder, filename)
+        shared = len(folder) if belongs_to else 0
         known = self._paths.get(key)
-        if (
-            known is not None
-            and not after
-            and self._owners.get(same_name(known)) == key
-            and self._is_numbering_of(known, parent, parts[-1])
-        ):
-            return known
-        number = after + 1
+        if known is not None and not after and self._owners.get(same_name(known)) == key:
+            parent = self._known_parent(PurePosixPath(known), parts, shared)
+            number = None if parent is None else self._number_in(known, parent, parts[-1])
+            if parent is not None and number is not None:
+                self._take(parent, belongs_to, fileset, number)
+                return known
+        parent = self._folder(parts[:-1], shared, belongs_to)
+        self._look_into(parent)
+        number = max(after + 1, self._number_of(parent, fileset) if fileset else 1)
         while True:
             path = str(parent / numbered(parts[-1], number))
             name = same_name(path)
             if self._owners.get(name, key) == key and not self._is_folder(name):
-                self.claim(path, key)
+                self.claim(path, key, belongs_to)
+                self._take(parent, belongs_to, fileset, number)
                 return path
             number += 1
+
+    def _parts(self, folder: tuple[str, ...], filename: str) -> tuple[str, ...]:
+        parts = safe_path(folder, filename)
+        if same_name(parts[0]) == downloads_log.LOG_NAME:
+            return (parts[0] + "_", *parts[1:])  # our own log stands there
+        return parts
+
+    def _take(self, parent: PurePosixPath, belongs_to: str, fileset: str, number: int) -> None:
+        """Note whose the folder is from now on, and which number a set of files has in it."""
+        if belongs_to:
+            self._samples.setdefault(same_name(str(parent)), belongs_to)
+        if fileset:
+            self._numbers[str(parent)].setdefault(fileset, number)
+
+    def _number_of(self, parent: PurePosixPath, fileset: str) -> int:
+        """The number of a set of files: the one that it has, or the first that no other has."""
+        numbers = self._numbers[str(parent)]
+        taken = set(numbers.values())
+        return numbers.get(fileset) or next(n for n in count(1) if n not in taken)
+
+    def _find_begun(self, file: RemoteFile) -> None:
+        """Learn of unfinished files in all folders that may be the file's."""
+        parts = self._parts(file.folder, file.filename)
+        if not file.belongs_to or not file.folder:
+            return
+        above, wish = self._folder(parts[: len(file.folder) - 1]), parts[len(file.folder) - 1]
+        self._look_into(above)
+        number = 1
+        while same_name(str(above / numbered(wish, number))) in self._on_disk:
+            folder = above / numbered(wish, number)
+            self._look_into(folder)
+            number += 1
+        known = self._paths.get(file.key)
+        if known is not None:
+            self._unfinished[same_name(known).rpartition("/")[0]].discard(file.key)
+
+    def _known_parent(
+        self, known: PurePosixPath, parts: tuple[str, ...], shared: int
+    ) -> PurePosixPath | None:
+        """The folder of a path that a file has, if it is one that it may have now."""
+        if not shared:
+            parent = self._folder(parts[:-1])
+            self._look_into(parent)
+            return parent if known.parent == parent else None
+        above = self._folder(parts[: shared - 1])
+        if len(known.parts) != len(parts) or known.parts[: shared - 1] != above.parts:
+            return None
+        if not is_numbering(known.parts[shared - 1], parts[shared - 1]):
+            return None
+        return known.parent if known.parts[shared:-1] == parts[shared:-1] else None
+
+    def _is_anothers(self, folder: PurePosixPath, belongs_to: str) -> bool:
+        """Whether a folder is for the files of another sample than this one."""
+        name = same_name(str(folder))
+        owner = self._samples.get(name)
+        if owner is not None:
+            return owner != belongs_to
+        self._look_into(folder)
+        return bool(self._unfinished[name])
 
     def _is_folder(self, name: str) -> bool:
         return self._folders[name] > 0 or name in self._on_disk
 
-    def _folder(self, parts: tuple[str, ...]) -> PurePosixPath:
-        """The folder for a wished one: another where a file has the place of it, or above it."""
+    def _folder(
+        self, parts: tuple[str, ...], shared: int = 0, belongs_to: str = ""
+    ) -> PurePosixPath:
+        """The folder for a wished one: another where a file has the place of it, or above it.
+
+        The `shared`th part is a sample's, whose `belongs_to` is: another where it is another's.
+        """
         if not parts:
             return PurePosixPath()
-        known = self._resolved.get(parts)
+        mine = belongs_to if len(parts) == shared else ""
+        wish = (*parts, f"/{belongs_to}") if shared and len(parts) >= shared else parts
+        known = self._resolved.get(wish)
         if known is not None:
             return known
-        above = self._folder(parts[:-1])
+        above = self._folder(parts[:-1], shared, belongs_to)
         self._look_into(above)
         number = 1
-        while same_name(str(above / numbered(parts[-1], number))) in self._owners:
+        while True:
+            folder = above / numbered(parts[-1], number)
+            if same_name(str(folder)) not in self._owners and not (
+                mine and self._is_anothers(folder, mine)
+            ):
+                break
             number += 1
-        folder = self._resolved[parts] = above / numbered(parts[-1], number)
+        if mine:
+            self._samples.setdefault(same_name(str(folder)), mine)
+        self._resolved[wish] = folder
         return folder
 
-    def _is_numbering_of(self, path: str, parent: PurePosixPath, name: str) -> bool:
-        """Whether `path` is `parent/name` or that name with a number: then it fits the wish.
+    def _number_in(self, path: str, parent: PurePosixPath, name: str) -> int | None:
+        """Which number of `parent/name` a path is, or None where it is none.
 
         A folder of Flow's is called so too, with the ending of the ZIP that it came as.
         """
         given = PurePosixPath(path)
         if given.parent != parent:
-            return False
+            return None
         called = given.name if name.endswith(FOLDER) else given.name.removesuffix(FOLDER)
-        if name in (called, given.name):
-            return True
-        mark = called.rpartition("~")[2].partition(".")[0]
-        return mark.isdecimal() and len(mark) < 9 and numbered(name, int(mark)) == called
+        if given.name == name:
+            return 1
+        return number_of(called, name)
 
     def _look_into(self, parent: PurePosixPath) -> None:
         """Learn whose the unfinished files of a folder are, and what folders it has, once.
@@ -159,6 +282,8 @@ class TargetPaths:
                 path = str(parent / name.removesuffix(JOURNAL))
                 if found is not None and same_name(path) not in self._owners:
                     self.claim(path, found[0].key)
+                    # Whose sample's it is comes out when that is asked for.
+                    self._unfinished[same_name(str(parent))].add(found[0].key)
 
 
 def _above(path: str) -> Iterator[str]:

@@ -114,9 +114,15 @@ def _single_file(node: Node, left_out: Callable[[LeftOut], None]) -> Iterator[Re
         left_out(LeftOut(data.filename, "it was removed from Flow", removed=True))
         return
     try:
-        yield remote_file(data, _folder_of(node))
+        yield remote_file(data, _folder_of(node), belongs_to=_owner_of(node))
     except ValueError as error:
         left_out(LeftOut(data.filename, str(error)))
+
+
+def _owner_of(node: Node) -> str:
+    """Whose that folder is."""
+    above = node.parent
+    return above.key if above is not None and above.kind is NodeKind.SAMPLE else ""
 
 
 def _folder_of(node: Node) -> tuple[str, ...]:
