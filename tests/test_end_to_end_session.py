@@ -6,6 +6,7 @@ The server takes an ended token as none (docs/flow-api.md, Signing in): 404, nev
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,3 +85,24 @@ def test_jobs_on_many_hosts_share_one_session(
     ]  # fmt: skip
     ends = [(job.communicate(timeout=120)[1], job.returncode) for job in jobs]
     assert [status for _, status in ends] == [0] * 4, ends
+
+
+def test_single_sign_on_by_a_code(tmp_path: Path) -> None:
+    with DemoServer("live", token_seconds=3600) as plain:
+        environment = Shell(tmp_path, plain.base_url).environment
+    with DemoServer("live", token_seconds=3600, scenarios=[Scenario.SINGLE_SIGN_ON]) as server:
+        environment |= {"FLOW_API_URL": server.base_url}
+        del environment["FLOW_ACCESS_TOKEN"]
+        done = subprocess.run(
+            [sys.executable, "-m", "flowtui", "login", "--sso", "--keep", "file"],
+            env=environment, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "enter the code DEMO-CODE within 10 minutes" in done.stderr
+        assert "/sso/activate?user_code=DEMO-CODE" in done.stderr
+        assert "Signed in" in done.stdout
+        whoami = subprocess.run(
+            [sys.executable, "-m", "flowtui", "whoami"],
+            env=environment, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert "demo" in whoami.stdout, whoami.stderr

@@ -17,6 +17,7 @@ from flowtui.connect import after_sign_in, sign_out
 
 if TYPE_CHECKING:
     from flowtui.flow.credentials import Credential, CredentialSource
+    from flowtui.flow.device_flow import DeviceCode
     from flowtui.flow.models import User
 
 
@@ -28,20 +29,27 @@ if TYPE_CHECKING:
     help="Read a token or API key from standard input instead of asking for a password.",
 )
 @click.option(
+    "--sso",
+    is_flag=True,
+    help="Sign in through your institute's single sign-on, in a browser on any computer.",
+)
+@click.option(
     "--keep",
     type=click.Choice(["keyring", "file"]),
     help="Where to store the token; default: the keyring if one is available, else a file.",
 )
-def login(server: str | None, token_stdin: bool, keep: str | None) -> int:
+def login(server: str | None, token_stdin: bool, sso: bool, keep: str | None) -> int:
     """Sign in to Flow and store the token in the keyring, or in a file that only you can read.
 
-    Your password is never stored. If your Flow uses single sign-on, create an API key in Flow's
-    settings and pass it with --token-stdin.
+    Your password is never stored. If your Flow uses single sign-on, use --sso, or create an API key
+    in Flow's settings and pass it with --token-stdin.
     """
     out = Output()
+    if sso and token_stdin:
+        raise click.UsageError("--sso and --token-stdin cannot be used together")
     with closing(open_session(server, out, signed_in=False)) as session:
         where = _where(session, keep, out, may_ask=not token_stdin and _can_ask())
-        user = _sign_in(session, token_stdin)
+        user = _sign_in_by_browser(session, out) if sso else _sign_in(session, token_stdin, out)
         credential = session.client.credential
         assert credential is not None
         kept = session.store.keep(session.client.server, credential, where)
@@ -134,7 +142,18 @@ def _where(session: Session, keep: str | None, out: Output, *, may_ask: bool) ->
     return where
 
 
-def _sign_in(session: Session, token_stdin: bool) -> User:
+def _sign_in_by_browser(session: Session, out: Output) -> User:
+    """Sign in through single sign-on. Raises NotSignedIn and the like."""
+
+    def show(code: DeviceCode) -> None:
+        minutes = max(1, round(code.seconds / 60))
+        out.say(f"Open {one_line(code.address)}")
+        out.say(f"and enter the code {one_line(code.user_code)} within {minutes} minutes.")
+
+    return session.client.sign_in_by_device(show)
+
+
+def _sign_in(session: Session, token_stdin: bool, out: Output) -> User:
     """Ask, and sign in. Raises NotSignedIn and the like."""
     if token_stdin:
         token = sys.stdin.readline().strip()
@@ -146,7 +165,15 @@ def _sign_in(session: Session, token_stdin: bool) -> User:
     click.echo(f"Signing in to {one_line(session.client.server)}", err=True)
     username = click.prompt("User name", default=session.username, err=True)
     password = click.prompt("Password", hide_input=True, err=True)
-    return session.client.sign_in(username, password)
+    from flowtui.flow.errors import SingleSignOnOnly
+
+    try:
+        return session.client.sign_in(username, password)
+    except SingleSignOnOnly as error:
+        if not error.client_id:
+            raise
+        out.say("This server uses single sign-on.")
+        return _sign_in_by_browser(session, out)
 
 
 def _can_ask() -> bool:

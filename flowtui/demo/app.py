@@ -152,7 +152,8 @@ def create_app(
 
 
 def _routes(service: Service, jobs: BulkJobs) -> list[BaseRoute]:
-    auth, browse = AuthRoutes(service), BrowseRoutes(service)
+    single_sign_on = jobs.scenarios.has(Scenario.SINGLE_SIGN_ON)
+    auth, browse = AuthRoutes(service, single_sign_on=single_sign_on), BrowseRoutes(service)
 
     def download(request: Request) -> Response:
         id, name = request.path_params["id"], unquote(request.path_params["name"])
@@ -198,6 +199,9 @@ def _routes(service: Service, jobs: BulkJobs) -> list[BaseRoute]:
     gets = gets + ([] if service.dialect == "live" else documented) + everywhere
     return [
         Route("/api/login", auth.login, methods=["POST"]),
+        Route("/api/oidc-login", auth.oidc_login, methods=["POST"]),
+        Route("/sso/oauth/device/code", auth.device_code, methods=["POST"]),
+        Route("/sso/oauth/token", auth.device_token, methods=["POST"]),
         Route("/api/downloads", jobs.create, methods=["POST"]),
         *(Route(f"/api{path}", handler, methods=["GET"]) for path, handler in gets),
         Route("/{path:path}", _outside, methods=["GET"]),

@@ -7,6 +7,7 @@
     listing, pages   lists, fetched page by page, in either dialect of the service
     bulk_jobs        asking for an archive, and how far it is
     session, token_life     requests with the token, its renewal, and retries
+    device_flow      signing in at another service, by a code entered in a browser
     credentials      where tokens come from and where they are kept; keyring_access asks the keyring
     discover         which server to talk to where the user named none
     http_client      the pool of connections: certificates, proxies, timeouts

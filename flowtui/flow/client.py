@@ -11,19 +11,23 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import httpx
 
 from flowtui.flow import bulk_jobs
 from flowtui.flow.credentials import Credential, CredentialStore, plain_token
-from flowtui.flow.errors import NotFound, NotSignedIn
+from flowtui.flow.errors import NotFound, NotSignedIn, SingleSignOnOnly, WrongPassword
 from flowtui.flow.http_client import make_client
 from flowtui.flow.listing import Inlined, Listing, Reader, filtered_where_missing, read_record
 from flowtui.flow.models import BulkJob, Data, Execution, Project, Sample, User
 from flowtui.flow.pages import MapPages, Pages
 from flowtui.flow.patient import PatientReader, Told
 from flowtui.flow.session import ApiSession, is_usable
+
+if TYPE_CHECKING:
+    from flowtui.flow.device_flow import DeviceCode
 
 
 class Scope(StrEnum):
@@ -100,6 +104,35 @@ class FlowClient:
             # A server without /me; it has just said itself that this is a good token.
             self.use(Credential(token, refresh, username))
             return user or User(id=username, username=username)
+
+    def sign_in_by_device(self, show: Callable[[DeviceCode], None]) -> User:
+        """Sign in at the service that the instance leaves that to, in a browser anywhere.
+
+        `show` is called with the address and the code; then it is waited until that is entered.
+        Raises SingleSignOnOnly where the instance does not offer it, NotSignedIn where it has no
+        single sign-on, or nobody enters the code.
+        """
+        from flowtui.flow import device_flow
+
+        try:
+            self._session.log_in("", "")
+        except SingleSignOnOnly as sso:
+            code = device_flow.begin(self._http, sso)
+            show(code)
+            id_token = device_flow.await_token(self._http, sso, code, self._sleep)
+        except WrongPassword as error:
+            raise NotSignedIn(
+                "this server has no single sign-on; run `flowtui login` without --sso"
+            ) from error
+        else:
+            raise NotSignedIn("this server has no single sign-on")
+        token, refresh, user = self._session.log_in_by_id_token(id_token)
+        name = user.username if user is not None else None
+        found = self._use_if_valid(Credential(token, refresh, name or None))
+        used = self.credential
+        if used is not None and not used.username and found.username:
+            self.use(replace(used, username=found.username))
+        return found
 
     def sign_in_with_token(self, token: str) -> User:
         """Sign in with a token or API key, checked by `GET /me`. Raises NotSignedIn."""

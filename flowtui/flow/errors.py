@@ -83,9 +83,26 @@ class WrongPassword(NotSignedIn):
 
 
 class SingleSignOnOnly(NotSignedIn):
-    """The instance signs in through another service; an API key is the way in."""
+    """The instance signs in through another service; its device flow or an API key is the way in.
+
+    Attributes:
+        client_id, domain_url: of that service, as the instance says; empty where it does not.
+    """
 
     default_code = "SINGLE_SIGN_ON"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        client_id: str = "",
+        domain_url: str = "",
+    ) -> None:
+        super().__init__(message, status=status, code=code)
+        self.client_id = client_id
+        self.domain_url = domain_url
 
 
 class Refused(FlowError):

@@ -200,26 +200,21 @@ class ApiSession:
         if status in (400, 401):
             raise WrongPassword("wrong user name or password; try again", status=status)
         if status == 501:
-            raise SingleSignOnOnly(
-                "this server uses single sign-on; create an API key in Settings on Flow's web "
-                "site and sign in with that",
-                status=status,
-            )
+            raise _single_sign_on(response)
         if status in (404, 405):
             raise UnexpectedAnswer(f"{_host(url)} has no sign-in; {WRONG_ADDRESS}", status=status)
-        if not response.is_success:
-            raise error_of(response, secret=password)
-        token, refresh = tokens_of(response)
-        if token is None:
-            raise UnexpectedAnswer(
-                f"unexpected answer to the sign-in from {_host(url)}; {WRONG_ADDRESS}",
-                status=status,
-            )
+        return _signed_in(response, secret=password)
+
+    def log_in_by_id_token(self, id_token: str) -> tuple[str, str | None, User | None]:
+        """`POST /oidc-login`, as `log_in` for who has signed in at another service."""
+        url = self.absolute("/oidc-login")
         try:
-            user = User.model_validate(response.json().get("user"))
-        except ValidationError:
-            user = None
-        return token, refresh, user
+            response = self._http.post(url, json={"id_token": id_token})
+        except httpx.RequestError as error:
+            raise network_error(error, url) from error
+        finally:
+            self._http.cookies.clear()
+        return _signed_in(response, secret=id_token)
 
     def refresh(self, used_token: str | None) -> bool:
         """See that another token than `used_token` is in force.
@@ -436,6 +431,40 @@ class ApiSession:
         if not response.is_success:
             raise error_of(response)
         return response
+
+
+def _signed_in(response: httpx.Response, *, secret: str) -> tuple[str, str | None, User | None]:
+    """The tokens of a good sign-in, and who it is. Raises FlowError."""
+    if not response.is_success:
+        raise error_of(response, secret=secret)
+    token, refresh = tokens_of(response)
+    if token is None:
+        raise UnexpectedAnswer(
+            f"unexpected answer to the sign-in from {_host(str(response.url))}; {WRONG_ADDRESS}",
+            status=response.status_code,
+        )
+    try:
+        user = User.model_validate(response.json().get("user"))
+    except ValidationError:
+        user = None
+    return token, refresh, user
+
+
+def _single_sign_on(response: httpx.Response) -> SingleSignOnOnly:
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):
+        body = None
+    given = body if isinstance(body, dict) else {}
+    names = ("client_id", "domain_url")
+    client_id, domain_url = (v if isinstance(v := given.get(n), str) else "" for n in names)
+    return SingleSignOnOnly(
+        "this server uses single sign-on; run `flowtui login --sso`, or create an API key in "
+        "Settings on Flow's web site and pass it to `flowtui login --token-stdin`",
+        status=response.status_code,
+        client_id=client_id,
+        domain_url=domain_url,
+    )
 
 
 def tokens_of(response: httpx.Response) -> tuple[str | None, str | None]:
