@@ -3,7 +3,7 @@
     main             the command line: its options, its subcommands (imported when used), its errors
     get              download in the foreground: follow a batch, show its progress, stop on signals
     queue, detach    add to the background queue, and act on what is in it
-    ls, account, engine, demo     the other commands
+    ls, find, account, engine, demo     the other commands
     selection, plan  from REFs to files, and from files to the batch that the engine gets
     finding, feeding     the search in a thread; what it finds, given to the engine in pieces
     follow, batch_progress, progress     the events of a batch, what they add up to, how it is shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
 @click.argument("ref", required=False, metavar="[REF]")
 @click.option("--shared", "scope", flag_value="shared", help="Projects shared with you.")
 @click.option("--public", "scope", flag_value="public", help="Public projects.")
+@click.option("--samples", "scope", flag_value="samples", help="Your samples, in projects or not.")
+@click.option("--executions", "scope", flag_value="executions", help="Your executions.")
+@click.option("--data", "scope", flag_value="data", help="Your files: uploads, lanes, sheets, …")
 @server_option
 @json_option
 def ls(ref: str | None, scope: str | None, server: str | None, as_json: bool) -> int:
-    """List your projects, or the contents of REF.
+    """List your projects, all that is yours of another kind, or the contents of REF.
 
     A project lists its samples and executions, a sample its files, an execution its outputs.
     `flowtui get` takes what is in the first column.
@@ -35,7 +39,7 @@ def ls(ref: str | None, scope: str | None, server: str | None, as_json: bool) ->
     from flowtui.cli.session import open_session
 
     if ref is not None and scope is not None:
-        raise click.UsageError("--shared and --public list projects and take no REF")
+        raise click.UsageError(f"--{scope} takes no REF")
     out = Output(as_json=as_json)
     from flowtui.flow.lookahead import Lookahead
 
@@ -45,7 +49,9 @@ def ls(ref: str | None, scope: str | None, server: str | None, as_json: bool) ->
     with closing(open_session(server, out)) as session, closing(Lookahead()) as lookahead:
         client, _ = session.client.walking(told, lookahead.map)
         tables = TableWriter(out)
-        if ref is None:
+        if scope in ("samples", "executions", "data"):
+            _mine(client, scope, tables)
+        elif ref is None:
             _projects(client, scope, tables)
         else:
             from flowtui.flow.refs import parse_ref
@@ -67,15 +73,18 @@ class TableWriter:
         headers: tuple[str, ...],
         rows: Iterable[tuple[dict[str, Any], tuple[str, ...]]],
         what: str,
-    ) -> None:
-        """Add rows, each for programs and for people, under these headers."""
+    ) -> int:
+        """Add rows, each for programs and for people, under these headers; how many."""
         body: list[tuple[str, ...]] = []
+        count = 0
         for fields, cells in rows:
+            count += 1
             if self._out.as_json:
                 self._out.record(fields)
             else:
                 body.append(tuple(one_line(cell) for cell in cells))
         self._tables.append((headers, body, what))
+        return count
 
     def write(self) -> None:
         """Write the tables."""
@@ -100,20 +109,44 @@ def _projects(client: FlowClient, scope: str | None, tables: TableWriter) -> Non
     from flowtui.flow.client import Scope
 
     wanted = {None: Scope.MINE, "shared": Scope.SHARED, "public": Scope.PUBLIC}[scope]
-    headers = ("REF", "SAMPLES", "EXECUTIONS", "SIZE", "CREATED", "OWNER", "NAME")
-    tables.add(headers, (_project(project) for project in client.projects(wanted)), "project")
+    tables.add(_PROJECTS, (_project(project) for project in client.projects(wanted)), "project")
+
+
+def _mine(client: FlowClient, scope: str, tables: TableWriter) -> None:
+    """All samples, executions or files of the user's, also those of no project."""
+    from flowtui.flow.search import Criteria, Kind, search
+
+    records = search(client, Kind(scope), Criteria(mine=True), lambda: None)
+    first = next(records, None)
+    if first is None:
+        tables.add((), (), scope.removesuffix("s") if scope != "data" else "file")
+        return
+    headers, what, _ = row_of(first)
+    tables.add(headers, (row_of(record)[2] for record in chain([first], records)), what)
+
+
+def row_of(record: Project | Sample | Execution | Data) -> tuple[tuple[str, ...], str, _Row]:
+    """The headers of a table of such records, what they are called, and this one's row."""
+    from flowtui.flow.models import Execution, Project, Sample
+
+    if isinstance(record, Project):
+        return _PROJECTS, "project", _project(record)
+    if isinstance(record, Sample):
+        return _SAMPLES, "sample", _sample(record)
+    if isinstance(record, Execution):
+        return _EXECUTIONS, "execution", _execution(record)
+    return _DATA, "file", _data(record)
 
 
 def _below(client: FlowClient, ref: Ref, tables: TableWriter) -> None:
     from flowtui.flow.refs import RefKind
 
     if ref.kind is RefKind.PROJECT:
-        headers = ("REF", "TYPE", "CREATED", "OWNER", "NAME")
         tables.add(
-            headers, (_sample(sample) for sample in client.project_samples(ref.id)), "sample"
+            _SAMPLES, (_sample(sample) for sample in client.project_samples(ref.id)), "sample"
         )
         rows = (_execution(execution) for execution in client.project_executions(ref.id))
-        tables.add(("REF", "STATUS", "CREATED", "PIPELINE", "NAME"), rows, "execution")
+        tables.add(_EXECUTIONS, rows, "execution")
     elif ref.kind is RefKind.SAMPLE:
         tables.add(_DATA, (_data(data) for data in client.sample_data(ref.id)), "file")
     elif ref.kind is RefKind.EXECUTION:
@@ -131,6 +164,9 @@ def _below(client: FlowClient, ref: Ref, tables: TableWriter) -> None:
 
 
 _NUMBERS = ("SIZE", "SAMPLES", "EXECUTIONS")
+_PROJECTS = ("REF", "SAMPLES", "EXECUTIONS", "SIZE", "CREATED", "OWNER", "NAME")
+_SAMPLES = ("REF", "TYPE", "CREATED", "OWNER", "NAME")
+_EXECUTIONS = ("REF", "STATUS", "CREATED", "PIPELINE", "NAME")
 _DATA = ("REF", "SIZE", "CREATED", "FROM", "NAME")
 _Row = tuple[dict[str, Any], tuple[str, ...]]
 
@@ -167,6 +203,10 @@ def _sample(sample: Sample) -> _Row:
         "owner": sample.owner_name,
         "type": sample.sample_type,
         "organism": sample.organism,
+        "project": sample.project_name,
+        "project_id": sample.project_id,
+        "private": sample.private,
+        "metadata": dict(sample.metadata),
     }
     cells = (
         f"sample/{sample.id}",
@@ -186,6 +226,11 @@ def _execution(execution: Execution) -> _Row:
         "status": execution.status,
         "pipeline": execution.pipeline_name,
         "pipeline_version": execution.pipeline_version,
+        "started": _iso(execution.started),
+        "finished": _iso(execution.finished),
+        "owner": execution.owner_name,
+        "project": execution.project_name,
+        "sample": execution.sample_name,
     }
     pipeline = f"{execution.pipeline_name or ''} {execution.pipeline_version or ''}".strip()
     status = "running" if execution.is_running else execution.status
@@ -212,6 +257,12 @@ def _data(data: Data) -> _Row:
         "md5": data.md5,
         "created": _iso(data.created),
         "from": origin,
+        "type": data.filetype,
+        "owner": data.owner_name,
+        "project": data.project_name,
+        "sample": data.sample_name,
+        "pipeline": data.pipeline_name,
+        "process": data.process_name,
         "directory": data.is_directory,
         "removed": data.is_removed,
     }

@@ -17,6 +17,7 @@ from flowtui.cli.output import Output, on_terminal
 COMMANDS: dict[str, tuple[str, str]] = {
     "add": ("queue:add", "Add files to the background queue."),
     "cancel": ("queue:cancel", "Cancel transfers and remove their partial files."),
+    "find": ("find:find", "Search for samples, files, executions and projects."),
     "forget": ("queue:forget", "Remove finished transfers from the list."),
     "demo": ("demo:demo", "Try the app on a demo server with sample data."),
     "engine": ("engine:engine", "Control the background engine."),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from flowtui.demo.catalogue import Execution, File, Project, Sample, User
-from flowtui.demo.paging import in_order, matching, paged
+from flowtui.demo.paging import in_order, matching, paged, since
 from flowtui.demo.sample_data import METADATA, ORGANISMS, SAMPLE_TYPES
 from flowtui.demo.serializers import Json
 from flowtui.demo.service import Refusal, Service, not_found
@@ -101,8 +102,12 @@ class BrowseRoutes:
             project=lambda sample: sample.project.name,
             owner=lambda sample: sample.project.owner.name,
             organism=lambda sample: sample.organism,
-            sample_types=lambda sample: sample.sample_type,
+            sample_types=lambda sample: (
+                f"{sample.sample_type} {SAMPLE_TYPES[sample.sample_type][0]}"
+            ),
+            **{name: partial(_metadata_of, name) for name in METADATA},
         )
+        rows = since(request, rows, lambda sample: sample.created)
         rows = in_order(request, rows, lambda sample: sample.created, lambda sample: sample.name)
         return paged(request, "samples", rows, self._records.sample)
 
@@ -138,6 +143,7 @@ class BrowseRoutes:
             status=lambda execution: execution.status,
             owner=lambda execution: execution.project.owner.name,
         )
+        rows = since(request, rows, lambda execution: execution.created)
         rows = in_order(
             request,
             rows,
@@ -161,9 +167,16 @@ class BrowseRoutes:
             request,
             rows,
             filename=lambda file: file.filename,
+            name=lambda file: file.filename,
+            data_types=lambda file: file.filetype,
+            process=lambda file: file.process or "",
             owner=lambda file: file.project.owner.name,
             pipeline=lambda file: file.execution.pipeline if file.execution else "",
         )
+        rows = since(request, rows, lambda file: file.created)
+        larger = request.query_params.get("size_gt", "")
+        if larger.isdecimal():
+            rows = [file for file in rows if file.size > int(larger)]
         rows = in_order(request, rows, lambda file: file.created, lambda file: file.filename)
         return paged(request, "data", rows, self._records.data)
 
@@ -248,6 +261,10 @@ class BrowseRoutes:
         user: User | None = self._service.user(request)
         if found is not None:
             self._service.require(found.project, user)
+
+
+def _metadata_of(name: str, sample: Sample) -> str:
+    return sample.metadata.get(name, "")
 
 
 def _chosen(request: Request, fields: Json) -> Json:

@@ -7,7 +7,7 @@ and where a server has none, what its details have inlined (documented) is used.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from enum import StrEnum
@@ -21,7 +21,7 @@ from flowtui.flow.credentials import Credential, CredentialStore, plain_token
 from flowtui.flow.errors import NotFound, NotSignedIn, SingleSignOnOnly, WrongPassword
 from flowtui.flow.http_client import make_client
 from flowtui.flow.listing import Inlined, Listing, Reader, filtered_where_missing, read_record
-from flowtui.flow.models import BulkJob, Data, Execution, Project, Sample, User
+from flowtui.flow.models import BulkJob, Data, Execution, Project, R, Sample, User
 from flowtui.flow.pages import MapPages, Pages
 from flowtui.flow.patient import PatientReader, Told
 from flowtui.flow.session import ApiSession, is_usable
@@ -265,9 +265,21 @@ class FlowClient:
         found = read_record(Execution, body)
         return found if found.outputs is not None else found.model_copy(update={"outputs": ()})
 
+    def searched(self, path: str, key: str, model: type[R], query: Mapping[str, str]) -> Pages[R]:
+        """What a search of the server finds; see `search`.
+
+        NotFound, NotOffered where it has none.
+        """
+        return self._listing.first_of((path,), key, model, query)
+
     def data(self, id_: str) -> Data:
         """One file's record."""
         return read_record(Data, self._reader.get(f"/data/{_quoted(id_)}"))
+
+    def is_mine(self, project: Project) -> bool:
+        """Whether the user owns a project, as far as its owner's name tells."""
+        mine = {self._me.name, self._me.username} if self._owner() and self._me else set()
+        return project.owner_name in mine - {""}
 
     # Bulk jobs
 
@@ -299,12 +311,8 @@ class FlowClient:
             self.me()
         return (self._me.name or self._me.username) if self._me else None
 
-    def _is_mine(self, project: Project) -> bool:
-        mine = {self._me.name, self._me.username} if self._owner() and self._me else set()
-        return project.owner_name in mine - {""}
-
     def _is_shared(self, project: Project) -> bool:
-        return project.private is not False and not self._is_mine(project)
+        return project.private is not False and not self.is_mine(project)
 
     def _is_public(self, project: Project) -> bool:
         return project.private is False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
@@ -56,8 +56,14 @@ class Listing:
         other._offered, other._inlines = self._offered, self._inlines
         return other
 
-    def first_of(self, paths: tuple[str, ...], key: str, model: type[R]) -> Pages[R]:
-        """A paged list from the first of `paths` that the server has.
+    def first_of(
+        self,
+        paths: tuple[str, ...],
+        key: str,
+        model: type[R],
+        query: Mapping[str, str] | None = None,
+    ) -> Pages[R]:
+        """A paged list from the first of `paths` that the server has, of what `query` asks for.
 
         Which one that is stays the same for all pages. Raises NotFound or NotOffered, when pages
         are fetched, where it has none of them.
@@ -67,7 +73,7 @@ class Listing:
         def fetch(number: int, policy: Policy = API) -> Page[R]:
             for path in tuple(chosen) or paths:
                 try:
-                    page = self._page(path, key, model, number, policy)
+                    page = self._page(path, key, model, number, policy, query)
                 except FlowError as error:
                     if chosen and number > 1 and isinstance(error, NotFound):
                         return Page((), number, None)  # some answer so past the end
@@ -121,8 +127,17 @@ class Listing:
 
         return Pages(fetch, beyond=beyond, map_pages=self._map)
 
-    def _page(self, path: str, key: str, model: type[R], number: int, policy: Policy) -> Page[R]:
-        body = self._reader.get(path, {"page": number, "count": PAGE_SIZE}, policy=policy)
+    def _page(
+        self,
+        path: str,
+        key: str,
+        model: type[R],
+        number: int,
+        policy: Policy,
+        query: Mapping[str, str] | None,
+    ) -> Page[R]:
+        asked = {**(query or {}), "page": number, "count": PAGE_SIZE}
+        body = self._reader.get(path, asked, policy=policy)
         try:
             return read_page(body, key, model, number, PAGE_SIZE)
         except ValueError:

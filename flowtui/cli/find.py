@@ -1,0 +1,155 @@
+"""`flowtui find`: search on the server."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import click
+
+from flowtui.cli.exit_codes import CommandError, Exit
+from flowtui.cli.ls import TableWriter, row_of
+from flowtui.cli.options import json_option, server_option
+from flowtui.cli.output import Output, one_line
+from flowtui.config import ConfigError, parse_rate
+from flowtui.text import quantities
+
+if TYPE_CHECKING:
+    from flowtui.flow.search import Criteria, Kind
+
+KINDS = ("samples", "data", "executions", "projects")
+
+_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
+
+
+def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    if match := re.fullmatch(r"(\d{1,4})([dwmy])", value.strip().lower()):
+        return datetime.now(UTC) - timedelta(days=int(match[1]) * _DAYS[match[2]])
+    try:
+        day = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter("use a date such as 2026-01-31, or 30d, 4w, 6m, 1y") from None
+    return day if day.tzinfo else day.replace(tzinfo=UTC)
+
+
+def _larger(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    try:
+        return parse_rate(value)
+    except ConfigError:
+        raise click.BadParameter("use a size such as 500M or 1.5G") from None
+
+
+def _meta(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    pairs = [value.partition("=") for value in values]
+    if not all(key and value for key, _, value in pairs):
+        raise click.BadParameter("use KEY=VALUE, such as cell_type=K562")
+    return tuple((key, value) for key, _, value in pairs)
+
+
+@click.command(short_help="Search for samples, files, executions and projects.")
+@click.argument("words", metavar="[samples|data|executions|projects] [WORD]...", nargs=-1)
+@click.option("--name", default="", metavar="TEXT", help="Text in the name, blanks included.")
+@click.option("--type", "type_", default="", metavar="TYPE", help="Sample type or file type.")
+@click.option("--organism", default="", metavar="NAME", help="Organism of samples or executions.")
+@click.option("--pipeline", default="", metavar="NAME", help="Pipeline of files or executions.")
+@click.option("--owner", default="", metavar="NAME", help="Owner.")
+@click.option(
+    "--since", callback=_since, metavar="DATE", help="Created since a date, or 30d, 4w, 6m, 1y."
+)
+@click.option("--larger", callback=_larger, metavar="SIZE", help="Files larger than 500M, 1.5G, …")
+@click.option(
+    "--meta",
+    callback=_meta,
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Metadata of samples; repeatable.",
+)
+@click.option("--mine", is_flag=True, help="Only what you own.")
+@server_option
+@json_option
+def find(
+    words: tuple[str, ...],
+    name: str,
+    type_: str,
+    organism: str,
+    pipeline: str,
+    owner: str,
+    since: datetime | None,
+    larger: int | None,
+    meta: tuple[tuple[str, str], ...],
+    mine: bool,
+    server: str | None,
+    as_json: bool,
+) -> int:
+    """Search on the server, in all that you may see. `flowtui get` takes the first column.
+
+    \b
+    flowtui find samples liver --type RNA-Seq --meta cell_type=K562
+    flowtui find data --type bam --larger 1G --since 30d
+    flowtui find executions --pipeline rnaseq --mine
+
+    Without samples, data, executions or projects all of them are searched. Exit status 4: nothing
+    was found.
+    """
+    from flowtui.cli.session import open_session
+    from flowtui.flow.lookahead import Lookahead
+    from flowtui.flow.search import Criteria, Kind, search
+
+    out = Output(as_json=as_json)
+    named = bool(words) and words[0] in KINDS
+    wanted = Criteria(
+        words[1:] if named else words, name, type_, organism, pipeline, owner, since, larger, meta,
+        mine,
+    )  # fmt: skip
+    kinds = _kinds(words[0] if named else None, wanted, list(Kind))
+    if wanted == Criteria():
+        raise click.UsageError("say what to look for, such as a name or --mine")
+
+    def told(why: str, seconds: float) -> None:
+        out.say(f"flowtui: {one_line(why)}; waiting {quantities.wait(seconds)}")
+
+    walks: list[str] = []
+
+    def walking() -> None:
+        if not walks:
+            out.say("flowtui: this server has no search; looking through your projects")
+        walks.append("walk")
+
+    found = 0
+    with closing(open_session(server, out)) as session, closing(Lookahead()) as lookahead:
+        client, _ = session.client.walking(told, lookahead.map)
+        tables = TableWriter(out)
+        for kind in kinds:
+            records = search(client, kind, wanted, walking)
+            first = next(records, None)
+            if first is None:
+                continue
+            headers, what, _ = row_of(first)
+            rows = (row_of(record)[2] for record in chain([first], records))
+            found += tables.add(headers, rows, what)
+        tables.write()
+    if not found:
+        raise CommandError("nothing found", exit=Exit.NOTHING_FOUND, code="NOTHING_FOUND")
+    return Exit.OK
+
+
+def _kinds(named: str | None, wanted: Criteria, every: list[Kind]) -> list[Kind]:
+    """What to search. Raises UsageError for what such things do not have."""
+    if named is None:
+        kinds = [kind for kind in every if wanted.fits_kind(kind)]
+        if not kinds:
+            raise click.UsageError("nothing has all of these; leave out some of the options")
+        return kinds
+    (kind,) = (kind for kind in every if kind == named)
+    if not wanted.fits_kind(kind):
+        raise click.UsageError(f"{named} do not have all of these; see `flowtui find --help`")
+    return [kind]

@@ -1,0 +1,79 @@
+"""`flowtui find` and the scopes of `ls` as processes, against the demo server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowtui.demo.serve import DemoServer
+from support.shell import Shell
+
+
+@pytest.fixture(params=["live", "both", "guide"])
+def server(request: pytest.FixtureRequest) -> Iterator[DemoServer]:
+    with DemoServer(request.param, token_seconds=3600) as running:
+        yield running
+
+
+@pytest.fixture
+def shell(server: DemoServer, tmp_path: Path) -> Shell:
+    return Shell(tmp_path, server.base_url)
+
+
+def rows(shell: Shell, *args: str, status: int = 0) -> list[dict[str, Any]]:
+    done = shell.run(*args, "--json", status=status)
+    return [row for line in done.stdout.splitlines() if "kind" in (row := json.loads(line))]
+
+
+def test_samples_by_name_and_type(server: DemoServer, shell: Shell) -> None:
+    mine = [sample for sample in server.service.catalogue.samples.values()
+            if sample.project.owner.username == "demo" and "cortex" in sample.name]  # fmt: skip
+    found = rows(shell, "find", "samples", "cortex", "--mine")
+    assert {row["id"] for row in found} == {sample.id for sample in mine}
+    if server.service.dialect != "guide":
+        found = rows(shell, "find", "samples", "cortex", "--type", "rna_seq", "--organism", "Hs")
+        assert {sample.id for sample in mine} <= {row["id"] for row in found}
+
+
+def test_files_by_type_and_size(server: DemoServer, shell: Shell) -> None:
+    found = rows(shell, "find", "data", "cortex", "--type", "fastq.gz", "--larger", "1M")
+    assert found
+    assert all(row["name"].endswith(".fastq.gz") and row["size"] > 1 << 20 for row in found)
+    assert all(row["ref"].startswith("data/") for row in found)
+
+
+def test_all_kinds_for_people_and_what_get_takes(server: DemoServer, shell: Shell) -> None:
+    done = shell.run("find", "cortex")
+    first = [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
+    assert any(ref.startswith("sample/") for ref in first)
+    assert any(ref.startswith("project/") for ref in first)
+    assert ("no search" in done.stderr) is (server.service.dialect == "guide")
+    assert done.stderr.count("no search") <= 1
+
+
+def test_nothing_found_and_wrong_questions(shell: Shell) -> None:
+    assert "nothing found" in shell.run("find", "samples", "no-such-name", status=4).stderr
+    shell.run("find", status=2)
+    shell.run("find", "projects", "x", "--larger", "1G", status=2)
+    shell.run("find", "data", "--since", "yesterday", status=2)
+
+
+def test_what_is_mine_of_each_kind(server: DemoServer, shell: Shell) -> None:
+    catalogue = server.service.catalogue
+    mine = [p for p in catalogue.projects.values() if p.owner.username == "demo"]
+    counts = {
+        "samples": sum(len(project.samples) for project in mine),
+        "executions": sum(len(project.executions) for project in mine),
+    }
+    if server.service.dialect == "guide":
+        counts["executions"] = 0  # it lists none
+    for scope, count in counts.items():
+        assert len(rows(shell, "ls", f"--{scope}")) == count
+    if server.service.dialect != "guide":
+        (row, *_) = rows(shell, "ls", "--samples")
+        assert row["metadata"]
+        assert row["project"]
