@@ -14,11 +14,9 @@ that runs has its socket.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import socket
-import stat
 import tempfile
 import tomllib
 from collections.abc import MutableMapping
@@ -26,6 +24,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from flowtui.system import files
 from flowtui.system.files import write_private
 
 DEFAULT_SERVER = "https://api.flow.bio"
@@ -160,18 +159,11 @@ def _runtime(home: str | None) -> Path:
 
 
 def private_folder(path: Path) -> Path:
-    """Make `path` a folder that only this user can enter, and return it.
-
-    Raises ConfigError where somebody else's folder (or a link) stands there.
-    """
-    with contextlib.suppress(FileExistsError):  # what is there is looked at below
-        path.mkdir(mode=0o700, parents=True)
-    status = path.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-        raise ConfigError(f"{path} is not a folder of yours; remove it or set FLOWTUI_HOME")
-    if stat.S_IMODE(status.st_mode) & 0o077:
-        path.chmod(0o700)
-    return path
+    """See `system.files.private_folder`. Raises ConfigError where that says NotOurs, OSError."""
+    try:
+        return files.private_folder(path)
+    except files.NotOurs as error:
+        raise ConfigError(f"{error}; remove it or set FLOWTUI_HOME") from None
 
 
 def load_settings(where: Folders | None = None) -> Settings:

@@ -88,7 +88,7 @@ def open_client(
     """A client of `server`, or of the settings' one, with its user's credential if there is one.
 
     With `signed_in` false no credential is looked for: a sign-in is about to bring a new one.
-    Raises KeepError for a credential that is there but must not or cannot be read, and
+    Raises SaveError for a credential that is there but must not or cannot be read, and
     BadCertificateFile, BadProxy.
     """
     from flowtui.flow.client import FlowClient

@@ -22,7 +22,7 @@ from flowtui.config import (
 )
 from flowtui.connect import after_sign_in, connector, open_store, read_settings, sign_out
 from flowtui.flow.client import FlowClient
-from flowtui.flow.credentials import Credential, CredentialSource, KeepError
+from flowtui.flow.credentials import Credential, CredentialSource, SaveError
 from flowtui.flow.errors import FlowError, ServiceUnavailable
 from flowtui.tui.context import AppContext
 from support.fault_server import FaultServer, File, answer
@@ -251,7 +251,7 @@ def test_all_refuse_a_token_that_others_may_read(client_of: Callable[[], FlowCli
     save_settings({"server": SERVER})
     folders().credentials_file.write_text("{}")
     folders().credentials_file.chmod(0o644)
-    with pytest.raises(KeepError, match="chmod 600"):
+    with pytest.raises(SaveError, match="chmod 600"):
         client_of()
 
 

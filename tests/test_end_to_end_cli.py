@@ -409,7 +409,7 @@ def test_no_room_on_disk_is_status_5_with_numbers(
     for name, value in both_shell.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(
-        "flowtui.transfer.disk.space.look", lambda folder: Room(device=1, free=1000)
+        "flowtui.transfer.disk.space.measure", lambda folder: Room(device=1, free=1000)
     )
     to = str(both_shell.to)
     result = CliRunner().invoke(cli, ["get", "sample/34", "data/789", "--to", to, "--json"])

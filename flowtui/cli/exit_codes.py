@@ -85,7 +85,7 @@ def as_command_error(error: BaseException) -> CommandError | None:
 def _of_engine(error: BaseException) -> CommandError | None:
     """What the engine's client and the credential store raise; those modules are not light."""
     from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning
-    from flowtui.flow.credentials import KeepError
+    from flowtui.flow.credentials import SaveError
 
     if isinstance(error, EngineNotRunning):
         return CommandError(
@@ -96,7 +96,7 @@ def _of_engine(error: BaseException) -> CommandError | None:
         return CommandError(
             f"the engine stopped during this command ({error}); run it again", code="ENGINE_GONE"
         )
-    if isinstance(error, EngineError | KeepError):
+    if isinstance(error, EngineError | SaveError):
         return CommandError(str(error), code="ENGINE" if isinstance(error, EngineError) else "KEEP")
     return None
 

@@ -45,7 +45,7 @@ def open_session(
 
     With `signed_in` false no credential is looked for: a sign-in is about to bring a new one.
     With `probe` false the server is not asked anything.
-    Raises ConfigError for settings or an address that cannot be used, KeepError for a token that
+    Raises ConfigError for settings or an address that cannot be used, SaveError for a token that
     is there but cannot be read, ServiceUnavailable where no server was named and none answers.
     """
     settings, where = connect.read_settings(server)

@@ -248,7 +248,7 @@ class Engine:
     def space(self, path: str) -> Space:
         """Room at `path`, and what the queue has promised of it."""
         try:
-            room = disk_space.look(Path(path))
+            room = disk_space.measure(Path(path))
         except OSError as error:
             raise RequestRefused("NOT_READABLE", f"cannot read {path}: {error.strerror}") from error
         return self._call(lambda: Space(room.free, self._admission.promised(room.device)))

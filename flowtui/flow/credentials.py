@@ -52,7 +52,7 @@ class CredentialSource(StrEnum):
     MEMORY = "memory"
 
 
-class KeepError(Exception):
+class SaveError(Exception):
     """A credential cannot be kept where it was wanted; the message says why and what to do."""
 
 
@@ -84,7 +84,7 @@ class CredentialStore:
     def find(self, server: str, username: str | None) -> Credential | None:
         """The first credential there is: keyring (and our file), environment, token file.
 
-        Raises KeepError where a file is there but must not or cannot be read.
+        Raises SaveError where a file is there but must not or cannot be read.
         """
         return (
             self._from_keyring(server, username)
@@ -96,20 +96,20 @@ class CredentialStore:
     def keep(self, server: str, credential: Credential, where: CredentialSource) -> Credential:
         """Keep a credential in the keyring, in the 0600 file, or in memory only.
 
-        Raises KeepError.
+        Raises SaveError.
         """
         kept = replace(credential, source=where, detail=self._detail(where))
         name = credential.username
         if where is CredentialSource.KEYRING:
             if not name:
-                raise KeepError("the keyring needs a user name to keep a token under")
+                raise SaveError("the keyring needs a user name to keep a token under")
             self._to_keyring(server, name, kept)
             self._drop_from_file(server)
         elif where is CredentialSource.FILE:
             self._to_file(server, kept)
             self._drop_from_keyring(server, name)
         elif where is not CredentialSource.MEMORY:
-            raise KeepError(f"cannot keep a token in: {where.value}")
+            raise SaveError(f"cannot keep a token in: {where.value}")
         return kept
 
     def forget(self, server: str, username: str | None) -> list[str]:
@@ -124,7 +124,7 @@ class CredentialStore:
                 if entry is not None:
                     self._write_file(stored)
                     messages.append(f"removed the token from {self._file}")
-        except KeepError as error:  # the keyring is to be cleared all the same
+        except SaveError as error:  # the keyring is to be cleared all the same
             messages.append(f"{error}; a token may still be in it")
         if username is None and isinstance(entry, dict):
             username = entry.get("username")
@@ -149,7 +149,7 @@ class CredentialStore:
     def update(self, server: str, old: Credential, new: Credential) -> None:
         """After a refresh: write the new token where the old one is still kept.
 
-        Where somebody signed out meanwhile nothing is written. Raises KeepError.
+        Where somebody signed out meanwhile nothing is written. Raises SaveError.
         """
         new = replace(new, username=new.username or old.username)
         if old.source is CredentialSource.FILE:
@@ -210,7 +210,7 @@ class CredentialStore:
 
     def _to_keyring(self, server: str, username: str, credential: Credential) -> None:
         if not self.keyring_works():
-            raise KeepError("no keyring is available; keep the token in a file, or in memory only")
+            raise SaveError("no keyring is available; keep the token in a file, or in memory only")
         key = _keyring_key(server, username)
         try:
             keyring_access.put(key, credential.token)
@@ -219,7 +219,7 @@ class CredentialStore:
             else:
                 keyring_access.remove(f"{key}#refresh")  # an earlier sign-in's, not this one's
         except KeyringError as error:
-            raise KeepError(
+            raise SaveError(
                 f"the keyring rejected the token ({error}); keep it in a file, or in memory only"
             ) from error
 
@@ -232,7 +232,7 @@ class CredentialStore:
             keyring_access.remove(key)
             keyring_access.remove(f"{key}#refresh")
         except KeyringError as error:
-            raise KeepError(
+            raise SaveError(
                 f"cannot remove an older token from the keyring ({error}); remove {key} "
                 f"yourself (service {SERVICE})"
             ) from error
@@ -289,14 +289,14 @@ class CredentialStore:
         try:
             status = self._file.lstat()
             if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
-                raise KeepError(f"{self._file} is not a regular file that you own; move it away")
+                raise SaveError(f"{self._file} is not a regular file that you own; move it away")
             if stat.S_IMODE(status.st_mode) & 0o077 and not allow_open:
-                raise KeepError(f"other users can read {self._file}; run: chmod 600 {self._file}")
+                raise SaveError(f"other users can read {self._file}; run: chmod 600 {self._file}")
             stored = json.loads(self._file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            raise KeepError(
+            raise SaveError(
                 f"cannot read {self._file} ({type(error).__name__}); move it away"
             ) from None
         return stored if isinstance(stored, dict) else {}
@@ -316,7 +316,7 @@ class CredentialStore:
                     Path(name).unlink()
                 raise
         except OSError as error:
-            raise KeepError(f"cannot write {self._file}: {error.strerror}") from error
+            raise SaveError(f"cannot write {self._file}: {error.strerror}") from error
 
 
 def _lock(descriptor: int, seconds: float) -> bool:
@@ -393,7 +393,7 @@ def _from_token_file() -> Credential | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise KeepError(f"cannot read the token file {path}: {type(error).__name__}") from None
+        raise SaveError(f"cannot read the token file {path}: {type(error).__name__}") from None
     return (
         Credential(token, source=CredentialSource.TOKEN_FILE, detail=str(path)) if token else None
     )

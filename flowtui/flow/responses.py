@@ -207,5 +207,5 @@ def _code(value: object) -> str | None:
 
 
 def _short(message: str) -> str:
-    text = printable(message).strip()
+    text = re.sub(r"\s", " ", printable(message)).strip()  # blanks of all widths are one here
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"

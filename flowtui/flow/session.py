@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 
-from flowtui.flow.credentials import Credential, CredentialSource, CredentialStore, KeepError
+from flowtui.flow.credentials import Credential, CredentialSource, CredentialStore, SaveError
 from flowtui.flow.errors import (
     FlowError,
     NotSignedIn,
@@ -324,7 +324,7 @@ class ApiSession:
             return False
         try:
             stored = self._store.find(self.server, current.username)
-        except KeepError:
+        except SaveError:
             return False  # then there is nothing newer to be had
         if stored is None or stored.token in self._spent or stored.username != current.username:
             return False
@@ -338,7 +338,7 @@ class ApiSession:
             return False
         try:
             stored = self._store.find(self.server, current.username)
-        except KeepError:
+        except SaveError:
             return False
         return stored is None or stored.source is not current.source
 
@@ -381,7 +381,7 @@ class ApiSession:
         if self._store is not None:
             try:
                 self._store.update(self.server, current, renewed)
-            except KeepError:
+            except SaveError:
                 # The session goes on with the new token; only the next process must refresh again.
                 return True
         return True

@@ -25,7 +25,7 @@ from flowtui.transfer.disk.part_file import (
     make_folder,
     remove_leftovers,
 )
-from flowtui.transfer.disk.space import look
+from flowtui.transfer.disk.space import measure
 from flowtui.transfer.errors import (
     AuthRequired,
     Busy,
@@ -315,7 +315,7 @@ def _require_room(task: Task, part: PartFile, progress: Progress) -> None:
     size = part.identity.size or task.size
     left = 0 if size is None else size - part.done.total
     progress.size, progress.done = size, part.done.total
-    if look(task.target.parent).free < left:
+    if measure(task.target.parent).free < left:
         raise DiskFull(f"the disk is full at {task.target.parent}")
 
 
@@ -327,7 +327,7 @@ def _without_room(
     folder = task.target.parent
     size = progress.size if progress.size is not None else task.size
     try:
-        free = look(folder).free
+        free = measure(folder).free
     except OSError:
         # The numbers are a courtesy; that there is no room is said anyway.
         return _waiting(trouble, trouble.message, wait, "space")

@@ -82,7 +82,7 @@ class Account:
             self.check()
 
     def _check(self) -> None:
-        from flowtui.flow.credentials import KeepError
+        from flowtui.flow.credentials import SaveError
         from flowtui.flow.errors import FlowError, NotSignedIn
 
         try:
@@ -93,7 +93,7 @@ class Account:
             user = client.me()
         except NotSignedIn:
             self._background.call_later(self._missing, "Your saved session has expired.")
-        except (FlowError, KeepError):
+        except (FlowError, SaveError):
             self._background.call_later(self._app.post_message, ServerUnreachable())
         else:
             self._background.call_later(self._found, user.username or user.name)
@@ -156,11 +156,11 @@ class Account:
         self._background.run(self._sign_out, "sign out")
 
     def _sign_out(self) -> None:
-        from flowtui.flow.credentials import KeepError
+        from flowtui.flow.credentials import SaveError
 
         try:
             client = self._context.client()
-        except KeepError as error:
+        except SaveError as error:
             done = [str(error)]
         else:
             try:

@@ -47,7 +47,7 @@ class AppContext:
     def client(self) -> FlowClient:
         """The client of the server in force; takes a moment the first time: call it in a thread.
 
-        Raises KeepError where a stored credential must not or cannot be read, FlowError for
+        Raises SaveError where a stored credential must not or cannot be read, FlowError for
         certificates or a proxy that cannot be used.
         """
         store = self.store()

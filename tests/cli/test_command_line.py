@@ -150,9 +150,9 @@ def test_what_nobody_expected_is_one_line_and_a_report(
 
 def test_the_engine_s_troubles_have_words() -> None:
     from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning
-    from flowtui.flow.credentials import KeepError
+    from flowtui.flow.credentials import SaveError
 
-    for error in (EngineNotRunning("x"), EngineGone("x"), EngineError("x"), KeepError("x")):
+    for error in (EngineNotRunning("x"), EngineGone("x"), EngineError("x"), SaveError("x")):
         known = as_command_error(error)
         assert known is not None
         assert known.exit is Exit.SOME_FAILED

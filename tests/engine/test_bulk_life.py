@@ -436,7 +436,9 @@ def test_no_room_is_waited_for_with_archive_and_files_counted(server, tmp_path, 
     from flowtui.transfer.disk import space
 
     free = [8_000_000]
-    monkeypatch.setattr("flowtui.transfer.disk.space.look", lambda folder: space.Room(1, free[0]))
+    monkeypatch.setattr(
+        "flowtui.transfer.disk.space.measure", lambda folder: space.Room(1, free[0])
+    )
     files = bulk.files_of(server, "sample/34")
     size = sum(one.size or 0 for one in files)
     free[0] = int(size * 1.5)  # enough for the archive, not for the files beside it

@@ -329,7 +329,9 @@ def test_the_disk_that_has_no_room_is_waited_for_with_the_numbers(server, tmp_pa
     from flowtui.transfer.disk import space
 
     free = [1000]
-    monkeypatch.setattr("flowtui.transfer.disk.space.look", lambda folder: space.Room(1, free[0]))
+    monkeypatch.setattr(
+        "flowtui.transfer.disk.space.measure", lambda folder: space.Room(1, free[0])
+    )
     server.files["/downloads/1/a.bin"] = File(content(200_000))
     made = engine()
     made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))

@@ -16,7 +16,7 @@ from support.services import batch, make_service, remote, rows
 from support.waiting import GUARD
 
 
-class Desk:
+class Engines:
     """An engine with a database, begun again and again."""
 
     def __init__(self, lab: Lab, folder: Path) -> None:
@@ -73,81 +73,81 @@ class Desk:
 
 
 @pytest.fixture
-def desk(lab: Lab, tmp_path: Path) -> Desk:
-    return Desk(lab, tmp_path)
+def engines(lab: Lab, tmp_path: Path) -> Engines:
+    return Engines(lab, tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["garbage", "empty head", "cut in half", "a page in the middle"])
-def test_a_damaged_database_is_set_aside_and_the_queue_rebuilt(desk: Desk, damage: str):
-    desk.queue(40)
-    good = desk.database.read_bytes()
+def test_a_damaged_database_is_set_aside_and_the_queue_rebuilt(engines: Engines, damage: str):
+    engines.queue(40)
+    good = engines.database.read_bytes()
     assert len(good) > 3 * 4096
     if damage == "garbage":
-        desk.database.write_bytes(b"this is not a database\n" * 500)
+        engines.database.write_bytes(b"this is not a database\n" * 500)
     elif damage == "empty head":
-        desk.database.write_bytes(bytes(100) + good[100:])
+        engines.database.write_bytes(bytes(100) + good[100:])
     elif damage == "cut in half":
-        desk.database.write_bytes(good[: len(good) // 2])
+        engines.database.write_bytes(good[: len(good) // 2])
     else:
-        desk.database.write_bytes(good[:8192] + b"\xaa" * 4096 + good[12288:])
-    made = desk.engine()
+        engines.database.write_bytes(good[:8192] + b"\xaa" * 4096 + good[12288:])
+    made = engines.engine()
     summary = made.status().summary
     assert "cannot use the queue's database" in summary.trouble
     assert "rebuilt the queue with 40 transfers" in summary.trouble
-    assert str(desk.database) + ".corrupt-" in summary.trouble
+    assert str(engines.database) + ".corrupt-" in summary.trouble
     assert len(rows(made)) == 40
-    desk.expect_all_after_resume(made, 40)
+    engines.expect_all_after_resume(made, 40)
     made.stop()
-    assert [name for name in desk.aside if name.endswith(("-wal", "-shm"))] == []
-    assert len(desk.aside) == 1
+    assert [name for name in engines.aside if name.endswith(("-wal", "-shm"))] == []
+    assert len(engines.aside) == 1
     # What was here of the first file was not fetched again.
-    again = desk.lab.server.of("/downloads/0/f0")
+    again = engines.lab.server.of("/downloads/0/f0")
     assert again[-1].range is not None
     assert again[-1].range[0] >= 20_000
 
 
 @pytest.mark.parametrize("how", ["removed", "emptied"])
-def test_a_queue_whose_database_is_gone_is_rebuilt_from_the_text_record(desk: Desk, how: str):
-    desk.queue(12)
+def test_a_queue_whose_database_is_gone_is_rebuilt_from_the_text_record(engines: Engines, how: str):
+    engines.queue(12)
     if how == "removed":
-        desk.database.unlink()
+        engines.database.unlink()
     else:
-        desk.database.write_bytes(b"")
-    made = desk.engine()
+        engines.database.write_bytes(b"")
+    made = engines.engine()
     assert "was gone: rebuilt the queue with 12 transfers" in made.status().summary.trouble
-    assert str(desk.database) in made.status().summary.trouble
-    desk.expect_all_after_resume(made, 12)
+    assert str(engines.database) in made.status().summary.trouble
+    engines.expect_all_after_resume(made, 12)
     made.stop()
-    assert desk.aside == []
+    assert engines.aside == []
 
 
-def test_the_first_start_of_all_says_nothing_of_a_database_that_was_gone(desk: Desk):
-    made = desk.engine()
+def test_the_first_start_of_all_says_nothing_of_a_database_that_was_gone(engines: Engines):
+    made = engines.engine()
     assert made.status().summary.trouble == ""
     made.stop()
 
 
-def test_the_word_on_it_is_still_there_in_the_next_engine(desk: Desk):
-    desk.queue(3)
-    desk.database.write_bytes(b"garbage" * 1000)
-    desk.engine().stop()
-    made = desk.engine()
+def test_the_word_on_it_is_still_there_in_the_next_engine(engines: Engines):
+    engines.queue(3)
+    engines.database.write_bytes(b"garbage" * 1000)
+    engines.engine().stop()
+    made = engines.engine()
     assert "cannot use the queue's database" in made.status().summary.trouble
     made.stop()
 
 
-def test_what_was_cancelled_or_forgotten_does_not_come_back(desk: Desk):
-    files = desk.files(6)
-    made = desk.engine()
-    ids = made.add(batch(desk.lab.server, desk.lab.root, *files)).ids
+def test_what_was_cancelled_or_forgotten_does_not_come_back(engines: Engines):
+    files = engines.files(6)
+    made = engines.engine()
+    ids = made.add(batch(engines.lab.server, engines.lab.root, *files)).ids
     made.cancel(ids[:2])
     assert made.wait_idle(GUARD)
     made.forget(ids[2:3])
-    made.add(batch(desk.lab.server, desk.lab.root, files[1]))
+    made.add(batch(engines.lab.server, engines.lab.root, files[1]))
     assert made.wait_idle(GUARD)
     made.stop()
-    desk.database.write_bytes(b"garbage" * 1000)
-    made = desk.engine()
+    engines.database.write_bytes(b"garbage" * 1000)
+    made = engines.engine()
     assert made.wait_idle(GUARD)
     keys = {row.key for row in rows(made)}
     made.stop()
@@ -156,77 +156,77 @@ def test_what_was_cancelled_or_forgotten_does_not_come_back(desk: Desk):
     assert {"data/1", "data/3", "data/4", "data/5"} <= keys
 
 
-def test_a_newer_database_is_set_aside_and_its_rows_taken_over(desk: Desk):
-    desk.queue(5)
-    db = sqlite3.connect(desk.database)
+def test_a_newer_database_is_set_aside_and_its_rows_taken_over(engines: Engines):
+    engines.queue(5)
+    db = sqlite3.connect(engines.database)
     db.execute("ALTER TABLE transfers ADD COLUMN colour TEXT DEFAULT 'green'")
     db.execute(f"PRAGMA user_version={SCHEMA + 7}")
     db.commit()
     db.close()
-    made = desk.engine()
+    made = engines.engine()
     assert "was written by a newer flowtui" in made.status().summary.trouble
     states = [row.state for row in rows(made)]
     assert states[1:] == ["paused"] * 4
-    desk.expect_all_after_resume(made, 5)
+    engines.expect_all_after_resume(made, 5)
     made.stop()
-    assert len(desk.aside) == 1
-    assert ".newer-" in desk.aside[0]
+    assert len(engines.aside) == 1
+    assert ".newer-" in engines.aside[0]
 
 
-def test_an_older_database_gets_the_columns_it_lacks(desk: Desk):
-    desk.queue(3)
-    db = sqlite3.connect(desk.database)
+def test_an_older_database_gets_the_columns_it_lacks(engines: Engines):
+    engines.queue(3)
+    db = sqlite3.connect(engines.database)
     db.execute("ALTER TABLE transfers DROP COLUMN occupied")
     db.execute("ALTER TABLE transfers DROP COLUMN verified_by")
     db.commit()
     db.close()
-    made = desk.engine()
+    made = engines.engine()
     assert made.status().summary.trouble == ""
-    desk.expect_all_after_resume(made, 3)
+    engines.expect_all_after_resume(made, 3)
     made.stop()
-    assert desk.aside == []
+    assert engines.aside == []
 
 
-def test_a_text_record_that_was_cut_off_loses_its_last_line_alone(desk: Desk):
-    desk.queue(3)
-    record = desk.database.with_name("queue.jsonl")
+def test_a_text_record_that_was_cut_off_loses_its_last_line_alone(engines: Engines):
+    engines.queue(3)
+    record = engines.database.with_name("queue.jsonl")
     with record.open("ab") as stream:
         stream.write(b'{"add": 9, "batch": {"server": "htt')
-    desk.database.write_bytes(b"garbage" * 1000)
-    made = desk.engine()
-    desk.expect_all_after_resume(made, 3)
+    engines.database.write_bytes(b"garbage" * 1000)
+    made = engines.engine()
+    engines.expect_all_after_resume(made, 3)
     made.stop()
 
 
 def test_without_database_and_record_there_is_an_empty_queue_and_the_parts_are_gone_on_from(
-    desk: Desk,
+    engines: Engines,
 ):
-    desk.queue(3)
-    for one in desk.database.parent.iterdir():
+    engines.queue(3)
+    for one in engines.database.parent.iterdir():
         one.unlink()
-    made = desk.engine()
+    made = engines.engine()
     assert rows(made) == []
-    made.add(batch(desk.lab.server, desk.lab.root, *desk.files(3)))
-    desk.expect_all_after_resume(made, 3)
+    made.add(batch(engines.lab.server, engines.lab.root, *engines.files(3)))
+    engines.expect_all_after_resume(made, 3)
     made.stop()
-    assert desk.lab.server.of("/downloads/0/f0")[-1].range[0] >= 20_000
+    assert engines.lab.server.of("/downloads/0/f0")[-1].range[0] >= 20_000
 
 
-def test_the_text_record_is_private_short_and_without_token(desk: Desk):
-    desk.queue(3)
-    record = desk.database.with_name("queue.jsonl")
+def test_the_text_record_is_private_short_and_without_token(engines: Engines):
+    engines.queue(3)
+    record = engines.database.with_name("queue.jsonl")
     assert record.stat().st_mode & 0o077 == 0
-    made = desk.engine()
-    desk.expect_all_after_resume(made, 3)
+    made = engines.engine()
+    engines.expect_all_after_resume(made, 3)
     made.stop()
-    desk.engine().stop()
+    engines.engine().stop()
     assert record.read_text() == ""
-    for one in desk.database.parent.iterdir():
+    for one in engines.database.parent.iterdir():
         assert TOKEN.encode() not in one.read_bytes()
 
 
-def test_a_database_that_cannot_be_saved_costs_no_file_and_is_said(desk: Desk, monkeypatch):
-    files = desk.files(4)
+def test_a_database_that_cannot_be_saved_costs_no_file_and_is_said(engines: Engines, monkeypatch):
+    files = engines.files(4)
     full = [True]
     real = Store.save
 
@@ -236,8 +236,8 @@ def test_a_database_that_cannot_be_saved_costs_no_file_and_is_said(desk: Desk, m
         real(self, *args, **more)
 
     monkeypatch.setattr(Store, "save", save)
-    made = desk.engine()
-    ids = made.add(batch(desk.lab.server, desk.lab.root, *files)).ids
+    made = engines.engine()
+    ids = made.add(batch(engines.lab.server, engines.lab.root, *files)).ids
     assert made.wait_idle(GUARD)
     assert "disk is full" in made.status().summary.trouble
     assert {row.state for row in rows(made)} == {"done"}
@@ -248,32 +248,32 @@ def test_a_database_that_cannot_be_saved_costs_no_file_and_is_said(desk: Desk, m
     made.forget(ids[1:2])
     assert made.status().summary.trouble == ""
     made.stop()
-    again = desk.engine()
+    again = engines.engine()
     assert len(rows(again)) == 2
     again.stop()
 
 
-def test_a_state_folder_on_a_full_disk_is_said(desk: Desk):
-    made = desk.engine()
-    record = desk.database.with_name("queue.jsonl")
+def test_a_state_folder_on_a_full_disk_is_said(engines: Engines):
+    made = engines.engine()
+    record = engines.database.with_name("queue.jsonl")
     record.unlink()
     record.mkdir()
-    made.add(batch(desk.lab.server, desk.lab.root, *desk.files(1)))
+    made.add(batch(engines.lab.server, engines.lab.root, *engines.files(1)))
     assert f"cannot write {record}" in made.status().summary.trouble
     assert made.wait_idle(GUARD)
     assert rows(made)[0].state == "done"
     made.stop()
 
 
-def test_the_record_tells_batches_as_they_were_added(desk: Desk):
-    desk.queue(2)
-    record = desk.database.with_name("queue.jsonl")
+def test_the_record_tells_batches_as_they_were_added(engines: Engines):
+    engines.queue(2)
+    record = engines.database.with_name("queue.jsonl")
     (line,) = record.read_text().splitlines()
     said = json.loads(line)
     assert [one["key"] for one in said["batch"]["files"]] == ["data/0", "data/1"]
 
 
-def test_a_state_folder_without_locks_still_keeps_the_queue(desk: Desk, monkeypatch):
+def test_a_state_folder_without_locks_still_keeps_the_queue(engines: Engines, monkeypatch):
     """$HOME on a share without a lock daemon."""
     import errno
 
@@ -284,15 +284,15 @@ def test_a_state_folder_without_locks_still_keeps_the_queue(desk: Desk, monkeypa
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("fcntl.lockf", refuse)
-    desk.queue(3)
-    made = desk.engine()
+    engines.queue(3)
+    made = engines.engine()
     assert made.status().summary.trouble == ""
-    desk.expect_all_after_resume(made, 3)
+    engines.expect_all_after_resume(made, 3)
     made.stop()
     assert len(asked) == 2
 
 
-def test_a_state_folder_that_may_not_be_written_is_said(desk: Desk, monkeypatch):
+def test_a_state_folder_that_may_not_be_written_is_said(engines: Engines, monkeypatch):
     import errno
 
     def refuse(descriptor: int, *_: object) -> None:
@@ -300,4 +300,4 @@ def test_a_state_folder_that_may_not_be_written_is_said(desk: Desk, monkeypatch)
 
     monkeypatch.setattr("fcntl.lockf", refuse)
     with pytest.raises(StoreError, match="Read-only file system"):
-        desk.engine()
+        engines.engine()

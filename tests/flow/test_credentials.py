@@ -17,7 +17,7 @@ import keyring.errors
 import pytest
 
 from flowtui.flow import credentials, keyring_access
-from flowtui.flow.credentials import Credential, CredentialSource, CredentialStore, KeepError
+from flowtui.flow.credentials import Credential, CredentialSource, CredentialStore, SaveError
 
 FLOW = "https://api.flow.bio"
 OTHER = "https://flow.example:8443/api"
@@ -152,7 +152,7 @@ def test_a_write_that_fails_leaves_the_old_file(store, tmp_path, monkeypatch) ->
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(KeepError, match="No space left"):
+    with pytest.raises(SaveError, match="No space left"):
         store.keep(OTHER, Credential("T2", "R", "alice"), CredentialSource.FILE)
     found = store.find(OTHER, "alice")
     assert found is not None
@@ -164,12 +164,12 @@ def test_a_file_that_others_may_read_is_not_used(store, tmp_path) -> None:
     store.keep(OTHER, Credential("tok-secret", "R", "alice"), CredentialSource.FILE)
     file = tmp_path / "config" / "credentials.json"
     file.chmod(0o644)
-    with pytest.raises(KeepError, match="chmod 600") as caught:
+    with pytest.raises(SaveError, match="chmod 600") as caught:
         store.find(OTHER, "alice")
     assert "secret" not in str(caught.value)
     file.chmod(0o600)
     file.write_text('{"tok-secret')
-    with pytest.raises(KeepError, match="move it away") as caught:
+    with pytest.raises(SaveError, match="move it away") as caught:
         store.find(OTHER, "alice")
     assert "secret" not in str(caught.value)
 
@@ -193,7 +193,7 @@ def test_no_keyring_is_an_ordinary_case(store, backend: str) -> None:
         keyring.set_keyring(keyring.backends.fail.Keyring())
     assert not store.keyring_works()
     assert store.find(FLOW, "alice") is None
-    with pytest.raises(KeepError, match="in a file, or in memory only"):
+    with pytest.raises(SaveError, match="in a file, or in memory only"):
         store.keep(FLOW, Credential("T", None, "alice"), CredentialSource.KEYRING)
     assert (
         store.keep(FLOW, Credential("T", None, "alice"), CredentialSource.MEMORY).source
@@ -214,7 +214,7 @@ def test_a_keyring_that_fails_later(ring, store, monkeypatch) -> None:
     assert store.keyring_works()
     monkeypatch.setenv("FLOW_API_TOKEN", "ENV")
     ring.trouble = OSError("dbus said tok-secret")
-    with pytest.raises(KeepError) as caught:
+    with pytest.raises(SaveError) as caught:
         store.keep(FLOW, Credential("tok-secret", None, "alice"), CredentialSource.KEYRING)
     assert "secret" not in str(caught.value)
     found = store.find(FLOW, "alice")

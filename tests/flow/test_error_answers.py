@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowtui.flow.credentials import Credential
@@ -117,6 +117,7 @@ def test_long_words_are_cut() -> None:
     ),
     st.sampled_from([300, 302, 400, 401, 403, 404, 405, 409, 410, 418, 429, 500, 501, 503, 599]),
 )
+@example(["0\xa00\u3000"], 400)
 # fmt: skip
 def test_any_error_body_becomes_one_printable_line(body: object, status: int) -> None:
     found = error_of(answer(status, json=body))

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from flowtui.config import Folders, Settings
-from flowtui.flow.credentials import Credential, CredentialSource, KeepError
+from flowtui.flow.credentials import Credential, CredentialSource, SaveError
 from flowtui.protocol.messages import Added, Batch, Space
 from flowtui.tui.app import FlowApp
 from flowtui.tui.browser.tree import TreePane
@@ -82,7 +82,7 @@ class FakeStore:
 
     def keep(self, server: str, credential: Credential, where: CredentialSource) -> Credential:
         if where is CredentialSource.KEYRING and not self.works:
-            raise KeepError("no keyring works here")
+            raise SaveError("no keyring works here")
         self.kept.append((server, credential, where))
         return credential
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from flowtui.transfer.disk import space
-from flowtui.transfer.disk.space import Room, SpaceWatch, look
+from flowtui.transfer.disk.space import Room, SpaceWatch, measure
 
 
 def test_the_room_of_a_folder_that_is_not_there_yet_is_that_of_the_one_above(tmp_path: Path):
-    room = look(tmp_path / "not" / "yet")
+    room = measure(tmp_path / "not" / "yet")
     assert room.device == tmp_path.stat().st_dev
     there = os.statvfs(tmp_path)
     assert abs(room.free - there.f_bavail * there.f_frsize) < 1 << 30
     (tmp_path / "file").write_text("")
-    assert look(tmp_path / "file" / "below").device == room.device
+    assert measure(tmp_path / "file" / "below").device == room.device
 
 
 class Watched:
@@ -28,10 +28,10 @@ class Watched:
         self.rooms: dict[str, Room | Exception] = {}
         self.looked: list[str] = []
         self.told = threading.Semaphore(0)
-        monkeypatch.setattr(space, "look", self.look)
+        monkeypatch.setattr(space, "measure", self.measure)
         self.watch = SpaceWatch(self.told.release, every)
 
-    def look(self, folder: Path) -> Room:
+    def measure(self, folder: Path) -> Room:
         self.looked.append(str(folder))
         found = self.rooms[str(folder)]
         if isinstance(found, Exception):
@@ -48,7 +48,7 @@ class Watched:
 def test_asking_never_waits_for_the_disk(monkeypatch: pytest.MonkeyPatch):
     gate = threading.Event()
     watched = Watched(monkeypatch)
-    monkeypatch.setattr(space, "look", lambda folder: gate.wait(10) and Room(1, 5))
+    monkeypatch.setattr(space, "measure", lambda folder: gate.wait(10) and Room(1, 5))
     assert watched.watch.room("/stalled") is None
     assert not watched.watch.is_known("/stalled")
     gate.set()

@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from flowtui.flow.credentials import KeepError
+from flowtui.flow.credentials import SaveError
 from flowtui.flow.errors import ServiceUnavailable
 from flowtui.protocol.messages import BulkRow, Summary
 from flowtui.tui import run
@@ -81,7 +81,7 @@ async def test_no_server_is_said_and_can_be_tried_again(tmp_path: Path) -> None:
 
 async def test_a_token_that_must_not_be_read_is_said(tmp_path: Path) -> None:
     app = make_app(screen(1), tmp_path)
-    context_of(app).refusal = KeepError("others may read credentials.json")
+    context_of(app).refusal = SaveError("others may read credentials.json")
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: any("others may read" in line for line in lines(app)))
 

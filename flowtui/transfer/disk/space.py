@@ -24,7 +24,7 @@ class Room:
     free: int
 
 
-def look(folder: Path) -> Room:
+def measure(folder: Path) -> Room:
     """The room at `folder`, or at the nearest folder above it that exists. Raises OSError."""
     where = folder
     while True:
@@ -84,7 +84,7 @@ class SpaceWatch:
             for folder in list(self._wanted):
                 first = folder not in self._rooms
                 try:
-                    self._rooms[folder] = look(Path(folder))
+                    self._rooms[folder] = measure(Path(folder))
                 except OSError:
                     # No answer is an answer: the transfer itself will meet the error and say it.
                     self._rooms[folder] = None

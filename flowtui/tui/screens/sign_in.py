@@ -168,7 +168,7 @@ class SignInScreen(ModalScreen[SignedIn | None]):
 
     def _sign_in(self, server: str, username: str, password: str, token: str, keep: str) -> None:
         """Try it, in a thread."""
-        from flowtui.flow.credentials import KeepError
+        from flowtui.flow.credentials import SaveError
         from flowtui.flow.errors import FlowError, NotSignedIn
 
         try:
@@ -177,14 +177,14 @@ class SignInScreen(ModalScreen[SignedIn | None]):
             name = user.username or username
             kept = self._keep(client, keep)
             self._app_context.take(client, name)
-        except (FlowError, KeepError, ConfigError, OSError) as error:
+        except (FlowError, SaveError, ConfigError, OSError) as error:
             wrong = isinstance(error, NotSignedIn)
             self._background.call_later(self._failed, str(getattr(error, "message", error)), wrong)
         else:
             self._background.call_later(self._done, SignedIn(client.server, name, kept))
 
     def _keep(self, client: FlowClient, where: str) -> Credential:
-        """Keep the token of this sign-in where it was wanted. Raises KeepError."""
+        """Keep the token of this sign-in where it was wanted. Raises SaveError."""
         from flowtui.flow.credentials import CredentialSource
 
         credential = client.credential
