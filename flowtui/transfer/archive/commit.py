@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowtui.system.folder_fsync import flush_folder
+from flowtui.system.folder_fsync import Change
 from flowtui.system.fsync import begin_flush
+from flowtui.transfer.disk.commit import give_name, put_names_on_disk
 from flowtui.transfer.task import FileResult
 
 GROUP_FILES = 128
@@ -105,14 +106,15 @@ class Finisher:
             # Begins the writing of all before the first is waited for.
             begin_flush(one.descriptor)
         came: dict[str, FileResult] = {}
+        named: list[Change] = []
         for one in group:
             os.fsync(one.descriptor)
-            if os.path.lexists(one.final):
+            try:
+                named.append(give_name(one.part, one.final))
+            except FileExistsError:
                 one.part.unlink(missing_ok=True)
                 self.occupied.append(one.key)
-                continue
-            one.part.rename(one.final)
-            came[one.key] = one.result
-        for folder in {one.final.parent for one in group}:
-            flush_folder(folder)
+            else:
+                came[one.key] = one.result
+        put_names_on_disk(named)
         self._came(came)

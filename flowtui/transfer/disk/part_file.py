@@ -12,12 +12,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from flowtui.system import folder_fsync
 from flowtui.system.folder_fsync import Change, flush_folder
 from flowtui.system.fsync import flush_data
 from flowtui.system.locks import Held, lock
 from flowtui.timings import Timings
 from flowtui.transfer.disk import journal
+from flowtui.transfer.disk.commit import give_name, put_names_on_disk
 from flowtui.transfer.disk.journal import Journal
 from flowtui.transfer.disk.names import JOURNAL, PART
 from flowtui.transfer.disk.ranges import RangeSet
@@ -262,16 +262,13 @@ class PartFile:
         if self._settled != size:
             self.settle(size)
         with self._lock:
-            if os.path.lexists(final):
-                raise FileExistsError(17, "a file of that name appeared meanwhile", str(final))
-            os.rename(self.path, final)
-            self._renamed = folder_fsync.change(final.parent)
+            self._renamed = give_name(self.path, final)
 
     def finish(self) -> None:
         """Put the final name on the disk too, and let go of the file. Raises OSError."""
         assert self._renamed is not None
         with self._lock:
-            flush_folder(self._renamed.folder, self._renamed)
+            put_names_on_disk([self._renamed])
             if self._journal is not None:
                 journal_path(self.target).unlink(missing_ok=True)
             self._dirty = RangeSet()
