@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
 from itertools import chain
@@ -150,14 +150,11 @@ def _below(client: FlowClient, ref: Ref, tables: TableWriter) -> None:
     elif ref.kind is RefKind.SAMPLE:
         tables.add(_DATA, (_data(data) for data in client.sample_data(ref.id)), "file")
     elif ref.kind is RefKind.EXECUTION:
-        found: Iterator[Data] = iter(client.execution(ref.id).outputs or ())
+        found: Sequence[Data] = client.execution(ref.id).outputs or ()
         if ref.path:
-            below = ref.path.rstrip("/")
-            found = (
-                data
-                for data in found
-                if data.filename == below or data.filename.startswith(below + "/")
-            )
+            from flowtui.flow.outputs import outputs_below
+
+            found = outputs_below(found, ref.path.rstrip("/"))
         tables.add(_DATA, (_data(data) for data in found), "file")
     else:
         tables.add(_DATA, (_data(data) for data in [client.data(ref.id)]), "file")
@@ -247,7 +244,7 @@ def _data(data: Data) -> _Row:
     ref = f"data/{data.id}" if data.id else ""
     if not ref and data.execution_id:
         ref = f"execution/{data.execution_id}/{data.filename}"
-    origin = data.process_name or data.pipeline_name or ""
+    origin = data.process_label or data.process_name or data.pipeline_name or ""
     fields = {
         "kind": "data",
         "id": data.id,
@@ -262,7 +259,7 @@ def _data(data: Data) -> _Row:
         "project": data.project_name,
         "sample": data.sample_name,
         "pipeline": data.pipeline_name,
-        "process": data.process_name,
+        "process": data.process_label or data.process_name,
         "directory": data.is_directory,
         "removed": data.is_removed,
     }

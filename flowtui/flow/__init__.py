@@ -4,6 +4,7 @@
     walk, parts      from references to all the files below them; what follows where some fail
     lookahead, pace, patient     questions side by side, at the pace that the server likes
     search           what fits some criteria, by the server's search or a walk
+    outputs          which of an execution's outputs a path names
     refs             references as people type or paste them: `sample/34`, a web link
     listing, pages   lists, fetched page by page, in either dialect of the service
     bulk_jobs        asking for an archive, and how far it is

@@ -16,6 +16,7 @@ carry words of the server, cleaned of control characters; they never carry a tok
     ├── NotOffered             404/405/501 on a feature this server lacks (bulk downloads)
     ├── TooMuch                413, or 400/422 in such words: one archive is not to hold it all
     ├── BadReference           a REF that names nothing (see `refs`)
+    │   └── AmbiguousReference a REF that several outputs have
     └── UnexpectedAnswer       anything else: other statuses, JSON of another shape
 """
 
@@ -145,6 +146,12 @@ class BadReference(FlowError):
     """A reference such as `sample/34` that cannot be read."""
 
     default_code = "BAD_REFERENCE"
+
+
+class AmbiguousReference(BadReference):
+    """A REF that several things have; the message says how to name one of them."""
+
+    default_code = "AMBIGUOUS_REFERENCE"
 
 
 class UnexpectedAnswer(FlowError):

@@ -97,7 +97,9 @@ class Data(Record):
         is_directory: a folder, which is downloaded as a ZIP; lists do not say it.
         download_url: as the server gave it, absolute or relative to the base; or None.
         pipeline_name: the pipeline that made it; None for an uploaded input.
-        process_name: the process of the execution that made it.
+        process_name: the process of the execution that made it. `process_label`: that with its tag,
+            `FASTQC (liver_1)`, of which an execution has one for each sample; a name is unique only
+            within one.
         fileset_id: what an input was uploaded with: R1 and R2 of one are a pair. Lists lack it.
     """
 
@@ -121,6 +123,7 @@ class Data(Record):
     execution_id: Id | None = None
     pipeline_name: Label = None
     process_name: Label = None
+    process_label: Label = None
 
     @classmethod
     def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
@@ -307,11 +310,13 @@ def _outputs(fields: dict[str, Any]) -> tuple[list[Data] | None, int]:
             if not isinstance(process, dict):
                 continue
             name = process.get("process_name") or process.get("name")
+            label = process.get("name") or process.get("identifier") or name
             rows = process.get("downstream_data")
             for row in rows if isinstance(rows, list) else []:
                 if isinstance(row, dict) and isinstance(row.get("filename"), str):
                     key = f"id {row['id']}" if row.get("id") else f"path {row['filename']}"
-                    found[key] = {**row, "process_name": name, "execution_id": fields.get("id")}
+                    made_by = {"process_name": name, "process_label": label}
+                    found[key] = {**row, **made_by, "execution_id": fields.get("id")}
                 else:
                     nameless += 1
     listed = fields.get("outputs")

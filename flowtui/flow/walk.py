@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from flowtui.flow.errors import (
+    AmbiguousReference,
     FlowError,
     Gone,
     NotFound,
@@ -18,6 +19,7 @@ from flowtui.flow.errors import (
 )
 from flowtui.flow.lookahead import Lookahead
 from flowtui.flow.models import Data
+from flowtui.flow.outputs import ambiguity, is_pattern, outputs_named
 from flowtui.flow.parts import FAILING, Answer, Part, Row, in_order
 from flowtui.flow.refs import Ref, RefKind
 from flowtui.flow.remote_file import RemoteFile
@@ -47,7 +49,7 @@ class LeftOut:
     removed: bool = False
 
 
-_SKIPPABLE = (NotFound, Refused, NotOffered, Gone)
+_SKIPPABLE = (NotFound, Refused, NotOffered, Gone, AmbiguousReference)
 """What may be so of one part of something larger, which then goes on without it."""
 
 Skip = Callable[[str], bool]
@@ -240,20 +242,17 @@ class Walk:
         return Answer(rows, execution.unreadable, execution.label)
 
     def _ask_output(self, ref: Ref) -> Answer:
-        """One output by its path, also where the server cannot list the others."""
+        """Outputs by a path or a pattern; one also where the server cannot list the others."""
         folder, path = ("executions", ref.id), ref.path or ""
         try:
             outputs = self._client.execution(ref.id).outputs or ()
         except (NotFound, NotOffered):
             outputs = ()
-        for data in outputs:
-            if path in (data.filename, f"{data.process_name}/{data.filename}"):
-                return Answer([Row(data, _inside(folder, data))])
-        # The live service has no paths: there the name has to do, if only one output has it.
-        name = path.rpartition("/")[2]
-        named = [data for data in outputs if data.filename == name]
-        if len(named) == 1:
-            return Answer([Row(named[0], _inside(folder, named[0]))])
+        chosen = outputs_named(outputs, path)
+        if len(chosen) > 1 and not is_pattern(path):
+            raise AmbiguousReference(ambiguity(ref, chosen))
+        if chosen:
+            return Answer([Row(data, _inside(folder, data)) for data in chosen])
         if outputs:
             raise NotFound(f"{printable(str(ref))} is not an output of that execution", status=404)
         return Answer([Row(Data(filename=path, execution_id=ref.id), folder)])

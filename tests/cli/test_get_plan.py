@@ -71,6 +71,20 @@ def test_a_file_named_twice_goes_where_it_was_named_first(tmp_path: Path) -> Non
     assert keys["data/1"] == str(tmp_path / "data" / "a.bam")
 
 
+def test_a_name_that_several_outputs_have_is_wrong_usage(flow: Any, tmp_path: Path) -> None:
+    made = [
+        {"process_name": "FASTQC", "name": f"FASTQC ({tag})",
+         "downstream_data": [{"id": str(n), "filename": "x.html", "size": 1}]}
+        for n, tag in enumerate(("liver", "heart"), 1)
+    ]  # fmt: skip
+    flow.answers["/executions/9"] = (200, {"id": "9", "process_executions": made})
+    result = run("execution/9/x.html", "--to", str(tmp_path), "--dry-run")
+    assert result.exit_code == Exit.USAGE, result.output
+    assert "FASTQC (liver), FASTQC (heart)" in result.stderr
+    result = run("execution/9/FASTQC (heart)/x.html", "--to", str(tmp_path), "--dry-run", "--json")
+    assert planned(result) == {"data/2"}
+
+
 def planned(result: Result) -> set[str]:
     return {event["key"] for event in events(result) if event["event"] == "file"}
 
