@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,3 +106,22 @@ def test_a_folder_comes_as_a_zip(server: DemoServer, shell: Shell, bulk: str) ->
     asked = [one.path for one in server.requests[before:]]
     assert shell.to.joinpath("samples").exists()
     assert any(path.endswith(f"/data/{folder.id}") for path in asked)
+
+
+def test_add_queues_while_the_rest_is_being_found(
+    server: DemoServer, shell: Shell, project: Project
+) -> None:
+    server._app.latency = 0.05
+    try:
+        done = shell.run("add", f"project/{project.id}", "--bulk", "never", "--json",
+                         "--to", str(shell.to))  # fmt: skip
+        added = [event for line in done.stdout.splitlines()
+                 if (event := json.loads(line))["event"] == "added"]  # fmt: skip
+        assert len(added) > 1
+        assert len({event["batch_id"] for event in added}) == 1
+        files = sum(event["files"] for event in added)
+        assert files == len({file.id for file in project.files})
+        assert f"queued {files} files" in done.stderr
+    finally:
+        server._app.latency = 0.0
+        shell.run("engine", "stop")

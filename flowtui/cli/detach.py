@@ -3,57 +3,91 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from flowtui.cli.exit_codes import Exit
 from flowtui.cli.output import Output, counted, one_line, size_text
 
 if TYPE_CHECKING:
+    from flowtui.cli.feeding import Source
     from flowtui.cli.session import Session
     from flowtui.daemon.client import EngineClient
-    from flowtui.protocol.messages import Batch
+    from flowtui.protocol.messages import Added, Batch
 
 
-def hand_over(session: Session, batch: Batch, changes: dict[str, int], out: Output) -> int:
-    """Queue `batch` in the background engine, which is started if need be.
+def hand_over(session: Session, source: Source, changes: dict[str, int], out: Output) -> None:
+    """Queue what `source` gives in the background engine, which is started if need be.
 
     `changes` (jobs, connections, limit_rate) apply to all that the engine does until it stops.
     """
     from flowtui.daemon.client import EngineClient
     from flowtui.daemon.logout import logout_warning
 
+    total = _Total()
     with closing(EngineClient.connect(session.folders)) as engine:
         share_sign_in(session, engine)
         if changes:
             engine.settings(**changes)
-        added = engine.add(batch)
-    size = sum(file.size or 0 for file in batch.files)
-    out.event(
-        "added",
-        batch_id=added.batch_id,
-        root=batch.root,
-        ids=list(added.ids),
-        files=len(batch.files),
-        added=added.added,
-        known=added.known,
-        bytes=size,
-        bulk=batch.bulk,
-        bulk_id=added.bulk_id,
-    )
-    text = f"queued {counted(len(batch.files), 'file')}, {size_text(size)}"
-    if batch.bulk:
-        text += ", as one archive"
-        if added.apart:
-            text += f" ({counted(added.apart, 'file')} one by one: Flow cannot archive them)"
-    if added.known:
-        text += f" ({added.known:,} already queued)"
-    out.say(f"{text}, to {one_line(batch.root)}; see `flowtui status`")
+        while not source.is_over:
+            for batch in source.take():
+                piece = replace(batch, continues=total.batch_id)
+                added = engine.add(piece)
+                total.add(piece, added)
+                out.event(
+                    "added",
+                    batch_id=added.batch_id,
+                    root=batch.root,
+                    ids=list(added.ids),
+                    files=len(batch.files),
+                    added=added.added,
+                    known=added.known,
+                    bytes=sum(file.size or 0 for file in batch.files),
+                    bulk=batch.bulk,
+                    bulk_id=added.bulk_id,
+                )
+    out.say(f"{total.text()}; see `flowtui status`")
     if changes:
         settings = ", ".join(_setting_text(name, value) for name, value in changes.items())
         out.say(f"note: this applies to the whole background engine until it stops: {settings}")
     if warning := logout_warning():
         out.say(f"note: {warning}")
-    return Exit.OK
+
+
+@dataclass
+class _Total:
+    """What was queued so far."""
+
+    batch_id: int | None = None
+    files: int = 0
+    bytes: int = 0
+    archived: int = 0
+    apart: int = 0
+    known: int = 0
+    root: str = ""
+
+    def add(self, batch: Batch, added: Added) -> None:
+        """Count a piece."""
+        if self.batch_id is None:
+            self.batch_id = added.batch_id
+        self.files += len(batch.files)
+        self.bytes += sum(file.size or 0 for file in batch.files)
+        self.archived += len(batch.files) - added.apart if batch.bulk else 0
+        self.apart += added.apart
+        self.known += added.known
+        self.root = batch.root
+
+    def text(self) -> str:
+        """In words."""
+        text = f"queued {counted(self.files, 'file')}, {size_text(self.bytes)}"
+        if self.archived:
+            text += ", as one archive"
+            if self.apart:
+                text += f" ({counted(self.apart, 'file')} one by one: Flow cannot archive them)"
+            elif self.archived < self.files:
+                text += f" ({counted(self.files - self.archived, 'file')} one by one already)"
+        if self.known:
+            text += f" ({self.known:,} already queued)"
+        return f"{text}, to {one_line(self.root)}"
 
 
 def _setting_text(name: str, value: int) -> str:

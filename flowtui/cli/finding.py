@@ -5,11 +5,16 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowtui.cli.exit_codes import CommandError
 from flowtui.cli.output import Output
 from flowtui.flow.remote_file import RemoteFile
+
+if TYPE_CHECKING:
+    from flowtui.cli.feeding import Feeder
+    from flowtui.cli.plan import Plan
+    from flowtui.cli.selection import RequestedFiles
 
 Search = Callable[[Output], Iterator[RemoteFile]]
 """Finds files, and says on an Output what it has to say."""
@@ -78,3 +83,28 @@ class _Relay(Output):
 
     def error(self, error: CommandError) -> None:
         self._post(lambda: self._out.error(error))
+
+
+def feeder_of(finding: Finding, found: RequestedFiles, plan: Plan, wait: float = 0.0) -> Feeder:
+    """What hands over the finds of a search, from the first on, which is waited for here.
+
+    `wait`: seconds that each look for more may wait. Raises what ended a search that found nothing,
+    and CommandError where there is nothing to find.
+    """
+    from flowtui.cli.feeding import Feeder
+    from flowtui.cli.selection import require_files
+
+    first: list[RemoteFile] = []
+    while not first and not finding.is_over:
+        first += finding.take(timeout=1.0)
+    if not first and finding.error is not None:
+        raise finding.error
+    if not first:
+        require_files(found)
+
+    def take_found() -> list[RemoteFile]:
+        taken = first + ([] if first else finding.take(timeout=wait))
+        first.clear()
+        return taken
+
+    return Feeder(take_found, lambda: finding.is_over and not first, plan.batch, plan.rule)

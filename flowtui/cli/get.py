@@ -33,9 +33,9 @@ from flowtui.cli.signals import StopSignals
 
 if TYPE_CHECKING:
     from flowtui.cli.batch_progress import BatchProgress
+    from flowtui.cli.session import Session
     from flowtui.config import Settings
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.remote_file import RemoteFile
 
 AGAIN = "run the same command again to resume"
 
@@ -107,21 +107,18 @@ def get(
                 filters = Filters(include, exclude)
                 wanted = parse_refs(session.client, refs, lists, found)
                 plan = make_plan(session, found, to, bulk, unpack)
-                if not (dry_run or detach):
-                    settings = with_overrides(session.settings, changes)
+                if not dry_run:
                     finding = Finding(
                         lambda relay: find(session.client, wanted, filters, relay, found), out
                     )
+                    if detach:
+                        return queue_found(session, finding, found, plan, changes, out)
+                    settings = with_overrides(session.settings, changes)
                     return _fetch(session.client, settings, plan, finding, found, stop, out)
                 for _ in find(session.client, wanted, filters, out, found):
                     pass
                 require_files(found)
                 batch = plan.whole(found.files)
-                if detach:
-                    from flowtui.cli.detach import hand_over
-
-                    hand_over(session, batch, changes, out)
-                    return Exit.OK if found.is_whole else Exit.SOME_FAILED
                 from flowtui.cli.plan import show_plan
 
                 show_plan(batch, found.known_bytes, out)
@@ -163,29 +160,16 @@ def _fetch(
 ) -> int:
     """Download what is found, from the first file on."""
     # The imports go on while the first answers come.
-    from flowtui.cli.feeding import Feeder
+    from flowtui.cli.finding import feeder_of
     from flowtui.cli.follow import Follower
     from flowtui.cli.progress import stderr_view
     from flowtui.connect import connector
     from flowtui.engine.engine import Engine
     from flowtui.transfer.http.clients import service_maker
 
-    first: list[RemoteFile] = []
-    while not first and not finding.is_over:
-        first += finding.take(timeout=1.0)
-    if not first and finding.error is not None:
-        raise finding.error
-    if not first:
-        require_files(found)
-
-    def take_found() -> list[RemoteFile]:
-        taken = first + finding.take()
-        first.clear()
-        return taken
-
+    feeder = feeder_of(finding, found, plan)
     # From here on a signal is noticed between two events, to stop the engine cleanly.
     stop.raising = False
-    feeder = Feeder(take_found, lambda: finding.is_over, plan.batch, plan.rule)
     # With the connections by which the files were found.
     engine = Engine(settings, make_service=service_maker(connector(settings), client))
     engine.start()
@@ -207,6 +191,25 @@ def _fetch(
         out.error(error)
     _summary_event(out, state, found, status, state.seconds)
     return status
+
+
+def queue_found(
+    session: Session,
+    finding: Finding,
+    found: RequestedFiles,
+    plan: Plan,
+    changes: dict[str, int],
+    out: Output,
+) -> int:
+    """Have the background engine download what is found, from the first file on."""
+    from flowtui.cli.detach import hand_over
+    from flowtui.cli.finding import feeder_of
+
+    hand_over(session, feeder_of(finding, found, plan, wait=0.1), changes, out)
+    if (trouble := _search_error(finding)) is not None:
+        out.error(trouble)
+        return trouble.exit
+    return Exit.OK if found.is_whole else Exit.SOME_FAILED
 
 
 def _search_error(finding: Finding) -> CommandError | None:

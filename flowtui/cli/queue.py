@@ -50,27 +50,20 @@ def add(
 
     The downloads continue when this terminal is closed.
     """
-    from flowtui.cli.detach import hand_over
+    from flowtui.cli.finding import Finding
+    from flowtui.cli.get import queue_found
     from flowtui.cli.plan import make_plan
-    from flowtui.cli.selection import (
-        Filters,
-        RequestedFiles,
-        find,
-        parse_refs,
-        require_files,
-    )
+    from flowtui.cli.selection import Filters, RequestedFiles, find, parse_refs
     from flowtui.cli.session import open_session
 
     out = Output(as_json=as_json)
     found = RequestedFiles()
+    filters = Filters(include, exclude)
     with closing(open_session(server, out)) as session:
         wanted = parse_refs(session.client, refs, lists, found)
-        for _ in find(session.client, wanted, Filters(include, exclude), out, found):
-            pass
-        require_files(found)
-        batch = make_plan(session, found, to, bulk, unpack).whole(found.files)
-        hand_over(session, batch, {}, out)
-    return Exit.OK if found.is_whole else Exit.SOME_FAILED
+        plan = make_plan(session, found, to, bulk, unpack)
+        finding = Finding(lambda relay: find(session.client, wanted, filters, relay, found), out)
+        return queue_found(session, finding, found, plan, {}, out)
 
 
 @click.command(short_help="Show the background queue.")
