@@ -34,10 +34,10 @@ def signed_in(server: str, home: Path) -> dict[str, str]:
     }
     code = (
         "import sys; from flowtui.config import folders; from flowtui.flow.client import "
-        "FlowClient; from flowtui.flow.credentials import CredentialStore, Source; "
+        "FlowClient; from flowtui.flow.credentials import CredentialStore, CredentialSource; "
         "c = FlowClient(sys.argv[1]); c.sign_in('demo', 'demo'); f = folders().config; "
         "f.mkdir(parents=True, exist_ok=True); "
-        "CredentialStore(f).keep(c.server, c.credential, Source.FILE)"
+        "CredentialStore(f).keep(c.server, c.credential, CredentialSource.FILE)"
     )
     subprocess.run([sys.executable, "-c", code, server], env=environment, check=True)
     return environment

@@ -96,9 +96,14 @@ class TargetPaths:
         have. Then it goes by the keys, so that the rest gets the same names in every run.
         """
         wanted = sorted(files, key=lambda file: file.key)
-        for file in wanted:
-            self._find_begun(file)
+        for folder in {file.folder for file in wanted if file.belongs_to and file.folder}:
+            self._find_begun(folder)
         known = [file.key in self._paths for file in wanted]
+        for file, is_known in zip(wanted, known, strict=True):
+            if is_known and file.belongs_to:
+                self._unfinished[same_name(self._paths[file.key]).rpartition("/")[0]].discard(
+                    file.key
+                )
         paths = {}
         for first in (True, False):
             for file, is_known in zip(wanted, known, strict=True):
@@ -167,21 +172,15 @@ class TargetPaths:
         taken = set(numbers.values())
         return numbers.get(fileset) or next(n for n in count(1) if n not in taken)
 
-    def _find_begun(self, file: RemoteFile) -> None:
-        """Learn of unfinished files in all folders that may be the file's."""
-        parts = self._parts(file.folder, file.filename)
-        if not file.belongs_to or not file.folder:
-            return
-        above, wish = self._folder(parts[: len(file.folder) - 1]), parts[len(file.folder) - 1]
+    def _find_begun(self, wished: tuple[str, ...]) -> None:
+        """Learn of unfinished files in all folders that may be a sample's of this name."""
+        parts = self._parts(wished, "x")
+        above, wish = self._folder(parts[: len(wished) - 1]), parts[len(wished) - 1]
         self._look_into(above)
         number = 1
         while same_name(str(above / numbered(wish, number))) in self._on_disk:
-            folder = above / numbered(wish, number)
-            self._look_into(folder)
+            self._look_into(above / numbered(wish, number))
             number += 1
-        known = self._paths.get(file.key)
-        if known is not None:
-            self._unfinished[same_name(known).rpartition("/")[0]].discard(file.key)
 
     def _known_parent(
         self, known: PurePosixPath, parts: tuple[str, ...], shared: int
