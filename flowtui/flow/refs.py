@@ -69,7 +69,7 @@ def parse_ref(text: str, server: str) -> Ref:
     if not rest or parts[0].lower() in _DOWNLOADS:
         return Ref(kind, id_)
     if kind is not RefKind.EXECUTION:
-        raise BadReference(f"{kind.value}/{printable(id_)} takes no path; {_HOW}")
+        raise BadReference(f"{printable(given)!r}: a {kind.value} takes no path; {_HOW}")
     return Ref(kind, id_, rest)
 
 

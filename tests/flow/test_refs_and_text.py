@@ -7,7 +7,7 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowtui.flow.errors import BadReference
@@ -108,6 +108,7 @@ def test_what_names_nothing_says_how_to(text: str) -> None:
     assert "sample/34" in caught.value.message or "--server" in caught.value.message
 
 
+@example("\xa0/0")
 @given(st.text())
 def test_any_text_is_a_reference_or_refused(text: str) -> None:
     for given_text in (text, f"execution/{text}", f"https://app.flow.bio/samples/{text}"):
