@@ -57,16 +57,17 @@ def create(session: ApiSession, data_ids: Sequence[str], name: str) -> BulkJob:
     except FlowError as error:
         if error.status == 413 or (error.status in (400, 422) and says_too_much(error.message)):
             raise TooMuch(error.message, status=error.status) from error
-        raise NotOffered(f"{NO_ARCHIVES}; download the files one by one",
-                         status=error.status) from error  # fmt: skip
+        raise _no_archives(error.status) from error
     job = job_of(response)
     if job is None:
-        raise NotOffered(f"{NO_ARCHIVES}; download the files one by one",
-                         status=response.status_code)  # fmt: skip
+        raise _no_archives(response.status_code)
     return job
 
 
-NO_ARCHIVES = "this server does not prepare archives for you"
+def _no_archives(status: int | None) -> NotOffered:
+    words = "this server does not prepare archives for you; download the files one by one"
+    return NotOffered(words, status=status)
+
 
 _IDS = ("id", "uuid", "job_id", "jobId", "download_id", "downloadId")
 _WRAPPERS = ("job", "download", "bulk_download", "bulkDownload", "data", "result")
@@ -131,14 +132,10 @@ def state(session: ApiSession, http: httpx.Client, job_id: str) -> BulkJob:
     to know, who knows whether it was ready before.
     """
     url = session.absolute(f"/downloads/{quote(job_id, safe='')}")
-    response = _ask(session, http, url)
-    if response.status_code == 401 and session.refresh(_token_of(response)):
-        response = _ask(session, http, url)
+    response = session.answered(lambda: _ask(session, http, url))
     if response.is_redirect:  # to where the archive is stored
         return BulkJob(id=job_id, status="completed", progress=100.0)
     if response.status_code in _NOT_READY:
-        if response.status_code == 404 and session.confirm(_token_of(response)):
-            return state(session, http, job_id)
         raise NotReady("the archive is not ready", status=response.status_code)
     if not response.is_success:
         raise error_of(response)
@@ -177,10 +174,6 @@ def _is_text(response: httpx.Response) -> bool:
     """Whether this is the job's state, or a web page, and no archive."""
     kind = response.headers.get("content-type", "").lower()
     return "json" in kind or "html" in kind
-
-
-def _token_of(response: httpx.Response) -> str | None:
-    return response.request.headers.get("authorization", "").removeprefix("Bearer ") or None
 
 
 def _as_number(id_: str) -> int | str:

@@ -24,7 +24,7 @@ from flowtui.flow.listing import Inlined, Listing, Reader, filtered_where_missin
 from flowtui.flow.models import BulkJob, Data, Execution, Project, R, Sample, User
 from flowtui.flow.pages import MapPages, Pages
 from flowtui.flow.patient import PatientReader, Told
-from flowtui.flow.session import ApiSession, is_usable
+from flowtui.flow.session import ApiSession, is_nobody, is_usable
 
 if TYPE_CHECKING:
     from flowtui.flow.device_flow import DeviceCode
@@ -151,9 +151,9 @@ class FlowClient:
         """Who is signed in (`GET /me`): the one honest check of a token. Raises NotSignedIn."""
         used = self.credential
         body = self._session.get("/me")
-        if _is_nobody(body) and used is not None and self.refresh(used.token):
-            body = self._session.get("/me")  # older servers answer a bad token so, not by 401
-        if _is_nobody(body):
+        if is_nobody(body) and used is not None and self.refresh(used.token):
+            body = self._session.get("/me")
+        if is_nobody(body):
             raise NotSignedIn(
                 "not signed in, or the session has expired; sign in again", status=200
             )
@@ -316,10 +316,6 @@ class FlowClient:
 
     def _is_public(self, project: Project) -> bool:
         return project.private is False
-
-
-def _is_nobody(body: object) -> bool:
-    return not isinstance(body, dict) or not body.get("id")
 
 
 def _quoted(id_: str) -> str:

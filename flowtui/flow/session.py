@@ -37,10 +37,9 @@ from flowtui.retry import (
     API,
     ErrorKind,
     Failure,
+    GiveUp,
     History,
     Policy,
-    Sleep,
-    YieldWorker,
     decide,
 )
 from flowtui.text.printable import printable
@@ -88,11 +87,11 @@ class ApiSession:
         self._refreshing = threading.Lock()
         self._confirming = threading.Lock()
         self._confirmed: tuple[str, float] | None = None  # a good token, and when that was said
-        self._renew_at = math.inf
         self._note_life(credential, is_fresh=False)
         # Shared by those who waited for the same attempt: how many there were, how the last ended.
-        self._attempts = 0
+        self._attempts = self._doubts = 0
         self._trouble: FlowError | None = None
+        self._doubt: FlowError | None = None
         self._spent: set[str] = set()
 
     @property
@@ -147,7 +146,7 @@ class ApiSession:
         """
         response = self.get_response(path, params, policy=policy, on_wait=on_wait)
         body = json_of(response)
-        if _is_empty_list(body) and self.confirm(_token_of(response)):
+        if _is_empty_list(body) and self.confirm(token_of(response)):
             body = json_of(self.get_response(path, params, policy=policy, on_wait=on_wait))
         return body
 
@@ -171,7 +170,7 @@ class ApiSession:
                 now = time.monotonic()
                 history = history.failed(now)
                 next_step = decide(_failure(error), history, now, policy)
-                if not isinstance(next_step, Sleep | YieldWorker):
+                if isinstance(next_step, GiveUp):
                     raise
                 on_wait(error, next_step.seconds)
             self._sleep(next_step.seconds)
@@ -186,14 +185,8 @@ class ApiSession:
         Raises WrongPassword, SingleSignOnOnly, UnexpectedAnswer for another server than Flow's.
         """
         url = self.absolute("/login")
-        try:
-            response = self._http.post(url, json={"username": username, "password": password})
-        except httpx.RequestError as error:
-            raise network_error(error, url) from error
-        except (httpx.InvalidURL, ValueError) as error:
-            raise FlowError(f"not a valid server address: {printable(self.server)}") from error
-        finally:
-            self._http.cookies.clear()
+        body = {"username": username, "password": password}
+        response = self._exchange("POST", url, body=body)
         status = response.status_code
         if is_web_page(response) and status < 500:
             raise web_page_error(response)
@@ -208,13 +201,28 @@ class ApiSession:
     def log_in_by_id_token(self, id_token: str) -> tuple[str, str | None, User | None]:
         """`POST /oidc-login`, as `log_in` for who has signed in at another service."""
         url = self.absolute("/oidc-login")
-        try:
-            response = self._http.post(url, json={"id_token": id_token})
-        except httpx.RequestError as error:
-            raise network_error(error, url) from error
-        finally:
-            self._http.cookies.clear()
+        response = self._exchange("POST", url, body={"id_token": id_token})
         return _signed_in(response, secret=id_token)
+
+    def answered(
+        self, ask: Callable[[], httpx.Response], *, confirms: bool = True
+    ) -> httpx.Response:
+        """What `ask` brings, asked once more where the token was why it was refused.
+
+        A 401 has the token renewed; 403 and 404 are confirmed, unless `confirms` is False. Raises
+        FlowError as `refresh` and `confirm` do.
+        """
+        response = ask()
+        used = token_of(response)
+        if used is None:
+            return response
+        if response.status_code == 401:
+            is_renewed = self.refresh(used)
+        elif response.status_code in (403, 404):
+            is_renewed = confirms and self.confirm(used)
+        else:
+            is_renewed = False
+        return ask() if is_renewed else response
 
     def refresh(self, used_token: str | None) -> bool:
         """See that another token than `used_token` is in force.
@@ -261,16 +269,25 @@ class ApiSession:
         """
         if used_token is None:
             return False  # nobody was signed in: that is what nobody may see
+        seen = self._doubts
         with self._confirming:
             current = self._credential
             if current is None or current.token != used_token:
                 return current is not None
-            if self._is_confirmed(used_token) or self._is_taken(used_token):
-                self._confirmed = (used_token, self._clock())
+            if self._doubts != seen and self._doubt is not None:  # while this thread waited
+                raise self._doubt
+            if self._is_confirmed(used_token):
                 return False
-        if self.refresh(used_token):
-            return True
-        raise NotSignedIn("the session has ended; run `flowtui login`", status=401)
+            try:
+                if self._is_taken(used_token):
+                    self.note_good(used_token)
+                    return False
+                if self.refresh(used_token):
+                    return True
+                raise NotSignedIn("the session has ended; run `flowtui login`", status=401)
+            except FlowError as error:
+                self._doubts, self._doubt = self._doubts + 1, error
+                raise
 
     def note_good(self, token: str) -> None:
         """`/me` has just said that this token is good."""
@@ -282,19 +299,13 @@ class ApiSession:
 
     def _is_taken(self, token: str) -> bool:
         """Whether `/me` takes the token; a server without it has to be believed as it is."""
-        url = self.absolute("/me")
-        try:
-            response = self._http.get(url, headers={"Authorization": f"Bearer {token}"})
-        except httpx.RequestError as error:
-            raise network_error(error, url) from error
-        finally:
-            self._http.cookies.clear()
+        headers = {"Authorization": f"Bearer {token}"}
+        response = self._exchange("GET", self.absolute("/me"), headers=headers)
         status = response.status_code
         if status == 401:
             return False
         if response.is_success:
-            body = json_of(response)
-            return isinstance(body, dict) and bool(body.get("id"))
+            return not is_nobody(json_of(response))
         if status >= 500 or status == 429:
             raise error_of(response)
         return True  # no such route, or one that this key may not use: the key itself was known
@@ -362,12 +373,7 @@ class ApiSession:
             headers["Cookie"] = f"{REFRESH_COOKIE}={current.refresh_token}"
         if not headers:
             return False
-        try:
-            response = self._http.get(self.absolute("/token"), headers=headers)
-        except httpx.RequestError as error:
-            raise network_error(error, self.server) from error
-        finally:
-            self._http.cookies.clear()
+        response = self._exchange("GET", self.absolute("/token"), headers=headers)
         if response.status_code in (400, 401, 403, 404, 405):
             return False
         json_of(response)
@@ -375,9 +381,8 @@ class ApiSession:
         if token is None or token == current.token:
             return False
         renewed = replace(current, token=token, refresh_token=refresh or current.refresh_token)
-        if not self._replace(current, renewed):
+        if not self._replace(current, renewed, is_fresh=True):
             return self._credential is not None
-        self._note_life(renewed, is_fresh=True)
         if self._store is not None:
             try:
                 self._store.update(self.server, current, renewed)
@@ -386,12 +391,12 @@ class ApiSession:
                 return True
         return True
 
-    def _replace(self, current: Credential, new: Credential) -> bool:
+    def _replace(self, current: Credential, new: Credential, *, is_fresh: bool = False) -> bool:
         """Put `new` in force, unless somebody signed in or out meanwhile."""
         if self._credential is not current:
             return False
         self._credential = new
-        self._note_life(new, is_fresh=False)
+        self._note_life(new, is_fresh=is_fresh)
         return True
 
     def _send(
@@ -402,35 +407,36 @@ class ApiSession:
         params: dict[str, Any] | None = None,
         body: Any = None,
     ) -> httpx.Response:
-        """Send once, and once more with another token where that is why it was refused.
-
-        Raises FlowError.
-        """
+        """The good answer to a request; see `answered`. Raises FlowError."""
         url = self.absolute(path)
-        for last in (False, True):
+
+        def ask() -> httpx.Response:
             headers = self.headers_for(url)
-            try:
-                response = self._http.request(
-                    method, url, params=params, json=body, headers=headers
-                )
-            except httpx.RequestError as error:
-                raise network_error(error, url) from error
-            except (httpx.InvalidURL, ValueError) as error:
-                raise FlowError(f"not a valid server address: {printable(self.server)}") from error
-            finally:
-                self._http.cookies.clear()
-            used = _token_of(response)
-            if last or used is None or response.status_code not in (401, 403, 404):
-                break
-            if response.status_code == 401:
-                refused = error_of(response)
-                if not self.refresh(used):
-                    raise refused
-            elif path == "/me" or not self.confirm(used):
-                break
+            return self._exchange(method, url, params=params, body=body, headers=headers)
+
+        response = self.answered(ask, confirms=path != "/me")
         if not response.is_success:
             raise error_of(response)
         return response
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: dict[str, Any] | None = None,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """One answer to one request, good or bad. Raises FlowError where none comes."""
+        try:
+            return self._http.request(method, url, params=params, json=body, headers=headers)
+        except httpx.RequestError as error:
+            raise network_error(error, url) from error
+        except (httpx.InvalidURL, ValueError) as error:
+            raise FlowError(f"not a valid server address: {printable(self.server)}") from error
+        finally:
+            self._http.cookies.clear()
 
 
 def _signed_in(response: httpx.Response, *, secret: str) -> tuple[str, str | None, User | None]:
@@ -506,7 +512,12 @@ def is_usable(token: object) -> bool:
     )
 
 
-def _token_of(response: httpx.Response) -> str | None:
+def is_nobody(me: object) -> bool:
+    """Whether an answer of `/me` names nobody: older servers say so of a bad token, not by 401."""
+    return not isinstance(me, dict) or not me.get("id")
+
+
+def token_of(response: httpx.Response) -> str | None:
     """The token that the request carried."""
     header = response.request.headers.get("authorization", "")
     return header.removeprefix("Bearer ") or None

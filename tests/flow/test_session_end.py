@@ -20,10 +20,11 @@ from flowtui.flow.credentials import (
     CredentialStore,
     plain_token,
 )
-from flowtui.flow.errors import NotFound, NotSignedIn, ServiceUnavailable
+from flowtui.flow.errors import FlowError, NotFound, NotSignedIn, ServiceUnavailable
 from flowtui.flow.http_client import make_client
 from flowtui.flow.session import CONFIRMED, ApiSession
 from flowtui.flow.token_life import AHEAD, renew_in
+from flowtui.retry import ONCE
 from tests.flow.conftest import BASE
 from tests.support.waiting import GUARD
 
@@ -148,7 +149,11 @@ def test_a_good_token_makes_it_final_and_is_not_asked_about_for_a_minute(flow) -
         with pytest.raises(NotFound):
             session.get("/data/8")
     assert flow.asked("/me") == 1
-    now += CONFIRMED + 1
+    now += CONFIRMED - 1  # being relied on does not make it good for longer
+    with pytest.raises(NotFound):
+        session.get("/data/8")
+    assert flow.asked("/me") == 1
+    now += 2
     lenient.good = set()
     with pytest.raises(NotSignedIn):
         session.get("/data/8")
@@ -173,27 +178,60 @@ def test_nobody_signed_in_asks_nothing_more(flow, lenient: Lenient) -> None:
     assert flow.asked("/me") == 0
 
 
-def test_one_question_is_enough_for_all_who_wait(flow, lenient: Lenient) -> None:
+@pytest.mark.parametrize(
+    ("renewals", "me", "expected"),
+    [(True, None, "x.gz"), (False, None, NotSignedIn), (True, 503, ServiceUnavailable)],
+    ids=["renewed", "ended", "away"],
+)
+def test_one_question_is_enough_for_all_who_wait(
+    flow, lenient: Lenient, renewals: bool, me: int | None, expected: object
+) -> None:
     refused = threading.Barrier(8, timeout=GUARD)
+    waiting = threading.Semaphore(0)
     first = lenient.private
+    lenient.renewals = renewals
 
     def private(request: httpx.Request) -> httpx.Response:
         if not lenient.signed_in(request):
             refused.wait()
         return first(request)
 
-    flow.answers["/data/7"] = private
-    client = flow.client(Credential("OLD", "R"))
-    found: list[str] = []
-    threads = [
-        threading.Thread(target=lambda: found.append(client.data("7").filename)) for _ in range(8)
-    ]
+    def asked_of_me(request: httpx.Request) -> httpx.Response:
+        for _ in range(8 if flow.asked("/me") == 1 else 0):
+            assert waiting.acquire(timeout=GUARD)
+        return lenient.me(request) if me is None else httpx.Response(me)
+
+    flow.answers |= {"/data/7": private, "/me": asked_of_me}
+    http = make_client(transport=httpx.MockTransport(flow.handle))
+    session = ApiSession(BASE, Credential("OLD", "R"), None, http)
+    confirming = session._confirming
+    found: list[object] = []
+
+    class Counted:
+        """The lock, which tells of each thread that has come to it."""
+
+        def __enter__(self) -> None:
+            waiting.release()
+            confirming.acquire()
+
+        def __exit__(self, *what: object) -> None:
+            confirming.release()
+
+    session._confirming = Counted()  # type: ignore[assignment]
+
+    def ask() -> None:
+        try:
+            found.append(session.get("/data/7", policy=ONCE)["filename"])
+        except FlowError as error:
+            found.append(type(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(GUARD)
-    assert found == ["x.gz"] * 8
-    assert (flow.asked("/me"), flow.asked("/token")) == (1, 1)
+    assert found == [expected] * 8
+    assert (flow.asked("/me"), flow.asked("/token")) == (1, 0 if me else 1)
 
 
 def test_a_token_is_renewed_before_its_end(flow) -> None:
