@@ -22,6 +22,8 @@ carry words of the server, cleaned of control characters; they never carry a tok
 
 from __future__ import annotations
 
+TOO_MANY_REQUESTS = 429
+
 
 class FlowError(Exception):
     """The base of all errors of this package.

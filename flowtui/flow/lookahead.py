@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -35,9 +36,12 @@ class _Call:
         finally:
             self.done.set()
 
+    def cancel(self) -> None:
+        self.error = CancelledError("closed before its turn")
+        self.done.set()
+
     def take(self) -> Any:
-        if self.error is None:
-            self.done.wait()
+        self.done.wait()
         if self.error is not None:
             raise self.error
         return self.result
@@ -72,11 +76,13 @@ class Lookahead:
             try:
                 for item in items:
                     room.acquire()
-                    if ended.is_set() or self._closed:
+                    if ended.is_set():
                         return
                     calls.put(self._submit(function, item))
             except BaseException as error:  # noqa: BLE001
-                calls.put(_Call(lambda: None, error=error))
+                failed = _Call(lambda: None, error=error)
+                failed.done.set()
+                calls.put(failed)
             calls.put(None)
 
         threading.Thread(target=read, name="lookahead-items", daemon=True).start()
@@ -90,7 +96,10 @@ class Lookahead:
             room.release()
 
     def close(self) -> None:
-        """Begin nothing more; what is under way ends by itself."""
+        """Begin nothing more; what is under way ends by itself.
+
+        Who waits for a call that has not begun gets a CancelledError.
+        """
         with self._starting:
             self._closed = True
             for _ in range(self._threads):
@@ -98,9 +107,12 @@ class Lookahead:
 
     def _submit(self, function: Callable[[A], T], item: A) -> _Call:
         call = _Call(lambda: function(item))
-        self._calls.put(call)
         with self._starting:
-            if self._threads < self._width and not self._closed:
+            if self._closed:
+                call.cancel()
+                return call
+            self._calls.put(call)
+            if self._threads < self._width:
                 self._threads += 1
                 threading.Thread(target=self._work, name="lookahead", daemon=True).start()
         return call
@@ -108,5 +120,6 @@ class Lookahead:
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
             if self._closed:
-                return
-            call.run()
+                call.cancel()
+            else:
+                call.run()

@@ -155,7 +155,8 @@ class Reading:
         if page.number == 1:
             self._size, self._first_total = page.size, page.total
         if page.total is not None:
-            self._least_total = min(page.total, self._least_total or page.total)
+            least = page.total if self._least_total is None else self._least_total
+            self._least_total = min(page.total, least)
         self.unreadable += page.unreadable
         before = len(self._seen)
         new: list[R] = []

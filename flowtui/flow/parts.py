@@ -22,12 +22,13 @@ FIRST_WAIT, LONGEST_WAIT, PATIENCE = 2.0, 60.0, 900.0
 
 
 class Row(NamedTuple):
-    """A record, with its folder, its sample's name, and whose the folder is."""
+    """A record, with its folder, its sample's name, whose the folder is, and its set there."""
 
     data: Data
     folder: tuple[str, ...]
     sample: str | None = None
     belongs_to: str = ""
+    fileset: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from flowtui.flow.errors import FlowError, RateLimited, ServiceUnavailable
+from flowtui.flow.errors import TOO_MANY_REQUESTS, FlowError, RateLimited, ServiceUnavailable
 from flowtui.flow.pace import Pace
 from flowtui.flow.session import ApiSession
 from flowtui.retry import API, LONGEST_ASKED, WALK, Policy
@@ -18,7 +18,6 @@ TOLD_FROM = 5.0
 Told = Callable[[str, float], None]
 """Told why a walk waits, in words, and how many seconds. Called from any thread."""
 
-TOO_MANY_REQUESTS = 429
 _BUSY = (TOO_MANY_REQUESTS, 503)
 
 
@@ -54,8 +53,8 @@ class PatientReader:
                 with self._pace.turn():
                     body = self._session.get(path, params, policy=patience, on_wait=self._on_wait)
             except ServiceUnavailable as error:
-                self._note(error, 0.0)
                 if error.status != TOO_MANY_REQUESTS or policy is not API or waited > LONGEST_ASKED:
+                    self._note(error, 0.0)
                     raise
                 asked = error.retry_after if isinstance(error, RateLimited) else None
                 seconds = max(1.0, asked or 0.0)

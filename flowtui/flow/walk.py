@@ -202,12 +202,13 @@ class Walk:
             found, unreadable = list(listed), listed.unreadable
         whose = f"sample/{sample.id}"
         rows = [
-            Row(data, folder, sample.name, whose) for data in self._with_filesets(sample, found)
+            Row(data, folder, sample.name, whose, fileset)
+            for data, fileset in zip(found, self._filesets(sample, found), strict=True)
         ]
         return Answer(rows, unreadable, sample.name)
 
-    def _with_filesets(self, sample: Sample, found: list[Data]) -> list[Data]:
-        """The files of a sample; where names come twice, each with the set that it is of.
+    def _filesets(self, sample: Sample, found: list[Data]) -> list[str]:
+        """The set that each file of a sample is of where names come twice, else "".
 
         Lists do not tell the sets, the sample's own record does. Where that does not either, what
         was uploaded at the same second is one set.
@@ -215,7 +216,7 @@ class Walk:
         names = Counter(data.filename.casefold() for data in found if not data.pipeline_name)
         twice = {name for name, times in names.items() if times > 1}
         if not twice:
-            return [data.model_copy(update={"fileset_id": None}) for data in found]
+            return [""] * len(found)
         detail = sample
         if not any(data.fileset_id for data in (*found, *(sample.data or ()))):
             detail = self._client.sample(sample.id)
@@ -225,13 +226,11 @@ class Walk:
         # Only sets that share a name with another one need to be told apart.
         shared = {set_ for data, set_ in zip(found, sets, strict=True)
                   if data.filename.casefold() in twice}  # fmt: skip
-        return [
-            data.model_copy(update={"fileset_id": set_ if set_ in shared else None})
-            for data, set_ in zip(found, sets, strict=True)
-        ]
+        return [set_ if set_ in shared else "" for set_ in sets]
 
     def _ask_data(self, id_: str) -> Answer:
-        return Answer([Row(self._client.data(id_), ("data",))])
+        data = self._client.data(id_)
+        return Answer([Row(data, ("data",), fileset=data.fileset_id or "")])
 
     def _ask_execution(self, id_: str, folder: tuple[str, ...]) -> Answer:
         execution = self._client.execution(id_)
@@ -290,7 +289,7 @@ class Walk:
     def _file(self, ref: Ref, row: Row) -> Iterator[RemoteFile]:
         data = row.data
         try:
-            file = remote_file(data, row.folder, row.sample, row.belongs_to)
+            file = remote_file(*row)
         except ValueError as error:
             self._left_out(LeftOut(data.filename, str(error), ref))
             return
@@ -314,8 +313,8 @@ def walk(
     client: FlowClient,
     ref: Ref,
     *,
-    left_out: Callable[[LeftOut], None] | None = None,
-    skip: Skip | None = None,
+    left_out: Callable[[LeftOut], None] = lambda what: None,
+    skip: Skip = lambda key: False,
     told: Told = lambda why, seconds: None,
 ) -> Iterator[RemoteFile]:
     """All files that `ref` stands for, each once, asked for ahead of what is taken.
@@ -323,20 +322,23 @@ def walk(
     A project is the files of all its samples, then the outputs of its executions that are not
     among them. Raises FlowError.
     """
-    nothing: Skip = lambda key: False  # noqa: E731
-    with Walk(client, left_out or (lambda what: None), skip or nothing, told=told) as steps:
+    with Walk(client, left_out, skip, told=told) as steps:
         yield from steps.files(ref)
 
 
-def _upload_of(data: Data) -> str | None:
+def _upload_of(data: Data) -> str:
     """What an input was uploaded with, as far as the moment tells it."""
     if data.pipeline_name or data.created is None:
-        return None
+        return ""
     return f"uploaded {int(data.created.timestamp())}"
 
 
 def remote_file(
-    data: Data, folder: tuple[str, ...], sample: str | None = None, belongs_to: str = ""
+    data: Data,
+    folder: tuple[str, ...],
+    sample: str | None = None,
+    belongs_to: str = "",
+    fileset: str = "",
 ) -> RemoteFile:
     """A record as a file that can be downloaded; see `RemoteFile` for the rest.
 
@@ -366,7 +368,7 @@ def remote_file(
         data_id=data.id,
         sample=sample or data.sample_name,
         belongs_to=belongs_to,
-        fileset=data.fileset_id or "",
+        fileset=fileset,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 
 import pytest
 
@@ -39,6 +40,44 @@ def test_no_more_is_asked_for_than_the_window_holds(lookahead: Lookahead) -> Non
     lookahead.close()
     until(lambda: not any(t.name.startswith("lookahead") for t in threading.enumerate()))
     assert len(started) <= 8
+
+
+def test_nobody_waits_for_ever_for_what_a_closed_one_will_not_do() -> None:
+    """A call of one that takes the results of another, as a walk's parts read lists."""
+    parts, lists = Lookahead(width=1), Lookahead(width=1)
+    begun, go_on = threading.Event(), threading.Event()
+    calls: list[int] = []
+
+    def read(number: int) -> int:
+        calls.append(number)
+        begun.set()
+        assert go_on.wait(GUARD)
+        return number
+
+    ended: list[BaseException] = []
+
+    def walk() -> None:
+        try:
+            list(parts.map(lambda part: list(lists.map(read, range(3))), range(2)))
+        except CancelledError as error:
+            ended.append(error)
+
+    walker = threading.Thread(target=walk)
+    walker.start()
+    assert begun.wait(GUARD)
+    parts.close()
+    lists.close()
+    go_on.set()
+    walker.join(GUARD)
+    assert len(ended) == 1
+    assert calls == [0]
+    until(lambda: not any(t.name.startswith("lookahead") for t in threading.enumerate()))
+
+
+def test_a_closed_one_does_nothing_more(lookahead: Lookahead) -> None:
+    lookahead.close()
+    with pytest.raises(CancelledError):
+        list(lookahead.map(abs, range(3)))
 
 
 def test_an_error_is_raised_at_its_turn(lookahead: Lookahead) -> None:

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 ON_SERVER = frozenset({BulkState.PENDING, BulkState.PROCESSING, BulkState.COMPLETED})
 
-TOO_MANY_REQUESTS = 429
-
 _AT_SERVER = ON_SERVER | {BulkState.FETCHING}
 
 
@@ -233,6 +231,7 @@ class JobPoller:
 
     def _refused(self, job: BulkJobRecord, error: FlowError) -> None:
         from flowtui.flow.errors import (
+            TOO_MANY_REQUESTS,
             Gone,
             NotOffered,
             NotReady,

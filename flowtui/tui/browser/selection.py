@@ -114,7 +114,9 @@ def _single_file(node: Node, left_out: Callable[[LeftOut], None]) -> Iterator[Re
         left_out(LeftOut(data.filename, "it was removed from Flow", removed=True))
         return
     try:
-        yield remote_file(data, _folder_of(node), belongs_to=_owner_of(node))
+        yield remote_file(
+            data, _folder_of(node), belongs_to=_owner_of(node), fileset=data.fileset_id or ""
+        )
     except ValueError as error:
         left_out(LeftOut(data.filename, str(error)))
 
