@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flowtui.flow.remote_file import Origin
 from flowtui.protocol.messages import BulkFileRow, BulkRow, TransferRow
 from flowtui.protocol.states import TransferState
 
@@ -27,6 +28,21 @@ def transfer_fields(row: TransferRow) -> dict[str, object]:
         "md5": row.md5,
         "verified_by": row.verified_by,
         "seconds": round(row.seconds, 3),
+        **origin_fields(row.sample, row.belongs_to, row.origin),
+    }
+
+
+def origin_fields(sample: str | None, belongs_to: str, origin: Origin) -> dict[str, str | None]:
+    """Where on Flow a file comes from, for programs; null where that is not known."""
+    return {
+        "project": origin.project or None,
+        "sample": sample,
+        "sample_ref": belongs_to or None,
+        "execution": f"execution/{origin.execution}" if origin.execution else None,
+        "run": origin.run or None,
+        "pipeline": origin.pipeline or None,
+        "pipeline_version": origin.pipeline_version or None,
+        "process": origin.process or None,
     }
 
 
@@ -41,6 +57,7 @@ def bulk_file_fields(file: BulkFileRow, job: BulkRow) -> dict[str, object]:
         "size": file.size,
         "md5": file.md5,
         "verified_by": file.verified_by,
+        **origin_fields(file.sample, file.belongs_to, file.origin),
     }
 
 

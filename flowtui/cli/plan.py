@@ -77,6 +77,7 @@ def make_plan(
 
 def show_plan(batch: Batch, known_bytes: int, out: Output) -> None:
     """List what would be downloaded and where; nothing is written."""
+    from flowtui.cli.json_fields import origin_fields
     from flowtui.text.columns import table
     from flowtui.transfer.disk.paths import TargetPaths
 
@@ -92,6 +93,7 @@ def show_plan(batch: Batch, known_bytes: int, out: Output) -> None:
             path=str(Path(batch.root) / path),
             size=file.size,
             md5=file.md5,
+            **origin_fields(file.sample, file.belongs_to, file.origin),
         )
         rows.append((file.key, size_text(file.size), path))
     if not out.as_json:

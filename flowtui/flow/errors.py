@@ -160,3 +160,10 @@ class UnexpectedAnswer(FlowError):
     """An answer that fits neither dialect of the service."""
 
     default_code = "UNEXPECTED_ANSWER"
+
+
+SKIPPABLE = (NotFound, Refused, NotOffered, Gone, AmbiguousReference)
+"""What may be so of one part of something larger, which then goes on without it."""
+
+FAILING = (ServiceUnavailable, UnexpectedAnswer)
+"""What may be one part's trouble, or the whole server's."""

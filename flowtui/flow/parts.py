@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from flowtui.flow.errors import FlowError, ServiceUnavailable, UnexpectedAnswer
+from flowtui.flow.errors import FAILING, FlowError
 from flowtui.flow.lookahead import Lookahead
-from flowtui.flow.models import Data
 from flowtui.flow.refs import Ref
+from flowtui.flow.rows import Row
 
-FAILING = (ServiceUnavailable, UnexpectedAnswer)
-"""What may be one part's trouble, or the whole server's."""
+if TYPE_CHECKING:
+    from flowtui.flow.runs import ListedOutputs
 
 SEVERAL = 3
 """Parts that fail one after the other: from then on it is taken for the server's trouble."""
@@ -21,26 +21,17 @@ FIRST_WAIT, LONGEST_WAIT, PATIENCE = 2.0, 60.0, 900.0
 """Seconds: between two tries of a server in trouble at first and at most, and in all."""
 
 
-class Row(NamedTuple):
-    """A record, with its folder, its sample's name, whose the folder is, and its set there."""
-
-    data: Data
-    folder: tuple[str, ...]
-    sample: str | None = None
-    belongs_to: str = ""
-    fileset: str = ""
-
-
 @dataclass(frozen=True)
 class Answer:
     """What a part is made of.
 
     Attributes:
+        rows: read when the part's turn has come.
         unreadable: how many more records came that could not be read.
         name: what a person calls the part, where that was not known before.
     """
 
-    rows: list[Row] = field(default_factory=list)
+    rows: Iterable[Row] = field(default_factory=list)
     unreadable: int = 0
     name: str = ""
 
@@ -54,6 +45,8 @@ class Part:
             `is_last`: whether it is the last of that.
         ask: asks the questions; called in a thread. Raises FlowError.
         kind: what its records are called.
+        outputs: a sample's are kept there, for the runs of the project that place them;
+            `only_listed`: whether a run's others are not wanted.
     """
 
     ref: Ref
@@ -62,6 +55,8 @@ class Part:
     kind: str = "file"
     is_ref: bool = False
     is_last: bool = False
+    outputs: ListedOutputs | None = None
+    only_listed: bool = False
 
     def answer(self) -> Answer | FlowError:
         """What comes of asking."""

@@ -6,6 +6,28 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where on Flow a file comes from: untrusted names, empty where they are not known.
+
+    Attributes:
+        project: its name.
+        execution: the id of the run that made it. `run`: what that is called (`mad_curie`).
+        pipeline, pipeline_version: what ran. `process`: which step, with its tag
+            (`FASTQC (liver_1)`).
+    """
+
+    project: str = ""
+    execution: str = ""
+    run: str = ""
+    pipeline: str = ""
+    pipeline_version: str = ""
+    process: str = ""
+
+
+NOWHERE = Origin()
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteFile:
     """A file on Flow that someone may want.
 
@@ -24,6 +46,8 @@ class RemoteFile:
         sample: the sample's name, for people.
         belongs_to: what the last of `folder` is for, as a REF (`sample/34`): another sample of the
             same name gets a folder of its own. Empty where it is for whatever goes there.
+        within: folders below `folder` for an output: of its run, and of the process there.
+        origin: see `Origin`.
         fileset: tells the files that were uploaded together from others of the same names in the
             folder; they get the same number. Empty where nobody knows.
     """
@@ -38,3 +62,5 @@ class RemoteFile:
     sample: str | None = None
     belongs_to: str = ""
     fileset: str = ""
+    within: tuple[str, ...] = ()
+    origin: Origin = NOWHERE

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from flowtui.flow.errors import (
-    AmbiguousReference,
-    FlowError,
-    Gone,
-    NotFound,
-    NotOffered,
-    Refused,
-)
+from flowtui.flow.errors import FAILING, SKIPPABLE, FlowError, NotFound, Refused
 from flowtui.flow.lookahead import Lookahead
-from flowtui.flow.models import Data
-from flowtui.flow.outputs import ambiguity, is_pattern, outputs_named
-from flowtui.flow.parts import FAILING, Answer, Part, Row, in_order
+from flowtui.flow.parts import Answer, Part, in_order
+from flowtui.flow.questions import Questions, Skip, output_row
 from flowtui.flow.refs import Ref, RefKind
-from flowtui.flow.remote_file import RemoteFile
+from flowtui.flow.remote_file import NOWHERE, Origin, RemoteFile
+from flowtui.flow.rows import Row
+from flowtui.flow.runs import is_output, origin_of
 from flowtui.text.printable import printable
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.models import Execution, Sample
-    from flowtui.flow.pages import Pages
+    from flowtui.flow.models import Data, Execution
     from flowtui.flow.patient import Told
 
 
@@ -47,13 +38,6 @@ class LeftOut:
     ref: Ref | None = None
     denied: bool = False
     removed: bool = False
-
-
-_SKIPPABLE = (NotFound, Refused, NotOffered, Gone, AmbiguousReference)
-"""What may be so of one part of something larger, which then goes on without it."""
-
-Skip = Callable[[str], bool]
-"""Whether the thing of this key (`sample/34`, `data/789`, …) and all below it is not wanted."""
 
 
 class Walk:
@@ -81,7 +65,8 @@ class Walk:
         """
         self._lists = Lookahead()
         self._parts = Lookahead()
-        self._client, self._reader = client.walking(told, self._lists.map)
+        walking, self._reader = client.walking(told, self._lists.map)
+        self._questions = Questions(walking, skip, self._lists)
         self._left_out = left_out
         self._skip = skip
         self._failed = failed
@@ -101,14 +86,14 @@ class Walk:
 
     def files(self, ref: Ref) -> Iterator[RemoteFile]:
         """The files of `ref`. Raises FlowError."""
-        return self._take(self._parts_of(ref))
+        return self._take(self._questions.of(ref))
 
     def files_of(self, refs: Iterable[Ref]) -> Iterator[tuple[Ref, RemoteFile | None]]:
         """The files of all of `refs`, each with the first that has it; None after a ref's last.
 
         Raises FlowError.
         """
-        for part, answer in self._answers(part for ref in refs for part in self._parts_of(ref)):
+        for part, answer in self._answers(part for ref in refs for part in self._questions.of(ref)):
             for file in self._taken(part, answer):
                 yield part.ref, file
             if part.is_last:
@@ -116,145 +101,33 @@ class Walk:
 
     def samples(self, project_id: str) -> Iterator[RemoteFile]:
         """The files of a project's samples."""
-        ref, name = Ref(RefKind.PROJECT, project_id), self._project_name(project_id)
-        return self._take(self._samples(ref, name))
+        return self._take(self._questions.samples(project_id))
 
     def executions(self, project_id: str) -> Iterator[RemoteFile]:
         """The outputs of a project's executions."""
-        ref, name = Ref(RefKind.PROJECT, project_id), self._project_name(project_id)
-        return self._take(self._executions(ref, name))
+        return self._take(self._questions.executions(project_id))
 
-    def sample_executions(self, sample_id: str, folder: tuple[str, ...]) -> Iterator[RemoteFile]:
-        """The outputs of a sample's executions, below `folder`."""
-        rows = self._client.sample_executions(sample_id)
-        parts = self._executions_of(Ref(RefKind.SAMPLE, sample_id), rows, folder)
-        return self._take(parts)
+    def sample_executions(self, sample_id: str, name: str) -> Iterator[RemoteFile]:
+        """The outputs of a sample's executions, below the folder of the sample of that name."""
+        return self._take(self._questions.sample_executions(sample_id, name))
 
-    def _project_name(self, project_id: str) -> str:
-        project = self._client.project(project_id)
-        return project.name or project.id
+    def sample_file(self, sample_id: str, name: str, data: Data) -> Iterator[RemoteFile]:
+        """One file of a sample of that name; none where it is left out."""
+        ref = Ref(RefKind.SAMPLE, sample_id)
+        row = Row(data, ("samples", name), name, str(ref), data.fileset_id or "",
+                  listed=is_output(data))  # fmt: skip
+        for placed in self._questions.placed(sample_id, [row]):
+            yield from self._file(ref, placed)
 
-    # From references to parts
+    def data_file(self, data: Data) -> Iterator[RemoteFile]:
+        """A file by itself, as `data/ID` names it; none where it is left out."""
+        row = Row(data, ("data",), fileset=data.fileset_id or "", origin=origin_of(data))
+        yield from self._file(Ref(RefKind.DATA, data.id or ""), row)
 
-    def _parts_of(self, ref: Ref) -> Iterator[Part]:
-        if ref.kind is RefKind.PROJECT:
-            yield from self._project(ref)
-            yield Part(ref, "", Answer, is_last=True)
-        elif ref.kind is RefKind.SAMPLE:
-            yield Part(ref, str(ref), lambda: self._ask_sample(ref.id), is_ref=True, is_last=True)
-        elif ref.kind is RefKind.DATA:
-            yield Part(ref, str(ref), lambda: self._ask_data(ref.id), is_ref=True, is_last=True)
-        elif ref.path is not None:
-            yield Part(
-                ref, str(ref), lambda: self._ask_output(ref), "output", is_ref=True, is_last=True
-            )
-        else:
-            folder = ("executions", ref.id)
-            ask = partial(self._ask_execution, ref.id, folder)
-            yield Part(ref, str(ref), ask, "output", is_ref=True, is_last=True)
-
-    def _project(self, ref: Ref) -> Iterator[Part]:
-        try:
-            name = self._project_name(ref.id)
-            yield from self._samples(ref, name)
-        except (*_SKIPPABLE, *FAILING) as error:
-            yield Part(ref, str(ref), partial(_raise, error), is_ref=True)
-            return
-        yield from self._executions(ref, name)
-
-    def _samples(self, ref: Ref, name: str) -> Iterator[Part]:
-        samples = self._client.project_samples(ref.id)
-        for sample in samples:
-            if not self._skip(f"sample/{sample.id}"):
-                called = sample.name or sample.id
-                ask = partial(self._ask_sample_files, sample, (name, called))
-                yield Part(ref, called, ask)
-        yield Part(ref, name, lambda: Answer([], samples.unreadable), "sample")
-
-    def _executions(self, ref: Ref, name: str) -> Iterator[Part]:
-        yield from self._executions_of(ref, self._client.project_executions(ref.id), (name,))
-
-    def _executions_of(
-        self, ref: Ref, rows: Pages[Execution], folder: tuple[str, ...]
-    ) -> Iterator[Part]:
-        try:
-            for row in rows:
-                if not self._skip(f"execution/{row.id}"):
-                    ask = partial(self._ask_execution, row.id, (*folder, "executions", row.id))
-                    yield Part(ref, row.label, ask, "output")
-        except (*_SKIPPABLE, *FAILING) as error:
-            # Not the documented dialect's lack of such a list, which is an empty one here.
-            yield Part(ref, f"executions of {folder[-1]}", partial(_raise, error))
-            return
-        yield Part(ref, folder[-1], lambda: Answer([], rows.unreadable), "execution")
-
-    # Questions, asked in threads
-
-    def _ask_sample(self, id_: str) -> Answer:
-        sample = self._client.sample(id_)
-        return self._ask_sample_files(sample, ("samples", sample.name or sample.id))
-
-    def _ask_sample_files(self, sample: Sample, folder: tuple[str, ...]) -> Answer:
-        if sample.data is not None and _has_sizes(sample.data):
-            found, unreadable = list(sample.data), sample.unreadable
-        else:
-            listed = self._client.sample_data(sample.id)
-            found, unreadable = list(listed), listed.unreadable
-        whose = f"sample/{sample.id}"
-        rows = [
-            Row(data, folder, sample.name, whose, fileset)
-            for data, fileset in zip(found, self._filesets(sample, found), strict=True)
-        ]
-        return Answer(rows, unreadable, sample.name)
-
-    def _filesets(self, sample: Sample, found: list[Data]) -> list[str]:
-        """The set that each file of a sample is of where names come twice, else "".
-
-        Lists do not tell the sets, the sample's own record does. Where that does not either, what
-        was uploaded at the same second is one set.
-        """
-        names = Counter(data.filename.casefold() for data in found if not data.pipeline_name)
-        twice = {name for name, times in names.items() if times > 1}
-        if not twice:
-            return [""] * len(found)
-        detail = sample
-        if not any(data.fileset_id for data in (*found, *(sample.data or ()))):
-            detail = self._client.sample(sample.id)
-        known = {data.id: data.fileset_id for data in (*(detail.data or ()), *found)
-                 if data.id is not None and data.fileset_id}  # fmt: skip
-        sets = [known.get(data.id or "") or _upload_of(data) for data in found]
-        # Only sets that share a name with another one need to be told apart.
-        shared = {set_ for data, set_ in zip(found, sets, strict=True)
-                  if data.filename.casefold() in twice}  # fmt: skip
-        return [set_ if set_ in shared else "" for set_ in sets]
-
-    def _ask_data(self, id_: str) -> Answer:
-        data = self._client.data(id_)
-        return Answer([Row(data, ("data",), fileset=data.fileset_id or "")])
-
-    def _ask_execution(self, id_: str, folder: tuple[str, ...]) -> Answer:
-        execution = self._client.execution(id_)
-        rows = [
-            Row(data, _inside(folder, data), execution.sample_name)
-            for data in execution.outputs or ()
-        ]
-        return Answer(rows, execution.unreadable, execution.label)
-
-    def _ask_output(self, ref: Ref) -> Answer:
-        """Outputs by a path or a pattern; one also where the server cannot list the others."""
-        folder, path = ("executions", ref.id), ref.path or ""
-        try:
-            outputs = self._client.execution(ref.id).outputs or ()
-        except (NotFound, NotOffered):
-            outputs = ()
-        chosen = outputs_named(outputs, path)
-        if len(chosen) > 1 and not is_pattern(path):
-            raise AmbiguousReference(ambiguity(ref, chosen))
-        if chosen:
-            return Answer([Row(data, _inside(folder, data)) for data in chosen])
-        if outputs:
-            raise NotFound(f"{printable(str(ref))} is not an output of that execution", status=404)
-        return Answer([Row(Data(filename=path, execution_id=ref.id), folder)])
+    def run_file(self, execution: Execution, data: Data) -> Iterator[RemoteFile]:
+        """One output of an execution; none where it is left out."""
+        row = output_row(data, execution, ("executions", execution.id))
+        yield from self._file(Ref(RefKind.EXECUTION, execution.id), row)
 
     # Answers, taken in order
 
@@ -267,10 +140,10 @@ class Walk:
 
     def _taken(self, part: Part, answer: Answer | FlowError) -> Iterator[RemoteFile]:
         if isinstance(answer, Answer):
-            for row in answer.rows:
+            for row in _to_come(part, answer.rows):
                 yield from self._file(part.ref, row)
             self._unreadable(part, answer)
-        elif not isinstance(answer, (*_SKIPPABLE, *FAILING)) or (
+        elif not isinstance(answer, (*SKIPPABLE, *FAILING)) or (
             part.is_ref and self._failed is None
         ):
             raise answer
@@ -289,7 +162,7 @@ class Walk:
     def _file(self, ref: Ref, row: Row) -> Iterator[RemoteFile]:
         data = row.data
         try:
-            file = remote_file(*row)
+            file = remote_file(*row[:-1])
         except ValueError as error:
             self._left_out(LeftOut(data.filename, str(error), ref))
             return
@@ -305,8 +178,17 @@ class Walk:
             yield file
 
 
-def _raise(error: FlowError) -> Answer:
-    raise error
+def _to_come(part: Part, rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows of a part that come now; a sample's outputs come with their runs."""
+    if part.outputs is None:
+        yield from rows
+        return
+    for row in rows:
+        if part.outputs.add(row):
+            continue
+        placed = part.outputs.placed(row)
+        if placed is not None or not part.only_listed:
+            yield placed or row
 
 
 def walk(
@@ -326,19 +208,14 @@ def walk(
         yield from steps.files(ref)
 
 
-def _upload_of(data: Data) -> str:
-    """What an input was uploaded with, as far as the moment tells it."""
-    if data.pipeline_name or data.created is None:
-        return ""
-    return f"uploaded {int(data.created.timestamp())}"
-
-
 def remote_file(
     data: Data,
     folder: tuple[str, ...],
     sample: str | None = None,
     belongs_to: str = "",
     fileset: str = "",
+    within: tuple[str, ...] = (),
+    origin: Origin = NOWHERE,
 ) -> RemoteFile:
     """A record as a file that can be downloaded; see `RemoteFile` for the rest.
 
@@ -369,16 +246,6 @@ def remote_file(
         sample=sample or data.sample_name,
         belongs_to=belongs_to,
         fileset=fileset,
+        within=within,
+        origin=origin,
     )
-
-
-def _inside(folder: tuple[str, ...], data: Data) -> tuple[str, ...]:
-    """The folder of an output: several processes may each have one of the same name."""
-    if data.process_name and "/" not in data.filename:
-        return (*folder, data.process_name)
-    return folder
-
-
-def _has_sizes(rows: tuple[Data, ...]) -> bool:
-    """Whether inlined rows are whole records; the live service inlines the inputs only."""
-    return bool(rows) and all(row.size is not None and row.download_url for row in rows)

@@ -40,7 +40,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from flowtui.flow.remote_file import RemoteFile
+from flowtui.flow.remote_file import NOWHERE, Origin, RemoteFile
 
 SNAPSHOT_PIECE = 1000
 """Rows in one `transfers` event."""
@@ -67,7 +67,29 @@ def _plain(value: Any) -> Any:
         return value.to_json()
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return dataclasses.asdict(value) if isinstance(value, RemoteFile) else value
+    if isinstance(value, Origin):
+        return origin_to_json(value)
+    return file_to_json(value) if isinstance(value, RemoteFile) else value
+
+
+_DEFAULTS = {name: field.default for name, field in RemoteFile.__dataclass_fields__.items()}
+
+
+def file_to_json(file: RemoteFile) -> dict[str, Any]:
+    """A file as plain JSON values, without what nobody knows of it."""
+    fields: dict[str, Any] = {
+        name: value
+        for name in RemoteFile.__slots__
+        if (value := getattr(file, name)) != _DEFAULTS[name] and name != "origin"
+    }
+    if origin := origin_to_json(file.origin):
+        fields["origin"] = origin
+    return fields
+
+
+def origin_to_json(origin: Origin) -> dict[str, str]:
+    """What is known of where a file comes from."""
+    return {name: value for name in Origin.__slots__ if (value := getattr(origin, name))}
 
 
 @dataclass(frozen=True)
@@ -102,7 +124,7 @@ class Batch(Message):
         """
         if not isinstance(fields["files"], list):
             raise TypeError("files must be a list")
-        files = tuple(_remote_file(file) for file in fields["files"])
+        files = tuple(file_from_json(file) for file in fields["files"])
         batch = super().from_json({**fields, "files": files})
         for name in ("server", "root", "name"):
             if not isinstance(getattr(batch, name), str):
@@ -112,15 +134,20 @@ class Batch(Message):
         return batch
 
 
-def _remote_file(fields: dict[str, Any]) -> RemoteFile:
-    """A file of a batch. Raises TypeError, ValueError."""
+def file_from_json(fields: dict[str, Any]) -> RemoteFile:
+    """The file of `file_to_json`; fields of a newer version are passed over.
+
+    Raises TypeError, ValueError for what is none.
+    """
     if not isinstance(fields, dict):
         raise TypeError("a file must be an object")
     known = RemoteFile.__dataclass_fields__
     file = RemoteFile(**{name: value for name, value in fields.items() if name in known})
-    folder = file.folder
-    if not isinstance(folder, list | tuple) or not all(isinstance(name, str) for name in folder):
-        raise TypeError("folder must be a list of names")
+    for folders in (file.folder, file.within):
+        if not isinstance(folders, list | tuple) or not all(
+            isinstance(name, str) for name in folders
+        ):
+            raise TypeError("folder and within must be lists of names")
     texts = (file.key, file.filename, file.url, file.belongs_to, file.fileset)
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("key, filename, url, belongs_to and fileset must be text")
@@ -130,7 +157,22 @@ def _remote_file(fields: dict[str, Any]) -> RemoteFile:
         raise TypeError("md5, data_id and sample must be text or null")
     if file.size is not None and (type(file.size) is not int or not 0 <= file.size < 1 << 63):
         raise ValueError("size must be a number of bytes or null")
-    return dataclasses.replace(file, folder=tuple(folder))
+    origin = origin_from_json(fields.get("origin"))
+    return dataclasses.replace(
+        file, folder=tuple(file.folder), within=tuple(file.within), origin=origin
+    )
+
+
+def origin_from_json(fields: Any) -> Origin:
+    """Where a file comes from; fields of a newer version are passed over. Raises TypeError."""
+    if fields is None:
+        return NOWHERE
+    if not isinstance(fields, dict):
+        raise TypeError("origin must be an object")
+    known = {name: fields[name] for name in Origin.__slots__ if name in fields}
+    if not all(isinstance(text, str) for text in known.values()):
+        raise TypeError("what origin has must be text")
+    return Origin(**known)
 
 
 @dataclass(frozen=True)
@@ -147,6 +189,7 @@ class TransferRow(Message):
         resumed_at: bytes that were here when this run of it began.
         verified_by: `md5`, `size`, `size and gzip check`, … once done; else empty.
         bulk_id: the bulk job whose archive this is, or None.
+        belongs_to, origin: see `RemoteFile`.
     """
 
     id: int
@@ -171,6 +214,13 @@ class TransferRow(Message):
     bulk_id: int | None = None
     connections: int = 0
     seconds: float = 0.0
+    belongs_to: str = ""
+    origin: Origin = NOWHERE
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """See `Message.from_json`."""
+        return super().from_json({**fields, "origin": origin_from_json(fields.get("origin"))})
 
 
 @dataclass(frozen=True)
@@ -232,6 +282,7 @@ class BulkFileRow(Message):
         state: `pending`, `done` (unpacked and verified), `skipped` (was here before) or
             `one_by_one` (a transfer of its own). `reason`: why one by one, or empty.
         verified_by: as in `TransferRow`; `md5, crc`, `size and crc`, …
+        sample, belongs_to, origin: see `RemoteFile`.
     """
 
     key: str
@@ -242,6 +293,14 @@ class BulkFileRow(Message):
     md5: str | None = None
     verified_by: str = ""
     reason: str = ""
+    sample: str | None = None
+    belongs_to: str = ""
+    origin: Origin = NOWHERE
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """See `Message.from_json`."""
+        return super().from_json({**fields, "origin": origin_from_json(fields.get("origin"))})
 
 
 @dataclass(frozen=True)

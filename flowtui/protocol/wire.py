@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Raised by one when a message changes its meaning; another version's engine is replaced."""
 
 MAX_LINE = 64 << 20

@@ -31,18 +31,20 @@ def project(flow):
         data("70"), data("80"),
     ])  # fmt: skip
     process = {"process_name": "STAR", "downstream_data": [data("80"), data("81")]}
-    flow.answers["/executions/9"] = {"id": "9", "process_executions": [process]}
+    flow.answers["/executions/9"] = {
+        "id": "9", "identifier": "mad_cat", "process_executions": [process],
+    }  # fmt: skip
     return flow
 
 
 def test_a_project_is_its_samples_then_its_executions_each_file_once(project) -> None:
     said: list[LeftOut] = []
     files = list(walk(project.client(), Ref(RefKind.PROJECT, "12"), left_out=said.append))
-    assert [(one.key, one.folder) for one in files] == [
-        ("data/70", ("My / project", "liver")),
-        ("data/71", ("My / project", "liver")),
-        ("data/80", ("My / project", "liver")),
-        ("data/81", ("My / project", "executions", "9", "STAR")),
+    assert [(file.key, file.folder, file.within) for file in files] == [
+        ("data/70", ("My / project", "liver"), ()),
+        ("data/71", ("My / project", "liver"), ()),
+        ("data/80", ("My / project", "liver"), ()),
+        ("data/81", ("My / project",), ("mad_cat_9", "STAR")),
     ]
     assert files[1].filename == "71.gz.zip"  # a folder comes as a ZIP
     assert files[1].url == "/downloads/71/71.gz"
@@ -54,13 +56,14 @@ def test_a_project_is_its_samples_then_its_executions_each_file_once(project) ->
     ("ref", "folder"),
     [
         (Ref(RefKind.DATA, "70"), ("data",)),
-        (Ref(RefKind.EXECUTION, "9"), ("executions", "9", "STAR")),
-        (Ref(RefKind.EXECUTION, "9", "STAR/80.gz"), ("executions", "9", "STAR")),
+        (Ref(RefKind.EXECUTION, "9"), ("executions", "9", "mad_cat_9", "STAR")),
+        (Ref(RefKind.EXECUTION, "9", "STAR/80.gz"), ("executions", "9", "mad_cat_9", "STAR")),
     ],
 )
 def test_folders_of_the_guide(project, ref: Ref, folder: tuple[str, ...]) -> None:
     project.answers["/data/70"] = data("70")
-    assert {one.folder for one in walk(project.client(), ref)} == {folder}
+    files = walk(project.client(), ref)
+    assert {(*file.folder, *file.within) for file in files} == {folder}
 
 
 def test_a_session_that_ends_is_no_left_out_sample(project) -> None:

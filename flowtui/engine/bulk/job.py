@@ -11,8 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from flowtui.flow.remote_file import RemoteFile
-from flowtui.protocol.messages import BulkFileRow, BulkRow
+from flowtui.protocol.messages import BulkFileRow, BulkRow, file_from_json, file_to_json
 from flowtui.protocol.states import BULK_ENDED, BulkState
 from flowtui.transfer.task import DONE, ONE_BY_ONE, SKIPPED, ExpectedFile, FileResult
 
@@ -176,6 +175,9 @@ class BulkJobRecord:
                     md5=result.md5 or expected.file.md5,
                     verified_by=result.verified_by,
                     reason=result.reason,
+                    sample=expected.file.sample,
+                    belongs_to=expected.file.belongs_to,
+                    origin=expected.file.origin,
                 )
             )
         return tuple(rows)
@@ -183,16 +185,16 @@ class BulkJobRecord:
 
 def pack(files: Iterable[ExpectedFile]) -> str:
     """Files as the JSON text that is stored."""
-    return json.dumps([{**asdict(expected.file), "path": expected.path} for expected in files])
+    return json.dumps(
+        [{**file_to_json(expected.file), "path": expected.path} for expected in files]
+    )
 
 
 def unpack(text: str) -> tuple[ExpectedFile, ...]:
     """The files of `pack`'s text; one of an older flowtui has no paths yet."""
     found = []
     for fields in json.loads(text):
-        path = fields.pop("path", "")
-        fields["folder"] = tuple(fields["folder"])
-        found.append(ExpectedFile(RemoteFile(**fields), path))
+        found.append(ExpectedFile(file_from_json(fields), fields.get("path", "")))
     return tuple(found)
 
 

@@ -203,7 +203,9 @@ def entry_of(
         verified_by=result.verified_by,
         seconds=seconds,
         status=result.state,
+        sample=expected.file.sample or "",
         belongs_to=expected.file.belongs_to,
+        origin=expected.file.origin,
     )
 
 

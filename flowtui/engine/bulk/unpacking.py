@@ -182,6 +182,8 @@ class Unpacker:
                     after=number,
                     belongs_to=file.belongs_to,
                     fileset=file.fileset,
+                    within=file.within,
+                    execution=file.origin.execution,
                 )
             files.append(ExpectedFile(expected.file, path))
         self._jobs.set_paths(job, files)

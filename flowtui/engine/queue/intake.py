@@ -113,4 +113,6 @@ class Intake:
             sample=file.sample,
             belongs_to=file.belongs_to,
             fileset=file.fileset,
+            within=file.within,
+            origin=file.origin,
         )

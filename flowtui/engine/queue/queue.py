@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from flowtui.flow.remote_file import NOWHERE, Origin
 from flowtui.protocol.messages import Summary, TransferRow
 from flowtui.protocol.states import RUNNING, UNFINISHED, TransferState, check_transfer
 from flowtui.transfer.disk import downloads_log
@@ -21,7 +22,7 @@ class Transfer:
     """One file on its way to one path; the fields are those of `protocol.messages.TransferRow`.
 
     Attributes:
-        folder, url, data_id, belongs_to, fileset: of the `RemoteFile`.
+        folder, within, url, data_id, belongs_to, fileset, origin: of the `RemoteFile`.
         expected: its size as Flow's records say, or None. `final`: another name it got at the end.
         occupied: how many names were found taken by foreign files.
         temporary: it goes again once it has been used, as an archive that is unpacked. Not stored.
@@ -42,6 +43,8 @@ class Transfer:
     sample: str | None = None
     belongs_to: str = ""
     fileset: str = ""
+    within: tuple[str, ...] = ()
+    origin: Origin = NOWHERE
     bulk_id: int | None = None
     state: TransferState = TransferState.QUEUED
     reason: str = ""
@@ -80,7 +83,9 @@ class Transfer:
             verified_by=self.verified_by,
             seconds=self.seconds,
             status=self.state.value,
+            sample=self.sample or "",
             belongs_to=self.belongs_to,
+            origin=self.origin,
             message=self.reason if self.state is TransferState.FAILED else "",
         )
 
@@ -111,6 +116,8 @@ class Transfer:
             bulk_id=self.bulk_id,
             connections=self.connections,
             seconds=self.seconds,
+            belongs_to=self.belongs_to,
+            origin=self.origin,
         )
 
 

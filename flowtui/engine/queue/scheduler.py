@@ -274,6 +274,8 @@ class Scheduler:
                     after=transfer.occupied,
                     belongs_to=transfer.belongs_to,
                     fileset=transfer.fileset,
+                    within=transfer.within,
+                    execution=transfer.origin.execution,
                 )
                 self._queue.change(transfer, path=path)
             case Effect.CLAIM_PATH:

@@ -17,11 +17,13 @@ from typing import Any
 
 from flowtui.engine.bulk.job import BulkJobRecord, pack_results, unpack_results
 from flowtui.engine.queue.queue import Transfer
+from flowtui.flow.remote_file import NOWHERE, Origin
+from flowtui.protocol.messages import origin_from_json, origin_to_json
 from flowtui.protocol.states import RUNNING, BulkState, TransferState
 from flowtui.system.locks import has_record_locks
 
-SCHEMA = 2
-"""2: more columns of bulk_jobs."""
+SCHEMA = 3
+"""2: more columns of bulk_jobs. 3: `within` and `origin` of transfers."""
 
 _NOT_STORED = {"rate", "connections", "temporary"}
 _COLUMNS = [field.name for field in fields(Transfer) if field.name not in _NOT_STORED]
@@ -184,7 +186,9 @@ def transfer_of(values: dict[str, Any]) -> Transfer:
     Raises ValueError, TypeError for a row that is none.
     """
     values = _with_defaults(values, Transfer)
-    values["folder"] = tuple(json.loads(values["folder"]))
+    for name in ("folder", "within"):
+        values[name] = tuple(json.loads(values.get(name, "[]")))
+    values["origin"] = origin_from_json(json.loads(values.get("origin", "null")))
     state = TransferState(values["state"])
     if state in RUNNING or state is TransferState.WAITING:
         state = TransferState.QUEUED
@@ -227,6 +231,8 @@ def _plain(value: object) -> object:
     """A field as SQLite takes it."""
     if isinstance(value, tuple):
         return json.dumps(value)
+    if isinstance(value, Origin):
+        return json.dumps(origin_to_json(value)) if value != NOWHERE else None
     if isinstance(value, TransferState | BulkState):
         return value.value
     if isinstance(value, str):

@@ -111,4 +111,6 @@ def _file_of(transfer: Transfer) -> RemoteFile:
         sample=transfer.sample,
         belongs_to=transfer.belongs_to,
         fileset=transfer.fileset,
+        within=transfer.within,
+        origin=transfer.origin,
     )

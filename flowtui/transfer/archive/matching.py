@@ -39,7 +39,8 @@ def match(
     pairs = _Pairs(members, files)
     paths = {one.index: _folded(parts_of(one.name)) for one in members}
     wanted = {
-        one.file.key: _folded((*one.file.folder, *one.file.filename.split("/"))) for one in files
+        one.file.key: _folded((*one.file.folder, *one.file.within, *one.file.filename.split("/")))
+        for one in files
     }
     for depth in range(DEEPEST, 0, -1):
         pairs.join(

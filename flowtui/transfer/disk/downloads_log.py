@@ -11,10 +11,11 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from flowtui.flow.remote_file import NOWHERE, Origin
 from flowtui.transfer.task import Recorded
 
 LOG_NAME = "downloads.log"
@@ -30,7 +31,7 @@ class LogEntry:
         size: bytes. `md5`: of the bytes here. `seconds`: how long it took.
         path: relative to the folder of the log.
         status: `done`, `skipped` or `failed`.
-        belongs_to: see `RemoteFile.belongs_to`.
+        sample: its name. `belongs_to`, `origin`: see `RemoteFile`.
     """
 
     key: str
@@ -44,6 +45,8 @@ class LogEntry:
     status: str
     message: str = ""
     belongs_to: str = ""
+    sample: str = ""
+    origin: Origin = NOWHERE
 
 
 def append(root: Path, entries: list[LogEntry]) -> None:
@@ -69,6 +72,11 @@ def append(root: Path, entries: list[LogEntry]) -> None:
         }
         if one.belongs_to:
             fields["belongs_to"] = one.belongs_to
+        if one.sample:
+            fields["sample"] = one.sample
+        fields |= {name: text for name, text in asdict(one.origin).items() if text}
+        if one.origin.execution:
+            fields["execution"] = f"execution/{one.origin.execution}"
         if one.message:
             fields["message"] = one.message
         lines.append(json.dumps(fields) + "\n")

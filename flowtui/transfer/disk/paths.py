@@ -53,6 +53,7 @@ class TargetPaths:
         self.recorded: dict[str, Recorded] = {}
         self._owners: dict[str, str] = {}
         self._paths: dict[str, str] = {}
+        self._also: defaultdict[str, list[str]] = defaultdict(list)  # earlier ones than that
         self._looked: set[PurePosixPath] = set()
         self._listed: set[PurePosixPath] = set()
         self._spellings: defaultdict[str, set[PurePosixPath]] = defaultdict(set)
@@ -75,6 +76,9 @@ class TargetPaths:
         if name not in self._owners:
             self._folders.update(_above(name))
         self._owners[name] = key
+        before = self._paths.get(key, path)
+        if before != path and before not in self._also[key]:
+            self._also[key].append(before)
         self._paths[key] = path
         if belongs_to:
             self._samples.setdefault(name.rpartition("/")[0], belongs_to)
@@ -88,6 +92,8 @@ class TargetPaths:
             self._resolved.clear()  # a file may take the place of a folder now
         if self._paths.get(key) == path:
             del self._paths[key]
+        if path in self._also.get(key, ()):
+            self._also[key].remove(path)
 
     def assign_all(self, files: Iterable[RemoteFile]) -> dict[str, str]:
         """Key → path, relative to the root, for each of these files.
@@ -114,6 +120,8 @@ class TargetPaths:
                         file.filename,
                         belongs_to=file.belongs_to,
                         fileset=file.fileset,
+                        within=file.within,
+                        execution=file.origin.execution,
                     )
         return paths
 
@@ -126,14 +134,21 @@ class TargetPaths:
         after: int = 0,
         belongs_to: str = "",
         fileset: str = "",
+        within: tuple[str, ...] = (),
+        execution: str = "",
     ) -> str:
         """The path of the file `key`, relative to the root, and its own from now on.
 
         `after` passes over the first so many names, because a foreign file stands there. For the
         others see `RemoteFile`.
         """
-        parts = self._parts(folder, filename)
+        parts = self._parts((*folder, *within), filename)
         shared = len(folder) if belongs_to else 0
+        if within and not after:
+            self._find_former(folder, within, filename, execution)
+            former = self._former(key, parts)
+            if former is not None:
+                return former
         known = self._paths.get(key)
         if known is not None and not after and self._owners.get(same_name(known)) == key:
             parent = self._known_parent(PurePosixPath(known), parts, shared)
@@ -152,6 +167,56 @@ class TargetPaths:
                 self._take(parent, belongs_to, fileset, number)
                 return path
             number += 1
+
+    def _former(self, key: str, parts: tuple[str, ...]) -> str | None:
+        """Where an output is, or was begun, below the first of its folders.
+
+        Earlier versions placed outputs elsewhere, and names on Flow change: what is here stays.
+        """
+        top = self._folder(parts[:1]).parts[0]
+        for path in (self._paths.get(key), *reversed(self._also.get(key, ()))):
+            given = PurePosixPath(path or "")
+            if (
+                path is not None
+                and given.parts[0] == top
+                and ".." not in given.parts
+                and self._owners.get(same_name(path)) == key
+                and self._number_in(path, given.parent, parts[-1]) is not None
+                and (path not in self.recorded or (self.root / path).exists())
+            ):
+                return path
+        return None
+
+    def _find_former(
+        self, folder: tuple[str, ...], within: tuple[str, ...], filename: str, execution: str
+    ) -> None:
+        """Learn of unfinished files where earlier versions placed outputs.
+
+        That was flat in the sample's folder, or in `executions/ID`, by the process without tag.
+        """
+        *above, _ = self._parts(folder, filename)
+        self._look_into(self._folder(tuple(above)))
+        if not execution:
+            return
+        process = within[-1].partition(" (")[0] if len(within) > 1 else ""
+        inside = [part for part in (process, *filename.split("/")[:-1]) if part]
+        for top in {folder[:1], folder}:
+            wish = (*top, execution, *inside) if top == ("executions",) else (
+                *top, "executions", execution, *inside
+            )  # fmt: skip
+            *above, _ = self._parts(wish, "x")
+            if self._is_there(above):
+                self._look_into(PurePosixPath(*above))
+
+    def _is_there(self, parts: list[str]) -> bool:
+        """Whether the folder that these lead to exists, looked for from the top, each once."""
+        at = PurePosixPath()
+        for part in parts:
+            self._look_into(at)
+            at /= part
+            if same_name(str(at)) not in self._on_disk:
+                return False
+        return True
 
     def _parts(self, folder: tuple[str, ...], filename: str) -> tuple[str, ...]:
         parts = safe_path(folder, filename)

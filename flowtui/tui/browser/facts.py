@@ -32,8 +32,9 @@ def _all_facts(node: Node) -> Iterator[tuple[str, str | None]]:
         yield "type", record.filetype
         yield "md5", record.md5 or "not provided by Flow"
         yield "created", _time(record.created)
+        yield "project", record.project_name or _above(node, NodeKind.PROJECT)
         yield "sample", record.sample_name or _above(node, NodeKind.SAMPLE)
-        yield "source", _joined(record.pipeline_name, record.process_name) or "uploaded"
+        yield from _made_by(node)
         yield "owner", record.owner_name
         yield "access", _access(record.private)
         yield "id", record.id or node.key
@@ -57,6 +58,11 @@ def _all_facts(node: Node) -> Iterator[tuple[str, str | None]]:
         yield "owner", record.owner_name
         yield "outputs", None if record.outputs is None else f"{len(record.outputs):,}"
         yield "id", record.id
+    elif node.kind is NodeKind.PROCESS:
+        sizes = [child.record.size for child in node.children if child is not None]
+        yield "files", f"{len(sizes):,}"
+        yield "size", _size(sum(sizes)) if None not in sizes else None
+        yield "run", _above(node, NodeKind.EXECUTION)
     elif node.kind is NodeKind.PROJECT:
         yield "samples", None if record.sample_count is None else f"{record.sample_count:,}"
         count = record.execution_count
@@ -73,6 +79,24 @@ def _all_facts(node: Node) -> Iterator[tuple[str, str | None]]:
         yield "error", node.error
     if node.details_error:
         yield "error", f"could not load details: {node.details_error}"
+
+
+def _made_by(node: Node) -> Iterator[Fact]:
+    """Where a file is from: the run, as far as the tree or the file's own record knows it."""
+    record = node.record
+    process = record.process_label or record.process_name
+    if not (process or record.pipeline_name or record.execution_id):
+        yield "source", "uploaded"
+        return
+    runs = (above.record for above in node.ancestors() if above.kind is NodeKind.EXECUTION)
+    run = next(runs, None)
+    if run is None:
+        yield "pipeline", record.pipeline_name or ""
+        yield "run", f"execution/{record.execution_id}" if record.execution_id else ""
+    else:
+        yield "pipeline", _joined(run.pipeline_name, run.pipeline_version) or ""
+        yield "run", _joined(run.label, f"execution/{run.id}") or ""
+    yield "process", process or ""
 
 
 def _size(size: int | None) -> str:

@@ -9,6 +9,7 @@ from flowtui.tui.browser.nodes import Load, Node, NodeKind
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
+    from flowtui.flow.models import Data
 
 
 FEWER = "the server sent fewer items than it announced (r: retry)"
@@ -47,6 +48,8 @@ def load_page(client: FlowClient, node: Node, number: int) -> Loaded:
         return Loaded(_groups(node, ("samples", "executions")), 2)
     if node.kind is NodeKind.EXECUTION:
         return _outputs(client, node)
+    if node.kind is NodeKind.PROCESS:
+        return _outputs_of_process(client, node)
     pages = node.pages if node.pages is not None else _pages(client, node)
     page = pages.page(number)
     # The first page shows how many the server really gives at a time.
@@ -108,18 +111,55 @@ def _child(parent: Node, record: Any) -> Node:
         NodeKind.EXECUTIONS: NodeKind.EXECUTION,
         NodeKind.SAMPLE: NodeKind.DATA,
         NodeKind.EXECUTION: NodeKind.DATA,
+        NodeKind.PROCESS: NodeKind.DATA,
     }[parent.kind]
     if kind is NodeKind.DATA:
         name = record.filename
-        key = f"data/{record.id}" if record.id else f"{parent.key}/{record.filename}"
+        key = f"data/{record.id}" if record.id else f"{_run_of(parent).key}/{record.filename}"
     else:
         name = record.label if kind is NodeKind.EXECUTION else record.name
         key = f"{kind.value}/{record.id}"
     return Node(kind, key, name or record.id, parent=parent, record=record)
 
 
+def _run_of(node: Node) -> Node:
+    return node.parent if node.kind is NodeKind.PROCESS and node.parent is not None else node
+
+
 def _outputs(client: FlowClient, node: Node) -> Loaded:
     execution = client.execution(node.key.partition("/")[2])
     node.record = execution
-    children = [_child(node, output) for output in execution.outputs or ()]
+    children = _by_process(node, execution.outputs or ())
     return Loaded(children, len(children), size=max(1, len(children)))
+
+
+def _by_process(node: Node, outputs: tuple[Data, ...]) -> list[Node]:
+    """The outputs of a run below the processes that made them; of no known one, as they are.
+
+    A process has its tag (`FASTQC (liver_1)`): names are its own only within that.
+    """
+    children: list[Node] = []
+    processes: dict[str, Node] = {}
+    for output in outputs:
+        label = output.process_label or output.process_name
+        if not label:
+            children.append(_child(node, output))
+            continue
+        process = processes.get(label)
+        if process is None:
+            key = f"{node.key}/process/{label}"
+            process = Node(NodeKind.PROCESS, key, label, parent=node, load=Load.READY)
+            processes[label] = process
+            children.append(process)
+        process.children.append(_child(process, output))
+    return children
+
+
+def _outputs_of_process(client: FlowClient, node: Node) -> Loaded:
+    """What a process has now, asked for once more: one list has all of a run."""
+    assert node.parent is not None
+    execution = client.execution(node.parent.key.partition("/")[2])
+    node.parent.record = execution
+    here = [output for output in execution.outputs or ()
+            if node.name == (output.process_label or output.process_name)]  # fmt: skip
+    return Loaded([_child(node, output) for output in here], len(here), size=max(1, len(here)))

@@ -71,8 +71,12 @@ class Marks:
 
     @property
     def taken_out(self) -> frozenset[str]:
-        """The keys that were taken out again."""
-        return frozenset(key for key, marked in self.decisions.items() if not marked)
+        """The keys that were taken out again; a process is no more than its files."""
+        out = {key for key, marked in self.decisions.items() if not marked}
+        for node in [self.nodes[key] for key in out]:
+            if node.kind is NodeKind.PROCESS:
+                out |= {child.key for child in node.children if child is not None}
+        return frozenset(out)
 
     def known_size(self) -> tuple[int, bool]:
         """Bytes marked as far as known, and whether that is all of it."""

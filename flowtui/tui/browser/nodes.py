@@ -22,6 +22,7 @@ class NodeKind(StrEnum):
     EXECUTIONS = "executions"
     SAMPLE = "sample"
     EXECUTION = "execution"
+    PROCESS = "process"
     DATA = "data"
 
 
@@ -81,6 +82,7 @@ class Node:
             NodeKind.PROJECT,
             NodeKind.SAMPLE,
             NodeKind.EXECUTION,
+            NodeKind.PROCESS,
             NodeKind.DATA,
             NodeKind.SAMPLES,
             NodeKind.EXECUTIONS,
@@ -198,4 +200,5 @@ def _notice(node: Node) -> str:
         NodeKind.EXECUTIONS: "no executions",
         NodeKind.SAMPLE: "no data files",
         NodeKind.EXECUTION: "no outputs",
+        NodeKind.PROCESS: "no outputs",
     }.get(node.kind, "nothing here")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
     from flowtui.flow.patient import Told
     from flowtui.flow.remote_file import RemoteFile
-    from flowtui.flow.walk import LeftOut
+    from flowtui.flow.walk import LeftOut, Walk
 
 
 @dataclass(frozen=True)
@@ -78,17 +78,19 @@ def _files(
                 yield from walk.samples(owner)
             elif node.kind is NodeKind.EXECUTIONS:
                 if node.parent is not None and node.parent.kind is NodeKind.SAMPLE:
-                    yield from walk.sample_executions(owner, ("samples", node.parent.name))
+                    yield from walk.sample_executions(owner, node.parent.name)
                 else:
                     yield from walk.executions(owner)
             elif node.kind is NodeKind.SAMPLE:
                 yield from walk.files(Ref(RefKind.SAMPLE, id_))
-                if f"{node.key}/executions" not in out:  # they are below it in the tree
-                    yield from walk.sample_executions(id_, ("samples", node.name))
             elif node.kind is NodeKind.EXECUTION:
                 yield from walk.files(Ref(RefKind.EXECUTION, id_))
+            elif node.kind is NodeKind.PROCESS:
+                for child in node.children:
+                    if child is not None and child.key not in out:
+                        yield from _file_of_node(walk, child)
             else:
-                yield from _single_file(node, left_out)
+                yield from _file_of_node(walk, node)
 
 
 def _executions_taken_out(client: FlowClient, taken_out: frozenset[str]) -> frozenset[str]:
@@ -105,35 +107,14 @@ def _executions_taken_out(client: FlowClient, taken_out: frozenset[str]) -> froz
     )
 
 
-def _single_file(node: Node, left_out: Callable[[LeftOut], None]) -> Iterator[RemoteFile]:
-    """The file of a data node, from what the tree knows of it."""
-    from flowtui.flow.walk import LeftOut, remote_file
-
-    data = node.record
-    if data.is_removed:
-        left_out(LeftOut(data.filename, "it was removed from Flow", removed=True))
-        return
-    try:
-        yield remote_file(
-            data, _folder_of(node), belongs_to=_owner_of(node), fileset=data.fileset_id or ""
-        )
-    except ValueError as error:
-        left_out(LeftOut(data.filename, str(error)))
-
-
-def _owner_of(node: Node) -> str:
-    """Whose that folder is."""
+def _file_of_node(walk: Walk, node: Node) -> Iterator[RemoteFile]:
+    """The file of a data node, from what the tree knows of it and where it hangs."""
     above = node.parent
-    return above.key if above is not None and above.kind is NodeKind.SAMPLE else ""
-
-
-def _folder_of(node: Node) -> tuple[str, ...]:
-    """Where one file goes: beside its sample's or execution's other files."""
-    above = node.parent
+    if above is not None and above.kind is NodeKind.PROCESS:
+        above = above.parent
     if above is not None and above.kind is NodeKind.SAMPLE:
-        return ("samples", above.name)
+        id_ = above.key.partition("/")[2]
+        return walk.sample_file(id_, above.name, node.record)
     if above is not None and above.kind is NodeKind.EXECUTION:
-        process = node.record.process_name
-        inside = (process,) if process and "/" not in node.record.filename else ()
-        return ("executions", above.key.partition("/")[2], *inside)
-    return ("data",)
+        return walk.run_file(above.record, node.record)
+    return walk.data_file(node.record)

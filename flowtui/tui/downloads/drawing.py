@@ -109,13 +109,21 @@ def full_words(row: TransferRow) -> str:
     """All there is to say of a transfer's state, for the line below the table."""
     if row.state in (TransferState.DONE, TransferState.SKIPPED) and row.verified_by:
         what = "already here" if row.state == TransferState.SKIPPED else "done"
-        return f"{what}, verified by {printable(row.verified_by)}"
+        return f"{what}, verified by {printable(row.verified_by)}{_source(row)}"
     words = state_words(row)
     if row.state == TransferState.FAILED and row.retryable:
         words += "  (r: retry)"
     if row.state in RUNNING and row.connections > 1:
         words += f"  ({row.connections} connections)"
     return words
+
+
+def _source(row: TransferRow) -> str:
+    """What made an output, as far as that is known."""
+    made_by = row.origin
+    run = " ".join(filter(None, (made_by.pipeline, made_by.pipeline_version, made_by.run)))
+    named = " › ".join(filter(None, (run, made_by.process)))
+    return f"  from {printable(named)}" if named else ""
 
 
 def fit_path(path: str, width: int) -> str:
