@@ -113,3 +113,29 @@ def test_ls_and_get_agree_on_a_process(server: DemoServer, shell: Shell, project
     listed = {json.loads(row)["ref"] for row in rows}
     events = shell.get(ref, "--dry-run")
     assert listed == {event["key"] for event in events if event["event"] == "file"} != set()
+
+
+def test_the_records_of_a_run_come_beside_its_outputs(
+    server: DemoServer, shell: Shell, project: Project
+) -> None:
+    execution = project.executions[0]
+    shell.get(f"execution/{execution.id}", "--records")
+    folder = shell.to / "executions" / execution.id / run_folder(execution) / "records"
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"params.json", "inputs.tsv", "samplesheet.csv", "versions.json"}
+    assert names >= {"command.txt", "nextflow.log", "stdout.txt", "process_commands.sh"}
+    text = "".join(path.read_text() for path in folder.iterdir())
+    assert execution.project.owner.email not in text
+    assert "/srv/" not in text and "eyJ" not in text and "\x1b" not in text
+    assert json.loads((folder / "params.json").read_text())["genome"] == "GRCh38"
+    summary = shell.get(f"execution/{execution.id}", "--records")[-1]
+    assert summary["done"] == 0 and summary["skipped"] == len(execution.outputs) + len(names)
+
+
+def test_the_runs_of_a_project_bring_their_records_with_a_filter_too(
+    server: DemoServer, shell: Shell, project: Project
+) -> None:
+    shell.get(f"project/{project.id}", "--records", "--include", "*.html")
+    found = list(shell.to.rglob("params.json"))
+    assert len(found) == len(project.executions)
+    assert not list(shell.to.rglob("*.fastq.gz"))

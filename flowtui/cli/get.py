@@ -16,6 +16,7 @@ from flowtui.cli.options import (
     filter_options,
     json_option,
     rate_option,
+    records_option,
     refs_argument,
     server_option,
     to_option,
@@ -45,6 +46,7 @@ AGAIN = "run the same command again to resume"
 @to_option
 @server_option
 @filter_options
+@records_option
 @bulk_option
 @click.option(
     "--jobs",
@@ -74,6 +76,7 @@ def get(
     server: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    records: bool,
     bulk: str,
     unpack: bool | None,
     jobs: int | None,
@@ -104,7 +107,7 @@ def get(
             with closing(open_session(server, out)) as session:
                 if session.client.credential is None:
                     out.say("flowtui: not signed in; only public files are available")
-                filters = Filters(include, exclude)
+                filters = Filters(include, exclude, records)
                 wanted = parse_refs(session.client, refs, lists, found)
                 plan = make_plan(session, found, to, bulk, unpack)
                 if not dry_run:

@@ -123,6 +123,15 @@ def filter_options(command: _F) -> _F:
     )(command)
 
 
+def records_option(command: _F) -> _F:
+    """`--records`."""
+    return click.option(
+        "--records",
+        is_flag=True,
+        help="With the records of each run: parameters, command, logs, versions, sample sheet.",
+    )(command)
+
+
 def bulk_option(command: _F) -> _F:
     """`--bulk auto|always|never` and `--unpack/--keep-archive`."""
     command = click.option(

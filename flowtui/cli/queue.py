@@ -14,6 +14,7 @@ from flowtui.cli.options import (
     bulk_option,
     filter_options,
     json_option,
+    records_option,
     refs_argument,
     server_option,
     to_option,
@@ -33,6 +34,7 @@ SHOWN = 200
 @to_option
 @server_option
 @filter_options
+@records_option
 @bulk_option
 @json_option
 def add(
@@ -42,6 +44,7 @@ def add(
     server: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    records: bool,
     bulk: str,
     unpack: bool | None,
     as_json: bool,
@@ -58,7 +61,7 @@ def add(
 
     out = Output(as_json=as_json)
     found = RequestedFiles()
-    filters = Filters(include, exclude)
+    filters = Filters(include, exclude, records)
     with closing(open_session(server, out)) as session:
         wanted = parse_refs(session.client, refs, lists, found)
         plan = make_plan(session, found, to, bulk, unpack)

@@ -67,16 +67,19 @@ class Filters:
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    records: bool = False
 
     def wants(self, file: RemoteFile) -> bool:
-        """Whether `file` passes."""
+        """Whether `file` passes; the records of runs do, since they were asked for by name."""
+        if file.is_record:
+            return True
         if self.include and not any(_fits(pattern, file) for pattern in self.include):
             return False
         return not any(_fits(pattern, file) for pattern in self.exclude)
 
 
 def _fits(pattern: str, file: RemoteFile) -> bool:
-    path = "/".join((*file.folder, file.filename))
+    path = "/".join((*file.folder, *file.within, file.filename))
     if "/" not in pattern:
         return fnmatchcase(path.rsplit("/", 1)[-1], pattern)
     return fnmatchcase(path, pattern) or fnmatchcase(path, "*/" + pattern.lstrip("/"))
@@ -166,6 +169,7 @@ def find(
         failed=report.failed,
         warned=report.warning,
         told=report.waiting,
+        records=filters.records,
     ) as walk:
         for ref, file in walk.files_of(refs):
             if file is None:

@@ -7,6 +7,7 @@
     scenarios, troubles     what may happen to bulk jobs, and to any question
     serializers   how records are written, in each dialect of Flow's API
     projects, sample_data, catalogue, content     what there is, and its bytes
+    run_records   what a run says of itself: parameters, logs, scripts
     archives, byte_source, shaping     archives and files made on the fly, and sent at a rate
 
 It stands for a Flow that we do not control: it shares no code with `flowtui.flow` or any other

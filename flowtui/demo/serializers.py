@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
+from flowtui.demo import run_records
 from flowtui.demo.catalogue import Execution, File, Project, Sample, User
 from flowtui.demo.sample_data import ORGANISMS, SAMPLE_TYPES
 
@@ -220,6 +221,7 @@ class Serializer:
             "owner": self._owner(execution.project.owner),
             "group_owner": None,
             "process_executions": self._processes(execution),
+            **run_records.records(execution),
         }
         if not self._live:
             fields["outputs"] = [
@@ -246,6 +248,7 @@ class Serializer:
                 "process_name": name,
                 "status": "COMPLETED",
                 "exit_code": 0,
+                "bash": run_records.script(name, execution),
                 "downstream_data": [self.data(file) for file in files],
                 "upstream_data": [],
             }

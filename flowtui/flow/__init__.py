@@ -6,6 +6,7 @@
     runs             which run and process made an output, and the folders that it goes to by that
     lookahead, pace, patient     questions side by side, at the pace that the server likes
     search           what fits some criteria, by the server's search or a walk
+    run_records      a run's parameters, command, logs and versions as text files
     outputs          which of an execution's outputs a path names
     refs             references as people type or paste them: `sample/34`, a web link
     listing, pages   lists, fetched page by page, in either dialect of the service

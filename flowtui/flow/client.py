@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
@@ -24,6 +24,7 @@ from flowtui.flow.listing import Inlined, Listing, Reader, filtered_where_missin
 from flowtui.flow.models import BulkJob, Data, Execution, Project, R, Sample, User
 from flowtui.flow.pages import MapPages, Pages
 from flowtui.flow.patient import PatientReader, Told
+from flowtui.flow.run_records import RunRecords
 from flowtui.flow.session import ApiSession, is_nobody, is_usable
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class FlowClient:
         self._sleep = sleep
         self._reader: Reader = self._session
         self._listing = Listing(self._session)
+        self._records = RunRecords(self._run)
         self._me: User | None = None
 
     def walking(self, told: Told, map_pages: MapPages) -> tuple[FlowClient, PatientReader]:
@@ -73,6 +75,7 @@ class FlowClient:
         reader = PatientReader(self._session, told, self._sleep)
         other = copy(self)
         other._reader, other._listing = reader, self._listing.by(reader, map_pages)
+        other._records = RunRecords(other._run)
         return other, reader
 
     @property
@@ -265,6 +268,10 @@ class FlowClient:
         found = read_record(Execution, body)
         return found if found.outputs is not None else found.model_copy(update={"outputs": ()})
 
+    def run_records(self, id_: str) -> dict[str, str]:
+        """The records of a run as text files, by name; see `run_records.records_of`."""
+        return self._records.of(id_)
+
     def searched(self, path: str, key: str, model: type[R], query: Mapping[str, str]) -> Pages[R]:
         """What a search of the server finds; see `search`.
 
@@ -296,6 +303,10 @@ class FlowClient:
         self._http.close()
 
     # Private
+
+    def _run(self, id_: str) -> Any:
+        """All that the server says of an execution, logs included."""
+        return self._reader.get(f"/executions/{_quoted(id_)}")
 
     def _sample(self, id_: str) -> tuple[Sample, bool]:
         """A sample, and whether its files were inlined as the documented dialect does.

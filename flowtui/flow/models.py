@@ -31,6 +31,7 @@ from flowtui.flow.fields import (
     parse_md5,
     spread_named,
 )
+from flowtui.flow.remote_file import RECORD
 
 
 class Record(BaseModel):
@@ -144,7 +145,8 @@ class Data(Record):
         for flag in ("is_directory", "is_removed"):
             if not isinstance(fields.get(flag), bool):
                 fields[flag] = False
-        if not isinstance(fields.get("download_url"), str) or not fields["download_url"]:
+        link = fields.get("download_url")
+        if not isinstance(link, str) or not link or link.startswith(RECORD):
             fields["download_url"] = None
         fileset = fields.get("fileset")
         fields.setdefault("fileset_id", fileset.get("id") if isinstance(fileset, dict) else fileset)

@@ -22,6 +22,7 @@ from flowtui.flow.parts import Answer, Part
 from flowtui.flow.refs import Ref, RefKind
 from flowtui.flow.remote_file import Origin
 from flowtui.flow.rows import Row
+from flowtui.flow.run_records import FOLDER as RECORDS
 from flowtui.flow.runs import (
     ListedOutputs,
     Runs,
@@ -30,6 +31,7 @@ from flowtui.flow.runs import (
     named_by,
     origin_of,
     placed_by,
+    run_folder,
 )
 from flowtui.text.printable import printable
 
@@ -50,11 +52,17 @@ class Questions:
     The parts are read by one thread and asked in others.
     """
 
-    def __init__(self, client: FlowClient, skip: Skip, lists: Lookahead) -> None:
-        """`lists` asks for what one part needs several questions for, side by side."""
+    def __init__(
+        self, client: FlowClient, skip: Skip, lists: Lookahead, *, records: bool = False
+    ) -> None:
+        """`records`: with those of each run.
+
+        `lists` asks for what one part needs several questions for, side by side.
+        """
         self._client = client
         self._skip = skip
         self._lists = lists
+        self._records = records
         self._runs = Runs(client)
 
     def of(self, ref: Ref) -> Iterator[Part]:
@@ -63,7 +71,11 @@ class Questions:
             yield from self._project(ref)
             yield Part(ref, "", Answer, is_last=True)
         elif ref.kind is RefKind.SAMPLE:
-            yield Part(ref, str(ref), lambda: self._ask_sample(ref.id), is_ref=True, is_last=True)
+            last = not self._records
+            yield Part(ref, str(ref), lambda: self._ask_sample(ref.id), is_ref=True, is_last=last)
+            if self._records:
+                ask = partial(self._ask_records_of_sample, ref.id)
+                yield Part(ref, f"the records of {ref}", ask, "record", is_last=True)
         elif ref.kind is RefKind.DATA:
             yield Part(ref, str(ref), lambda: self._ask_data(ref.id), is_ref=True, is_last=True)
         elif ref.path is not None:
@@ -72,7 +84,11 @@ class Questions:
             )
         else:
             ask = partial(self._ask_execution, ref.id, ("executions", ref.id))
-            yield Part(ref, str(ref), ask, "output", is_ref=True, is_last=True)
+            last = not self._records
+            yield Part(ref, str(ref), ask, "output", is_ref=True, is_last=last)
+            if self._records:
+                ask = partial(self._ask_records, Execution(id=ref.id), ("executions", ref.id))
+                yield Part(ref, f"the records of {ref}", ask, "record", is_last=True)
 
     def samples(self, project_id: str) -> Iterator[Part]:
         """The files of a project's samples, also those that their runs place. Raises FlowError."""
@@ -161,6 +177,9 @@ class Questions:
                     yield Part(
                         ref, row.label, ask, "output", outputs=outputs, only_listed=only_listed
                     )
+                    if self._records:
+                        ask = partial(self._ask_records, row, folder, belongs_to, project)
+                        yield Part(ref, f"the records of {row.label}", ask, "record")
                 elif outputs is not None:
                     unwanted = partial(self._without, row.id, outputs)
                     yield Part(ref, row.label, partial(_answer, unwanted))
@@ -231,6 +250,32 @@ class Questions:
             for data in execution.outputs or ()
         ]
         return Answer(rows, execution.unreadable, execution.label)
+
+    def _ask_records(
+        self,
+        listed: Execution,
+        folder: tuple[str, ...],
+        belongs_to: str = "",
+        project: str = "",
+    ) -> Answer:
+        """The records of a run that has any, each as a file beside its outputs."""
+        execution = named_by(listed, self._client.execution(listed.id))
+        origin = origin_of(Data(filename="", execution_id=listed.id), execution, project)
+        within = (run_folder(origin), RECORDS)
+        rows = [
+            Row(Data(filename=name, execution_id=listed.id), folder, execution.sample_name,
+                belongs_to, within=within, origin=origin, is_record=True)
+            for name in self._client.run_records(listed.id)
+        ]  # fmt: skip
+        return Answer(rows)
+
+    def _ask_records_of_sample(self, id_: str) -> Answer:
+        sample = self._client.sample(id_)
+        folder = ("samples", sample.name or sample.id)
+        rows: list[Row] = []
+        for run in self._client.sample_executions(id_):
+            rows += self._ask_records(run, folder, f"sample/{id_}", sample.project_name or "").rows
+        return Answer(rows)
 
     def _without(self, execution_id: str, outputs: ListedOutputs) -> Iterator[Row]:
         """Nothing; what samples list of a run that is not wanted is not wanted either."""

@@ -26,6 +26,9 @@ class Origin:
 
 NOWHERE = Origin()
 
+RECORD = "record:"
+"""What the address of a record of a run begins with: `record:456/params.json`."""
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
@@ -64,3 +67,8 @@ class RemoteFile:
     fileset: str = ""
     within: tuple[str, ...] = ()
     origin: Origin = NOWHERE
+
+    @property
+    def is_record(self) -> bool:
+        """Whether it is made of a run's record on Flow, see `run_records`."""
+        return self.url.startswith(RECORD)

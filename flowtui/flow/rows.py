@@ -12,6 +12,8 @@ class Row(NamedTuple):
     """A record, and what a `RemoteFile` has of where it is from and where it goes.
 
     Attributes:
+        is_record: a record of the run `data.execution_id`, named by `data.filename`; see
+            `run_records`.
         listed: whether a sample's list names it, and its run is to place it.
     """
 
@@ -23,3 +25,4 @@ class Row(NamedTuple):
     within: tuple[str, ...] = ()
     origin: Origin = NOWHERE
     listed: bool = False
+    is_record: bool = False

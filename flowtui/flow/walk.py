@@ -12,7 +12,7 @@ from flowtui.flow.lookahead import Lookahead
 from flowtui.flow.parts import Answer, Part, in_order
 from flowtui.flow.questions import Questions, Skip, output_row
 from flowtui.flow.refs import Ref, RefKind
-from flowtui.flow.remote_file import NOWHERE, Origin, RemoteFile
+from flowtui.flow.remote_file import NOWHERE, RECORD, Origin, RemoteFile
 from flowtui.flow.rows import Row
 from flowtui.flow.runs import is_output, origin_of
 from flowtui.text.printable import printable
@@ -57,16 +57,18 @@ class Walk:
         failed: Callable[[Ref, FlowError], None] | None = None,
         warned: Callable[[LeftOut], None] = lambda what: None,
         told: Told = lambda why, seconds: None,
+        records: bool = False,
     ) -> None:
         """`left_out` is told of what is passed over; see `Skip` for `skip`.
 
         `failed` is told of references that lead nowhere, or not now; without it that is raised.
         `warned` is told of what comes, but not as it should; `told` why it is waited, and how long.
+        `records`: with the records of runs, see `run_records`.
         """
         self._lists = Lookahead()
         self._parts = Lookahead()
         walking, self._reader = client.walking(told, self._lists.map)
-        self._questions = Questions(walking, skip, self._lists)
+        self._questions = Questions(walking, skip, self._lists, records=records)
         self._left_out = left_out
         self._skip = skip
         self._failed = failed
@@ -162,7 +164,7 @@ class Walk:
     def _file(self, ref: Ref, row: Row) -> Iterator[RemoteFile]:
         data = row.data
         try:
-            file = remote_file(*row[:-1])
+            file = record_file(row) if row.is_record else remote_file(*row[:-2])
         except ValueError as error:
             self._left_out(LeftOut(data.filename, str(error), ref))
             return
@@ -206,6 +208,21 @@ def walk(
     """
     with Walk(client, left_out, skip, told=told) as steps:
         yield from steps.files(ref)
+
+
+def record_file(row: Row) -> RemoteFile:
+    """A record of a run as a file, which is made of Flow's answer where it is downloaded."""
+    name, run = row.data.filename, row.origin.execution
+    return RemoteFile(
+        key=f"record/{run}/{name}",
+        filename=name,
+        url=f"{RECORD}{run}/{name}",
+        folder=row.folder,
+        sample=row.sample,
+        belongs_to=row.belongs_to,
+        within=row.within,
+        origin=row.origin,
+    )
 
 
 def remote_file(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from flowtui.flow.remote_file import RECORD
 from flowtui.protocol.states import TransferState
 from flowtui.text import quantities
 from flowtui.timings import Timings
@@ -43,6 +44,7 @@ from flowtui.transfer.fetch.progress import CarryOver, Progress
 from flowtui.transfer.http.rate_limit import RateLimit
 from flowtui.transfer.http.source import RemoteSource
 from flowtui.transfer.identity import Identity
+from flowtui.transfer.run_record import write_record
 from flowtui.transfer.task import Outcome, Task
 from flowtui.transfer.verify import verdict
 from flowtui.transfer.verify.containers import ContainerCheck
@@ -102,6 +104,9 @@ def steps(
     """
     began = time.monotonic()
     try:
+        if task.url.startswith(RECORD):
+            made = write_record(task, tools.client, tools.notes)
+            return replace(made, seconds=time.monotonic() - began)
         there = _already_here(task, stop)
         if there is not None:
             _sweep(task.target)

@@ -50,7 +50,7 @@ class AddDownloads:
 
         dialog = DownloadDialog(
             selection.name,
-            Count(self._context.client, selection),
+            lambda records: Count(self._context.client, selection, records=records),
             self._background,
             target=self.target,
             bulk_above=self._context.settings.bulk_above,

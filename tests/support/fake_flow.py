@@ -136,6 +136,10 @@ class FakeFlow:
         found: Execution = self.details[f"execution/{id_}"]
         return found
 
+    def run_records(self, id_: str) -> dict[str, str]:
+        self._ask(f"records of {id_}")
+        return {"params.json": "{}\n", "command.txt": "nextflow run\n"}
+
     def data(self, id_: str) -> Data:
         self._ask(f"data {id_}")
         if f"data/{id_}" not in self.details:

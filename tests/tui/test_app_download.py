@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
-from textual.widgets import Button, Input
+from textual.widgets import Button, Checkbox, Input
 
 from flowtui.flow.errors import NotFound, ServiceUnavailable
+from flowtui.flow.models import Execution
 from flowtui.tui.app import FlowApp
 from flowtui.tui.screens.download import DownloadDialog
 from support.fake_flow import data, screen
@@ -46,6 +47,28 @@ async def test_up_to_a_hundred_files_are_proposed_one_by_one(tmp_path: Path) -> 
         assert not batch.bulk and len(batch.files) == 100
         assert batch.name == "Screen" and batch.root == str(tmp_path / "downloads")
         assert batch.server == context_of(app).flow.server
+
+
+async def test_the_records_of_runs_come_where_their_box_is_marked(tmp_path: Path) -> None:
+    flow = screen(2)
+    outputs = [{"id": "o1", "filename": "a.html"}]
+    run = Execution.model_validate({"id": "9", "identifier": "mad_cat", "outputs": outputs})
+    flow.project_runs["1"] = [run]
+    flow.details["execution/9"] = run
+    app = make_app(flow, tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await asked(pilot)
+        assert "5 files" in said(app, "#dialog-what")
+        app.screen.query_one("#dialog-records", Checkbox).focus()
+        await pilot.press("space")
+        await until(pilot, lambda: "7 files" in said(app, "#dialog-what"))
+        await until(pilot, lambda: not button(app, "one-by-one").disabled)
+        button(app, "one-by-one").focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: context_of(app).engine.batches)
+        (batch,) = context_of(app).engine.batches
+        made = {file.key for file in batch.files if file.is_record}
+        assert made == {"record/9/params.json", "record/9/command.txt"}
 
 
 async def test_above_a_hundred_files_a_bulk_job_is_proposed(tmp_path: Path) -> None:

@@ -28,7 +28,10 @@ class Count:
         ended: all is counted, or there was an error.
     """
 
-    def __init__(self, client: Callable[[], FlowClient], selection: Selection) -> None:
+    def __init__(
+        self, client: Callable[[], FlowClient], selection: Selection, *, records: bool = False
+    ) -> None:
+        """`records`: with the records of runs."""
         self.files: list[RemoteFile] = []
         self.left_out: list[LeftOut] = []
         self.bytes = self.unknown = self.with_id = 0
@@ -36,6 +39,7 @@ class Count:
         self.ended = False
         self._client = client
         self._selection = selection
+        self._records = records
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -47,7 +51,9 @@ class Count:
         try:
             client = self._client()
             self.server = client.server
-            for file in files_of(client, self._selection, self.left_out.append, self._wait):
+            for file in files_of(
+                client, self._selection, self.left_out.append, self._wait, records=self._records
+            ):
                 if self._stop.is_set():
                     return
                 self._add(file)

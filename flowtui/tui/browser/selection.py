@@ -43,13 +43,15 @@ def files_of(
     selection: Selection,
     left_out: Callable[[LeftOut], None],
     told: Told = lambda why, seconds: None,
+    *,
+    records: bool = False,
 ) -> Iterator[RemoteFile]:
     """The files, each once, asked for ahead of what is taken. Raises FlowError.
 
-    `told` is told why it waits, and how many seconds.
+    `told` is told why it waits, and how many seconds. `records`: with the records of runs.
     """
     seen: set[str] = set()
-    for file in _files(client, selection, left_out, told):
+    for file in _files(client, selection, left_out, told, records=records):
         if file.key not in seen:
             seen.add(file.key)
             yield file
@@ -60,12 +62,14 @@ def _files(
     selection: Selection,
     left_out: Callable[[LeftOut], None],
     told: Told,
+    *,
+    records: bool,
 ) -> Iterator[RemoteFile]:
     from flowtui.flow.refs import Ref, RefKind
     from flowtui.flow.walk import Walk
 
     out = selection.taken_out | _executions_taken_out(client, selection.taken_out)
-    with Walk(client, left_out, lambda key: key in out, told=told) as walk:
+    with Walk(client, left_out, lambda key: key in out, told=told, records=records) as walk:
         for node in selection.nodes:
             id_ = node.key.partition("/")[2]
             owner = id_.partition("/")[0]

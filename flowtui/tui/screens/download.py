@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
 from textual.timer import Timer
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Checkbox, Input, Static
 
 from flowtui.protocol.messages import Batch, Space
 from flowtui.text import quantities
@@ -29,6 +29,8 @@ UPDATE_EVERY = 0.15
 
 SHOWN_LEFT_OUT = 3
 """Left-out things that are named; the others are counted."""
+
+RECORDS = "With the records of runs (parameters, command, logs, versions)"
 
 WAYS = {"one-by-one": "One by one", "bulk": "As a bulk job", "cancel": "Cancel"}
 
@@ -52,17 +54,21 @@ class DownloadDialog(ModalScreen[Batch | None]):
     def __init__(
         self,
         name: str,
-        count: Count,
+        make_count: Callable[[bool], Count],
         background: Background,
         *,
         target: Path,
         bulk_above: int,
         measure_space: MeasureSpace,
     ) -> None:
-        """`name` is the selection's; `measure_space(folder, then)` asks the engine for room."""
+        """`name` is the selection's; `make_count` counts it, with the records of runs or without.
+
+        `measure_space(folder, then)` asks the engine for room.
+        """
         super().__init__()
         self._selection_name = printable(name[:200])
-        self._count = count
+        self._make_count = make_count
+        self._count = make_count(False)
         self._background = background
         self._target = target
         self._bulk_above = bulk_above
@@ -74,6 +80,7 @@ class DownloadDialog(ModalScreen[Batch | None]):
         self._left_out_lines = Static(id="dialog-left-out", markup=False)
         self._folder_input = Input(str(target), id="dialog-target", compact=True)
         self._space_line = Static(id="dialog-space", markup=False)
+        self._records_box = Checkbox(RECORDS, id="dialog-records", compact=True)
         self._hint = Static(id="dialog-hint", classes="label", markup=False)
         self._ways = {
             name: Button(words, id=name, compact=True, disabled=name != "cancel")
@@ -89,6 +96,7 @@ class DownloadDialog(ModalScreen[Batch | None]):
             yield Static("Save to", classes="label")
             yield self._folder_input
             yield self._space_line
+            yield self._records_box
             with Horizontal(id="dialog-buttons"):
                 yield from self._ways.values()
             yield self._hint
@@ -97,8 +105,23 @@ class DownloadDialog(ModalScreen[Batch | None]):
         """Begin to count."""
         self._update()
         self._request_space()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Have the files counted, in a thread."""
         self._background.run(self._count.run, "count files")
-        self._timer = self.set_interval(UPDATE_EVERY, self._update)
+        if self._timer is None:
+            self._timer = self.set_interval(UPDATE_EVERY, self._update)
+
+    def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
+        """With the records of runs, or without: that is another count."""
+        event.stop()
+        self._count.stop()
+        self._count = self._make_count(event.value)
+        for name, button in self._ways.items():
+            button.disabled = name != "cancel"
+        self._update()
+        self._begin()
 
     def on_unmount(self) -> None:
         """Count no further."""

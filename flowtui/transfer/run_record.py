@@ -1,0 +1,78 @@
+"""A record of a run: made of what Flow says of it now, and put at its path like any other file."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from typing import TYPE_CHECKING
+
+from flowtui.protocol.states import TransferState
+from flowtui.transfer.disk.part_file import NoteBudget, PartFile, make_folder
+from flowtui.transfer.errors import AuthRequired, PermanentError, TargetExists, TransientError
+from flowtui.transfer.identity import Identity
+from flowtui.transfer.task import Outcome, Task
+
+if TYPE_CHECKING:
+    from flowtui.flow.client import FlowClient
+
+
+def write_record(task: Task, client: FlowClient, notes: NoteBudget) -> Outcome:
+    """Bring the record that `task.url` names to its path.
+
+    One that we wrote before is replaced where Flow says something else now, as it does while a run
+    goes on. Raises TransferError, OSError.
+    """
+    content = _content(task, client)
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    here = _here(task)
+    if here == content:
+        return Outcome(TransferState.SKIPPED, "already here; verified by content",
+                       size=len(content), md5=digest, verified_by="content")  # fmt: skip
+    is_ours = task.recorded is not None and task.recorded.key == task.key
+    if here is not None and not is_ours:
+        raise TargetExists(f"a different file stands at {task.target.name}")
+    make_folder(task.target.parent)
+    part = PartFile(task.target, Identity(key=task.key), notes, journaled=False)
+    try:
+        part.write(0, content)
+        part.settle(len(content))
+        if here is not None:
+            task.target.unlink()
+        part.rename(task.target, len(content))
+        part.finish()
+    finally:
+        if part.descriptor >= 0:
+            part.remove()
+        part.close()
+    return Outcome(TransferState.DONE, "made of Flow's record of the run",
+                   size=len(content), md5=digest, verified_by="content")  # fmt: skip
+
+
+def _content(task: Task, client: FlowClient) -> bytes:
+    from flowtui.flow.errors import FlowError, NotSignedIn
+
+    execution_id, _, name = task.url.partition(":")[2].rpartition("/")
+    try:
+        text = client.run_records(execution_id).get(name)
+    except NotSignedIn as error:
+        raise AuthRequired(error.message) from error
+    except FlowError as error:
+        if error.retryable:
+            raise TransientError(error.message, code=error.code) from error
+        raise PermanentError(error.message, code=error.code) from error
+    if text is None:
+        raise PermanentError("Flow has no such record of the run any more", code="NOT_FOUND")
+    return text.encode("utf-8", "replace")
+
+
+def _here(task: Task) -> bytes | None:
+    """What stands at the target, or None. Raises PermanentError for a folder, TargetExists."""
+    try:
+        found = task.target.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISDIR(found.st_mode):
+        raise PermanentError(f"a folder stands at {task.target}", code="IN_THE_WAY", retryable=True)
+    if not stat.S_ISREG(found.st_mode):
+        raise TargetExists(f"a different file stands at {task.target.name}")
+    return task.target.read_bytes()
