@@ -64,16 +64,47 @@ def test_nothing_found_and_wrong_questions(shell: Shell) -> None:
 
 def test_what_is_mine_of_each_kind(server: DemoServer, shell: Shell) -> None:
     catalogue = server.service.catalogue
-    mine = [p for p in catalogue.projects.values() if p.owner.username == "demo"]
-    counts = {
-        "samples": sum(len(project.samples) for project in mine),
-        "executions": sum(len(project.executions) for project in mine),
-    }
+    samples = [s for s in catalogue.samples.values() if s.project.owner.username == "demo"]
+    runs = [run for run in catalogue.executions.values() if run.project.owner.username == "demo"]
+    assert any(not sample.project.listed for sample in samples)  # some are in no project
+    counts = {"samples": len(samples), "executions": len(runs)}
     if server.service.dialect == "guide":
-        counts["executions"] = 0  # it lists none
+        # It has no search, so that projects are walked, and lists no executions.
+        counts = {"samples": sum(s.project.listed for s in samples), "executions": 0}
     for scope, count in counts.items():
         assert len(rows(shell, "ls", f"--{scope}")) == count
     if server.service.dialect != "guide":
         (row, *_) = rows(shell, "ls", "--samples")
         assert row["metadata"]
-        assert row["project"]
+        assert any(row["project"] for row in rows(shell, "ls", "--samples"))
+
+
+def test_my_data_is_what_was_uploaded(server: DemoServer, shell: Shell) -> None:
+    found = rows(shell, "ls", "--data")
+    assert found and not any(row["pipeline"] or row["process"] for row in found)
+    if server.service.dialect != "guide":
+        assert "run_0421_lane1.fastq.gz" in {row["name"] for row in found}
+
+
+def test_projects_that_are_mine(server: DemoServer, shell: Shell) -> None:
+    projects = server.service.catalogue.projects.values()
+    mine = {project.id for project in projects if project.owner.username == "demo"}
+    assert {row["id"] for row in rows(shell, "find", "projects", "--mine")} == mine
+
+
+def test_a_type_that_the_server_does_not_have_is_said(server: DemoServer, shell: Shell) -> None:
+    if server.service.dialect == "guide":
+        return
+    said = shell.run("find", "samples", "--type", "PacBio", status=None)
+    assert "no sample type 'PacBio'; it has RNA-Seq" in said.stderr and said.returncode == 2
+
+
+def test_genomes_and_their_files(server: DemoServer, shell: Shell) -> None:
+    if server.service.dialect == "guide":
+        assert "no genomes" in shell.run("ls", "--genomes", status=4).stderr
+        return
+    found = rows(shell, "ls", "--genomes")
+    assert {row["organism"] for row in found} >= {"Human", "Mouse"}
+    row = next(row for row in found if row["name"].endswith(".gtf"))
+    shell.get(row["ref"])
+    assert (shell.to / "data" / row["name"]).is_file()

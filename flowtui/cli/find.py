@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
 
 from flowtui.cli.exit_codes import CommandError, Exit
-from flowtui.cli.ls import TableWriter, row_of
+from flowtui.cli.ls import TableWriter, WalkNotice
 from flowtui.cli.options import json_option, server_option
-from flowtui.cli.output import Output, one_line
+from flowtui.cli.output import Output
 from flowtui.config import ConfigError, parse_rate
-from flowtui.text import quantities
 
 if TYPE_CHECKING:
     from flowtui.flow.search import Criteria, Kind
@@ -100,8 +97,7 @@ def find(
     Without samples, data, executions or projects all of them are searched. Exit status 4: nothing
     was found.
     """
-    from flowtui.cli.session import open_session
-    from flowtui.flow.lookahead import Lookahead
+    from flowtui.cli.session import reading
     from flowtui.flow.search import Criteria, Kind, search
 
     out = Output(as_json=as_json)
@@ -114,28 +110,12 @@ def find(
     if wanted == Criteria():
         raise click.UsageError("say what to look for, such as a name or --mine")
 
-    def told(why: str, seconds: float) -> None:
-        out.say(f"flowtui: {one_line(why)}; waiting {quantities.wait(seconds)}")
-
-    walks: list[str] = []
-
-    def walking() -> None:
-        if not walks:
-            out.say("flowtui: this server has no search; looking through your projects")
-        walks.append("walk")
-
+    walks = WalkNotice(out)
     found = 0
-    with closing(open_session(server, out)) as session, closing(Lookahead()) as lookahead:
-        client, _ = session.client.walking(told, lookahead.map)
+    with reading(server, out) as client:
         tables = TableWriter(out)
         for kind in kinds:
-            records = search(client, kind, wanted, walking)
-            first = next(records, None)
-            if first is None:
-                continue
-            headers, what, _ = row_of(first)
-            rows = (row_of(record)[2] for record in chain([first], records))
-            found += tables.add(headers, rows, what)
+            found += tables.add_found(search(client, kind, wanted, walks))
         tables.write()
     if not found:
         raise CommandError("nothing found", exit=Exit.NOTHING_FOUND, code="NOTHING_FOUND")

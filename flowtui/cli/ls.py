@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowtui.cli.exit_codes import Exit
+from flowtui.cli.exit_codes import CommandError, Exit
 from flowtui.cli.options import json_option, server_option
 from flowtui.cli.output import Output, counted, one_line, size_text
-from flowtui.text import quantities
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
+    from flowtui.flow.errors import FlowError
     from flowtui.flow.models import Data, Execution, Project, Sample
     from flowtui.flow.refs import Ref
+    from flowtui.flow.search import FoundRecord
 
 
 @click.command(short_help="List projects, samples and files.")
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 @click.option("--public", "scope", flag_value="public", help="Public projects.")
 @click.option("--samples", "scope", flag_value="samples", help="Your samples, in projects or not.")
 @click.option("--executions", "scope", flag_value="executions", help="Your executions.")
-@click.option("--data", "scope", flag_value="data", help="Your files: uploads, lanes, sheets, …")
+@click.option("--data", "scope", flag_value="data", help="Your uploads: reads, lanes, sheets, …")
+@click.option("--genomes", "scope", flag_value="genomes", help="Genomes of organisms.")
 @server_option
 @json_option
 def ls(ref: str | None, scope: str | None, server: str | None, as_json: bool) -> int:
@@ -36,21 +37,17 @@ def ls(ref: str | None, scope: str | None, server: str | None, as_json: bool) ->
     A project lists its samples and executions, a sample its files, an execution its outputs.
     `flowtui get` takes what is in the first column.
     """
-    from flowtui.cli.session import open_session
+    from flowtui.cli.session import reading
 
     if ref is not None and scope is not None:
         raise click.UsageError(f"--{scope} takes no REF")
     out = Output(as_json=as_json)
-    from flowtui.flow.lookahead import Lookahead
-
-    def told(why: str, seconds: float) -> None:
-        out.say(f"flowtui: {one_line(why)}; waiting {quantities.wait(seconds)}")
-
-    with closing(open_session(server, out)) as session, closing(Lookahead()) as lookahead:
-        client, _ = session.client.walking(told, lookahead.map)
+    with reading(server, out) as client:
         tables = TableWriter(out)
         if scope in ("samples", "executions", "data"):
-            _mine(client, scope, tables)
+            _mine(client, scope, tables, WalkNotice(out))
+        elif scope == "genomes":
+            _genomes(client, tables)
         elif ref is None:
             _projects(client, scope, tables)
         else:
@@ -61,11 +58,32 @@ def ls(ref: str | None, scope: str | None, server: str | None, as_json: bool) ->
     return Exit.OK
 
 
+class WalkNotice:
+    """Says once that the server cannot search, why, and what is done instead."""
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+        self._said = False
+
+    def __call__(self, error: FlowError) -> None:
+        """A search was answered with this."""
+        from flowtui.flow.errors import Refused
+
+        if not self._said:
+            self._said = True
+            refused = isinstance(error, Refused)
+            why = f"the search was refused ({error.message})" if refused else (
+                "this server has no search"
+            )  # fmt: skip
+            self._out.say(f"flowtui: {one_line(why)}; looking through your projects")
+
+
 class TableWriter:
     """Writes rows to stdout: as JSON lines at once, or as aligned tables in the end."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
+        self.is_json = out.as_json
         self._tables: list[tuple[tuple[str, ...], list[tuple[str, ...]], str]] = []
 
     def add(
@@ -85,6 +103,14 @@ class TableWriter:
                 body.append(tuple(one_line(cell) for cell in cells))
         self._tables.append((headers, body, what))
         return count
+
+    def add_found(self, records: Iterator[FoundRecord], what: str = "item") -> int:
+        """Add records of one kind, as they are found; how many. `what`: of which there are none."""
+        first = next(records, None)
+        if first is None:
+            return self.add((), (), what)
+        headers, what, _ = row_of(first)
+        return self.add(headers, (row_of(record)[2] for record in chain([first], records)), what)
 
     def write(self) -> None:
         """Write the tables."""
@@ -112,17 +138,34 @@ def _projects(client: FlowClient, scope: str | None, tables: TableWriter) -> Non
     tables.add(_PROJECTS, (_project(project) for project in client.projects(wanted)), "project")
 
 
-def _mine(client: FlowClient, scope: str, tables: TableWriter) -> None:
+def _mine(client: FlowClient, scope: str, tables: TableWriter, walks: WalkNotice) -> None:
     """All samples, executions or files of the user's, also those of no project."""
     from flowtui.flow.search import Criteria, Kind, search
 
-    records = search(client, Kind(scope), Criteria(mine=True), lambda: None)
-    first = next(records, None)
-    if first is None:
-        tables.add((), (), scope.removesuffix("s") if scope != "data" else "file")
-        return
-    headers, what, _ = row_of(first)
-    tables.add(headers, (row_of(record)[2] for record in chain([first], records)), what)
+    wanted = Criteria(mine=True, uploaded=scope == "data")
+    what = scope.removesuffix("s") if scope != "data" else "file"
+    tables.add_found(search(client, Kind(scope), wanted, walks), what)
+
+
+def _genomes(client: FlowClient, tables: TableWriter) -> None:
+    """The files of all organisms' genomes."""
+    from flowtui.flow.errors import NotFound, NotOffered
+
+    try:
+        organisms = client.organisms()
+    except (NotFound, NotOffered) as error:
+        raise CommandError(
+            "this server lists no genomes", exit=Exit.NOTHING_FOUND, code="NOT_OFFERED"
+        ) from error
+    rows = []
+    for organism in organisms:
+        for fileset in client.organism(organism.id).filesets:
+            for data in fileset.data:
+                fields, cells = _data(data)
+                fields |= {"organism": organism.name, "genome": fileset.name}
+                source = f"{organism.name or organism.id} {fileset.name}"
+                rows.append((fields, (*cells[:3], source, cells[4])))
+    tables.add(_DATA, rows, "file")
 
 
 def row_of(record: Project | Sample | Execution | Data) -> tuple[tuple[str, ...], str, _Row]:
@@ -142,9 +185,8 @@ def _below(client: FlowClient, ref: Ref, tables: TableWriter) -> None:
     from flowtui.flow.refs import RefKind
 
     if ref.kind is RefKind.PROJECT:
-        tables.add(
-            _SAMPLES, (_sample(sample) for sample in client.project_samples(ref.id)), "sample"
-        )
+        samples = client.project_samples(ref.id, full_metadata=tables.is_json)
+        tables.add(_SAMPLES, (_sample(sample) for sample in samples), "sample")
         rows = (_execution(execution) for execution in client.project_executions(ref.id))
         tables.add(_EXECUTIONS, rows, "execution")
     elif ref.kind is RefKind.SAMPLE:
@@ -255,6 +297,7 @@ def _data(data: Data) -> _Row:
         "created": _iso(data.created),
         "from": origin,
         "type": data.filetype,
+        "data_type": data.data_type,
         "owner": data.owner_name,
         "project": data.project_name,
         "sample": data.sample_name,

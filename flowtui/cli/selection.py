@@ -230,7 +230,7 @@ class _Report:
     def waiting(self, why: str, seconds: float) -> None:
         """Tell that nothing is asked for so many seconds."""
         self._out.event("waiting", reason=why, seconds=round(seconds, 1))
-        self._out.say(f"flowtui: {one_line(why)}; waiting {quantities.wait(seconds)}")
+        self._out.say(f"flowtui: {quantities.waiting(one_line(why), seconds)}")
 
     def ended(self, ref: Ref) -> None:
         """Tell what was found for a REF."""

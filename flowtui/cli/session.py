@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowtui import connect
 from flowtui.cli.output import Output, one_line
 from flowtui.config import Folders, Settings
+from flowtui.text import quantities
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -36,6 +39,21 @@ class Session:
     def close(self) -> None:
         """Close the connections."""
         self.client.close()
+
+
+@contextmanager
+def reading(server: str | None, out: Output) -> Iterator[FlowClient]:
+    """A client that waits as long as the server asks, says so, and reads lists ahead.
+
+    Raises what `open_session` does.
+    """
+    from flowtui.flow.lookahead import Lookahead
+
+    def told(why: str, seconds: float) -> None:
+        out.say(f"flowtui: {quantities.waiting(one_line(why), seconds)}")
+
+    with closing(open_session(server, out)) as session, closing(Lookahead()) as lookahead:
+        yield session.client.walking(told, lookahead.map)[0]
 
 
 def open_session(

@@ -22,9 +22,11 @@ from flowtui.demo.browse import BrowseRoutes
 from flowtui.demo.bulk import BulkJobs
 from flowtui.demo.projects import build
 from flowtui.demo.scenarios import NO_SCENARIOS, Scenario, Scenarios
+from flowtui.demo.search import SearchRoutes
 from flowtui.demo.serializers import Dialect
 from flowtui.demo.service import Refusal, Service, not_found
 from flowtui.demo.troubles import Troubles
+from flowtui.demo.vocabulary import VocabularyRoutes
 
 DAY_SECONDS = 86_400.0
 
@@ -154,6 +156,7 @@ def create_app(
 def _routes(service: Service, jobs: BulkJobs) -> list[BaseRoute]:
     single_sign_on = jobs.scenarios.has(Scenario.SINGLE_SIGN_ON)
     auth, browse = AuthRoutes(service, single_sign_on=single_sign_on), BrowseRoutes(service)
+    search, words = SearchRoutes(service), VocabularyRoutes(service)
 
     def download(request: Request) -> Response:
         id, name = request.path_params["id"], unquote(request.path_params["name"])
@@ -166,20 +169,23 @@ def _routes(service: Service, jobs: BulkJobs) -> list[BaseRoute]:
 
     lists: list[tuple[str, Any]] = [
         ("/projects/owned", browse.owned),
-        ("/projects/search", browse.search_projects),
+        ("/projects/search", search.projects),
         ("/projects/shared", browse.shared),
         ("/projects/public", browse.public),
         ("/projects/{id}/samples", browse.project_samples),
         ("/projects/{id}/executions", browse.project_executions),
-        ("/samples/search", browse.search_samples),
-        ("/samples/types", browse.sample_types),
-        ("/samples/metadata", browse.metadata),
-        ("/samples/metadata/{id}/options", browse.metadata_options),
+        ("/samples/search", search.samples),
+        ("/samples/types", words.sample_types),
+        ("/samples/metadata", words.metadata),
+        ("/samples/metadata/{id}/options", words.metadata_options),
         ("/samples/{id}/data", browse.sample_data),
         ("/samples/{id}/executions", browse.sample_executions),
-        ("/executions/search", browse.search_executions),
-        ("/data/search", browse.search_data),
-        ("/organisms", browse.organisms),
+        ("/executions/search", search.executions),
+        ("/data/search", search.data),
+        ("/data/types", words.data_types),
+        ("/organisms", words.organisms),
+        ("/organisms/{id}", words.organism),
+        ("/search", search.everything),
     ]
     documented: list[tuple[str, Any]] = [
         ("/projects", browse.projects),

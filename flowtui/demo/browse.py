@@ -1,21 +1,16 @@
-"""The routes for looking around: projects, samples, executions, data, and what describes them."""
+"""The routes for looking around: projects, samples, executions, data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from flowtui.demo.catalogue import Execution, File, Project, Sample, User
-from flowtui.demo.paging import in_order, matching, paged, since
-from flowtui.demo.sample_data import METADATA, ORGANISMS, SAMPLE_TYPES
+from flowtui.demo.paging import in_order, matching, paged
 from flowtui.demo.serializers import Json
 from flowtui.demo.service import Refusal, Service, not_found
-
-Found = TypeVar("Found", Sample, Execution, File)
 
 
 class BrowseRoutes:
@@ -53,11 +48,6 @@ class BrowseRoutes:
         seen = [project for project in self._all.projects.values() if project.visible_to(name)]
         return JSONResponse([self._records.project(project) for project in seen])
 
-    def search_projects(self, request: Request) -> Response:
-        """`/projects/search`."""
-        name = self._searcher(request)
-        return self._projects(request, lambda project: project.visible_to(name))
-
     def _projects(self, request: Request, wanted: Callable[[Project], bool]) -> Response:
         rows = [project for project in self._all.projects.values() if wanted(project)]
         rows = matching(
@@ -92,25 +82,6 @@ class BrowseRoutes:
         )
         return paged(request, "executions", rows, self._records.execution)
 
-    def search_samples(self, request: Request) -> Response:
-        """`/samples/search`."""
-        rows = self._searched(request, self._all.samples.values())
-        rows = matching(
-            request,
-            rows,
-            name=lambda sample: sample.name,
-            project=lambda sample: sample.project.name,
-            owner=lambda sample: sample.project.owner.name,
-            organism=lambda sample: sample.organism,
-            sample_types=lambda sample: (
-                f"{sample.sample_type} {SAMPLE_TYPES[sample.sample_type][0]}"
-            ),
-            **{name: partial(_metadata_of, name) for name in METADATA},
-        )
-        rows = since(request, rows, lambda sample: sample.created)
-        rows = in_order(request, rows, lambda sample: sample.created, lambda sample: sample.name)
-        return paged(request, "samples", rows, self._records.sample)
-
     def sample(self, request: Request) -> Response:
         """`/samples/<id>`."""
         return JSONResponse(self._records.sample(self._sample(request), detail=True))
@@ -132,26 +103,6 @@ class BrowseRoutes:
             lambda execution: self._records.execution(execution, iso=True),
         )
 
-    def search_executions(self, request: Request) -> Response:
-        """`/executions/search`."""
-        rows = self._searched(request, self._all.executions.values())
-        rows = matching(
-            request,
-            rows,
-            name=lambda execution: execution.identifier,
-            pipeline=lambda execution: execution.pipeline,
-            status=lambda execution: execution.status,
-            owner=lambda execution: execution.project.owner.name,
-        )
-        rows = since(request, rows, lambda execution: execution.created)
-        rows = in_order(
-            request,
-            rows,
-            lambda execution: execution.created,
-            lambda execution: execution.identifier,
-        )
-        return paged(request, "executions", rows, self._records.execution)
-
     def execution(self, request: Request) -> Response:
         """`/executions/<id>`, of which `include` or `exclude` name the fields wanted or not."""
         found = self._all.executions.get(request.path_params["id"])
@@ -160,26 +111,6 @@ class BrowseRoutes:
             raise not_found("Execution not found")
         return JSONResponse(_chosen(request, self._records.execution(found, detail=True)))
 
-    def search_data(self, request: Request) -> Response:
-        """`/data/search`."""
-        rows = self._searched(request, self._all.files.values())
-        rows = matching(
-            request,
-            rows,
-            filename=lambda file: file.filename,
-            name=lambda file: file.filename,
-            data_types=lambda file: file.filetype,
-            process=lambda file: file.process or "",
-            owner=lambda file: file.project.owner.name,
-            pipeline=lambda file: file.execution.pipeline if file.execution else "",
-        )
-        rows = since(request, rows, lambda file: file.created)
-        larger = request.query_params.get("size_gt", "")
-        if larger.isdecimal():
-            rows = [file for file in rows if file.size > int(larger)]
-        rows = in_order(request, rows, lambda file: file.created, lambda file: file.filename)
-        return paged(request, "data", rows, self._records.data)
-
     def data(self, request: Request) -> Response:
         """`/data/<id>`; a file that is gone has no record either."""
         found = self._all.files.get(request.path_params["id"])
@@ -187,60 +118,6 @@ class BrowseRoutes:
         if found is None or found.refused == 404:
             raise not_found("Data file not found")
         return JSONResponse(self._records.data(found, detail=True))
-
-    def organisms(self, request: Request) -> Response:
-        """`/organisms`."""
-        return JSONResponse(
-            [{"id": id, "name": name, "latin_name": latin, "latest_fileset": None}
-             for id, (name, latin) in ORGANISMS.items()]
-        )  # fmt: skip
-
-    def sample_types(self, request: Request) -> Response:
-        """`/samples/types`."""
-        return JSONResponse(
-            [{"identifier": id, "name": name, "description": description}
-             for id, (name, description) in SAMPLE_TYPES.items()]
-        )  # fmt: skip
-
-    def metadata(self, request: Request) -> Response:
-        """`/samples/metadata`: the attributes that a sample may have."""
-        return JSONResponse([
-            {
-                "identifier": id,
-                "name": name,
-                "description": f"{name} of the sample",
-                "required": False,
-                "has_options": bool(options),
-                "allow_user_terms": False,
-                "sample_type_links": [],
-            }
-            for id, (name, options) in METADATA.items()
-        ])  # fmt: skip
-
-    def metadata_options(self, request: Request) -> Response:
-        """`/samples/metadata/<id>/options`."""
-        if request.path_params["id"] not in METADATA:
-            raise not_found()
-        options = METADATA[request.path_params["id"]][1]
-        rows: list[dict[str, Any]] = [
-            {"id": str(number), "value": value, "validated": True}
-            for number, value in enumerate(options, 1)
-        ]
-        return JSONResponse({"count": len(rows), "total_count": len(rows), "options": rows})
-
-    def _searcher(self, request: Request) -> str | None:
-        """Whose search it is. The live service takes a bad token for nobody's, and answers."""
-        user = self._service.user(request, bad_is_nobody=self._service.dialect == "live")
-        return user.username if user else None
-
-    def _searched(self, request: Request, rows: Iterable[Found]) -> list[Found]:
-        name = self._searcher(request)
-        own = request.query_params.get("owned", "").lower() == "true"
-        return [
-            row
-            for row in rows
-            if row.project.visible_to(name) and (not own or row.project.owner.username == name)
-        ]
 
     def _project(self, request: Request) -> Project:
         found = self._all.projects.get(request.path_params["id"])
@@ -261,10 +138,6 @@ class BrowseRoutes:
         user: User | None = self._service.user(request)
         if found is not None:
             self._service.require(found.project, user)
-
-
-def _metadata_of(name: str, sample: Sample) -> str:
-    return sample.metadata.get(name, "")
 
 
 def _chosen(request: Request, fields: Json) -> Json:

@@ -25,7 +25,9 @@ class User:
 class File:
     """A file. `refused` is the status its download is answered with instead, or None.
 
-    `fileset` is what an input was uploaded with, its sample's only one where it is empty.
+    `fileset` is what an input was uploaded with, its sample's only one where it is empty. A file
+    of a genome has that instead (`genome`). `category` is Flow's: 1 generic, 2 annotation, 3
+    multiplexed, 4 demultiplexed.
     A folder (`is_folder`) is kept as a ZIP, and downloaded by its name with `.zip` behind it.
 
     `path` is the path below its execution for an output, else just the file's name.
@@ -42,6 +44,9 @@ class File:
     refused: int | None = None
     is_folder: bool = False
     fileset: str = ""
+    category: int = 1
+    data_type: str = ""
+    genome: Fileset | None = None
 
     @property
     def filename(self) -> str:
@@ -55,6 +60,11 @@ class File:
         if len(parts) < 2:
             return ""
         return ".".join(parts[-2:]) if parts[-1] == "gz" and len(parts) > 2 else parts[-1]
+
+    @property
+    def kind(self) -> str:
+        """The identifier of its data type, empty where it has none."""
+        return self.data_type or ("fastq" if self.filetype == "fastq.gz" else "")
 
     @cached_property
     def content(self) -> Content:
@@ -101,12 +111,28 @@ class Execution:
     finished: int | None
     project: Project
     sample: Sample | None = None
+    fileset: Fileset | None = None
     outputs: list[File] = field(default_factory=list, repr=False)
 
 
 @dataclass(eq=False)
+class Fileset:
+    """A genome of an organism: the files that pipelines take for it."""
+
+    id: str
+    name: str
+    organism: str
+    created: int
+    url: str = ""
+    files: list[File] = field(default_factory=list, repr=False)
+
+
+@dataclass(eq=False)
 class Project:
-    """A project; whoever is in `shared_with` (user names) may see it beside its owner."""
+    """A project; whoever is in `shared_with` (user names) may see it beside its owner.
+
+    One that is not `listed` is none on Flow: it holds what its owner has outside of projects.
+    """
 
     id: str
     name: str
@@ -115,6 +141,7 @@ class Project:
     owner: User
     public: bool = False
     shared_with: frozenset[str] = frozenset()
+    listed: bool = True
     samples: list[Sample] = field(default_factory=list, repr=False)
     executions: list[Execution] = field(default_factory=list, repr=False)
     files: list[File] = field(default_factory=list, repr=False)
@@ -132,7 +159,7 @@ class Project:
         return sum(file.size for file in self.files)
 
 
-Kept = TypeVar("Kept", Project, Sample, Execution, File)
+Kept = TypeVar("Kept", Project, Sample, Execution, File, Fileset)
 
 
 class Catalogue:
@@ -144,10 +171,11 @@ class Catalogue:
         self.samples: dict[str, Sample] = {}
         self.executions: dict[str, Execution] = {}
         self.files: dict[str, File] = {}
+        self.filesets: dict[str, Fileset] = {}
 
     def add_project(self, project: Project) -> Project:
-        """Take in a project, still empty."""
-        return _keep(self.projects, project)
+        """Take in a project, still empty; one that is not listed stays out of `projects`."""
+        return _keep(self.projects, project) if project.listed else project
 
     def add_sample(self, sample: Sample) -> Sample:
         """Take in a sample, still without files."""
@@ -168,7 +196,13 @@ class Catalogue:
             file.sample.files.append(file)
         if file.execution:
             file.execution.outputs.append(file)
+        if file.genome:
+            file.genome.files.append(file)
         return _keep(self.files, file)
+
+    def add_fileset(self, fileset: Fileset) -> Fileset:
+        """Take in a fileset, still without files."""
+        return _keep(self.filesets, fileset)
 
 
 def _keep(records: dict[str, Kept], record: Kept) -> Kept:

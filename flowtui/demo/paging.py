@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -63,14 +64,48 @@ def matching(request: Request, rows: Sequence[Row], **filters: Callable[[Row], s
     return kept
 
 
-def since(request: Request, rows: Sequence[Row], created: Callable[[Row], int]) -> list[Row]:
-    """The rows that `created_gt` leaves. Raises Refusal (500) for all but Unix seconds, as live."""
-    asked = request.query_params.get("created_gt")
-    if not asked:
-        return list(rows)
-    if not asked.lstrip("-").isdecimal():
-        raise Refusal(500, "SERVER_ERROR", "Server Error")
-    return [row for row in rows if created(row) > int(asked)]
+def compared(request: Request, rows: Sequence[Row], **numbers: Callable[[Row], int]) -> list[Row]:
+    """The rows whose number is above `NAME_gt` and below `NAME_lt` of the query.
+
+    Raises Refusal (500) for what is no number, as the live service does for a date.
+    """
+    kept = list(rows)
+    for name, number in numbers.items():
+        above, below = _bound(request, f"{name}_gt"), _bound(request, f"{name}_lt")
+        kept = [
+            row
+            for row in kept
+            if (above is None or number(row) > above) and (below is None or number(row) < below)
+        ]
+    return kept
+
+
+def _bound(request: Request, name: str) -> float | None:
+    given = request.query_params.get(name)
+    try:
+        return float(given) if given else None
+    except ValueError as error:
+        raise Refusal(500, "SERVER_ERROR", "Server Error (500)") from error
+
+
+def one_of(request: Request, rows: Sequence[Row], **texts: Callable[[Row], str]) -> list[Row]:
+    """The rows whose text is among those that the query asks for, separated by commas."""
+    kept = list(rows)
+    for name, text in texts.items():
+        wanted = {part.strip() for part in request.query_params.get(name, "").split(",")} - {""}
+        if wanted:
+            kept = [row for row in kept if text(row) in wanted]
+    return kept
+
+
+def of_pattern(request: Request, rows: Sequence[Row], text: Callable[[Row], str]) -> list[Row]:
+    """The rows whose text has the regular expression `pattern`. Raises Refusal (400)."""
+    given = request.query_params.get("pattern", "")
+    try:
+        pattern = re.compile(given)
+    except re.error as error:
+        raise Refusal(400, "BAD_REQUEST", "pattern is not a regular expression") from error
+    return [row for row in rows if pattern.search(text(row))]
 
 
 def in_order(

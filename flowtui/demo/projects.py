@@ -25,14 +25,14 @@ def _cortex(b: Builder) -> None:
         "Human cortex RNA-seq", "Bulk RNA-seq of post-mortem cortex, control and treated.", id="12"
     )
     sample = b.sample(
-        project, "cortex_ctrl_1", "rna_seq", "Hs", id="34", cell_type="Neuron", condition="control"
+        project, "cortex_ctrl_1", "RNA-Seq", "Hs", id="34", cell_type="Neuron", condition="control"
     )
     for number, id, mate in ((1, "789", 1), (1, "790", 2), (2, "791", 1)):
         make = partial(content.fastq, mate, 14 + number, f"{id}/{mate}")
         b.upload(sample, f"cortex_ctrl_1_L00{number}_R{mate}.fastq.gz", make, id=id)
     for name, condition in (("cortex_ctrl_2", "control"), ("cortex_drug_1", "treated"),
                             ("cortex_drug_2", "treated")):  # fmt: skip
-        more = b.sample(project, name, "rna_seq", "Hs", cell_type="Neuron", condition=condition)
+        more = b.sample(project, name, "RNA-Seq", "Hs", cell_type="Neuron", condition=condition)
         b.pair(more, 8 + len(project.samples))
     done = b.execution(project, "nf-core/rnaseq", "3.14.0", id="456")
     b.summaries(done)
@@ -54,7 +54,7 @@ def _atac(b: Builder) -> None:
     for hour in (0, 1, 2, 4, 8, 12, 24, 48, 72):
         for replicate in range(1, 6):
             name = f"atac_{hour:02}h_rep{replicate}"
-            sample = b.sample(project, name, "atac_seq", "Mm", condition=f"{hour} h")
+            sample = b.sample(project, name, "ATAC-Seq", "Mm", condition=f"{hour} h")
             b.pair(sample, 3 + (hour * 7 + replicate * 5) % 19, small=hour in {0, 1})
             b.alignment(done, sample, 2 + (hour + replicate) % 30)
     b.output(done, "multiqc_report.html", "MULTIQC",
@@ -67,7 +67,7 @@ def _genomes(b: Builder) -> None:
     done = b.execution(project, "nf-core/sarek", "3.4.0")
     members = (("mother", 300, 3800), ("father", 500, 4200), ("child", 1500, 2600))
     for name, reads, alignments in members:
-        sample = b.sample(project, f"trio7_{name}", "wgs", "Hs", comments="PCR-free library")
+        sample = b.sample(project, f"trio7_{name}", "WGS", "Hs", comments="PCR-free library")
         b.pair(sample, reads, lane=1)
         b.pair(sample, reads + 150, lane=2)
         b.alignment(done, sample, alignments)
@@ -80,7 +80,7 @@ def _screen(b: Builder) -> None:
     project = b.project("Perturbation screen, 2,000 guides", "One sample for each guide RNA.")
     for number in range(2000):
         name = f"guide_{number:04}"
-        sample = b.sample(project, name, "rna_seq", "Hs", cell_type="K562")
+        sample = b.sample(project, name, "RNA-Seq", "Hs", cell_type="K562")
         make = partial(_screen_reads, number % 8)
         b.upload(sample, f"{name}_R1.fastq.gz", make)
 
@@ -96,7 +96,7 @@ def _shared(b: Builder) -> None:
         owner=COLLEAGUE, shared=True,
     )  # fmt: skip
     for week in range(1, 13):
-        sample = b.sample(project, f"week_{week:02}", "wgs", "Cov", comments="waste water")
+        sample = b.sample(project, f"week_{week:02}", "WGS", "Cov", comments="waste water")
         b.pair(sample, 4 + week, small=True)
         done = b.execution(project, "nf-core/viralrecon", "2.6.0", sample=sample)
         b.output(done, f"variants/{sample.name}.vcf.gz", "IVAR_VARIANTS",
@@ -109,7 +109,7 @@ def _public(b: Builder) -> None:
     project = b.project("K562 eCLIP atlas", "Open data: anybody may read it, signed in or not.",
                         owner=STRANGER, public=True)  # fmt: skip
     for protein in ("PTBP1", "TARDBP", "HNRNPC", "U2AF2", "SRSF1"):
-        sample = b.sample(project, f"{protein}_rep1", "clip", "Hs", cell_type="K562")
+        sample = b.sample(project, f"{protein}_rep1", "CLIP", "Hs", cell_type="K562")
         b.pair(sample, 6, small=True)
         done = b.execution(project, "CLIP-Seq", "1.7", sample=sample)
         peaks = "".join(f"chr1\t{i * 997}\t{i * 997 + 40}\tpeak_{i}\t{i % 900}\t+\n"
@@ -120,12 +120,12 @@ def _public(b: Builder) -> None:
 def _not_shared(b: Builder) -> None:
     """Nobody but its owner sees this one."""
     project = b.project("Patient cohort (restricted)", "Not for you.", owner=STRANGER)
-    b.pair(b.sample(project, "patient_001", "wgs", "Hs"), 3, small=True)
+    b.pair(b.sample(project, "patient_001", "WGS", "Hs"), 3, small=True)
 
 
 def _refusals(b: Builder) -> None:
     project = b.project("Files with trouble", "One is forbidden, one is gone, one has expired.")
-    sample = b.sample(project, "trouble_1", "rna_seq", "Hs", condition="control")
+    sample = b.sample(project, "trouble_1", "RNA-Seq", "Hs", condition="control")
     b.pair(sample, 4, small=True)
     for name, status in (("forbidden", 403), ("gone", 404), ("expired", 410)):
         make = partial(content.fastq, 1, 5, name, small=True)
@@ -140,11 +140,11 @@ def _refusals(b: Builder) -> None:
 def _twins(b: Builder, project: Project) -> None:
     """Two samples of one name, each with a pair, and one with two pairs of the same names."""
     for who in ("first", "second"):
-        sample = b.sample(project, "liver", "rna_seq", "Hs", comments=f"the {who} of that name")
+        sample = b.sample(project, "liver", "RNA-Seq", "Hs", comments=f"the {who} of that name")
         for mate in (1, 2):
             make = partial(content.fastq, mate, 3, f"liver {who}", small=True)
             b.upload(sample, f"liver_R{mate}.fastq.gz", make)
-    sample = b.sample(project, "two_lanes", "rna_seq", "Hs")
+    sample = b.sample(project, "two_lanes", "RNA-Seq", "Hs")
     for lane, mate in ((1, 1), (2, 2), (2, 1), (1, 2)):
         make = partial(content.fastq, mate, 3, f"lane {lane}", small=True)
         b.upload(sample, f"reads_R{mate}.fastq.gz", make, fileset=f"{sample.id}0{lane}")
@@ -153,7 +153,7 @@ def _twins(b: Builder, project: Project) -> None:
 def _odd_names(b: Builder) -> None:
     project = b.project("Odd names", "Names that no program should trust.")
     for number, name in enumerate(ODD_NAMES):
-        sample = b.sample(project, name, "rna_seq", "Sc", comments=name)
+        sample = b.sample(project, name, "RNA-Seq", "Sc", comments=name)
         b.upload(sample, name, partial(content.text, f"the file of odd name {number}\n" * 900))
 
 
@@ -175,7 +175,7 @@ def _small_ones(b: Builder) -> None:
     )
     for number, topic in enumerate(topics):
         project = b.project(topic, public=number == 7)
-        kind, organism = ("rna_seq", "Sc" if number == 0 else "Hs")
+        kind, organism = ("RNA-Seq", "Sc" if number == 0 else "Hs")
         for replicate in (1, 2, 3):
             name = f"{topic.split()[0].lower()}_{replicate}"
             b.pair(b.sample(project, name, kind, organism), 3 + number + replicate, small=True)
@@ -183,7 +183,47 @@ def _small_ones(b: Builder) -> None:
             b.summaries(b.execution(project, "nf-core/rnaseq", "3.14.0"))
 
 
+def _genome_files(b: Builder) -> None:
+    """The genomes that everyone sees: organisms and their filesets."""
+    everyone = b.outside(STRANGER, public=True)
+    genomes = (("Hs", "GRCh38 Gencode 39", 900), ("Hs", "GRCh38 Gencode 45", 300),
+               ("Mm", "GRCm39 Gencode M34", 320), ("Sc", "R64-1-1", 700))  # fmt: skip
+    for organism, name, days in genomes:
+        genome = b.fileset(organism, name, days)
+        stem = name.split()[0]
+        sequence = ">chr1\n" + "ACGTTGCA" * 500 + "\n"
+        gene = 'chr1\tdemo\tgene\t101\t900\t.\t+\t.\tgene_id "G1";\n'
+        for ending, kind, lines in (("fa", "fasta", sequence), ("gtf", "gtf", gene)):
+            make = partial(content.text, lines)
+            b.loose(everyone, f"{stem}.{ending}", make, data_type=kind, genome=genome)
+
+
+def _outside(b: Builder) -> None:
+    """What the user has in no project: samples, executions, uploads, lanes and their sheets."""
+    mine = b.outside()
+    for replicate in (1, 2, 3):
+        name = f"liver_H3K27ac_rep{replicate}"
+        sample = b.sample(mine, name, "ChIP-Seq", "Mm", cell_type="Hepatocyte", condition="control")
+        b.pair(sample, 3 + replicate, small=True)
+    genome = next(found for found in b.all.filesets.values() if found.organism == "Mm")
+    prepared = b.execution(mine, "Genome preparation", "2.0", fileset=genome)
+    b.output(
+        prepared, "genome.fa.fai", "SAMTOOLS_FAIDX", partial(content.text, "chr1\t195154279\n")
+    )
+    split = b.execution(mine, "Demultiplex", "1.3")
+    b.output(split, "demultiplex_report.html", "ULTRAPLEX",
+             partial(content.report, "Demultiplexing", 12, split.id))  # fmt: skip
+    for lane in (1, 2):
+        b.loose(mine, f"run_0421_lane{lane}.fastq.gz",
+                partial(content.fastq, 1, 8 + lane, f"lane/{lane}", small=True),
+                category=3, data_type="multiplexed")  # fmt: skip
+        sheet = f"Sample Name,Barcode\nliver_{lane},ACGT\n"
+        b.loose(mine, f"run_0421_lane{lane}_annotation.csv", partial(content.text, sheet),
+                category=2, data_type="annotation")  # fmt: skip
+    b.loose(mine, "targets.bed", partial(content.text, "chr1\t100\t900\tamplicon_1\n" * 40))
+
+
 _PROJECTS = (
     _cortex, _atac, _genomes, _screen, _shared, _public, _not_shared, _refusals, _odd_names,
-    _empty, _small_ones,
+    _empty, _small_ones, _genome_files, _outside,
 )  # fmt: skip

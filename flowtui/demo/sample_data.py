@@ -12,7 +12,7 @@ from functools import partial
 
 from flowtui.demo import content
 from flowtui.demo.byte_source import Content
-from flowtui.demo.catalogue import Catalogue, Execution, File, Project, Sample, User
+from flowtui.demo.catalogue import Catalogue, Execution, File, Fileset, Project, Sample, User
 
 NOW = 1_767_225_600
 """2026-01-01T00:00:00Z; all there is was made before."""
@@ -30,15 +30,25 @@ ORGANISMS = {
     "Cov": ("SARS-CoV-2", "SARS-CoV-2"),
 }
 SAMPLE_TYPES = {
-    "rna_seq": ("RNA-Seq", "Transcriptome sequencing"),
-    "atac_seq": ("ATAC-Seq", "Open chromatin"),
-    "wgs": ("WGS", "Whole genome sequencing"),
-    "clip": ("CLIP", "RNA bound by a protein"),
+    "RNA-Seq": ("RNA-Seq", "Transcriptome sequencing"),
+    "ATAC-Seq": ("ATAC-Seq", "Open chromatin"),
+    "WGS": ("WGS", "Whole genome sequencing"),
+    "CLIP": ("CLIP", "RNA bound by a protein"),
+    "ChIP-Seq": ("ChIP-Seq", "DNA bound by a protein"),
+    "Ribo-Seq": ("Ribo-Seq", "RNA under translation"),
+    "scRNA-Seq": ("scRNA-Seq", "Transcriptomes of single cells"),
 }
 METADATA = {
-    "cell_type": ("Cell type", ["Neuron", "Astrocyte", "HEK293", "K562"]),
+    "cell_type": ("Cell type", ["Neuron", "Astrocyte", "Hepatocyte", "HEK293", "K562"]),
     "condition": ("Condition", ["control", "treated"]),
     "comments": ("Comments", []),
+}
+DATA_TYPES = {
+    "fastq": ("FASTQ", "Sequencing reads"),
+    "annotation": ("Annotation sheet", "What the samples of a run are"),
+    "multiplexed": ("Multiplexed FASTQ", "Reads of a whole lane"),
+    "fasta": ("FASTA", "Sequences"),
+    "gtf": ("GTF", "Genes"),
 }
 
 GUIDE_OUTPUTS = (
@@ -99,6 +109,17 @@ class Builder:
             Project(id or self._ids(), name, description, made, owner, public, shared_with)
         )
 
+    def outside(self, owner: User = DEMO, *, public: bool = False) -> Project:
+        """Where the things are that an owner has in no project."""
+        return self.all.add_project(Project("", "", "", NOW, owner, public, listed=False))
+
+    def fileset(self, organism: str, name: str, days_old: int) -> Fileset:
+        """A new genome of an organism, still without files."""
+        url = f"https://example.org/genomes/{organism}"
+        return self.all.add_fileset(
+            Fileset(self._ids(), name, organism, NOW - DAY * days_old, url)
+        )  # fmt: skip
+
     def sample(
         self, project: Project, name: str, kind: str, organism: str, *, id: str = "", **more: str
     ) -> Sample:
@@ -117,6 +138,7 @@ class Builder:
         *,
         id: str = "",
         sample: Sample | None = None,
+        fileset: Fileset | None = None,
     ) -> Execution:
         """A new execution; one that is not `OK` or `ERROR` has not finished."""
         number = len(self.all.executions)
@@ -126,7 +148,7 @@ class Builder:
         finished = made + 5400 + 60 * number if status in {"OK", "ERROR"} else None
         return self.all.add_execution(
             Execution(id or self._ids(), name, pipeline, version, status, made, started, finished,
-                      project, sample)
+                      project, sample, fileset)
         )  # fmt: skip
 
     def upload(
@@ -144,6 +166,23 @@ class Builder:
         return self.all.add_file(
             File(id or self._ids(), name, make, sample.created, sample.project, sample,
                  refused=refused, is_folder=is_folder, fileset=fileset)
+        )  # fmt: skip
+
+    def loose(
+        self,
+        project: Project,
+        name: str,
+        make: Callable[[], Content],
+        *,
+        category: int = 1,
+        data_type: str = "",
+        genome: Fileset | None = None,
+    ) -> File:
+        """A file that was uploaded and belongs to no sample."""
+        made = project.created - 3600 * (1 + len(project.files))
+        return self.all.add_file(
+            File(self._ids(), name, make, genome.created if genome else made, project,
+                 category=category, data_type=data_type, genome=genome)
         )  # fmt: skip
 
     def output(

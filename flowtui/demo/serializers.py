@@ -13,8 +13,8 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from flowtui.demo import run_records
-from flowtui.demo.catalogue import Execution, File, Project, Sample, User
-from flowtui.demo.sample_data import ORGANISMS, SAMPLE_TYPES
+from flowtui.demo.catalogue import Execution, File, Fileset, Project, Sample, User
+from flowtui.demo.sample_data import DATA_TYPES, ORGANISMS, SAMPLE_TYPES
 
 Dialect = Literal["both", "guide", "live"]
 Json = dict[str, Any]
@@ -76,9 +76,20 @@ class Serializer:
             fields["samples"] = [self.sample(sample, detail=True) for sample in project.samples]
         return fields
 
-    def sample(self, sample: Sample, *, detail: bool = False, in_project: bool = False) -> Json:
-        """A sample; its uploaded files are in the detail's filesets, all in the guide's `data`."""
-        project = {"id": self.id(sample.project.id), "name": sample.project.name}
+    def sample(
+        self,
+        sample: Sample,
+        *,
+        detail: bool = False,
+        in_project: bool = False,
+        searched: bool = False,
+    ) -> Json:
+        """A sample; its uploaded files are in the detail's filesets, all in the guide's `data`.
+
+        As the live service has it, a project's list has no metadata, and what was `searched`
+        without asking for all of it has its first attribute only.
+        """
+        project = self._project_of(sample.project)
         fields: Json = {
             "id": self.id(sample.id),
             "name": sample.name,
@@ -99,7 +110,8 @@ class Serializer:
         metadata = {
             name: {"attribute_name": name.replace("_", " ").capitalize(), "value": value,
                    "annotation": None}
-            for name, value in sample.metadata.items()
+            for name, value in list(sample.metadata.items())[: 1 if searched else None]
+            if not (in_project and self._live)
         }  # fmt: skip
         fields |= {"organism": organism, "metadata": metadata}
         if not detail:
@@ -109,7 +121,7 @@ class Serializer:
                 "owner_name": sample.project.owner.name,
                 "is_paired": sum(file.execution is None for file in sample.files) > 1,
             }
-            return fields if in_project else fields | {"project_name": sample.project.name}
+            return fields if in_project else fields | {"project_name": sample.project.name or None}
         inputs = [file for file in sample.files if file.execution is None]
         return fields | {
             "private": not sample.project.public,
@@ -165,17 +177,17 @@ class Serializer:
         return fields | {
             "is_binary": file.filetype not in {"tsv", "html", "txt", "bed"},
             "is_directory": file.is_folder,
-            "category": 1,
-            "data_type": None,
+            "category": file.category,
+            "data_type": _data_type(file),
             "private": not file.project.public,
             "absolute_path": f"/data/{file.id}/{file.filename}",
             "owner": self._owner(file.project.owner),
             "group_owner": None,
             "paired": None,
-            "fileset": None,
+            "fileset": file.genome and {"id": file.genome.id, "name": file.genome.name},
             "execution": made_by,
             "sample": sample and {"id": sample.id, "name": sample.name},
-            "project": {"id": file.project.id, "name": file.project.name},
+            "project": self._project_of(file.project),
             "can_edit": True,
         }
 
@@ -209,7 +221,7 @@ class Serializer:
                 "can_delete": False,
                 "retries": None,
                 "retried_by": None,
-                "fileset": None,
+                "fileset": self._genome_of(execution),
                 "sample_name": sample.name if sample else None,
                 "owner_name": execution.project.owner.name,
             }
@@ -217,7 +229,8 @@ class Serializer:
         fields |= {
             "pipeline": {"id": "1", "name": execution.pipeline, "version": version},
             "sample": sample and {"id": sample.id, "name": sample.name},
-            "project": {"id": execution.project.id, "name": execution.project.name},
+            "project": self._project_of(execution.project),
+            "fileset": self._genome_of(execution),
             "owner": self._owner(execution.project.owner),
             "group_owner": None,
             "process_executions": self._processes(execution),
@@ -235,6 +248,31 @@ class Serializer:
                 for output in execution.outputs
             ]
         return fields
+
+    def fileset(self, fileset: Fileset) -> Json:
+        """A genome, for `/organisms`."""
+        return {
+            "id": fileset.id,
+            "name": fileset.name,
+            "url": fileset.url,
+            "created": fileset.created,
+            "data": [
+                {"id": file.id, "filename": file.filename, "size": file.size,
+                 "category": file.kind}
+                for file in fileset.files
+            ],
+        }  # fmt: skip
+
+    def _project_of(self, project: Project) -> Json | None:
+        """The project of something; None for what is in none."""
+        return {"id": self.id(project.id), "name": project.name} if project.listed else None
+
+    def _genome_of(self, execution: Execution) -> Json | None:
+        fileset = execution.fileset
+        if fileset is None:
+            return None
+        organism = {"id": fileset.organism, "name": ORGANISMS[fileset.organism][0]}
+        return {"id": fileset.id, "name": fileset.name, "organism": organism}
 
     def _processes(self, execution: Execution) -> list[Json]:
         by_name: dict[str, list[File]] = {}
@@ -259,6 +297,13 @@ class Serializer:
         if self._guide:
             return {"id": int(user.id), "username": user.username}
         return {"id": user.id, "username": user.username, "name": user.name, "image": None}
+
+
+def _data_type(file: File) -> Json | None:
+    if not file.kind:
+        return None
+    name, description = DATA_TYPES[file.kind]
+    return {"identifier": file.kind, "name": name, "description": description}
 
 
 def _iso(value: int | None) -> str | None:

@@ -5,6 +5,8 @@
     questions, rows  what a walk asks Flow for each reference, and the records that come of it
     runs             which run and process made an output, and the folders that it goes to by that
     lookahead, pace, patient     questions side by side, at the pace that the server likes
+    vocabulary       types, organisms and attributes as the server calls them
+    genomes          organisms and their filesets
     search           what fits some criteria, by the server's search or a walk
     run_records      a run's parameters, command, logs and versions as text files
     outputs          which of an execution's outputs a path names

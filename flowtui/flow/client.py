@@ -19,6 +19,7 @@ import httpx
 from flowtui.flow import bulk_jobs
 from flowtui.flow.credentials import Credential, CredentialStore, plain_token
 from flowtui.flow.errors import NotFound, NotSignedIn, SingleSignOnOnly, WrongPassword
+from flowtui.flow.genomes import Organism, read_organisms
 from flowtui.flow.http_client import make_client
 from flowtui.flow.listing import Inlined, Listing, Reader, filtered_where_missing, read_record
 from flowtui.flow.models import BulkJob, Data, Execution, Project, R, Sample, User
@@ -26,6 +27,7 @@ from flowtui.flow.pages import MapPages, Pages
 from flowtui.flow.patient import PatientReader, Told
 from flowtui.flow.run_records import RunRecords
 from flowtui.flow.session import ApiSession, is_nobody, is_usable
+from flowtui.flow.vocabulary import Term, terms
 
 if TYPE_CHECKING:
     from flowtui.flow.device_flow import DeviceCode
@@ -219,15 +221,21 @@ class FlowClient:
         """One project; in the documented dialect with its samples."""
         return read_record(Project, self._reader.get(f"/projects/{_quoted(id_)}"))
 
-    def project_samples(self, id_: str) -> Pages[Sample]:
-        """The samples of a project."""
+    def project_samples(
+        self, id_: str, *, like: str = "", full_metadata: bool = False
+    ) -> Pages[Sample]:
+        """The samples of a project, those of `like` in their names where the server can tell.
+
+        `full_metadata`: with their metadata where the server has that in lists.
+        """
+        query = {"filter": like, "full_metadata": "true" if full_metadata else ""}
 
         def inlined() -> Inlined[Sample]:
             project = self.project(id_)
             return Inlined(project.samples, unreadable=project.unreadable)
 
         path = f"/projects/{_quoted(id_)}/samples"
-        return self._listing.below(path, "samples", Sample, inlined)
+        return self._listing.below(path, "samples", Sample, inlined, _given(query))
 
     def project_executions(self, id_: str) -> Pages[Execution]:
         """The executions of a project; none where the server cannot list them."""
@@ -279,6 +287,18 @@ class FlowClient:
         """
         return self._listing.first_of((path,), key, model, query)
 
+    def vocabulary(self, path: str) -> tuple[Term, ...]:
+        """The server's words of one of its lists, see `vocabulary.terms`."""
+        return terms(self._reader.get, path)
+
+    def organisms(self) -> list[Organism]:
+        """All organisms, each with its latest genome. NotFound where the server has none."""
+        return read_organisms(self._reader.get("/organisms"))
+
+    def organism(self, id_: str) -> Organism:
+        """One organism with all its genomes."""
+        return read_record(Organism, self._reader.get(f"/organisms/{_quoted(id_)}"))
+
     def data(self, id_: str) -> Data:
         """One file's record."""
         return read_record(Data, self._reader.get(f"/data/{_quoted(id_)}"))
@@ -327,6 +347,10 @@ class FlowClient:
 
     def _is_public(self, project: Project) -> bool:
         return project.private is False
+
+
+def _given(query: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in query.items() if value}
 
 
 def _quoted(id_: str) -> str:

@@ -89,7 +89,12 @@ class Listing:
         return Pages(fetch, beyond=beyond, map_pages=self._map)
 
     def below(
-        self, path: str, key: str, model: type[R], inlined: Callable[[], Inlined[R]]
+        self,
+        path: str,
+        key: str,
+        model: type[R],
+        inlined: Callable[[], Inlined[R]],
+        query: Mapping[str, str] | None = None,
     ) -> Pages[R]:
         """A list of what is below something: a sub-resource, else what its detail has inlined.
 
@@ -97,7 +102,7 @@ class Listing:
         remembered only once a detail had the list inlined, and never after it has given one.
         """
         kind = f"{path.split('/')[1]}/{key}"
-        listed = self.first_of((path,), key, model)
+        listed = self.first_of((path,), key, model, query)
         kept: list[Pages[R]] = []
 
         def fetch(number: int) -> Page[R]:

@@ -53,7 +53,7 @@ class Record(BaseModel):
 R = TypeVar("R", bound=Record)
 
 
-def _readable(model: type[R], rows: Iterable[Any]) -> tuple[list[R], int]:
+def readable(model: type[R], rows: Iterable[Any]) -> tuple[list[R], int]:
     """The inlined records that can be read, and how many cannot: one must not cost the others."""
     found: list[R] = []
     unreadable = 0
@@ -125,6 +125,7 @@ class Data(Record):
     pipeline_name: Label = None
     process_name: Label = None
     process_label: Label = None
+    data_type: Label = None
 
     @classmethod
     def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
@@ -201,7 +202,7 @@ class Sample(Record):
         fields["unreadable"] = 0
         if isinstance(fields["data"], list):
             # A list may mix ids with records; only a record names a file.
-            fields["data"], fields["unreadable"] = _readable(Data, fields["data"])
+            fields["data"], fields["unreadable"] = readable(Data, fields["data"])
         return fields
 
 
@@ -232,7 +233,7 @@ class Project(Record):
         fill_private(fields)
         fields["unreadable"] = 0
         if isinstance(fields.get("samples"), list):
-            fields["samples"], fields["unreadable"] = _readable(Sample, fields["samples"])
+            fields["samples"], fields["unreadable"] = readable(Sample, fields["samples"])
         else:
             fields["samples"] = None
         return fields
@@ -334,7 +335,7 @@ def _outputs(fields: dict[str, Any]) -> tuple[list[Data] | None, int]:
     if not known:
         return None, 0
     kept = (row for row in found.values() if not (row.get("is_removed") or row.get("isRemoved")))
-    outputs, unreadable = _readable(Data, kept)
+    outputs, unreadable = readable(Data, kept)
     return outputs, unreadable + nameless
 
 

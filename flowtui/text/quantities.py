@@ -15,6 +15,11 @@ def rate(per_second: float) -> str:
     return f"{size(int(per_second))}/s"
 
 
+def waiting(why: str, seconds: float) -> str:
+    """Why something waits, and how long: `the server is busy; waiting 2 minutes`."""
+    return f"{why}; waiting {wait(seconds)}"
+
+
 def wait(seconds: float) -> str:
     """A time to wait, roughly: `38 s`, `12 min`, `3 h`, `9 days`; never nothing at all."""
     for unit, length, below in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):

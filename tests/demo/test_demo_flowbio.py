@@ -52,7 +52,7 @@ def test_without_a_refresh_token_the_401_stays(server: DemoServer, flowbio: Clie
 
 
 def test_what_describes_samples(flowbio: Client) -> None:
-    assert "rna_seq" in {kind.identifier for kind in flowbio.samples.get_types()}
+    assert "RNA-Seq" in {kind.identifier for kind in flowbio.samples.get_types()}
     assert "Hs" in {organism.id for organism in flowbio.samples.get_organisms()}
     attributes = {one.identifier: one for one in flowbio.samples.get_metadata_attributes()}
     assert set(attributes) == {"cell_type", "condition", "comments"}

@@ -85,7 +85,7 @@ def _catalogue() -> Catalogue:
     made = Catalogue([demo])
     project = made.add_project(Project("12", "Compatibility", "", 1_767_139_200, demo))
     for id_, name in known()["files"]["samples"].items():
-        made.add_sample(Sample(id_, name, project.created, project, "rna_seq", "Hs", {}))
+        made.add_sample(Sample(id_, name, project.created, project, "RNA-Seq", "Hs", {}))
     for one in known()["files"]["files"]:
         make = partial(Content, content(one["id"]))
         file = OldFile(one["id"], one["name"], make, one["created"], project,

@@ -63,7 +63,7 @@ class Count:
         self.ended = True
 
     def _wait(self, why: str, seconds: float) -> None:
-        self.waiting = f"{why}; waiting {quantities.wait(seconds)}"
+        self.waiting = quantities.waiting(why, seconds)
 
     def _add(self, file: RemoteFile) -> None:
         self.waiting = ""
