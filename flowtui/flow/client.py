@@ -250,14 +250,18 @@ class FlowClient:
         """One sample."""
         return self._sample(id_)[0]
 
-    def sample_data(self, id_: str) -> Pages[Data]:
-        """The files of a sample: inputs and, in the live dialect, what pipelines made of them."""
+    def sample_data(self, id_: str, *, like: str = "") -> Pages[Data]:
+        """The files of a sample: inputs and, in the live dialect, what pipelines made of them.
+
+        Those of `like` in their names where the server can tell.
+        """
 
         def inlined() -> Inlined[Data]:
             sample, documented = self._sample(id_)
             return Inlined(sample.data, documented, sample.unreadable)
 
-        return self._listing.below(f"/samples/{_quoted(id_)}/data", "data", Data, inlined)
+        path = f"/samples/{_quoted(id_)}/data"
+        return self._listing.below(path, "data", Data, inlined, _given({"filter": like}))
 
     def sample_executions(self, id_: str) -> Pages[Execution]:
         """The executions that used a sample; none where the server cannot list them."""
@@ -286,6 +290,21 @@ class FlowClient:
         NotFound, NotOffered where it has none.
         """
         return self._listing.first_of((path,), key, model, query)
+
+    def own_samples(self) -> Pages[Sample]:
+        """The samples that are owned, also those in no project. NotFound where there is no list."""
+        query = {"owned": "true", "full_metadata": "true"}
+        return self._listing.first_of(("/samples/search",), "samples", Sample, query)
+
+    def own_executions(self) -> Pages[Execution]:
+        """As `own_samples`."""
+        query = {"owned": "true"}
+        return self._listing.first_of(("/executions/search",), "executions", Execution, query)
+
+    def own_uploads(self) -> Pages[Data]:
+        """As `own_samples`: what was uploaded, lanes and annotation sheets among it."""
+        query = {"owned": "true", "uploaded": "true"}
+        return self._listing.first_of(("/data/search",), "data", Data, query)
 
     def vocabulary(self, path: str) -> tuple[Term, ...]:
         """The server's words of one of its lists, see `vocabulary.terms`."""

@@ -121,9 +121,9 @@ class Walk:
         for placed in self._questions.placed(sample_id, [row]):
             yield from self._file(ref, placed)
 
-    def data_file(self, data: Data) -> Iterator[RemoteFile]:
+    def data_file(self, data: Data, folder: tuple[str, ...] = ("data",)) -> Iterator[RemoteFile]:
         """A file by itself, as `data/ID` names it; none where it is left out."""
-        row = Row(data, ("data",), fileset=data.fileset_id or "", origin=origin_of(data))
+        row = Row(data, folder, fileset=data.fileset_id or "", origin=origin_of(data))
         yield from self._file(Ref(RefKind.DATA, data.id or ""), row)
 
     def run_file(self, execution: Execution, data: Data) -> Iterator[RemoteFile]:

@@ -24,7 +24,7 @@ from flowtui.tui.account import (
 from flowtui.tui.add_downloads import AddDownloads
 from flowtui.tui.background import Background
 from flowtui.tui.browser.details import DetailsPane
-from flowtui.tui.browser.filter import FilterLine
+from flowtui.tui.browser.filter import FilterLine, FindLine
 from flowtui.tui.browser.selection import Selection
 from flowtui.tui.browser.tree import TreePane
 from flowtui.tui.commands import COMMANDS, KEPT, LAST, Command
@@ -73,6 +73,7 @@ class FlowApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "download", "Download", show=False),
         Binding("slash", "filter", "Filter", show=False),
+        Binding("ctrl+f", "find", "Find", show=False),
         Binding("s", "sign_in", "Sign in", show=False),
         Binding("b", "toggle_bulk", "Bulk jobs", show=False),
         Binding("question_mark", "help", "Help"),
@@ -98,6 +99,7 @@ class FlowApp(App[None]):
         # Kept: while a dialog is open, a query would search that instead.
         self.header = HeaderLine(id="header")
         self._filter = FilterLine(id="filter")
+        self._find = FindLine(id="find")
         self._tree = TreePane(self.context.client, background, id="tree")
         self._details = DetailsPane(self.context.client, background, id="details")
         self._manager = DownloadManager(id="downloads", classes="-empty")
@@ -113,6 +115,7 @@ class FlowApp(App[None]):
         with Horizontal(id="browse"):
             with Vertical(id="tree-side"):
                 yield self._filter
+                yield self._find
                 yield self._tree
             yield self._details
         yield self._manager
@@ -235,6 +238,19 @@ class FlowApp(App[None]):
         if not message.keep:
             self._filter.close()
             self._tree.filter("")
+        self._tree.focus()
+
+    def action_find(self) -> None:
+        """Show the line for a search on the server."""
+        self._find.open()
+
+    def on_find_line_asked(self, message: FindLine.Asked) -> None:
+        """Search; what is found comes at the top of the tree."""
+        self._tree.focus()
+        self._tree.find(message.words)
+
+    def on_find_line_left(self, _: FindLine.Left) -> None:
+        """Back to the tree."""
         self._tree.focus()
 
     def action_reload_all(self) -> None:

@@ -16,6 +16,7 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("Download", "Download what is marked, or the item under the cursor", "download"),
     Command("Filter", "Show only items whose name contains a text", "filter"),
+    Command("Find", "Search for samples, executions, files and projects on Flow", "find"),
     Command("Reload", "Load the whole tree again", "reload_all"),
     Command("Set target folder", "Choose where downloads are saved", "target"),
     Command("Limit download rate", "Set a limit for all downloads together", "limit_rate"),

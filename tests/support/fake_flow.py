@@ -7,8 +7,10 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from flowtui.flow.client import Scope
 from flowtui.flow.credentials import Credential
 from flowtui.flow.errors import NotFound, NotSignedIn, WrongPassword
+from flowtui.flow.genomes import Organism
 from flowtui.flow.models import Data, Execution, Project, Sample, User
 from flowtui.flow.pages import PAGE_SIZE, Page, Pages
 
@@ -44,6 +46,11 @@ class FakeFlow:
         self.files: dict[str, list[Data]] = {}
         self.project_runs: dict[str, list[Execution]] = {}
         self.sample_runs: dict[str, list[Execution]] = {}
+        self.filters = True  # whether a list can be asked for what is like something
+        self.search: dict[str, list[Any]] = {}  # of each kind; else 404
+        self.queries: list[tuple[str, dict[str, str]]] = []
+        self.own: dict[str, list[Any]] = {}  # of `samples`, `executions`, `uploads`; else 404
+        self.genomes: list[Organism] | None = None
         self.details: dict[str, Any] = {}
         self.asked: list[str] = []
         self.errors: dict[str, list[Exception]] = {}
@@ -101,16 +108,59 @@ class FakeFlow:
         self.credential = Credential(token, username="demo")
         return self.me()
 
-    def projects(self, scope: Any) -> Pages[Project]:
+    def projects(self, scope: Any = Scope.MINE) -> Pages[Project]:
         listed = {"mine": self.mine, "public": self.public}.get(scope.value, [])
         return self._pages(f"projects {scope.value}", listed)
+
+    def _own(self, what: str) -> Pages[Any]:
+        if what in self.own:
+            return self._pages(f"own {what}", self.own[what])
+
+        def missing(number: int) -> Page[Any]:
+            self._ask(f"own {what} page {number}")
+            raise NotFound("not found", status=404)
+
+        return Pages(missing)
+
+    def searched(self, path: str, key: str, model: Any, query: Any) -> Pages[Any]:
+        self.queries.append((path, dict(query)))
+        if key in self.search:
+            return self._pages(f"search {key}", self.search[key])
+
+        def missing(number: int) -> Page[Any]:
+            raise NotFound("not found", status=404)
+
+        return Pages(missing)
+
+    def own_samples(self) -> Pages[Sample]:
+        return self._own("samples")
+
+    def own_executions(self) -> Pages[Execution]:
+        return self._own("executions")
+
+    def own_uploads(self) -> Pages[Data]:
+        return self._own("uploads")
+
+    def organisms(self) -> list[Organism]:
+        self._ask("organisms")
+        if self.genomes is None:
+            raise NotFound("not found", status=404)
+        return self.genomes
+
+    def organism(self, id_: str) -> Organism:
+        self._ask(f"organism {id_}")
+        return next(one for one in self.genomes or [] if one.id == id_)
 
     def project(self, id_: str) -> Project:
         self._ask(f"project {id_}")
         return next(one for one in [*self.mine, *self.public] if one.id == id_)
 
-    def project_samples(self, id_: str) -> Pages[Sample]:
-        return self._pages(f"samples {id_}", self.samples.get(id_, []))
+    def project_samples(self, id_: str, *, like: str = "") -> Pages[Sample]:
+        samples = self.samples.get(id_, [])
+        if not like:
+            return self._pages(f"samples {id_}", samples)
+        found = [sample for sample in samples if like in sample.name or not self.filters]
+        return self._pages(f"samples like {like}", found)
 
     def project_executions(self, id_: str) -> Pages[Execution]:
         return self._pages(f"executions {id_}", self.project_runs.get(id_, []))
@@ -125,7 +175,7 @@ class FakeFlow:
                     return one
         raise NotFound("not found", status=404)
 
-    def sample_data(self, id_: str) -> Pages[Data]:
+    def sample_data(self, id_: str, *, like: str = "") -> Pages[Data]:
         return self._pages(f"data of {id_}", self.files.get(id_, []))
 
     def sample_executions(self, id_: str) -> Pages[Execution]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.fake_flow import screen
+from support.fake_flow import data, screen
 from support.tui_app import lines, make_app, open_project, tree, until
 
 SIZE = (120, 40)
 
 
 async def test_it_filters_as_one_types_and_enter_goes_to_the_first_match(tmp_path: Path) -> None:
-    async with make_app(screen(30), tmp_path).run_test(size=SIZE) as pilot:
+    async with make_app(screen(26), tmp_path).run_test(size=SIZE) as pilot:
         app = await open_project(pilot)
         await pilot.press("slash", *"GUIDE_001")
         await until(pilot, lambda: sum("guide_" in line for line in lines(app)) == 10)
@@ -25,10 +25,10 @@ async def test_it_filters_as_one_types_and_enter_goes_to_the_first_match(tmp_pat
 async def test_escape_shows_everything_again_with_the_cursor_on_what_was_found(
     tmp_path: Path,
 ) -> None:
-    async with make_app(screen(30), tmp_path).run_test(size=SIZE) as pilot:
+    async with make_app(screen(26), tmp_path).run_test(size=SIZE) as pilot:
         app = await open_project(pilot)
         await pilot.press("slash", *"0017", "enter", "escape")
-        await until(pilot, lambda: sum("guide_" in line for line in lines(app)) == 30)
+        await until(pilot, lambda: sum("guide_" in line for line in lines(app)) == 26)
         node = tree(app).node
         assert node is not None and node.name == "guide_0017"
         await pilot.press("slash")
@@ -36,11 +36,51 @@ async def test_escape_shows_everything_again_with_the_cursor_on_what_was_found(
 
 
 async def test_escape_while_typing_shows_everything_again(tmp_path: Path) -> None:
-    async with make_app(screen(30), tmp_path).run_test(size=SIZE) as pilot:
+    async with make_app(screen(26), tmp_path).run_test(size=SIZE) as pilot:
         app = await open_project(pilot)
         await pilot.press("slash", *"0017", "escape")
-        await until(pilot, lambda: sum("guide_" in line for line in lines(app)) == 30)
+        await until(pilot, lambda: sum("guide_" in line for line in lines(app)) == 26)
         assert tree(app).has_focus
+
+
+async def test_the_server_is_asked_where_more_is_there_than_is_loaded(tmp_path: Path) -> None:
+    flow = screen(450)
+    flow.files["s444"] = [data("d444", "reads_0444.gz")]
+    async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
+        app = await open_project(pilot)
+        await pilot.press("slash", *"0444")
+        await until(pilot, lambda: any("guide_0444" in line for line in lines(app)))
+        assert [asked for asked in flow.asked if "like" in asked] == ["samples like 0444 page 1"]
+        await pilot.press("enter")
+        node = tree(app).node
+        assert node is not None and node.name == "guide_0444"
+        await pilot.press("enter")
+        await until(pilot, lambda: any("reads_0444.gz" in line for line in lines(app)))
+        await pilot.press("escape")
+        await until(pilot, lambda: not any("guide_0444" in line for line in lines(app)))
+
+
+async def test_a_server_that_does_not_filter_shows_nothing_that_does_not_fit(
+    tmp_path: Path,
+) -> None:
+    flow = screen(450)
+    flow.filters = False
+    async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
+        app = await open_project(pilot)
+        await pilot.press("slash", *"0444")
+        await until(pilot, lambda: "samples like 0444 page 1" in flow.asked)
+        await until(pilot, lambda: any("350 more not loaded" in line for line in lines(app)))
+        assert not any("guide_" in line for line in lines(app))
+
+
+async def test_where_all_is_loaded_the_server_is_not_asked(tmp_path: Path) -> None:
+    flow = screen(26)
+    async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
+        app = await open_project(pilot)
+        tree(app).filter("0017")
+        tree(app)._match()  # what comes once nobody types any more
+        await until(pilot, lambda: sum("guide_" in line for line in lines(app)) == 1)
+        assert not [asked for asked in flow.asked if "like" in asked]
 
 
 async def test_what_is_not_loaded_is_counted_and_enter_loads_it(tmp_path: Path) -> None:

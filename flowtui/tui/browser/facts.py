@@ -15,7 +15,14 @@ ABOUT = {
     "scope/mine": "Projects you own.",
     "scope/shared": "Projects shared with you.",
     "scope/public": "Projects open to everyone.",
+    "scope/samples": "Samples you own, in a project or in none.",
+    "scope/executions": "Executions you own, genome preparations and demultiplexing among them.",
+    "scope/data": "Files you uploaded, lanes and annotation sheets among them.",
+    "scope/genomes": "Organisms, and the genomes that pipelines take.",
 }
+
+
+FOUND = "What the server found. Escape takes it away."
 
 
 def facts_of(node: Node) -> Iterator[Fact]:
@@ -73,8 +80,17 @@ def _all_facts(node: Node) -> Iterator[tuple[str, str | None]]:
         yield "access", _access(record.private)
         yield "id", record.id
         yield "about", record.description
+    elif node.kind is NodeKind.ORGANISM:
+        yield "latin name", record.latin_name
+        yield "latest", record.filesets[0].name if record.filesets else "no genome"
+        yield "id", record.id
+    elif node.kind is NodeKind.FILESET:
+        yield "organism", _above(node, NodeKind.ORGANISM)
+        yield "files", f"{len(record.data):,}"
+        yield "created", _time(record.created)
+        yield "id", record.id
     elif node.kind is NodeKind.SCOPE:
-        yield "about", ABOUT[node.key]
+        yield "about", ABOUT.get(node.key, FOUND)
     if node.load is Load.FAILED:
         yield "error", node.error
     if node.details_error:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flowtui.tui.background import Background
-from flowtui.tui.browser.loading import Loaded, load_page
+from flowtui.tui.browser.loading import Loaded, load_page, matches
 from flowtui.tui.browser.nodes import Node
 
 if TYPE_CHECKING:
@@ -51,6 +51,33 @@ class PageFetcher:
             self._background.call_later(self._received, node, epoch, number, result)
 
         self._background.run(work, f"fetch {node.key} {number}")
+
+    def fetch_matches(self, node: Node, text: str, then: Callable[[Node], None]) -> None:
+        """Ask the server for what has `text` in its name below `node`; `then` is called with it.
+
+        What goes wrong is not said: what is loaded is filtered all the same, and the row of what is
+        not stays.
+        """
+        epoch, node.matched, node.matches = node.epoch, text, []
+
+        def received(found: list[Node]) -> None:
+            if node.epoch == epoch and node.matched == text:
+                node.matches = found
+                then(node)
+
+        def work() -> None:
+            from flowtui.flow.errors import FlowError
+
+            try:
+                with self._slots:
+                    if node.matched != text:
+                        return  # more was typed meanwhile
+                    found = matches(self._client(), node, text)
+            except FlowError:
+                return
+            self._background.call_later(received, found)
+
+        self._background.run(work, f"filter {node.key}")
 
     def _received(self, node: Node, epoch: int, number: int, result: Loaded | Exception) -> None:
         if node.epoch == epoch:

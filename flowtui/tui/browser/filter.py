@@ -1,4 +1,4 @@
-"""The filter line: type, and the tree shows only what has it in its name."""
+"""The lines above the tree: the filter of what is loaded, and the search on the server."""
 
 from __future__ import annotations
 
@@ -76,3 +76,49 @@ class FilterLine(Horizontal):
     def action_leave(self, keep: bool) -> None:
         """Go back to the tree; an empty filter is none."""
         self.post_message(self.Left(keep and bool(self._input.value)))
+
+
+class FindLine(Horizontal):
+    """Shown by `ctrl+f`; sends `Asked` with enter, `Left` with escape."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", key_display="esc"),
+    ]
+
+    class Asked(Message):
+        """Look for these words on the server."""
+
+        def __init__(self, words: str) -> None:
+            super().__init__()
+            self.words = words
+
+    class Left(Message):
+        """Back to the tree."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.display = False
+
+    def compose(self) -> ComposeResult:
+        """A word, and where to type."""
+        yield Static(" Find on Flow ")
+        yield Input(placeholder="words in names; enter searches", compact=True)
+
+    def open(self) -> None:
+        """Show the line, and type there; what was asked last can be changed."""
+        self.display = True
+        field = self.query_one(Input)
+        field.focus()
+        field.action_select_all()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter: search."""
+        event.stop()
+        words = event.value.strip()
+        self.display = False
+        self.post_message(self.Asked(words) if words else self.Left())
+
+    def action_leave(self) -> None:
+        """Go back to the tree."""
+        self.display = False
+        self.post_message(self.Left())

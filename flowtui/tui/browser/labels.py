@@ -40,6 +40,10 @@ def note_of(node: Node) -> str:
         return f"{pipeline}  {status}".strip()
     if node.kind is NodeKind.SAMPLE:
         return printable((record.sample_type or "")[:LONGEST])
+    if node.kind is NodeKind.ORGANISM:
+        return printable(record.latin_name[:LONGEST])
+    if node.kind is NodeKind.FILESET:
+        return quantities.counted(len(record.data), "file")
     if node.load is Load.READY:
         return f"{len(node.children):,}"
     if node.kind in (NodeKind.SAMPLES, NodeKind.EXECUTIONS) and node.parent is not None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from flowtui.tui.background import Background
-from flowtui.tui.browser import loading
+from flowtui.tui.browser import finding, loading
 from flowtui.tui.browser.fetching import PageFetcher, words_of
 from flowtui.tui.browser.nodes import Load, Node, NodeKind, Row
 
@@ -39,6 +39,24 @@ class TreeLoader:
         """Forget everything; pages on their way are dropped when they arrive."""
         self.root = loading.scopes()
 
+    def find(self, words: str) -> Node:
+        """Look for these words on the server; the branch at the top that shows what is found."""
+        self.drop_found()
+        found = finding.branch(words, self.root)
+        self.root.children.insert(0, found)
+        for group in found.children:
+            if group is not None:
+                self.open(group)
+        return found
+
+    def drop_found(self) -> bool:
+        """Take the branch of a search away, and whether there was one."""
+        first = self.root.children[0] if self.root.children else None
+        if first is None or first.key != finding.ROOT:
+            return False
+        del self.root.children[0]
+        return True
+
     def open(self, node: Node) -> None:
         """Expand a node, its first page loaded where it is not."""
         node.expanded = True
@@ -64,6 +82,12 @@ class TreeLoader:
                 if number not in row.parent.failed:
                     self._fetcher.fetch(row.parent, number)
 
+    def match(self, nodes: Iterable[Node], text: str, then: Callable[[Node], None]) -> None:
+        """Ask the server for what has `text` in its name where not all is loaded."""
+        for node in nodes:
+            if node.is_partly_loaded and node.matched != text and loading.can_match(node):
+                self._fetcher.fetch_matches(node, text, then)
+
     def retry(self, rows: Iterable[Row]) -> None:
         """Open again what failed to open; let the pages that failed be loaded by `load_rows`."""
         for row in rows:
@@ -75,6 +99,10 @@ class TreeLoader:
         if self.root not in node.ancestors():
             return  # it belongs to a tree that was left behind
         if isinstance(result, Exception):
+            if loading.is_optional(node) and number == 1 and _is_lacking(result):
+                self.root.children.remove(node)
+                self._on_result(node, number, None)
+                return
             if number == 1:
                 node.load, node.error = Load.FAILED, words_of(result)
             else:
@@ -86,3 +114,10 @@ class TreeLoader:
         if samples is not None:
             self.open(samples)  # what a project is opened for
         self._on_result(node, number, None)
+
+
+def _is_lacking(error: Exception) -> bool:
+    """Whether this says that the server has no such list."""
+    from flowtui.flow.errors import NotFound, NotOffered
+
+    return isinstance(error, NotFound | NotOffered)

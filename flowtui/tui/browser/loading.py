@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flowtui.tui.browser import finding
 from flowtui.tui.browser.nodes import Load, Node, NodeKind
 
 if TYPE_CHECKING:
@@ -34,12 +36,34 @@ class Loaded:
     pages: Any = None
 
 
+_SCOPES = (
+    ("mine", "My projects", NodeKind.PROJECT),
+    ("samples", "My samples", NodeKind.SAMPLE),
+    ("executions", "My executions", NodeKind.EXECUTION),
+    ("data", "My data", NodeKind.DATA),
+    ("shared", "Shared", NodeKind.PROJECT),
+    ("public", "Public", NodeKind.PROJECT),
+    ("genomes", "Genomes", NodeKind.ORGANISM),
+)
+"""The top of the tree: key, name, and what is below it."""
+
+_BELOW = {f"scope/{key}": kind for key, _, kind in _SCOPES} | {
+    key: kind for key, (_, kind) in finding.KINDS.items()
+}
+
+
 def scopes() -> Node:
-    """The root: my projects, those shared with me, the public ones."""
+    """The root: what is mine, what is shared with me, what is public, and the genomes."""
     root = Node(NodeKind.ROOT, "root", "", load=Load.READY, expanded=True)
-    for key, name in (("mine", "My projects"), ("shared", "Shared"), ("public", "Public")):
+    for key, name, _ in _SCOPES:
         root.children.append(Node(NodeKind.SCOPE, f"scope/{key}", name, parent=root))
     return root
+
+
+def is_optional(node: Node) -> bool:
+    """Whether it is at the top only where the server has its list: all but the projects are."""
+    is_own = node.kind is NodeKind.SCOPE and node.key.startswith("scope/")
+    return is_own and _BELOW.get(node.key) is not NodeKind.PROJECT
 
 
 def load_page(client: FlowClient, node: Node, number: int) -> Loaded:
@@ -50,6 +74,14 @@ def load_page(client: FlowClient, node: Node, number: int) -> Loaded:
         return _outputs(client, node)
     if node.kind is NodeKind.PROCESS:
         return _outputs_of_process(client, node)
+    if node.key in finding.KINDS:
+        return _whole(node, finding.found_by(client, node))
+    if node.key == "scope/genomes":
+        return _whole(node, client.organisms())
+    if node.kind is NodeKind.ORGANISM:
+        return _whole(node, client.organism(node.record.id).filesets)
+    if node.kind is NodeKind.FILESET:
+        return _whole(node, node.record.data)
     pages = node.pages if node.pages is not None else _pages(client, node)
     page = pages.page(number)
     # The first page shows how many the server really gives at a time.
@@ -59,6 +91,26 @@ def load_page(client: FlowClient, node: Node, number: int) -> Loaded:
         children = _groups(node, ("executions",)) + children
     total = None if page.total is None else page.total + node.fixed
     return Loaded(children, total, number, size, max(page.received, len(page.items)) >= size, pages)
+
+
+def matches(client: FlowClient, node: Node, text: str) -> list[Node]:
+    """The first that has `text` in its name of what is below a node, asked of the server.
+
+    A server that does not filter gives others, which are passed over. Raises FlowError.
+    """
+    id_ = node.key.split("/")[1]
+    pages: Any = (
+        client.sample_data(id_, like=text)
+        if node.kind is NodeKind.SAMPLE
+        else client.project_samples(id_, like=text)
+    )
+    found = [_child(node, record) for record in pages.page(1).items]
+    return [child for child in found if text in child.name.casefold()]
+
+
+def can_match(node: Node) -> bool:
+    """Whether the server can be asked for what is below a node by its name."""
+    return node.kind in (NodeKind.SAMPLES, NodeKind.SAMPLE)
 
 
 def apply(node: Node, loaded: Loaded) -> None:
@@ -87,6 +139,13 @@ def _pages(client: FlowClient, node: Node) -> Any:
     from flowtui.flow.client import Scope
 
     owner = node.parent.key.partition("/")[2] if node.parent else ""
+    own = {
+        "scope/samples": client.own_samples,
+        "scope/executions": client.own_executions,
+        "scope/data": client.own_uploads,
+    }.get(node.key)
+    if own is not None:
+        return own()
     if node.kind is NodeKind.SCOPE:
         return client.projects(Scope(node.key.partition("/")[2]))
     if node.kind is NodeKind.SAMPLES:
@@ -105,14 +164,18 @@ def _groups(node: Node, names: tuple[str, ...]) -> list[Node]:
 
 
 def _child(parent: Node, record: Any) -> Node:
-    kind = {
-        NodeKind.SCOPE: NodeKind.PROJECT,
-        NodeKind.SAMPLES: NodeKind.SAMPLE,
-        NodeKind.EXECUTIONS: NodeKind.EXECUTION,
-        NodeKind.SAMPLE: NodeKind.DATA,
-        NodeKind.EXECUTION: NodeKind.DATA,
-        NodeKind.PROCESS: NodeKind.DATA,
-    }[parent.kind]
+    kind = (
+        _BELOW.get(parent.key)
+        or {
+            NodeKind.SAMPLES: NodeKind.SAMPLE,
+            NodeKind.EXECUTIONS: NodeKind.EXECUTION,
+            NodeKind.SAMPLE: NodeKind.DATA,
+            NodeKind.EXECUTION: NodeKind.DATA,
+            NodeKind.PROCESS: NodeKind.DATA,
+            NodeKind.ORGANISM: NodeKind.FILESET,
+            NodeKind.FILESET: NodeKind.DATA,
+        }[parent.kind]
+    )
     if kind is NodeKind.DATA:
         name = record.filename
         key = f"data/{record.id}" if record.id else f"{_run_of(parent).key}/{record.filename}"
@@ -130,6 +193,12 @@ def _outputs(client: FlowClient, node: Node) -> Loaded:
     execution = client.execution(node.key.partition("/")[2])
     node.record = execution
     children = _by_process(node, execution.outputs or ())
+    return Loaded(children, len(children), size=max(1, len(children)))
+
+
+def _whole(node: Node, records: Iterable[Any]) -> Loaded:
+    """All that is below a node, which came in one piece."""
+    children = [_child(node, record) for record in records]
     return Loaded(children, len(children), size=max(1, len(children)))
 
 
@@ -162,4 +231,4 @@ def _outputs_of_process(client: FlowClient, node: Node) -> Loaded:
     node.parent.record = execution
     here = [output for output in execution.outputs or ()
             if node.name == (output.process_label or output.process_name)]  # fmt: skip
-    return Loaded([_child(node, output) for output in here], len(here), size=max(1, len(here)))
+    return _whole(node, here)

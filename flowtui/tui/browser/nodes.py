@@ -24,6 +24,8 @@ class NodeKind(StrEnum):
     EXECUTION = "execution"
     PROCESS = "process"
     DATA = "data"
+    ORGANISM = "organism"
+    FILESET = "fileset"
 
 
 class Load(Enum):
@@ -48,6 +50,7 @@ class Node:
         pending: numbers of the pages that are on their way.
         error: why loading failed, in words.
         failed: number of a later page that could not be had → why.
+        matches: what the server has for the filter `matched`, of which not all is loaded.
         epoch: how often what is below was forgotten; an answer to an older question is dropped.
         details_asked: whether its own details were asked for. `details_error`: why they could not
             be had.
@@ -66,6 +69,8 @@ class Node:
     page_size: int = 100
     pending: set[int] = field(default_factory=set)
     failed: dict[int, str] = field(default_factory=dict)
+    matches: list[Node] = field(default_factory=list)
+    matched: str = ""
     epoch: int = 0
     details_asked: bool = False
     details_error: str = ""
@@ -86,6 +91,8 @@ class Node:
             NodeKind.DATA,
             NodeKind.SAMPLES,
             NodeKind.EXECUTIONS,
+            NodeKind.ORGANISM,
+            NodeKind.FILESET,
         )
 
     def ancestors(self) -> Iterator[Node]:
@@ -101,6 +108,7 @@ class Node:
         self.children, self.pages = [], None
         self.pending.clear()
         self.failed.clear()
+        self.matches, self.matched = [], ""
         self.epoch += 1
         self.details_asked, self.details_error = False, ""
 
@@ -113,6 +121,11 @@ class Node:
         """The number of the page on which the child at `index` is."""
         return max(0, index - self.fixed) // self.page_size + 1
 
+    @property
+    def is_partly_loaded(self) -> bool:
+        """Whether there are children that were not loaded yet."""
+        return None in self.children
+
     def missing_pages(self) -> list[int]:
         """The numbers of the pages of which something is not loaded."""
         return sorted(
@@ -120,8 +133,9 @@ class Node:
         )
 
 
-NOTICE, REST = -1, -2
-"""The `index` of a row that says how its parent is, or that more is there than was filtered."""
+NOTICE, REST, MATCH = -1, -2, -3
+"""The `index` of a row that says how its parent is, that more is there than was filtered, or of one
+that only the server knew of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +188,11 @@ def _walk(
                 rows.append(Row(None, node, number, depth + 1))
             else:
                 unloaded += 1
+        if unloaded and node.matched == filter_text:
+            loaded = {child.key for child in node.children if child is not None}
+            for match in node.matches:
+                if match.key not in loaded:
+                    below |= _walk(match, node, MATCH, depth + 1, filter_text, rows)
         if unloaded and node.expanded:
             rows.append(
                 Row(None, node, REST, depth + 1, f"{unloaded:,} more not loaded (enter: load)")
@@ -189,16 +208,31 @@ def _walk(
     return hit
 
 
+_NOTHING_IN = {
+    "found/samples": "no samples found",
+    "found/executions": "no executions found",
+    "found/data": "no files found",
+    "found/projects": "no projects found",
+    "scope/samples": "no samples",
+    "scope/executions": "no executions",
+    "scope/data": "no uploaded files",
+    "scope/genomes": "no organisms",
+}
+
+
 def _notice(node: Node) -> str:
     if node.load is Load.LOADING or node.load is Load.NEW:
         return "loading …"
     if node.load is Load.FAILED:
         return f"{node.error} (r: retry)"
+    if node.kind is NodeKind.SCOPE:
+        return _NOTHING_IN.get(node.key, "no projects")
     return {
-        NodeKind.SCOPE: "no projects",
         NodeKind.SAMPLES: "no samples",
         NodeKind.EXECUTIONS: "no executions",
         NodeKind.SAMPLE: "no data files",
         NodeKind.EXECUTION: "no outputs",
         NodeKind.PROCESS: "no outputs",
+        NodeKind.ORGANISM: "no genomes",
+        NodeKind.FILESET: "no files",
     }.get(node.kind, "nothing here")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flowtui.text import quantities
 from flowtui.tui.browser.nodes import Node, NodeKind
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def _files(
                 yield from walk.files(Ref(RefKind.SAMPLE, id_))
             elif node.kind is NodeKind.EXECUTION:
                 yield from walk.files(Ref(RefKind.EXECUTION, id_))
+            elif node.kind in (NodeKind.ORGANISM, NodeKind.FILESET):
+                yield from _genomes(client, walk, node, out, left_out)
             elif node.kind is NodeKind.PROCESS:
                 for child in node.children:
                     if child is not None and child.key not in out:
@@ -111,6 +114,30 @@ def _executions_taken_out(client: FlowClient, taken_out: frozenset[str]) -> froz
     )
 
 
+def _genomes(
+    client: FlowClient,
+    walk: Walk,
+    node: Node,
+    out: frozenset[str],
+    left_out: Callable[[LeftOut], None],
+) -> Iterator[RemoteFile]:
+    """The files of an organism's genomes, or of one of them."""
+    from flowtui.flow.walk import LeftOut
+
+    if node.kind is NodeKind.ORGANISM:
+        name, filesets = node.name, client.organism(node.record.id).filesets
+    else:
+        name, filesets = node.parent.name if node.parent else "", (node.record,)
+    for fileset in filesets:
+        if f"fileset/{fileset.id}" in out:
+            continue
+        for data in fileset.data:
+            yield from walk.data_file(data, ("genomes", name, fileset.name or fileset.id))
+        if fileset.unreadable:
+            records = quantities.counted(fileset.unreadable, "file record")
+            left_out(LeftOut(fileset.name, f"cannot read {records}"))
+
+
 def _file_of_node(walk: Walk, node: Node) -> Iterator[RemoteFile]:
     """The file of a data node, from what the tree knows of it and where it hangs."""
     above = node.parent
@@ -121,4 +148,7 @@ def _file_of_node(walk: Walk, node: Node) -> Iterator[RemoteFile]:
         return walk.sample_file(id_, above.name, node.record)
     if above is not None and above.kind is NodeKind.EXECUTION:
         return walk.run_file(above.record, node.record)
+    if above is not None and above.kind is NodeKind.FILESET:
+        organism = above.parent.name if above.parent is not None else ""
+        return walk.data_file(node.record, ("genomes", organism, above.name))
     return walk.data_file(node.record)

@@ -13,6 +13,7 @@ from textual.timer import Timer
 
 from flowtui.tui.background import Background
 from flowtui.tui.browser import drawing
+from flowtui.tui.browser.finding import ROOT
 from flowtui.tui.browser.loader import TreeLoader
 from flowtui.tui.browser.marks import Marks
 from flowtui.tui.browser.nodes import REST, Load, Node, NodeKind, Row, visible_rows
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 LOAD_DELAY = 0.08
 """Seconds without scrolling before the pages in sight are loaded: what is passed costs nothing."""
+
+MATCH_DELAY = 0.4
+"""Seconds without typing before the server is asked for what is filtered."""
 
 
 class TreePane(LineList):
@@ -39,6 +43,7 @@ class TreePane(LineList):
         Binding("left,h", "close", "Close", show=False),
         Binding("d", "app.download", "Download"),
         Binding("slash", "app.filter", "Filter"),
+        Binding("ctrl+f", "app.find", "Find"),
         Binding("r", "reload", "Reload", show=False),
         Binding("escape", "clear_marks", "Clear marks", show=False),
     ]
@@ -81,6 +86,7 @@ class TreePane(LineList):
         self.filter_text = ""
         self._loader = TreeLoader(client, background, self._on_result)
         self._load_timer: Timer | None = None
+        self._match_timer: Timer | None = None
         self._failing = False
 
     @property
@@ -93,7 +99,7 @@ class TreePane(LineList):
         self._rebuild()
 
     def open_scope(self, name: str) -> None:
-        """Load and open `mine`, `shared` or `public`."""
+        """Load and open `mine`, `public`, … (see `loading.scopes`)."""
         for scope in self.root.children:
             if scope is not None and scope.key == f"scope/{name}" and not scope.expanded:
                 self._open(scope)
@@ -134,11 +140,36 @@ class TreePane(LineList):
     def filter(self, text: str) -> None:
         """Show only what has `text` in its name; everything again for the empty text."""
         self.filter_text = text.strip().casefold()
+        if self._match_timer is not None:
+            self._match_timer.stop()
+        if self.filter_text:
+            self._match_timer = self.set_timer(MATCH_DELAY, self._match)
         self._rebuild()
         if self.filter_text:
             self._first_match()
         else:
             self._follow_cursor()
+
+    def _match(self) -> None:
+        """Ask the server where more is there than is loaded."""
+        parents = {id(row.parent): row.parent for row in self.rows}
+        self._loader.match(parents.values(), self.filter_text, self._on_match)
+
+    def _on_match(self, _: Node) -> None:
+        self._rebuild()
+        node = None if self.row is None else self.row.node
+        if node is None or self.filter_text not in node.name.casefold():
+            self._first_match()
+
+    def find(self, words: str) -> None:
+        """Look for `words` on the server, and show what comes at the top."""
+        if self.filter_text:
+            self.filter("")
+            self.post_message(self.FilterDropped())
+        found = self._loader.find(words)
+        self._rebuild()
+        self._go_to(found)
+        self.bring_into_sight(0)
 
     # Keys
 
@@ -178,12 +209,14 @@ class TreePane(LineList):
         self.set_cursor(self.cursor + 1)
 
     def action_clear_marks(self) -> None:
-        """Take the filter away if there is one, else all marks."""
+        """Take the filter away if there is one, else all marks, else what a search found."""
         if self.filter_text:
             self.filter("")
             self.post_message(self.FilterDropped())
         elif self.marks.decisions:
             self.clear_marks()
+        elif self._loader.drop_found():
+            self._rebuild()
 
     def clear_marks(self) -> None:
         """Take all marks away."""
@@ -202,7 +235,9 @@ class TreePane(LineList):
         node = self.node
         while node is not None and not node.can_open:
             node = node.parent
-        if node is not None and node.kind is not NodeKind.ROOT:
+        if node is not None and node.key == ROOT:
+            self.find(" ".join(node.children[0].record if node.children[0] else ()))
+        elif node is not None and node.kind is not NodeKind.ROOT:
             self._loader.reload(node)
             self._rebuild()
             self._reveal()

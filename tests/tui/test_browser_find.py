@@ -1,0 +1,116 @@
+"""The search on the server: what is found comes at the top, and is like all else in the tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from flowtui.flow.errors import ServiceUnavailable
+from flowtui.tui.app import FlowApp
+from flowtui.tui.browser.finding import MOST
+from support.fake_flow import FakeFlow, data, sample, screen
+from support.tui_app import context_of, lines, make_app, opened, said, tree, until
+
+SIZE = (120, 40)
+
+
+def full() -> FakeFlow:
+    flow = screen(2)
+    flow.search = {
+        "samples": [sample("7", "liver_rep1"), sample("8", "heart")],
+        "executions": [],
+        "data": [data("9", "liver.bam"), data("10", "kidney.bam")],
+        "projects": [],
+    }
+    flow.details["sample/7"] = sample("7", "liver_rep1")
+    flow.files["7"] = [data("70", "liver_rep1_R1.fastq.gz")]
+    return flow
+
+
+async def find(pilot: Pilot[Any], words: str, shown: str) -> FlowApp:
+    app = await opened(pilot)
+    await pilot.press("ctrl+f", *words, "enter")
+    await until(pilot, lambda: any(shown in line for line in lines(app)), shown)
+    return app
+
+
+async def test_what_is_found_comes_by_kind_and_is_held_to_the_words(tmp_path: Path) -> None:
+    flow = full()
+    async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
+        app = await find(pilot, "liver", "liver.bam")
+        await until(pilot, lambda: any("no projects found" in line for line in lines(app)))
+        found = "\n".join(lines(app))
+        assert "Found: liver" in found and "liver_rep1" in found
+        assert "heart" not in found and "kidney" not in found
+        assert {path for path, query in flow.queries if query["name"] == "liver"} == {
+            "/samples/search", "/executions/search", "/data/search", "/projects/search"
+        }  # fmt: skip
+        assert tree(app).has_focus
+
+
+async def test_what_is_found_opens_is_marked_and_downloads(tmp_path: Path) -> None:
+    async with make_app(full(), tmp_path).run_test(size=SIZE) as pilot:
+        app = await find(pilot, "liver", "liver.bam")
+        while (node := tree(app).node) is None or node.name != "liver_rep1":
+            await pilot.press("down")
+        await pilot.press("enter")
+        await until(pilot, lambda: any("liver_rep1_R1.fastq.gz" in line for line in lines(app)))
+        await pilot.press("space", "d")
+        await until(pilot, lambda: "1 file" in said(app, "#dialog-what"))
+        await until(pilot, lambda: app.screen.query_one("#one-by-one").has_focus)
+        await pilot.press("enter")
+        await until(pilot, lambda: context_of(app).engine.batches)
+        (batch,) = context_of(app).engine.batches
+        assert [file.key for file in batch.files] == ["data/70"]
+
+
+async def test_escape_takes_it_away_and_another_search_replaces_it(tmp_path: Path) -> None:
+    async with make_app(full(), tmp_path).run_test(size=SIZE) as pilot:
+        app = await find(pilot, "liver", "liver.bam")
+        await pilot.press("ctrl+f", *"kidney", "enter")
+        await until(pilot, lambda: any("kidney.bam" in line for line in lines(app)))
+        names = [node.name for node in tree(app).root.children if node is not None]
+        assert names[0] == "Found: kidney" and "Found: liver" not in names
+        await pilot.press("escape")
+        assert not any("Found" in line for line in lines(app))
+
+
+async def test_escape_while_typing_searches_nothing(tmp_path: Path) -> None:
+    flow = full()
+    async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
+        app = await opened(pilot)
+        await pilot.press("ctrl+f", *"liver", "escape")
+        assert tree(app).has_focus and flow.queries == []
+        await pilot.press("ctrl+f", "backspace", "enter")  # an empty line asks for nothing
+        assert tree(app).has_focus and flow.queries == []
+
+
+async def test_one_kind_in_trouble_does_not_cost_the_others_and_can_be_tried_again(
+    tmp_path: Path,
+) -> None:
+    flow = full()
+    flow.errors["search data page 1"] = [ServiceUnavailable("gone for a moment")]
+    async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
+        app = await find(pilot, "liver", "gone for a moment")
+        assert any("liver_rep1" in line for line in lines(app))
+        while (node := tree(app).node) is None or node.name != "Data":
+            await pilot.press("down")
+        await pilot.press("r")
+        await until(pilot, lambda: any("liver.bam" in line for line in lines(app)))
+
+
+async def test_of_very_many_the_first_are_shown_and_that_is_said(tmp_path: Path) -> None:
+    flow = full()
+    flow.search["samples"] = [sample(f"x{n}", f"liver {n}") for n in range(MOST + 50)]
+    async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
+        await find(pilot, "liver", f"Samples (the first {MOST})")
+
+
+async def test_a_server_without_search_is_looked_through(tmp_path: Path) -> None:
+    flow = full()
+    flow.search = {}
+    async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
+        app = await find(pilot, "guide_0001", "the server has no search")
+        await until(pilot, lambda: any("guide_0001_R1.gz" in line for line in lines(app)))
