@@ -54,7 +54,7 @@ def test_outputs_go_by_run_and_process(
         assert Path(project.name, sample.name, f"{sample.name}_R1.fastq.gz") in found
     for execution in project.executions:
         reports = [path for path in found if run_folder(execution) in path.parts]
-        assert {path.parent.name for path in reports} == {"IVAR_VARIANTS", "MULTIQC"}
+        assert {path.parent.name for path in reports} == {"IVAR_VARIANTS", "MULTIQC", "TABIX"}
     since = len(server.requests)
     shell.get(f"project/{project.id}", "--bulk", "never")
     assert fetched(server, since) == []

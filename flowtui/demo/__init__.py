@@ -2,13 +2,14 @@
 
     serve         runs the server: in a thread, in the foreground, in a process of its own
     app           the ASGI application: which route answers what
-    auth, browse, files, bulk     the routes
+    auth, browse, search, vocabulary, files, bulk, graphql     the routes
     accounts, service, paging     what routes share: tokens, refusals, pages
     scenarios, troubles     what may happen to bulk jobs, and to any question
     serializers   how records are written, in each dialect of Flow's API
     projects, sample_data, catalogue, content     what there is, and its bytes
     run_records   what a run says of itself: parameters, logs, scripts
     archives, byte_source, shaping     archives and files made on the fly, and sent at a rate
+    genome_index  the indexes of BAM and VCF
 
 It stands for a Flow that we do not control: it shares no code with `flowtui.flow` or any other
 package, and both are tested against the official client.

@@ -20,6 +20,8 @@ from flowtui.demo.accounts import Accounts
 from flowtui.demo.auth import AuthRoutes
 from flowtui.demo.browse import BrowseRoutes
 from flowtui.demo.bulk import BulkJobs
+from flowtui.demo.catalogue import Catalogue
+from flowtui.demo.graphql import GraphQl
 from flowtui.demo.projects import build
 from flowtui.demo.scenarios import NO_SCENARIOS, Scenario, Scenarios
 from flowtui.demo.search import SearchRoutes
@@ -53,6 +55,7 @@ class App:
     Attributes:
         service: its state, of which `rate` and `accounts` may be used while it runs.
         bulk: the bulk jobs; its `scenarios` are those of the whole server, and may be changed.
+        catalogue: what there is; None for the demo's own.
         latency: seconds that each answer but a file's takes; may be changed.
     """
 
@@ -116,6 +119,7 @@ def create_app(
     expires_seconds: float = DAY_SECONDS,
     scenarios: Scenarios = NO_SCENARIOS,
     latency: float = 0.0,
+    catalogue: Catalogue | None = None,
     record: Callable[[RecordedRequest], None] | None = None,
 ) -> App:
     """A server of its own state.
@@ -131,7 +135,7 @@ def create_app(
         latency: seconds that each answer but a file's takes.
         record: called with each request when it is answered, on the server's thread.
     """
-    catalogue = build()
+    catalogue = build() if catalogue is None else catalogue
     accounts = Accounts(catalogue.users, token_seconds)
     lenient = scenarios.has(Scenario.ENDED_IS_NOBODY)
     service = Service(catalogue, accounts, dialect, rate, lenient)
@@ -151,6 +155,11 @@ def create_app(
     routed.router.redirect_slashes = False  # flowbio follows no redirects
     routed.state.scenarios = lambda: jobs.scenarios
     return App(service, jobs, routed, record, latency)
+
+
+def _web_app(request: Request) -> Response:
+    """What the live service has at the address of a file without `/api`: its web app, and 200."""
+    return HTMLResponse("<!doctype html><html><head><title>Flow</title></head><body></body></html>")
 
 
 def _routes(service: Service, jobs: BulkJobs) -> list[BaseRoute]:
@@ -186,6 +195,7 @@ def _routes(service: Service, jobs: BulkJobs) -> list[BaseRoute]:
         ("/organisms", words.organisms),
         ("/organisms/{id}", words.organism),
         ("/search", search.everything),
+        ("/annotation/{type}", words.annotation),
     ]
     documented: list[tuple[str, Any]] = [
         ("/projects", browse.projects),
@@ -206,6 +216,10 @@ def _routes(service: Service, jobs: BulkJobs) -> list[BaseRoute]:
     return [
         Route("/api/login", auth.login, methods=["POST"]),
         Route("/api/oidc-login", auth.oidc_login, methods=["POST"]),
+        Route("/api/graphql", GraphQl(service).answer, methods=["POST"]),
+        # Links that people copy have these, too (docs/flow-api.md, References).
+        Route("/files/downloads/{id}/{name:path}", download, methods=["GET"]),
+        Route("/downloads/{id}/{name:path}", _web_app, methods=["GET"]),
         Route("/sso/oauth/device/code", auth.device_code, methods=["POST"]),
         Route("/sso/oauth/token", auth.device_token, methods=["POST"]),
         Route("/api/downloads", jobs.create, methods=["POST"]),

@@ -14,10 +14,12 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from html import escape
 
-from flowtui.demo.byte_source import Content
+from flowtui.demo.byte_source import Content, read
+from flowtui.demo.genome_index import bai, bin_of, placed, tbi
 
 READ_LENGTH = 100
 SMALL_READS = 300
@@ -61,9 +63,30 @@ def _own_reads(mate: int, label: str) -> bytes:
 
 
 def bam(blocks: int, label: str) -> Content:
-    """A BAM with `blocks` times some 100 KB of alignments, closed by the BGZF end marker."""
-    own = _bgzf(_alignment(f"{label}:0", 10_000, random.Random(label)))
-    return Content(_bam_head(), _bam_block(), blocks, own + _BGZF_END)
+    """A sorted BAM with `blocks` times some 100 KB of alignments, closed by the BGZF end marker.
+
+    What is repeated lies at one place, so that the whole is sorted, and can be indexed.
+    """
+    first = b"".join(packed for packed, _ in _first_reads())
+    last = b"".join(packed for packed, _ in _last_reads(label))
+    repeated = b"".join(packed for packed, _ in _same_reads())
+    return Content(_bam_head() + first, repeated, blocks, last + _BGZF_END)
+
+
+def bam_index(blocks: int, label: str) -> Content:
+    """The BAI of `bam` for the same arguments."""
+    head = len(_bam_head())
+    first, same, last = (placed(part) for part in (_first_reads(), _same_reads(),
+                                                   _last_reads(label)))  # fmt: skip
+    repeated = sum(len(packed) for packed, _ in _same_reads())
+    at = head + sum(len(packed) for packed, _ in _first_reads())
+    stretches = [stretch.moved(head) for stretch in first]
+    if blocks:
+        one = same[0].moved(at)
+        end = (at + repeated * blocks) << 16
+        stretches.append(replace(one, stop=end, count=len(same) * blocks))
+    stretches += [stretch.moved(at + repeated * blocks) for stretch in last]
+    return Content(bai(stretches, len(_CHROMOSOMES)))
 
 
 def _bgzf(data: bytes) -> bytes:
@@ -82,7 +105,7 @@ def _bgzf(data: bytes) -> bytes:
 
 @lru_cache(maxsize=1)
 def _bam_head() -> bytes:
-    text = "@HD\tVN:1.6\tSO:unsorted\n"
+    text = "@HD\tVN:1.6\tSO:coordinate\n"
     text += "".join(f"@SQ\tSN:{name}\tLN:{length}\n" for name, length in _CHROMOSOMES)
     text += "@PG\tID:STAR\tPN:STAR\tVN:2.7.10a\n"
     head = b"BAM\1" + struct.pack("<i", len(text)) + text.encode()
@@ -93,47 +116,62 @@ def _bam_head() -> bytes:
     return _bgzf(head)
 
 
+_Block = tuple[bytes, list[tuple[int, int, int, int]]]
+"""A BGZF block and its records: reference, begin, end, bytes."""
+
+DEEP = 1_000_000
+"""Where on chr1 the reads lie that are repeated."""
+
+
 @lru_cache(maxsize=1)
-def _bam_block() -> bytes:
-    rng = random.Random("alignments")
+def _first_reads() -> list[_Block]:
+    rng = random.Random("first")
+    return _packed("F", [(0, place) for place in sorted(rng.sample(range(DEEP), 400))], rng)
+
+
+@lru_cache(maxsize=1)
+def _same_reads() -> list[_Block]:
+    return _packed("S", [(0, DEEP)] * 1250, random.Random("alignments"))
+
+
+@lru_cache(maxsize=64)
+def _last_reads(label: str) -> list[_Block]:
+    rng = random.Random(label)
+    places = [(0, place) for place in sorted(rng.sample(range(DEEP + 1, 80_000_000), 50))]
+    for number in range(1, len(_CHROMOSOMES)):
+        places += [(number, place) for place in sorted(rng.sample(range(80_000_000), 50))]
+    return _packed(label, places, rng)
+
+
+def _packed(name: str, places: list[tuple[int, int]], rng: random.Random) -> list[_Block]:
+    """Reads at these places in BGZF blocks."""
     blocks = []
-    for part in range(5):
+    for start in range(0, len(places), 200):
+        part = places[start : start + 200]
         rows = [
-            _alignment(f"A00428:217:HGTLLDRXY:1:{part}:{i}", rng.randrange(1, 80_000_000), rng)
-            for i in range(250)
+            _alignment(f"A00428:217:{name}:{start + number}", reference, place, rng)
+            for number, (reference, place) in enumerate(part)
         ]
-        blocks.append(_bgzf(b"".join(rows)))
-    return b"".join(blocks)
+        records = [(reference, place, place + READ_LENGTH, len(row))
+                   for (reference, place), row in zip(part, rows, strict=True)]  # fmt: skip
+        blocks.append((_bgzf(b"".join(rows)), records))
+    return blocks
 
 
-def _alignment(name: str, position: int, rng: random.Random) -> bytes:
+def _alignment(name: str, reference: int, position: int, rng: random.Random) -> bytes:
     """One BAM record: a read that matches over its whole length (SAM specification, 4.2)."""
     raw = name.encode()[:250] + b"\0"
     sequence = rng.randbytes(READ_LENGTH // 2).translate(_PACKED_BASES)
     body = struct.pack(
         "<iiBBHHHiiii",
-        rng.randrange(len(_CHROMOSOMES)), position, len(raw), 255,
-        _bin(position, position + READ_LENGTH), 1, 0, READ_LENGTH, -1, -1, 0,
+        reference, position, len(raw), 255,
+        bin_of(position, position + READ_LENGTH), 1, 0, READ_LENGTH, -1, -1, 0,
     )  # fmt: skip
     body += raw + struct.pack("<I", READ_LENGTH << 4) + sequence + b"\x25" * READ_LENGTH
     return struct.pack("<i", len(body)) + body
 
 
 _PACKED_BASES = bytes((1, 2, 4, 8)[i % 4] << 4 | (1, 2, 4, 8)[i // 4 % 4] for i in range(256))
-
-
-def _bin(begin: int, end: int) -> int:
-    """The bin of the binning index that holds an alignment (SAM specification, 5.3)."""
-    end -= 1
-    for shift, offset in ((14, 4681), (17, 585), (20, 73), (23, 9), (26, 1)):
-        if begin >> shift == end >> shift:
-            return offset + (begin >> shift)
-    return 0
-
-
-def bam_index() -> Content:
-    """A BAI that indexes nothing of the demo's chromosomes."""
-    return Content(b"BAI\1" + struct.pack("<i", len(_CHROMOSOMES)) + b"\0" * 8 * len(_CHROMOSOMES))
 
 
 def vcf_gz(sample: str, label: str) -> Content:
@@ -143,23 +181,43 @@ def vcf_gz(sample: str, label: str) -> Content:
     head += '##INFO=<ID=DP,Number=1,Type=Integer,Description="Depth">\n'
     head += '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n'
     head += f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{sample}\n"
-    return Content(_bgzf(head.encode()), _variants(), 1, _BGZF_END)
+    return Content(_bgzf(head.encode()), b"".join(packed for packed, _ in _variants()), 1,
+                   _BGZF_END)  # fmt: skip
+
+
+def vcf_index(sample: str, label: str) -> Content:
+    """The TBI of `vcf_gz` for the same arguments."""
+    head = _first_block(vcf_gz(sample, label))
+    stretches = [stretch.moved(head) for stretch in placed(_variants())]
+    index = tbi(stretches, [name for name, _ in _CHROMOSOMES])
+    packed = [_bgzf(index[at : at + 60_000]) for at in range(0, len(index), 60_000)]
+    return Content(b"".join(packed) + _BGZF_END)
+
+
+def _first_block(source: Content) -> int:
+    """The length of the first BGZF block of something."""
+    (size,) = struct.unpack("<H", read(source, 16, 18))
+    return int(size) + 1
 
 
 @lru_cache(maxsize=1)
-def _variants() -> bytes:
+def _variants() -> list[_Block]:
     rng = random.Random("variants")
-    packed = []
-    for name, length in _CHROMOSOMES:
+    blocks = []
+    for number, (name, length) in enumerate(_CHROMOSOMES):
         rows = []
         for position in sorted(rng.sample(range(1, length), 1500)):
             ref, alt = rng.sample("ACGT", 2)
-            rows.append(
+            row = (
                 f"{name}\t{position}\t.\t{ref}\t{alt}\t{rng.randrange(30, 900)}\tPASS\t"
                 f"DP={rng.randrange(8, 90)}\tGT\t{rng.choice(('0/1', '1/1'))}\n"
             )
-        packed += [_bgzf("".join(rows[i : i + 1000]).encode()) for i in range(0, len(rows), 1000)]
-    return b"".join(packed)
+            rows.append((row.encode(), (number, position - 1, position, len(row))))
+        for start in range(0, len(rows), 1000):
+            part = rows[start : start + 1000]
+            packed = _bgzf(b"".join(row for row, _ in part))
+            blocks.append((packed, [record for _, record in part]))
+    return blocks
 
 
 def gene_table(samples: Sequence[str], *, whole_numbers: bool, label: str) -> Content:
@@ -216,3 +274,33 @@ def folder(names: Sequence[str], label: str) -> Content:
             entry = zipfile.ZipInfo(name, (2025, 12, 1, 12, 0, 0))
             archive.writestr(entry, f"{name} of {label}\n" * 40)
     return Content(packed.getvalue())
+
+
+def workbook(columns: Sequence[str]) -> bytes:
+    """A spreadsheet (xlsx) with one row: the names of the columns."""
+    cells = "".join(f'<c t="inlineStr"><is><t>{escape(name)}</t></is></c>' for name in columns)
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types">'
+        '<Default Extension="rels" '
+        'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+        f'<Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/>'
+        f'<Override PartName="/xl/sheet.xml" ContentType="{kind}.worksheet+xml"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
+        f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
+        '<sheet name="Samples" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">'
+        f'<Relationship Id="r1" Type="{office}/worksheet" Target="sheet.xml"/></Relationships>',
+        "xl/sheet.xml": f'<worksheet xmlns="{main}"><sheetData><row>{cells}</row></sheetData>'
+        "</worksheet>",
+    }
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text_ in parts.items():
+            head = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
+            archive.writestr(zipfile.ZipInfo(name, (2025, 12, 1, 12, 0, 0)), head + text_)
+    return packed.getvalue()

@@ -71,8 +71,7 @@ def _genomes(b: Builder) -> None:
         b.pair(sample, reads, lane=1)
         b.pair(sample, reads + 150, lane=2)
         b.alignment(done, sample, alignments)
-        b.output(done, f"results/variants/{sample.name}.vcf.gz", "HAPLOTYPECALLER",
-                 partial(content.vcf_gz, sample.name, sample.id), sample=sample)  # fmt: skip
+        b.variants(done, f"results/variants/{sample.name}", "HAPLOTYPECALLER", sample)
 
 
 def _screen(b: Builder) -> None:
@@ -99,8 +98,7 @@ def _shared(b: Builder) -> None:
         sample = b.sample(project, f"week_{week:02}", "WGS", "Cov", comments="waste water")
         b.pair(sample, 4 + week, small=True)
         done = b.execution(project, "nf-core/viralrecon", "2.6.0", sample=sample)
-        b.output(done, f"variants/{sample.name}.vcf.gz", "IVAR_VARIANTS",
-                 partial(content.vcf_gz, sample.name, sample.id))  # fmt: skip
+        b.variants(done, f"variants/{sample.name}", "IVAR_VARIANTS", sample)
         b.output(done, "multiqc_report.html", "MULTIQC",
                  partial(content.report, f"MultiQC Report {sample.name}", 40, done.id))  # fmt: skip
 
@@ -223,7 +221,24 @@ def _outside(b: Builder) -> None:
     b.loose(mine, "targets.bed", partial(content.text, "chr1\t100\t900\tamplicon_1\n" * 40))
 
 
+def _many_processes(b: Builder) -> None:
+    """A run of 500 processes, whose outputs have the same few names again and again."""
+    project = b.project("Liver zonation, 125 samples", "One run of 500 processes over all samples.")
+    done = b.execution(project, "nf-core/rnaseq", "3.18.0")
+    for number in range(1, 126):
+        sample = b.sample(project, f"zone_{number:03}", "RNA-Seq", "Mm", condition="control")
+        b.upload(sample, f"{sample.name}_R1.fastq.gz", partial(_screen_reads, number % 8))
+        for process in ("FASTQC", "TRIMGALORE", "STAR_ALIGN", "SALMON_QUANT"):
+            label = f"{process} ({sample.name})"
+            for name in ("versions.yml", "log.txt", "summary.tsv"):
+                lines = f"{process}\t{sample.name}\t{name}\n"
+                b.output(done, name, label, partial(content.text, lines), sample=sample)
+    b.output(done, "multiqc_report.html", "MULTIQC",
+             partial(content.report, "MultiQC Report", 200, done.id))  # fmt: skip
+    b.output(done, "versions.yml", "MULTIQC", partial(content.text, "MULTIQC\t1.25\n"))
+
+
 _PROJECTS = (
     _cortex, _atac, _genomes, _screen, _shared, _public, _not_shared, _refusals, _odd_names,
-    _empty, _small_ones, _genome_files, _outside,
+    _empty, _small_ones, _genome_files, _outside, _many_processes,
 )  # fmt: skip

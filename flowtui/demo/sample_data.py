@@ -215,7 +215,16 @@ class Builder:
         name = f"results/star/{sample.name}.sorted.bam"
         make = partial(content.bam, blocks, f"{execution.id}/{sample.id}")
         self.output(execution, name, "STAR_ALIGN", make, sample=sample)
-        self.output(execution, f"{name}.bai", "SAMTOOLS_INDEX", content.bam_index, sample=sample)
+        index = partial(content.bam_index, blocks, f"{execution.id}/{sample.id}")
+        self.output(execution, f"{name}.bai", "SAMTOOLS_INDEX", index, sample=sample)
+
+    def variants(self, execution: Execution, stem: str, process: str, sample: Sample) -> None:
+        """A VCF and its index."""
+        named = (sample.name, sample.id)
+        self.output(execution, f"{stem}.vcf.gz", process, partial(content.vcf_gz, *named),
+                    sample=sample)  # fmt: skip
+        self.output(execution, f"{stem}.vcf.gz.tbi", "TABIX", partial(content.vcf_index, *named),
+                    sample=sample)  # fmt: skip
 
     def summaries(self, execution: Execution) -> None:
         """The four files that the guide fetches from an execution."""

@@ -283,7 +283,7 @@ class Serializer:
                 "id": f"{execution.id}{number}",
                 "identifier": f"{number:02x}/{execution.id[-6:]}",
                 "name": name,
-                "process_name": name,
+                "process_name": name.partition(" (")[0],
                 "status": "COMPLETED",
                 "exit_code": 0,
                 "bash": run_records.script(name, execution),

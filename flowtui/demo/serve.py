@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from flowtui.demo.app import App, RecordedRequest
     from flowtui.demo.bulk import BulkJobs
+    from flowtui.demo.catalogue import Catalogue
     from flowtui.demo.service import Service
 
 START_SECONDS = 15.0
@@ -103,7 +104,9 @@ class DemoServer:
         port: int = 0,
         scenarios: Iterable[str] = (),
         latency: float = 0.0,
+        catalogue: Catalogue | None = None,
     ) -> None:
+        """See `create_app`."""
         from flowtui.demo.app import create_app
         from flowtui.demo.scenarios import scenarios_of
 
@@ -116,6 +119,7 @@ class DemoServer:
             expires_seconds=expires_seconds,
             scenarios=scenarios_of(scenarios),
             latency=latency,
+            catalogue=catalogue,
             record=self.requests.append,
         )
         self.service = self._app.service

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from flowtui.demo.catalogue import Fileset
+from flowtui.demo.content import workbook
 from flowtui.demo.sample_data import DATA_TYPES, METADATA, ORGANISMS, SAMPLE_TYPES
 from flowtui.demo.serializers import Json
 from flowtui.demo.service import Service, not_found
@@ -69,6 +70,14 @@ class VocabularyRoutes:
             for number, value in enumerate(options, 1)
         ]
         return JSONResponse({"count": len(rows), "total_count": len(rows), "options": rows})
+
+    def annotation(self, request: Request) -> Response:
+        """`/annotation/<sample type>`: the sheet to fill in, as a spreadsheet."""
+        if request.path_params["type"] not in {"generic", *SAMPLE_TYPES}:
+            raise not_found("Sample type not found")
+        columns = ["Sample Name", "Organism", *(name for name, _ in METADATA.values())]
+        kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+        return Response(workbook(columns), media_type=kind)
 
     def organisms(self, request: Request) -> Response:
         """`/organisms`, each with its latest fileset."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from flowbio import Client as FirstClient
 from flowbio.v2 import Client, UsernamePasswordCredentials
 from flowbio.v2.exceptions import FlowApiError
 
@@ -28,14 +29,14 @@ def test_owned_projects_come_over_pages(server: DemoServer, flowbio: Client) -> 
     projects = list(flowbio.samples.get_owned_projects())
     pages = [asked for asked in server.requests[before:] if asked.path == "/api/projects/owned"]
     assert len(pages) > 1
-    assert len({project.id for project in projects}) == len(projects) == 15
+    assert len({project.id for project in projects}) == len(projects) == 16
     assert "12" in {project.id for project in projects}
 
 
 def test_an_expired_token_is_refreshed(server: DemoServer, flowbio: Client) -> None:
     server.service.accounts.expire_all()
     before = len(server.requests)
-    assert len(flowbio.samples.get_owned_projects()) == 15
+    assert len(flowbio.samples.get_owned_projects()) == 16
     asked = [(one.path, one.status) for one in server.requests[before:]]
     assert asked == [
         ("/api/projects/owned", 401),
@@ -63,3 +64,49 @@ def test_raw_get(flowbio: Client) -> None:
     assert b"cortex_ctrl_1_L001_R1.fastq.gz" in (
         data if isinstance(data, bytes) else str(data).encode()
     )
+
+
+@pytest.fixture
+def first(server: DemoServer) -> FirstClient:
+    """The first interface of the official client, signed in."""
+    client = FirstClient(f"{server.base_url}/graphql")
+    client.login("demo", "demo")
+    return client
+
+
+def test_the_first_interface_asks_its_four_questions(
+    server: DemoServer, first: FirstClient
+) -> None:
+    catalogue = server.service.catalogue
+    assert first.user("demo")["name"] == catalogue.users["demo"].name
+    assert first.data("789")["filename"] == catalogue.files["789"].filename
+    sample = first.sample("34")
+    assert sample["name"] == "cortex_ctrl_1"
+    assert {row["id"] for row in sample["initialData"][0]["data"]} >= {"789", "790", "791"}
+    run = first.execution("456")
+    made = {row["id"] for process in run["processExecutions"] for row in process["downstreamData"]}
+    assert made == {file.id for file in catalogue.executions["456"].outputs}
+
+
+def test_the_first_interface_renews_its_token(server: DemoServer, first: FirstClient) -> None:
+    before = first.headers["Authorization"]
+    server.service.accounts.expire_all()
+    first.refresh_token()
+    assert first.headers["Authorization"] != before
+    assert first.sample("34")["name"] == "cortex_ctrl_1"
+
+
+def test_the_first_interface_is_refused_what_is_not_its_users(
+    server: DemoServer, first: FirstClient
+) -> None:
+    hidden = next(sample for sample in server.service.catalogue.samples.values()
+                  if sample.name == "patient_001")  # fmt: skip
+    with pytest.raises(Exception, match="not found"):
+        first.sample(hidden.id)
+    with pytest.raises(Exception, match="(?i)credentials|password"):
+        FirstClient(f"{server.base_url}/graphql").login("demo", "wrong")
+
+
+def test_the_annotation_sheet_of_a_type_is_a_spreadsheet(flowbio: Client) -> None:
+    sheet = flowbio.samples.get_annotation_template("RNA-Seq")
+    assert bytes(sheet)[:2] == b"PK"

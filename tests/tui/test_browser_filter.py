@@ -50,7 +50,9 @@ async def test_the_server_is_asked_where_more_is_there_than_is_loaded(tmp_path: 
         app = await open_project(pilot)
         await pilot.press("slash", *"0444")
         await until(pilot, lambda: any("guide_0444" in line for line in lines(app)))
-        assert [asked for asked in flow.asked if "like" in asked] == ["samples like 0444 page 1"]
+        # A slow machine may ask for what was typed until then, too.
+        asked = [question for question in flow.asked if "like" in question]
+        assert asked[-1] == "samples like 0444 page 1"
         await pilot.press("enter")
         node = tree(app).node
         assert node is not None and node.name == "guide_0444"
