@@ -52,6 +52,8 @@ class Settings:
         bulk_above: from how many files on a bulk job is proposed (the guide: 100).
         bulk_patience: minutes without a sign of life, after which no archive is waited for.
         unpack_archives: unpack the archive of a bulk job and remove it; else it is kept.
+        on_change: what happens to a file that flowtui fetched and that was changed here or on Flow:
+            `replace` (what is no part of the new one is kept as NAME.old-DATE), `keep` or `fail`.
         check_containers: try the checksums inside .gz/.bam/.zip where the server gives no md5.
         connect_timeout, read_timeout: seconds.
         ca_file: a PEM file of further certificate authorities, or None.
@@ -68,6 +70,7 @@ class Settings:
     bulk_patience: int = 30
     unpack_archives: bool = True
     check_containers: bool = True
+    on_change: str = "replace"
     connect_timeout: float = 10.0
     read_timeout: float = 30.0
     ca_file: str | None = None
@@ -260,6 +263,8 @@ _BOUNDS: dict[str, tuple[int, int]] = {
     "bulk_patience": (1, 10_080),
 }
 
+ON_CHANGE = ("replace", "keep", "fail")
+
 
 def _checked(given: dict[str, Any], file: Path) -> dict[str, Any]:
     """The known keys of a settings file, each of the right kind. Raises ConfigError."""
@@ -289,6 +294,8 @@ def _value(name: str, value: Any) -> Any:
         lowest, highest = _BOUNDS[name]
         if not lowest <= value <= highest:
             raise ConfigError(f"must be from {lowest} to {highest}")
+    if name == "on_change" and value not in ON_CHANGE:
+        raise ConfigError(f"must be one of {', '.join(ON_CHANGE)}, not {value!r}")
     if isinstance(value, dict) and not all(isinstance(one, str) for one in value.values()):
         raise ConfigError("must have text as its values")
     return check_server(value) if name in ("server", "found_server") else value

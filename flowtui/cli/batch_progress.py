@@ -111,6 +111,10 @@ class BatchProgress:
                 return job.reason
         return ""
 
+    def beside_foreign(self) -> list[TransferRow]:
+        """Files that are here under another name, since a different file stands at theirs."""
+        return [row for row in self.rows.values() if row.occupied and row.state in GOOD]
+
     def verified_bytes(self) -> int:
         """Bytes of the files that are here and verified."""
         return sum(
@@ -179,6 +183,6 @@ class BatchProgress:
         # A job that Flow refused is no loss where the files came one by one instead.
         lost = [job for job in undone_jobs if job.code not in _FETCHED_ONE_BY_ONE or not good]
         if not undone and not lost:
-            return Exit.OK
+            return Exit.SOME_FAILED if self.beside_foreign() else Exit.OK
         causes = {exit_of_code(code) for code in codes}
         return causes.pop() if not good and len(causes) == 1 else Exit.SOME_FAILED

@@ -7,11 +7,12 @@ import queue
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from flowtui.cli.batch_progress import GOOD, BatchProgress
 from flowtui.cli.json_fields import bulk_fields, bulk_file_fields, transfer_fields
-from flowtui.cli.output import Output
+from flowtui.cli.output import Output, one_line
 from flowtui.protocol.messages import (
     Added,
     Batch,
@@ -21,6 +22,7 @@ from flowtui.protocol.messages import (
     Status,
     TransferRow,
 )
+from flowtui.protocol.states import CHANGED, REMOVED, TransferState
 
 if TYPE_CHECKING:
     from flowtui.cli.feeding import Source
@@ -184,6 +186,15 @@ class Follower:
 
     def _report_transfer(self, row: TransferRow) -> None:
         self._view.transfer(row)
+        path = one_line(str(Path(row.root) / row.path))
+        if row.state == TransferState.DONE and row.replaced:
+            aside = "" if row.replaced == REMOVED else one_line(row.replaced)
+            kept = f"; the earlier one is {aside}" if aside else ""
+            self._out.say(f"flowtui: replaced {path}{kept}")
+        if row.state in GOOD and row.occupied:
+            self._out.say(f"flowtui: warning: a different file stands in the way of {path}")
+        if row.code == CHANGED and row.state in GOOD:
+            self._out.say(f"flowtui: warning: kept {path}, though it was changed here or on Flow")
         if self._out.as_json:
             self._out.event("transfer", **transfer_fields(row))
 

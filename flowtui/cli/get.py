@@ -31,6 +31,7 @@ from flowtui.cli.selection import (
     require_files,
 )
 from flowtui.cli.signals import StopSignals
+from flowtui.config import ON_CHANGE
 
 if TYPE_CHECKING:
     from flowtui.cli.batch_progress import BatchProgress
@@ -61,6 +62,12 @@ AGAIN = "run the same command again to resume"
     help="Maximum connections per file; 0 chooses automatically, up to 16.",
 )
 @rate_option
+@click.option(
+    "--on-change",
+    type=click.Choice(ON_CHANGE),
+    help="What to do with a downloaded file that was changed here or on Flow; default: on_change in"
+    " the settings, else replace: what is no part of the new file is kept as NAME.old-DATE.",
+)
 @click.option("--dry-run", is_flag=True, help="List what would be downloaded and where, and exit.")
 @json_option
 @click.option(
@@ -82,6 +89,7 @@ def get(
     jobs: int | None,
     connections: int | None,
     limit_rate: int | None,
+    on_change: str | None,
     dry_run: bool,
     as_json: bool,
     detach: bool,
@@ -114,9 +122,15 @@ def get(
                     finding = Finding(
                         lambda relay: find(session.client, wanted, filters, relay, found), out
                     )
+                    if detach and on_change is not None:
+                        raise click.UsageError(
+                            "--on-change does not go with --detach; set on_change in settings.toml"
+                        )
                     if detach:
                         return queue_found(session, finding, found, plan, changes, out)
                     settings = with_overrides(session.settings, changes)
+                    if on_change is not None:
+                        settings = replace(settings, on_change=on_change)
                     return _fetch(session.client, settings, plan, finding, found, stop, out)
                 for _ in find(session.client, wanted, filters, out, found):
                     pass
@@ -230,9 +244,12 @@ def _search_error(finding: Finding) -> CommandError | None:
 def _print_end(state: BatchProgress, plan: Plan, status: Exit, out: Output) -> None:
     counts = state.file_counts()
     complete = counts["done"] + counts["skipped"]
+    replaced = sum(1 for row in state.rows.values() if row.replaced)
     text = f"{complete:,} of {counted(max(state.files, counts.total()), 'file')} complete"
     if skipped := counts["skipped"]:
         text += f" ({skipped:,} already present)"
+    if replaced:
+        text += f", {replaced:,} replaced"
     text += f", {size_text(state.fetched_bytes())} downloaded in {seconds_text(state.seconds)}"
     out.say(f"{text}, to {one_line(plan.root)}")
     if state.summary.trouble:
@@ -259,6 +276,12 @@ def _end_error(
     if failed := counts["failed"] + counts["cancelled"]:
         message = f"{counted(failed, 'file')} failed; run the same command again to retry them"
         return CommandError(message, exit=status, code="FAILED")
+    if foreign := state.beside_foreign():
+        names = ", ".join(one_line(row.path) for row in foreign[:3])
+        if len(foreign) > 3:
+            names += f" and {len(foreign) - 3:,} more"
+        message = f"different files stand in the way; Flow's have other names: {names}"
+        return CommandError(message, exit=status, code="FOREIGN_FILE")
     if missing := found.missing:
         names = ", ".join(missing[:3])
         if len(missing) > 3:
@@ -286,6 +309,8 @@ def _summary_event(
         left_out=found.left_out,
         excluded=found.excluded,
         missing_refs=len(found.errors),
+        replaced=0 if state is None else sum(1 for row in state.rows.values() if row.replaced),
+        beside_foreign=0 if state is None else len(state.beside_foreign()),
         bytes=0 if state is None else state.verified_bytes(),
         fetched=0 if state is None else state.fetched_bytes(),
         seconds=round(seconds, 3),

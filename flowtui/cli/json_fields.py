@@ -28,6 +28,8 @@ def transfer_fields(row: TransferRow) -> dict[str, object]:
         "md5": row.md5,
         "verified_by": row.verified_by,
         "seconds": round(row.seconds, 3),
+        "replaced": row.replaced or None,
+        "beside_foreign": row.occupied > 0,
         **origin_fields(row.sample, row.belongs_to, row.origin),
     }
 

@@ -99,6 +99,7 @@ class Engine:
             jobs=settings.jobs,
             connections=settings.connections,
             check_containers=settings.check_containers,
+            on_change=settings.on_change,
             timings=timings,
             post=self._mailbox.post,
         )

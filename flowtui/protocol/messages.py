@@ -190,6 +190,8 @@ class TransferRow(Message):
         verified_by: `md5`, `size`, `size and gzip check`, … once done; else empty.
         bulk_id: the bulk job whose archive this is, or None.
         belongs_to, origin: see `RemoteFile`.
+        occupied: how many foreign files stand where it should be, so that it has another name.
+        replaced: what became of an earlier file of ours there, see `Outcome.replaced`.
     """
 
     id: int
@@ -216,6 +218,8 @@ class TransferRow(Message):
     seconds: float = 0.0
     belongs_to: str = ""
     origin: Origin = NOWHERE
+    occupied: int = 0
+    replaced: str = ""
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:

@@ -194,3 +194,13 @@ def check_bulk(before: BulkState, after: BulkState) -> None:
     """Raise WrongStep unless a bulk job may go from `before` to `after`."""
     if after not in BULK_STEPS[before]:
         raise WrongStep(f"a bulk job does not go from {before} to {after}")
+
+
+AS_RECORDED = "as recorded"
+"""`verified_by` of a file that nobody has touched since it was recorded, and that was not read."""
+
+CHANGED = "CHANGED"
+"""`code` of a file of ours that was changed here or on Flow, and was not replaced."""
+
+REMOVED = "removed"
+"""`TransferRow.replaced` where an earlier file was only a part of the new one."""

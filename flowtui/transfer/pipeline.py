@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING
 import httpx
 
 from flowtui.flow.remote_file import RECORD
-from flowtui.protocol.states import TransferState
+from flowtui.protocol.states import AS_RECORDED, CHANGED, REMOVED, TransferState
 from flowtui.text import quantities
 from flowtui.timings import Timings
 from flowtui.transfer.cancel import StopSignal
+from flowtui.transfer.disk.commit import Fingerprint, fingerprint
 from flowtui.transfer.disk.part_file import (
     NoteBudget,
     PartFile,
@@ -48,7 +50,7 @@ from flowtui.transfer.run_record import write_record
 from flowtui.transfer.task import Outcome, Task
 from flowtui.transfer.verify import verdict
 from flowtui.transfer.verify.containers import ContainerCheck
-from flowtui.transfer.verify.existing import existing
+from flowtui.transfer.verify.existing import Existing, existing
 from flowtui.transfer.verify.md5 import md5_of
 
 if TYPE_CHECKING:
@@ -107,11 +109,11 @@ def steps(
         if task.url.startswith(RECORD):
             made = write_record(task, tools.client, tools.notes)
             return replace(made, seconds=time.monotonic() - began)
-        there = _already_here(task, stop)
-        if there is not None:
+        there = _look(task, stop)
+        if isinstance(there, Outcome):
             _sweep(task.target)
             return there
-        outcome = yield from _with_part(task, tools, progress, memory, stop, opened)
+        outcome = yield from _with_part(task, tools, progress, memory, stop, opened, there)
         return replace(outcome, seconds=time.monotonic() - began)
     except Stopped:
         return Outcome(TransferState.PAUSED)
@@ -148,6 +150,7 @@ def _with_part(
     memory: CarryOver,
     stop: StopSignal,
     opened: Callable[[PartFile], Callable[[], None]],
+    replaces: Fingerprint | None,
 ) -> Steps:
     """Open the part file, fill it, and give it the final name. Raises what stops that."""
     make_folder(task.target.parent)
@@ -156,18 +159,17 @@ def _with_part(
     closed = opened(part)
     try:
         # The process that held it until now may have brought the file to its end.
-        there = _already_here(task, stop)
-        if there is not None:
+        if (outcome := _changed_meanwhile(task, stop, replaces)) is not None:
             part.remove()
-            return there
+            return outcome
         if memory.fingerprint != part.fingerprint():
             memory.unread()
         if memory.starved:
             _require_room(task, part, progress)
-        return (yield from _fetch_and_verify(task, tools, part, progress, memory, stop))
+        return (yield from _fetch_and_verify(task, tools, part, progress, memory, stop, replaces))
     except FileExistsError:
-        there = _already_here(task, stop)
-        if there is None:
+        there = _look(task, stop)
+        if not isinstance(there, Outcome):
             raise
         part.remove()
         return there
@@ -181,10 +183,25 @@ def _with_part(
         part.close()
 
 
-def _already_here(task: Task, stop: StopSignal) -> Outcome | None:
+def _changed_meanwhile(
+    task: Task, stop: StopSignal, replaces: Fingerprint | None
+) -> Outcome | None:
+    """The outcome, where the file came to its end since it was looked for; else None."""
+    try:
+        seen = fingerprint(task.target.lstat())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if seen == replaces:
+        return None  # it was read once; what is to be replaced stands there still
+    there = _look(task, stop)
+    return there if isinstance(there, Outcome) else None
+
+
+def _look(task: Task, stop: StopSignal) -> Outcome | Fingerprint | None:
     """The outcome of a file that stands at its target already, or None where nothing does.
 
-    Raises TargetExists for another file, PermanentError for a folder.
+    For a file of our own that is not as it should be: what it looks like, to be replaced.
+    Raises TargetExists for another file, PermanentError for a folder, or as `on_change` says.
     """
     found = existing(
         task.target,
@@ -198,9 +215,24 @@ def _already_here(task: Task, stop: StopSignal) -> Outcome | None:
         return None
     if found.is_folder:
         raise PermanentError(f"a folder stands at {task.target}", code="IN_THE_WAY", retryable=True)
-    if not found.verified_by:
+    if found.verified_by:
+        return _skipped(found)
+    if not found.is_ours:
         raise TargetExists(f"a different file stands at {task.target.name}")
-    return _skipped(found.size, found.md5, found.verified_by)
+    if task.on_change == "fail":
+        raise PermanentError(
+            f"{task.target.name} was changed here or on Flow; use --on-change replace, or move it",
+            code=CHANGED,
+        )
+    if task.on_change == "keep":
+        return Outcome(
+            TransferState.SKIPPED,
+            reason="kept as it is, though it was changed here or on Flow",
+            code=CHANGED,
+            size=found.seen[2] if found.seen else None,
+            is_news=False,
+        )
+    return found.seen
 
 
 def _fetch_and_verify(
@@ -210,6 +242,7 @@ def _fetch_and_verify(
     progress: Progress,
     memory: CarryOver,
     stop: StopSignal,
+    replaces: Fingerprint | None,
 ) -> Steps:
     source = RemoteSource(
         tools.http,
@@ -264,14 +297,18 @@ def _fetch_and_verify(
                 code="TAMPERED",
                 retryable=True,
             )
-        part.rename(final, size)
+        replaced = part.rename(final, size, replaces if final == task.target else None)
     except FileExistsError:
         if final == task.target:
             raise
         raise TargetExists(f"a different file stands at {final.name}") from None
+    mtime_ns = os.fstat(part.descriptor).st_mtime_ns
     yield
     part.finish()
     reason = f"verified by {verified_by}"
+    if replaced:
+        kept = "" if replaced == REMOVED else f", kept as {replaced}"
+        reason = f"replaced a file that was changed here or on Flow{kept}; {reason}"
     if task.md5 is None:
         reason += "; the server gave no md5"
     if progress.resumed_at and size:
@@ -282,6 +319,8 @@ def _fetch_and_verify(
         size=size,
         md5=md5,
         verified_by=verified_by,
+        mtime_ns=mtime_ns,
+        replaced=replaced,
         final=final if final != task.target else None,
     )
 
@@ -348,9 +387,18 @@ def _without_room(
     return _waiting(trouble, reason, wait, "space")
 
 
-def _skipped(size: int, md5: str | None, how: str) -> Outcome:
-    reason = f"already here; verified by {how}"
-    return Outcome(TransferState.SKIPPED, reason=reason, size=size, md5=md5, verified_by=how)
+def _skipped(found: Existing) -> Outcome:
+    how = found.verified_by
+    told = f", {AS_RECORDED}" if how == AS_RECORDED else f"; verified by {how}"
+    return Outcome(
+        TransferState.SKIPPED,
+        reason=f"already here{told}",
+        size=found.size,
+        md5=found.md5,
+        verified_by=how,
+        mtime_ns=found.seen[3] if found.seen else None,
+        is_news=found.is_news,
+    )
 
 
 def _waiting(trouble: TransferError, reason: str, wait: float | None, needs: str = "") -> Outcome:

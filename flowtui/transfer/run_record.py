@@ -27,7 +27,8 @@ def write_record(task: Task, client: FlowClient, notes: NoteBudget) -> Outcome:
     here = _here(task)
     if here == content:
         return Outcome(TransferState.SKIPPED, "already here; verified by content",
-                       size=len(content), md5=digest, verified_by="content")  # fmt: skip
+                       size=len(content), md5=digest, verified_by="content",
+                       is_news=task.recorded is None)  # fmt: skip
     is_ours = task.recorded is not None and task.recorded.key == task.key
     if here is not None and not is_ours:
         raise TargetExists(f"a different file stands at {task.target.name}")

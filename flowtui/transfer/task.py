@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flowtui.flow.remote_file import RemoteFile
@@ -14,6 +14,8 @@ class Recorded:
     """What the log says of a path: whose it is, and the file as it was when it was verified.
 
     Attributes:
+        mtime_ns: its time of change then, nanoseconds; None where the log does not say.
+        logged: when that was written, Unix seconds; None where the log does not say.
         belongs_to: see `RemoteFile.belongs_to`.
     """
 
@@ -21,6 +23,8 @@ class Recorded:
     size: int | None
     md5: str | None
     belongs_to: str = ""
+    mtime_ns: int | None = None
+    logged: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Task:
         target: the final path, absolute. `recorded`: what downloads.log says stands there.
         size, md5: as the service's records say, or None.
         archive: a bulk job's archive, whose ending follows its content.
+        on_change: what happens to a file of ours that is not as it was recorded, or not as Flow
+            has it now: `replace`, `keep` or `fail`.
         connections: at most so many for this file, 0 for as many as pay.
     """
 
@@ -46,6 +52,7 @@ class Task:
     archive: bool = False
     connections: int = 1
     check_containers: bool = True
+    on_change: str = "replace"
 
     @property
     def is_small(self) -> bool:
@@ -60,6 +67,10 @@ class Outcome:
     Attributes:
         state: the state that follows; `waiting` with `wait` seconds, or until `needs` is met.
         needs: `sign-in`, `space`, `place` (another name) or empty.
+        mtime_ns: when the file was changed last, nanoseconds. `is_news`: whether that is to be
+            logged; a file that is as it was recorded is no news.
+        replaced: what became of an earlier file of ours at its place: the name that it has now, or
+            `removed` where it was only a part of the new one; empty where there was none.
         final: the name that it got, where that is not the planned one.
     """
 
@@ -73,6 +84,9 @@ class Outcome:
     md5: str | None = None
     verified_by: str = ""
     seconds: float = 0.0
+    mtime_ns: int | None = None
+    is_news: bool = True
+    replaced: str = ""
     final: Path | None = None
 
 

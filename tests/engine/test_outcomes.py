@@ -17,7 +17,7 @@ T = TransferState
 
 DONE = Outcome(T.DONE, size=100, verified_by="md5", md5="a" * 32)
 FAILED = Outcome(T.FAILED, "not found", "NOT_FOUND", retryable=True)
-SKIPPED = Outcome(T.SKIPPED, size=100, md5="a" * 32)
+SKIPPED = Outcome(T.SKIPPED, size=100, md5="a" * 32, is_news=False)
 STOPPED = Outcome(T.PAUSED)
 RETRY_LATER = Outcome(T.WAITING, "asked to wait", "RATE", retryable=True, wait=38.0)
 SIGNED_OUT = Outcome(T.WAITING, "sign in again", "UNAUTHENTICATED", needs="sign-in")

@@ -103,6 +103,7 @@ class Bench:
             jobs=jobs,
             connections=1,
             check_containers=True,
+            on_change="replace",
             timings=timings,
             post=lambda message: message(),
         )
@@ -354,7 +355,7 @@ def test_each_end_is_logged_once_and_nothing_that_is_no_news(bench: Bench):
     bench.add(1, 2, 3)
     bench.finish(1, md5="a" * 32)
     bench.finish(2, T.FAILED, reason="not found", code="NOT_FOUND")
-    bench.finish(3, T.SKIPPED, size=100, md5="a" * 32)
+    bench.finish(3, T.SKIPPED, size=100, md5="a" * 32, is_news=False)
     (entries,) = bench.folders.take_log().values()
     assert [(one.file_id, one.status, one.message) for one in entries] == [
         ("1", "done", ""), ("2", "failed", "not found"),

@@ -347,7 +347,7 @@ def test_a_finished_file_is_skipped_with_the_reason(lab: Lab):
     lab.serve(DATA)
     lab.fetch()
     lab.fetch()
-    lab.expect("skipped", requests=1, says="already here; verified by size and recorded md5")
+    lab.expect("skipped", requests=1, says="already here, as recorded")
 
 
 def test_a_crash_behind_the_last_step_leaves_nothing_behind(lab: Lab):

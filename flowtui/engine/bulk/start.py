@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flowtui.engine.bulk.job import BulkJobRecord
 from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.bulk.notes import Note
-from flowtui.protocol.states import BulkState
+from flowtui.protocol.states import AS_RECORDED, BulkState
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.part_file import part_path
@@ -118,9 +118,12 @@ class JobStarter:
             result = found.here.get(expected.file.key)
             if result is not None:
                 job.put(expected.file.key, result)
-                if expected.path not in recorded:
+                if result.verified_by != AS_RECORDED:
                     self._folders.log(job.root, entry_of(expected, job))
         self._jobs.touch(job)
+        changed = [expected for expected in job.missing() if expected.file.key in found.changed]
+        if changed:
+            self._jobs.one_by_one(job, changed, "changed here or on Flow since it was downloaded")
         started = [expected for expected in job.missing() if expected.file.key in found.started]
         if started:
             self._jobs.one_by_one(job, started, "already partly downloaded")

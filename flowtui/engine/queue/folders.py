@@ -65,7 +65,7 @@ class TargetFolders:
         paths = self._paths.get(root)
         if paths is not None and entry.status in (TransferState.DONE, TransferState.SKIPPED):
             paths.recorded[entry.path] = Recorded(
-                entry.key, entry.size, entry.md5, entry.belongs_to
+                entry.key, entry.size, entry.md5, entry.belongs_to, entry.mtime_ns
             )
 
     def take_log(self) -> dict[str, list[LogEntry]]:

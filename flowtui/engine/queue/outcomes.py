@@ -119,14 +119,14 @@ def _end(
         "verified_by": outcome.verified_by,
         "seconds": outcome.seconds,
         "md5": outcome.md5 or transfer.md5,
+        "replaced": outcome.replaced,
     }
     effects = [Effect.DROP_CARRY_OVER]
     if outcome.final is not None:
         fields["path"] = str(outcome.final.relative_to(transfer.root))
         effects.insert(0, Effect.CLAIM_PATH)
     # A file that is still as it was recorded is no news, and a temporary archive does not stay.
-    is_news = outcome.state is not TransferState.SKIPPED or outcome.md5 is None
-    if is_news and not transfer.temporary:
+    if outcome.is_news and not transfer.temporary:
         effects.append(Effect.LOG)
     effects.append(Effect.ANNOUNCE)
     return FollowUp((*first, outcome.state), fields, tuple(effects))

@@ -25,6 +25,7 @@ class Transfer:
         folder, within, url, data_id, belongs_to, fileset, origin: of the `RemoteFile`.
         expected: its size as Flow's records say, or None. `final`: another name it got at the end.
         occupied: how many names were found taken by foreign files.
+        replaced: see `Outcome.replaced`.
         temporary: it goes again once it has been used, as an archive that is unpacked. Not stored.
     """
 
@@ -56,6 +57,7 @@ class Transfer:
     verified_by: str = ""
     seconds: float = 0.0
     occupied: int = 0
+    replaced: str = ""
     rate: float = 0.0
     connections: int = 0
     temporary: bool = False
@@ -71,8 +73,8 @@ class Transfer:
         """Bytes still to come, as far as known."""
         return self.bytes_known - self.done
 
-    def entry(self, md5: str | None) -> downloads_log.LogEntry:
-        """As downloads.log tells of its end; `md5` is that of the bytes here."""
+    def entry(self, md5: str | None, mtime_ns: int | None) -> downloads_log.LogEntry:
+        """As downloads.log tells of its end; `md5` and `mtime_ns` are those of the file here."""
         return downloads_log.LogEntry(
             key=self.key,
             file_id=self.data_id or self.key,
@@ -86,6 +88,7 @@ class Transfer:
             sample=self.sample or "",
             belongs_to=self.belongs_to,
             origin=self.origin,
+            mtime_ns=mtime_ns,
             message=self.reason if self.state is TransferState.FAILED else "",
         )
 
@@ -118,6 +121,8 @@ class Transfer:
             seconds=self.seconds,
             belongs_to=self.belongs_to,
             origin=self.origin,
+            occupied=self.occupied,
+            replaced=self.replaced,
         )
 
 

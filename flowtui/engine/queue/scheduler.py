@@ -56,6 +56,7 @@ class Scheduler:
         jobs: int,
         connections: int,
         check_containers: bool,
+        on_change: str,
         timings: Timings,
         post: Callable[[Callable[[], None]], None],
     ) -> None:
@@ -65,6 +66,7 @@ class Scheduler:
         self.runs: dict[int, Run] = {}
         self.rate = 0.0
         self._check_containers = check_containers
+        self._on_change = on_change
         self._queue = queue
         self._workers = workers
         self._clients = clients
@@ -212,6 +214,7 @@ class Scheduler:
             connections=self.connections,
             # What is unpacked is checked then, member by member.
             check_containers=self._check_containers and not transfer.temporary,
+            on_change=self._on_change,
         )
 
     # What comes back
@@ -290,7 +293,7 @@ class Scheduler:
             case Effect.SWEEP:
                 self._sweep(Path(transfer.root) / transfer.path)
             case Effect.LOG:
-                self._folders.log(transfer.root, transfer.entry(outcome.md5))
+                self._folders.log(transfer.root, transfer.entry(outcome.md5, outcome.mtime_ns))
             case Effect.ANNOUNCE:
                 self._queue.announce_end(transfer)
 

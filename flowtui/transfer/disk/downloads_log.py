@@ -31,6 +31,7 @@ class LogEntry:
         size: bytes. `md5`: of the bytes here. `seconds`: how long it took.
         path: relative to the folder of the log.
         status: `done`, `skipped` or `failed`.
+        mtime_ns: when the file was changed last, nanoseconds; None where nobody looked.
         sample: its name. `belongs_to`, `origin`: see `RemoteFile`.
     """
 
@@ -47,6 +48,7 @@ class LogEntry:
     belongs_to: str = ""
     sample: str = ""
     origin: Origin = NOWHERE
+    mtime_ns: int | None = None
 
 
 def append(root: Path, entries: list[LogEntry]) -> None:
@@ -70,6 +72,8 @@ def append(root: Path, entries: list[LogEntry]) -> None:
             "seconds": round(one.seconds, 3),
             "status": one.status,
         }
+        if one.mtime_ns is not None:
+            fields["mtime_ns"] = one.mtime_ns
         if one.belongs_to:
             fields["belongs_to"] = one.belongs_to
         if one.sample:
@@ -115,7 +119,8 @@ def read(root: Path) -> Iterator[tuple[str, Recorded]]:
                     continue
                 key, path = fields["key"], fields["path"]
                 size, md5 = fields.get("size"), fields.get("md5")
-                belongs_to = fields.get("belongs_to")
+                belongs_to, mtime_ns = fields.get("belongs_to"), fields.get("mtime_ns")
+                logged = _seconds(fields.get("timestamp"))
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue
             if isinstance(key, str) and isinstance(path, str):
@@ -126,5 +131,15 @@ def read(root: Path) -> Iterator[tuple[str, Recorded]]:
                         size=size if isinstance(size, int) else None,
                         md5=md5 if isinstance(md5, str) else None,
                         belongs_to=belongs_to if isinstance(belongs_to, str) else "",
+                        mtime_ns=mtime_ns if type(mtime_ns) is int else None,
+                        logged=logged,
                     ),
                 )
+
+
+def _seconds(timestamp: object) -> float | None:
+    """Unix seconds of a line's time."""
+    try:
+        return datetime.fromisoformat(timestamp).timestamp() if isinstance(timestamp, str) else None
+    except (ValueError, OverflowError):
+        return None

@@ -100,3 +100,13 @@ def _shortened(text: str, original: str) -> str:
     stem, endings = split_endings(text)
     room = MAX_BYTES - len(mark) - len(endings.encode())
     return stem.encode()[:room].decode("utf-8", "ignore").rstrip() + mark + endings
+
+
+def fitting(name: str, ending: str) -> str:
+    """A name cut so that an ending of ours fits behind it."""
+    room = LONGEST - len(ending.encode())
+    return name.encode()[:room].decode("utf-8", "ignore")
+
+
+LONGEST = 255
+"""Bytes of a name that file systems take."""

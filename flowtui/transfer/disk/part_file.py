@@ -17,7 +17,7 @@ from flowtui.system.fsync import flush_data
 from flowtui.system.locks import Held, lock
 from flowtui.timings import Timings
 from flowtui.transfer.disk import journal
-from flowtui.transfer.disk.commit import give_name, put_names_on_disk
+from flowtui.transfer.disk.commit import Fingerprint, give_name, put_names_on_disk, set_aside
 from flowtui.transfer.disk.journal import Journal
 from flowtui.transfer.disk.names import JOURNAL, PART
 from flowtui.transfer.disk.ranges import RangeSet
@@ -254,15 +254,20 @@ class PartFile:
             self._settled = size
             return _is_solid(self.descriptor, size)
 
-    def rename(self, final: Path, size: int) -> None:
+    def rename(self, final: Path, size: int, replaces: Fingerprint | None = None) -> str:
         """Give the whole, verified file its final name; `finish` has still to be called.
 
-        Raises OSError; FileExistsError where something stands at `final`.
+        `replaces`: a file of our own that stands there; what became of it, else an empty text.
+        Raises OSError; FileExistsError where something else stands at `final`.
         """
         if self._settled != size:
             self.settle(size)
         with self._lock:
-            self._renamed = give_name(self.path, final)
+            aside = ""
+            if replaces is not None and os.path.lexists(final):
+                aside = set_aside(self.path, final, replaces)
+            self._renamed = give_name(self.path, final, replaces)
+            return aside
 
     def finish(self) -> None:
         """Put the final name on the disk too, and let go of the file. Raises OSError."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from flowtui.protocol.states import AS_RECORDED
+from flowtui.transfer.disk.commit import Fingerprint, fingerprint
 from flowtui.transfer.disk.part_file import journal_path, part_path
 from flowtui.transfer.task import SKIPPED, ExpectedFile, FileResult, Recorded
 from flowtui.transfer.verify import md5 as hashing
@@ -18,14 +21,20 @@ class Existing:
 
     Attributes:
         is_folder: a folder, which no file can replace.
-        verified_by: what proves that it is the file that is wanted; empty where it is another.
+        verified_by: what tells that it is the file that is wanted; empty where it is another.
         size, md5: of the file that is wanted, as far as they are known.
+        is_ours: it is recorded as this very file's, so that it may be replaced where it is not
+            verified. `seen`: what it looked like, see `fingerprint`.
+        is_news: it was read to know it, or is not recorded so yet.
     """
 
     is_folder: bool = False
     verified_by: str = ""
     size: int = 0
     md5: str | None = None
+    is_ours: bool = False
+    is_news: bool = False
+    seen: Fingerprint | None = None
 
 
 def existing(
@@ -40,8 +49,8 @@ def existing(
     """What stands at `target`, or None; the one rule of what is not fetched again.
 
     `recorded` is what downloads.log says of that path, `size` and `md5` what Flow says of the file
-    `key`. It is hashed only where Flow gives an md5 that is not recorded. `check` is called now and
-    then and may raise. Raises OSError.
+    `key`. A file is read where it was changed after it was recorded, or where its md5 is not
+    recorded. `check` is called now and then and may raise. Raises OSError.
     """
     try:
         found = target.lstat()
@@ -50,18 +59,39 @@ def existing(
     if stat.S_ISDIR(found.st_mode):
         return Existing(is_folder=True)
     record = recorded if recorded is not None and recorded.key == key else None
+    ours = record is not None and stat.S_ISREG(found.st_mode)
+    another = Existing(is_ours=ours, seen=fingerprint(found))
     if size is None and record is not None:
         size = record.size
     if size is None or found.st_size != size or not stat.S_ISREG(found.st_mode):
-        return Existing()
-    if md5 is None:
-        how = "size" if record is None else "size, as recorded"
-        return Existing(verified_by=how, size=size, md5=record.md5 if record else None)
-    if record is not None and record.md5 == md5:
-        return Existing(verified_by="size and recorded md5", size=size, md5=md5)
-    if hashing.md5_of(target, check) == md5:
-        return Existing(verified_by="md5", size=size, md5=md5)
-    return Existing()
+        return another
+    here = replace(another, size=size)
+    # Without an md5 on either side it is read once, so that the next run need not.
+    if (
+        record is not None
+        and record.md5 is not None
+        and md5 in (None, record.md5)
+        and _is_untouched(found, record)
+    ):
+        return replace(here, verified_by=AS_RECORDED, md5=record.md5)
+    wanted = md5 or (record.md5 if record is not None else None)
+    digest = hashing.md5_of(target, check)
+    if wanted is not None and digest != wanted:
+        return another
+    how = "md5" if md5 else "recorded md5" if wanted else "size"
+    return replace(here, verified_by=how, md5=digest, is_news=True)
+
+
+def _is_untouched(found: os.stat_result, record: Recorded) -> bool:
+    """Whether a file is as it was recorded, as far as its time of change tells."""
+    if record.mtime_ns is not None:
+        return found.st_mtime_ns == record.mtime_ns
+    # A line of an earlier version: it was written after the last byte.
+    return record.logged is not None and found.st_mtime <= record.logged + CLOCKS
+
+
+CLOCKS = 2.0
+"""Seconds that the clock of a file server may be ahead of ours, or coarser."""
 
 
 @dataclass
@@ -71,10 +101,12 @@ class Found:
     Attributes:
         here: key → its result, for files that are here.
         started: keys of those whose first bytes are here, from a download that was not finished.
+        changed: keys of files of ours that are not as they were recorded, or as Flow has them.
     """
 
     here: dict[str, FileResult] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
 
 
 def find_existing(
@@ -91,9 +123,11 @@ def find_existing(
     for expected in files:
         check()
         target = root / expected.path
-        result = already_here(target, expected, recorded.get(expected.path), check)
-        if result is not None:
-            found.here[expected.file.key] = result
+        there = _look(target, expected, recorded.get(expected.path), check)
+        if there is not None and there.verified_by:
+            found.here[expected.file.key] = _result(expected, there)
+        elif there is not None and there.is_ours:
+            found.changed.append(expected.file.key)
         elif journal_path(target).exists() and part_path(target).exists():
             found.started.append(expected.file.key)
     return found
@@ -103,10 +137,18 @@ def already_here(
     target: Path, expected: ExpectedFile, recorded: Recorded | None, check: Callable[[], None]
 ) -> FileResult | None:
     """The result of a file that stands at `target` already, or None. Raises OSError."""
+    found = _look(target, expected, recorded, check)
+    return _result(expected, found) if found is not None and found.verified_by else None
+
+
+def _look(
+    target: Path, expected: ExpectedFile, recorded: Recorded | None, check: Callable[[], None]
+) -> Existing | None:
     file = expected.file
-    found = existing(
+    return existing(
         target, key=file.key, size=file.size, md5=file.md5, recorded=recorded, check=check
     )
-    if found is None or not found.verified_by:
-        return None
+
+
+def _result(expected: ExpectedFile, found: Existing) -> FileResult:
     return FileResult(SKIPPED, expected.path, found.size, found.md5, found.verified_by)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flowtui.protocol.messages import TransferRow
-from flowtui.protocol.states import ENDED, RUNNING, TransferState
+from flowtui.protocol.states import AS_RECORDED, ENDED, RUNNING, TransferState
 from flowtui.text import columns, quantities
 from flowtui.text.columns import LONGEST, column
 from flowtui.text.printable import printable
@@ -109,7 +109,8 @@ def full_words(row: TransferRow) -> str:
     """All there is to say of a transfer's state, for the line below the table."""
     if row.state in (TransferState.DONE, TransferState.SKIPPED) and row.verified_by:
         what = "already here" if row.state == TransferState.SKIPPED else "done"
-        return f"{what}, verified by {printable(row.verified_by)}{_source(row)}"
+        how = "" if row.verified_by == AS_RECORDED else "verified by "
+        return f"{what}, {how}{printable(row.verified_by)}{_source(row)}"
     words = state_words(row)
     if row.state == TransferState.FAILED and row.retryable:
         words += "  (r: retry)"

@@ -1,0 +1,78 @@
+"""`get` where files of an earlier run were changed, or a foreign file stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flowtui.demo.serve import DemoServer
+from support.shell import Shell
+
+
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    with DemoServer("both", job_seconds=0.1, token_seconds=3600) as running:
+        yield running
+
+
+@pytest.fixture
+def shell(server: DemoServer, tmp_path: Path) -> Shell:
+    return Shell(tmp_path, server.base_url)
+
+
+def get(shell: Shell, *args: str, status: int = 0) -> str:
+    return shell.run("get", "data/789", "--to", str(shell.to), *args, status=status).stderr
+
+
+def target(server: DemoServer, shell: Shell) -> Path:
+    return shell.to / "data" / server.service.catalogue.files["789"].filename
+
+
+def test_a_changed_file_is_replaced_with_a_line_and_a_count(
+    server: DemoServer, shell: Shell
+) -> None:
+    get(shell)
+    path = target(server, shell)
+    path.write_bytes(b"edited by hand")
+    said = get(shell)
+    (kept,) = path.parent.glob("*.old-*")
+    assert f"replaced {path}; the earlier one is {kept.name}" in said and ", 1 replaced" in said
+    assert kept.read_bytes() == b"edited by hand"
+    assert path.stat().st_size == server.service.catalogue.files["789"].size
+    path.write_bytes(b"again")
+    summary = shell.get("data/789")[-1]
+    assert (summary["replaced"], summary["done"]) == (1, 1)
+
+
+def test_a_changed_file_of_an_archive_is_replaced_too(server: DemoServer, shell: Shell) -> None:
+    shell.get("sample/34", "--bulk", "always")
+    paths = sorted(path for path in shell.to.rglob("cortex_ctrl_1_*.gz"))
+    paths[0].write_bytes(b"edited by hand")
+    shell.get("sample/34", "--bulk", "always")
+    assert paths[0].stat().st_size > 1000
+    assert not [path for path in shell.to.rglob("*") if "~" in path.name]
+
+
+def test_it_can_be_kept_or_be_an_error(server: DemoServer, shell: Shell) -> None:
+    get(shell)
+    path = target(server, shell)
+    path.write_bytes(b"edited by hand")
+    assert f"warning: kept {path}" in get(shell, "--on-change", "keep")
+    assert "1 file failed" in get(shell, "--on-change", "fail", status=1)
+    assert path.read_bytes() == b"edited by hand"
+    assert "set on_change" in get(shell, "--on-change", "keep", "--detach", status=2)
+
+
+def test_a_foreign_file_is_told_and_the_exit_status_says_so(
+    server: DemoServer, shell: Shell
+) -> None:
+    path = target(server, shell)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"mine")
+    said = get(shell, status=1)
+    assert "warning: a different file stands in the way of" in said
+    assert "different files stand in the way" in said
+    assert path.read_bytes() == b"mine"
+    assert len(list(path.parent.glob("*~2*"))) == 1

@@ -1,0 +1,162 @@
+"""A file of ours that was changed, here or on Flow: noticed, and replaced without a loss."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from flowtui.transfer.verify import existing as looking
+from support.lab import Lab, content
+
+DATA = content(1_000_000)
+OTHER = content(700_000)
+
+
+def digest(data: bytes) -> str:
+    import hashlib
+
+    return hashlib.md5(data).hexdigest()
+
+
+def aside(lab: Lab) -> list[Path]:
+    return sorted(lab.target.parent.glob("a.bin.old-*"))
+
+
+@pytest.fixture(params=[True, False], ids=["md5 of Flow", "no md5"])
+def flow_md5(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+def fetch(lab: Lab, flow_md5: bool, data: bytes = DATA) -> None:
+    lab.serve(data)
+    more = {"md5": digest(data)} if flow_md5 else {}
+    lab.fetch(size=len(data), **more)
+
+
+def test_a_file_that_was_cut_short_is_replaced_and_leaves_nothing(lab: Lab, flow_md5: bool) -> None:
+    """It used to keep its name for ever, and the good one was `a~2.bin`."""
+    fetch(lab, flow_md5)
+    os.truncate(lab.target, 5)
+    fetch(lab, flow_md5)
+    assert lab.row is not None and (lab.row.state, lab.row.path) == ("done", "data/a.bin")
+    assert (lab.row.replaced, lab.row.occupied) == ("removed", 0)
+    assert lab.target.read_bytes() == DATA
+    assert aside(lab) == []
+
+
+def test_a_flipped_byte_is_noticed_and_what_stood_there_is_kept(lab: Lab, flow_md5: bool) -> None:
+    """At the same size it passed as verified."""
+    fetch(lab, flow_md5)
+    changed = bytearray(DATA)
+    changed[500] ^= 1
+    lab.target.write_bytes(changed)
+    fetch(lab, flow_md5)
+    assert lab.row is not None and lab.row.state == "done"
+    assert lab.target.read_bytes() == DATA
+    (kept,) = aside(lab)
+    assert lab.row.replaced == kept.name and kept.read_bytes() == changed
+    assert "replaced" in lab.row.reason and kept.name in lab.row.reason
+
+
+def test_a_file_that_changed_on_flow_is_replaced(lab: Lab, flow_md5: bool) -> None:
+    fetch(lab, flow_md5)
+    fetch(lab, flow_md5, OTHER)
+    assert lab.target.read_bytes() == OTHER
+    assert [path.read_bytes() for path in aside(lab)] == [DATA]
+    fetch(lab, flow_md5, OTHER)
+    assert lab.row is not None and lab.row.state == "skipped"
+
+
+def test_two_changes_on_one_day_keep_both(lab: Lab) -> None:
+    fetch(lab, True)
+    for data in (b"mine" * 9, b"also mine"):
+        lab.target.write_bytes(data)
+        fetch(lab, True)
+    assert {path.read_bytes() for path in aside(lab)} == {b"mine" * 9, b"also mine"}
+    assert lab.target.read_bytes() == DATA
+
+
+def test_a_file_that_was_only_touched_is_read_once_and_recorded(
+    lab: Lab, flow_md5: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch(lab, flow_md5)
+    os.utime(lab.target, (1, 1))
+    reads: list[Path] = []
+    real = looking.hashing.md5_of
+
+    def counted(path: Path, check):  # type: ignore[no-untyped-def]
+        reads.append(path)
+        return real(path, check)
+
+    monkeypatch.setattr(looking.hashing, "md5_of", counted)
+    for _ in range(3):
+        fetch(lab, flow_md5)
+        assert lab.row is not None and lab.row.state == "skipped"
+    assert reads == [lab.target]
+
+
+def test_without_a_log_a_file_is_read_once_and_recorded(
+    lab: Lab, flow_md5: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch(lab, flow_md5)
+    (lab.root / "downloads.log").unlink()
+    reads: list[Path] = []
+    real = looking.hashing.md5_of
+
+    def counted(path: Path, check):  # type: ignore[no-untyped-def]
+        reads.append(path)
+        return real(path, check)
+
+    monkeypatch.setattr(looking.hashing, "md5_of", counted)
+    lengths = []
+    for _ in range(3):
+        fetch(lab, flow_md5)
+        assert lab.row is not None and lab.row.state == "skipped"
+        lengths.append(len((lab.root / "downloads.log").read_bytes()))
+    assert reads == [lab.target]
+    assert lengths[0] == lengths[1] == lengths[2]  # an idle run adds nothing
+    assert lab.row is not None and lab.row.verified_by == "as recorded"
+
+
+def test_a_foreign_file_is_not_touched_and_that_is_told(lab: Lab, flow_md5: bool) -> None:
+    lab.target.parent.mkdir(parents=True)
+    lab.target.write_bytes(b"mine")
+    fetch(lab, flow_md5)
+    assert lab.row is not None and (lab.row.state, lab.row.path) == ("done", "data/a~2.bin")
+    assert lab.row.occupied == 1 and lab.row.replaced == ""
+    assert lab.target.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(("how", "state"), [("keep", "skipped"), ("fail", "failed")])
+def test_it_can_be_kept_or_be_an_error(lab: Lab, how: str, state: str) -> None:
+    fetch(lab, True)
+    lab.target.write_bytes(b"mine")
+    lab.on_change = how
+    fetch(lab, True)
+    assert lab.row is not None and (lab.row.state, lab.row.code) == (state, "CHANGED")
+    assert lab.target.read_bytes() == b"mine" and aside(lab) == []
+
+
+def test_what_is_changed_while_its_new_bytes_come_is_not_overwritten(lab: Lab) -> None:
+    fetch(lab, True)
+    lab.target.write_bytes(b"mine")
+    lab.serve(DATA, rate=2e6)
+    made = lab.start(size=len(DATA), md5=digest(DATA))
+    lab.until(lambda row: row.done > 300_000)
+    lab.target.write_bytes(b"mine, and newer")
+    assert made.wait_idle(30)
+    lab.stop()
+    kept = [path.read_bytes() for path in lab.target.parent.iterdir()]
+    assert b"mine, and newer" in kept and DATA in kept
+
+
+def test_a_link_to_the_file_is_not_ours_to_replace(lab: Lab) -> None:
+    fetch(lab, True)
+    elsewhere = lab.root / "elsewhere.bin"
+    lab.target.rename(elsewhere)
+    elsewhere.write_bytes(b"short")
+    lab.target.symlink_to(elsewhere)
+    fetch(lab, True)
+    assert elsewhere.read_bytes() == b"short" and lab.target.is_symlink()
