@@ -265,19 +265,19 @@ def _fetch_and_verify(
         carry_over=memory,
         timings=tools.timings,
     )
-    kind = verdict.container_to_try(task)
-    if memory.check is None and kind is not None:
-        memory.check = ContainerCheck(kind)
+    _try_container(task, memory)
     second = False
     while True:
         progress.report(phase="active")
         md5 = download.run()
         size = download.segments.size or 0
-        progress.report(phase="verifying", reason=verdict.checking(task))
+        came = replace(task, filename=f"{task.filename}.zip") if source.is_folder else task
+        _try_container(came, memory)
+        progress.report(phase="verifying", reason=verdict.checking(came))
         try:
             if source.is_folder:
                 _require_zip(part)
-            verified_by = verdict.verified_by(task, part, size, md5, stop, memory.check)
+            verified_by = verdict.verified_by(came, part, size, md5, stop, memory.check)
             break
         except PermanentError as trouble:
             if second or trouble.code not in ("MD5", "DAMAGED"):
@@ -323,6 +323,13 @@ def _fetch_and_verify(
         replaced=replaced,
         final=final if final != task.target else None,
     )
+
+
+def _try_container(task: Task, memory: CarryOver) -> None:
+    """Have the file tried as the container that its name promises, where that speaks for it."""
+    kind = verdict.container_to_try(task)
+    if memory.check is None and kind is not None:
+        memory.check = ContainerCheck(kind)
 
 
 def _require_zip(part: PartFile) -> None:

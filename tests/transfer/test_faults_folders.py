@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import io
 import zipfile
+from typing import cast
 
 import pytest
 
+from flowtui.flow.client import FlowClient
+from flowtui.flow.http_client import make_client
+from flowtui.transfer.cancel import StopSignal
+from flowtui.transfer.errors import PermanentError
+from flowtui.transfer.http.source import RemoteSource
+from flowtui.transfer.identity import Identity
 from support.fault_server import File, answer, cut_after
 from support.lab import Lab
 
@@ -38,7 +45,33 @@ def test_a_folder_is_saved_as_the_zip_that_flow_keeps_of_it(lab: Lab, folder: Fi
 
 def test_without_size_and_md5_its_own_checksums_speak_for_it(lab: Lab, folder: File) -> None:
     lab.fetch(size=None, md5=None)
-    lab.expect("done", data=FOLDER)
+    lab.expect("done", data=FOLDER, verified_by="length and zip check")
+
+
+def test_a_folder_that_is_broken_inside_is_not_kept_as_verified(lab: Lab, folder: File) -> None:
+    folder.content = FOLDER[:1000] + bytes([FOLDER[1000] ^ 1]) + FOLDER[1001:]
+    lab.fetch(size=None, md5=None)
+    lab.expect("failed", code="DAMAGED", says="broken zip archive")
+
+
+def test_what_is_no_folder_either_has_its_own_link_again(lab: Lab) -> None:
+    lab.serve(b"", name="nothing", always=answer(404))
+    link = f"{lab.path}?sign=x.zip"
+    with make_client() as http:
+        source = RemoteSource(
+            http,
+            cast(FlowClient, lab.client),
+            key="data/1",
+            url=link,
+            filename="nothing",
+            data_id="1",
+            stop=StopSignal(),
+        )
+        with pytest.raises(PermanentError, match="not found"):
+            source.open(0, None, Identity("data/1"))
+    assert source.url == link
+    asked = [one.path for one in lab.server.requests]
+    assert asked == [link, f"{lab.path}.zip?sign=x.zip"]
 
 
 def test_a_second_run_finds_it(lab: Lab, folder: File) -> None:

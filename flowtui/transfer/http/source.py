@@ -48,6 +48,7 @@ FRESH_LINKS = 2
 
 _CHANGED = "the file on Flow has changed since the download began"
 _FROM_START = "the server cannot resume this file"
+_SIGNED_OUT = "the session has ended; sign in again"
 
 
 @dataclass
@@ -102,6 +103,7 @@ class RemoteSource:
         self.ranges = True
         self.is_folder = False
         self._data_id = data_id
+        self._file_link = url
         self._http = http
         self._client = client
         self._stop = stop
@@ -161,6 +163,7 @@ class RemoteSource:
             ) from error
         if data.download_url:
             self.url = data.download_url
+            self.is_folder = False  # which this link has still to show
 
     def _send(self, headers: dict[str, str]) -> httpx.Response:
         """Send the request, following redirects and refreshing the session once."""
@@ -204,21 +207,20 @@ class RemoteSource:
                 raise FreshLink("the link has expired", link)
             if status == 401:
                 response.close()
-                used = auth.get("Authorization", "").removeprefix("Bearer ") or None
                 if not own:
                     raise PermanentError(
                         "Flow's storage refused the request (401)",
                         code="FORBIDDEN",
                         retryable=True,
                     )
-                if refreshed or not self._refresh(used):
-                    raise AuthRequired("the session has ended; sign in again")
+                if refreshed or not self._ask_session(self._client.refresh, auth, "renew"):
+                    raise AuthRequired(_SIGNED_OUT)
                 refreshed = True
                 continue
             if status in (403, 404) and own and not confirmed:
                 # The service takes an ended token as none, and says so of what is private.
                 confirmed = True
-                if self._confirm(auth.get("Authorization", "").removeprefix("Bearer ") or None):
+                if self._ask_session(self._client.confirm, auth, "check"):
                     response.close()
                     continue
             if status == 404 and own and not hops and (folder := self._as_folder(link)):
@@ -236,15 +238,15 @@ class RemoteSource:
         No list says which data are folders, and `<name>.zip` beside `<name>` is where the service
         keeps them (docs/flow-api.md, Files).
         """
-        path, mark, query = link.partition("?")
         if self.is_folder:
             self.is_folder = False  # no such ZIP either
-            self.url = link.removesuffix(".zip")
+            self.url = self._file_link
             return None
+        path, mark, query = link.partition("?")
         if self._data_id is None or "/downloads/" not in path or path.lower().endswith(".zip"):
             return None
         self.is_folder = True
-        self.url = f"{path}.zip{mark}{query}"
+        self._file_link, self.url = link, f"{path}.zip{mark}{query}"
         return self.url
 
     def _exchange(self, request: httpx.Request) -> httpx.Response:
@@ -254,26 +256,22 @@ class RemoteSource:
             self._stop.check()
             raise network_trouble(error, self._http.timeout) from error
 
-    def _refresh(self, used: str | None) -> bool:
+    def _ask_session(
+        self, ask: Callable[[str | None], bool], auth: dict[str, str], to_do: str
+    ) -> bool:
+        """Whether to send again what was refused with the token in `auth`.
+
+        `ask` is the client's way to find that out, `to_do` says in words what it does with the
+        session. Raises AuthRequired where the session has ended, TransientError.
+        """
         from flowtui.flow.errors import FlowError, NotSignedIn
 
         try:
-            return self._client.refresh(used)
-        except NotSignedIn:
-            return False
-        except FlowError as error:
-            raise TransientError(f"cannot renew the session: {error.message}") from error
-
-    def _confirm(self, used: str | None) -> bool:
-        """Whether to ask again with another token. Raises AuthRequired, TransientError."""
-        from flowtui.flow.errors import FlowError, NotSignedIn
-
-        try:
-            return self._client.confirm(used)
+            return ask(auth.get("Authorization", "").removeprefix("Bearer ") or None)
         except NotSignedIn as error:
-            raise AuthRequired("the session has ended; sign in again") from error
+            raise AuthRequired(_SIGNED_OUT) from error
         except FlowError as error:
-            raise TransientError(f"cannot check the session: {error.message}") from error
+            raise TransientError(f"cannot {to_do} the session: {error.message}") from error
 
     def _next_hop(self, url: str, location: str) -> str:
         try:
