@@ -4,7 +4,7 @@ TransferError
 ├── TransientError        passing: cut connection, timeout, 408/429/5xx
 │   └── ShareLost   the network file system went away
 ├── RemoteChanged       the remote file is another one now, or the server cannot resume
-├── FreshLink       the link has expired (410): ask for a new one
+├── FreshLink       the link has expired, or may have: ask for a new one
 ├── AuthRequired    401 that a refresh did not mend
 ├── DiskFull          the disk or the quota is full
 ├── Busy            another process holds this file's part
@@ -102,17 +102,21 @@ class RemoteChanged(TransferError):
 
 
 class FreshLink(TransferError):
-    """The link has expired.
+    """The link has expired, or its storage says what may mean that.
 
     Attributes:
-        url: the link; another thread may have got a fresh one meanwhile.
+        refusal: what the storage's answer means where no fresh link helps.
+        generation: which of the source's links it was; another thread may have got a fresh one.
+        redirected: the storage was reached by a redirect from that link.
     """
 
     code = "EXPIRED"
 
-    def __init__(self, message: str, url: str) -> None:
-        super().__init__(message)
-        self.url = url
+    def __init__(self, refusal: PermanentError, generation: int, *, redirected: bool) -> None:
+        super().__init__("the link has expired")
+        self.refusal = refusal
+        self.generation = generation
+        self.redirected = redirected
 
 
 class AuthRequired(TransferError):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trustme
 
-from support.fault_server import FaultServer, File, answer, cut_after
+from support.fault_server import Exchange, FaultServer, File, answer, cut_after
 from support.lab import TOKEN, Lab, content, patient
+from support.waiting import GUARD
 
 DATA = content(300_000)
 
@@ -112,7 +114,10 @@ def test_a_download_url_of_another_origin_has_no_token(lab: Lab, storage):
     lab.expect("done", requests=0)
 
 
-@pytest.mark.parametrize("status", [401, 403, 410])
+ENDED = [400, 401, 403, 404, 410]
+
+
+@pytest.mark.parametrize("status", ENDED)
 def test_a_link_to_the_storage_that_has_expired_is_renewed(lab: Lab, storage, status: int):
     """How object stores say that a signed link's time is over."""
     lab.serve(DATA)
@@ -122,6 +127,74 @@ def test_a_link_to_the_storage_that_has_expired_is_renewed(lab: Lab, storage, st
     lab.fetch(url=f"{storage.url}/old")
     lab.expect("done", requests=0)
     assert storage.of("/new")[0].range[0] == 100_000
+
+
+@pytest.mark.parametrize("status", ENDED)
+def test_a_redirect_to_a_link_that_has_expired_is_asked_for_anew(lab: Lab, storage, status: int):
+    """The service's own link stays, and leads to another one of the storage each time."""
+
+    async def redirect(exchange: Exchange) -> None:
+        place = f"{storage.url}/{len(lab.requests)}"
+        await answer(302, Location=place)(exchange)
+
+    lab.serve(DATA, always=redirect)
+    storage.files["/1"] = File(DATA, handlers=[cut_after(100_000)])
+    storage.files["/2"] = File(DATA, always=answer(status))
+    storage.files["/3"] = File(DATA)
+    lab.client.fresh_urls["1"] = lab.path
+    lab.fetch()
+    lab.expect("done", requests=3)
+    assert storage.of("/3")[0].range[0] == 100_000
+
+
+def test_a_redirect_to_an_expired_link_needs_no_data_id(lab: Lab, storage):
+    lab.serve(DATA, handlers=[answer(302, Location=f"{storage.url}/old")])
+    lab.file.always = answer(302, Location=f"{storage.url}/new")
+    storage.files["/old"] = File(DATA, always=answer(403))
+    storage.files["/new"] = File(DATA)
+    lab.fetch(data_id=None)
+    lab.expect("done", requests=2)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "says"),
+    [
+        (400, "HTTP_400", "the server answered 400"),
+        (403, "FORBIDDEN", "you may not download this file"),
+        (404, "NOT_FOUND", "not found"),
+        (410, "EXPIRED", "the download link has expired"),
+    ],
+)
+@pytest.mark.parametrize("redirected", [False, True], ids=["direct", "redirected"])
+def test_a_storage_that_refuses_fresh_links_too_is_believed(
+    lab: Lab, storage, status: int, code: str, says: str, *, redirected: bool
+):
+    storage.files["/x"] = File(DATA, always=answer(status))
+    lab.serve(DATA, always=answer(302, Location=f"{storage.url}/x"))
+    url = lab.path if redirected else f"{storage.url}/x"
+    lab.client.fresh_urls["1"] = url
+    lab.fetch(url=url)
+    lab.expect("failed", code=code, says=says)
+    assert len(storage.requests) <= 3
+    assert lab.client.links_given <= 2
+
+
+def test_a_link_of_the_storage_that_ends_for_many_connections_is_renewed_once(lab: Lab, storage):
+    lab.timings = replace(patient(first=2.0, longest=2.0), smallest_segment=50_000, measure=0.7)
+    lab.connections = 8
+    data = content(3_000_000)
+    old = storage.files["/old"] = File(data, rate=200_000)
+    storage.files["/new"] = File(data)
+    lab.client.fresh_urls["1"] = f"{storage.url}/new"
+    lab.serve(data)
+    made = lab.start(url=f"{storage.url}/old")
+    lab.until(lambda row: row.connections >= 8)
+    old.rate, old.always = 0, answer(403)
+    storage.go_away()
+    storage.come_back()
+    assert made.wait_idle(GUARD)
+    lab.expect("done")
+    assert lab.client.links_given == 1
 
 
 @pytest.mark.parametrize("url", ["gopher://127.0.0.1/1", "http://", "mailto://x"])

@@ -171,7 +171,7 @@ class Connections:
                 self._patience.wait(error, connection)
         except FreshLink as error:
             with self._renew_lock:
-                shared.source.renew(error.url)
+                shared.source.renew(error)
                 shared.carry_over.link = shared.source.url
 
     def _give_way(self, connection: Connection, error: TransientError) -> bool:

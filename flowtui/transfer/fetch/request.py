@@ -9,11 +9,12 @@ from flowtui.transfer.errors import RemoteChanged, Stopped
 from flowtui.transfer.fetch.connection import Connection
 from flowtui.transfer.fetch.segments import Segment
 from flowtui.transfer.fetch.shared import Shared
-from flowtui.transfer.http.body import PIECE
+from flowtui.transfer.http.body import PIECE, Body
 from flowtui.transfer.http.rate_limit import RateLimit
-from flowtui.transfer.http.source import Body
 from flowtui.transfer.identity import Identity
 from flowtui.transfer.verify.md5 import READ
+
+_PASSING = "the server cannot resume this file; reading past what is here"
 
 
 class SegmentWriter:
@@ -68,8 +69,14 @@ def fetch_segment(shared: Shared, connection: Connection, segment: Segment, *, p
     try:
         _learn(shared, body, known)
         connection.answered = True
+        if body.start < segment.start and not body.ranged:
+            if not shared.segments.is_rest(segment):
+                return  # to be handed out anew, all to the end in one
+            shared.progress.report(reason=_PASSING)
         _write(shared, connection, segment, body, writer)
     finally:
+        if shared.progress.reason == _PASSING:
+            shared.progress.report(reason="")
         writer.leave()
         body.close()
         writer.note_rest()
@@ -81,7 +88,16 @@ def _write(
     """Write what comes until the segment is at its end, or the download is."""
     segments, progress = shared.segments, shared.progress
     notified = segment.start
-    for chunk in body.chunks:
+    here = body.start
+    for whole in body.chunks:
+        chunk: bytes | memoryview = whole
+        if here < segment.start:
+            here += len(whole)
+            chunk = _pass_over(shared, memoryview(whole), here - len(whole), segment.start)
+            if not chunk:
+                if shared.halted or segments.is_at_end(segment):
+                    return
+                continue
         shared.stop.check()
         connection.measure(len(chunk) >= PIECE)
         count = segments.claim(segment, len(chunk))
@@ -100,8 +116,23 @@ def _write(
             return
         if shared.halted:
             return
-    if segment.end is None:
+    if segment.end is None and not body.open_ended:
         shared.learn_size(writer.position)
+
+
+def _pass_over(shared: Shared, chunk: memoryview, at: int, start: int) -> memoryview:
+    """What of a chunk is not here yet; `at` is its place, `start` where what is wanted begins.
+
+    Raises RemoteChanged where the rest is not what is here, Stopped.
+    """
+    shared.stop.check()
+    past, wanted = chunk[: start - at], chunk[start - at :]
+    _pass_rate_limit(shared.limit, len(past), shared)
+    if shared.segments.has(at, at + len(past)) and shared.part.read(at, len(past)) != past:
+        raise RemoteChanged("the server sends another file than the one begun")
+    if wanted and shared.progress.reason == _PASSING:
+        shared.progress.report(reason="")
+    return wanted
 
 
 def _pass_rate_limit(limit: RateLimit, count: int, shared: Shared) -> None:
@@ -114,12 +145,13 @@ def _pass_rate_limit(limit: RateLimit, count: int, shared: Shared) -> None:
 
 def _learn(shared: Shared, body: Body, known: Identity) -> None:
     """Keep what an answer says of the file. Raises RemoteChanged where it is another file."""
-    if shared.segments.done.total and not known.is_same_file(body.identity):
+    if shared.segments.done.total and not known.goes_on_as(body.identity):
         raise RemoteChanged("the file on Flow has changed since the download began")
     ranged: bool | None = body.ranged and shared.ranged is not False
     if ranged is False and not body.ranged and body.total is not None:
         ranged = None  # a whole answer to a request without Range says nothing on ranges
     shared.ranged = ranged
+    shared.segments.in_order = not shared.source.ranges
     shared.part.identify(known.updated(body.identity))
     if body.total is not None and shared.segments.size != body.total:
         shared.learn_size(body.total)

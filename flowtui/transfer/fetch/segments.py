@@ -51,6 +51,7 @@ class Segments:
     Attributes:
         done: what is on disk; changed by `written` and `reset` only.
         fetched: bytes that were claimed so far, that is, came over the network.
+        in_order: what is missing is handed out as one, to the end: the server sends no parts.
     """
 
     def __init__(
@@ -67,16 +68,15 @@ class Segments:
         self.size = size
         self.done = done
         self.fetched = 0
+        self.in_order = False
         self._clock = clock
         self._taken: list[Segment] = []
 
     def take(self, connections: int) -> Segment | None:
         """The next segment for one of `connections`, or None when there is nothing to give."""
         with self.lock:
-            if self.size is None:
-                if self._taken:
-                    return None
-                return self._hand_out(self.done.prefix, None)
+            if self.size is None or self.in_order:
+                return self._hand_out(self.done.prefix, self.size) if self._rest_is_free else None
             gap = next(self._with_taken().gaps(self.size), None) or self._share_of_another()
             if gap is None:
                 return None
@@ -89,8 +89,8 @@ class Segments:
     def has_more(self) -> bool:
         """Whether there is something that one connection more could fetch now."""
         with self.lock:
-            if self.size is None:
-                return not self._taken
+            if self.size is None or self.in_order:
+                return self._rest_is_free
             gap = next(self._with_taken().gaps(self.size), None)
             return gap is not None or self._slowest() is not None
 
@@ -135,6 +135,16 @@ class Segments:
         with self.lock:
             return segment.end is not None and segment.claimed >= segment.end
 
+    def is_rest(self, segment: Segment) -> bool:
+        """Whether a segment is all that is missing, from the first such byte to the end."""
+        with self.lock:
+            return segment.start == self.done.prefix and segment.end == self.size
+
+    def has(self, start: int, end: int) -> bool:
+        """Whether `[start, end)` is on disk."""
+        with self.lock:
+            return self.done.covers(start, end)
+
     def learn_size(self, size: int) -> None:
         """Say how long the file is, for all that is under way too."""
         with self.lock:
@@ -154,6 +164,10 @@ class Segments:
         with self.lock:
             self.done.clip(0)
             self._taken = []
+
+    @property
+    def _rest_is_free(self) -> bool:
+        return not self._taken and (self.size is None or self.done.prefix < self.size)
 
     def _hand_out(self, start: int, end: int | None) -> Segment:
         segment = Segment(start, end, start, self._clock())

@@ -105,6 +105,38 @@ def refusal(response: httpx.Response) -> TransferError:
     )
 
 
+def link_refusal(response: httpx.Response) -> PermanentError:
+    """What the end of a link means (400, 401, 403, 404, 410) once Flow has no fresh one either."""
+    if response.status_code == 410:
+        return PermanentError(
+            "the download link has expired and Flow gave no new one; queue the file again",
+            code="EXPIRED",
+            retryable=True,
+        )
+    if response.status_code == 401:
+        return PermanentError(
+            "Flow's storage refused the request (401)", code="FORBIDDEN", retryable=True
+        )
+    refused = refusal(response)
+    assert isinstance(refused, PermanentError)
+    return refused
+
+
+def next_hop(url: str, location: str) -> str:
+    """Where a redirect leads. Raises PermanentError where that is nowhere, or not safe."""
+    try:
+        target = httpx.URL(url).join(location)
+    except (httpx.InvalidURL, ValueError):
+        raise PermanentError("the server redirects to an invalid link", code=_BAD) from None
+    if target.scheme not in ("http", "https"):
+        raise PermanentError(
+            f"the server redirects to a {printable(target.scheme)}: link; refused", code=_BAD
+        )
+    if httpx.URL(url).scheme == "https" and target.scheme == "http":
+        raise PermanentError("the server redirects from https to http; refused", code="INSECURE")
+    return str(target)
+
+
 def refuse_pages(response: httpx.Response, filename: str) -> None:
     """Raise PermanentError for a web page or an error object with a good status.
 

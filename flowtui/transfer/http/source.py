@@ -6,8 +6,7 @@ Content-Range, 200 from the start, 416 with the size, HTML or JSON where a file 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import httpx
@@ -22,13 +21,15 @@ from flowtui.transfer.errors import (
     TransientError,
 )
 from flowtui.transfer.formats import container_kind
-from flowtui.transfer.http.body import pieces
+from flowtui.transfer.http.body import Body, checked_pieces
 from flowtui.transfer.http.response import (
     content_encoding,
     content_length,
     content_range,
     entity_tag,
+    link_refusal,
     network_trouble,
+    next_hop,
     refusal,
     refuse_pages,
     size_of_unsatisfied,
@@ -47,30 +48,11 @@ FRESH_LINKS = 2
 """So many fresh links without a byte that came by them, and the file is given up."""
 
 _CHANGED = "the file on Flow has changed since the download began"
-_FROM_START = "the server cannot resume this file"
 _SIGNED_OUT = "the session has ended; sign in again"
 
-
-@dataclass
-class Body:
-    """An answer that holds bytes of the file.
-
-    Attributes:
-        start: offset of its first byte in the file.
-        end: one past its last byte, or None where nobody can say.
-        total: the file's size as the server says now, or None.
-        identity: what the answer says of the file (ETag, Last-Modified, size).
-        chunks: the bytes; raises TransientError when they end too early.
-        ranged: whether it is a 206.
-    """
-
-    start: int
-    end: int | None
-    total: int | None
-    identity: Identity
-    chunks: Iterator[bytes]
-    ranged: bool
-    close: Callable[[], None]
+_LINK_ENDED = (400, 401, 403, 404, 410)
+"""What object stores answer when a signed link's time is over: 403 (S3, Azure, CloudFront), 400
+(S3 with an ended session token, Google), 401 (Swift), 404 and 410 (links that are removed)."""
 
 
 class RemoteSource:
@@ -107,50 +89,54 @@ class RemoteSource:
         self._http = http
         self._client = client
         self._stop = stop
-        self._renewed = 0
+        self._if_range = True
+        self._renewed = self._generation = 0
         self._wrong_parts = 0
 
     def open(self, start: int, end: int | None, known: Identity, *, probe: bool = False) -> Body:
         """Ask for `[start, end)`; `end` None asks for the rest.
 
         `probe` asks with a Range even where the whole file is wanted, to learn whether the server
-        knows ranges.
+        knows ranges. Where it does not, the answer begins before `start` (see `Body`): what is here
+        is passed over, and not lost.
 
         Raises:
-            RemoteChanged: the bytes that are here are of no use (the file changed, or the server
-                sends from the start only).
-            TransientError, FreshLink, AuthRequired, PermanentError, Stopped: see `failures`.
+            RemoteChanged: the answer proves that the bytes before `start` are another file's.
+            TransientError, FreshLink, AuthRequired, PermanentError, Stopped: see `errors`.
         """
-        if start > 0 and not self.ranges:
-            raise RemoteChanged(_FROM_START, code="NO_RANGE")
-        headers = {"Accept-Encoding": "identity", "Accept": "*/*"}
-        if self.ranges and (start > 0 or end is not None or probe):
-            headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
-            if start > 0 and known.validator:
-                headers["If-Range"] = known.validator
-        response = self._send(headers)
-        try:
-            return self._body(response, start, end, known)
-        except BaseException:
+        while True:
+            headers = {"Accept-Encoding": "identity", "Accept": "*/*"}
+            if self.ranges and (start > 0 or end is not None or probe):
+                headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
+                if start > 0 and known.validator and self._if_range:
+                    headers["If-Range"] = known.validator
+            response = self._send(headers)
+            try:
+                body = self._body(response, start, end, known)
+            except BaseException:
+                response.close()
+                raise
+            if body is not None:
+                return body
             response.close()
-            raise
 
-    def renew(self, expired: str) -> None:
-        """Ask Flow for a fresh link after FreshLink, unless another thread has got one since.
+    def renew(self, expired: FreshLink) -> None:
+        """Ask Flow for a fresh link, unless another thread has done so since.
 
-        Raises PermanentError where there is none.
+        Raises the refusal that the link ended with, where Flow has no other.
         """
         from flowtui.flow.errors import FlowError, NotSignedIn
 
-        if self.url != expired:
+        if self._generation != expired.generation:
             return
+        self._generation += 1
         self._renewed += 1
-        if self._data_id is None or self._renewed > FRESH_LINKS:
-            raise PermanentError(
-                "the download link has expired and Flow gave no new one; queue the file again",
-                code="EXPIRED",
-                retryable=True,
-            )
+        # The service's own link leads to a fresh one by itself each time.
+        redirects = self._client.is_own(self._client.absolute(self.url)) and expired.redirected
+        if self._renewed > FRESH_LINKS or (self._data_id is None and not redirects):
+            raise expired.refusal
+        if self._data_id is None:
+            return
         try:
             data = self._client.data(self._data_id)
         except NotSignedIn as error:
@@ -161,13 +147,15 @@ class RemoteSource:
             raise PermanentError(
                 f"Flow gave no new download link: {error.message}", code=error.code
             ) from error
-        if data.download_url:
+        if not data.download_url and not redirects:
+            raise expired.refusal
+        if data.download_url and data.download_url != self.url:
             self.url = data.download_url
             self.is_folder = False  # which this link has still to show
 
     def _send(self, headers: dict[str, str]) -> httpx.Response:
         """Send the request, following redirects and refreshing the session once."""
-        link = self.url
+        link, generation = self.url, self._generation
         url = self._client.absolute(link)
         refreshed = confirmed = False
         hops = 0
@@ -198,21 +186,21 @@ class RemoteSource:
                     )
                 if hops > MAX_REDIRECTS:
                     raise PermanentError("the server redirects in a loop", code="REDIRECT_LOOP")
-                url = self._next_hop(url, location)
+                url = next_hop(url, location)
+                continue
+            if status == 501 and "Range" in headers:
+                response.close()
+                self.ranges = False
+                headers = {name: headers[name] for name in headers if "ange" not in name}
                 continue
             own = self._client.is_own(url)
-            if status == 410 or (status in (401, 403) and not own and not hops):
-                # A link of Flow's straight to its storage ends so when its time is over.
-                response.close()
-                raise FreshLink("the link has expired", link)
+            if status == 410 or (status in _LINK_ENDED and not own):
+                try:
+                    raise FreshLink(link_refusal(response), generation, redirected=hops > 0)
+                finally:
+                    response.close()
             if status == 401:
                 response.close()
-                if not own:
-                    raise PermanentError(
-                        "Flow's storage refused the request (401)",
-                        code="FORBIDDEN",
-                        retryable=True,
-                    )
                 if refreshed or not self._ask_session(self._client.refresh, auth, "renew"):
                     raise AuthRequired(_SIGNED_OUT)
                 refreshed = True
@@ -273,54 +261,47 @@ class RemoteSource:
         except FlowError as error:
             raise TransientError(f"cannot {to_do} the session: {error.message}") from error
 
-    def _next_hop(self, url: str, location: str) -> str:
-        try:
-            target = httpx.URL(url).join(location)
-        except (httpx.InvalidURL, ValueError):
-            raise PermanentError(
-                "the server redirects to an invalid link",
-                code="BAD_LINK",
-            ) from None
-        if target.scheme not in ("http", "https"):
-            raise PermanentError(
-                f"the server redirects to a {printable(target.scheme)}: link; refused",
-                code="BAD_LINK",
-            )
-        if httpx.URL(url).scheme == "https" and target.scheme == "http":
-            raise PermanentError(
-                "the server redirects from https to http; refused", code="INSECURE"
-            )
-        return str(target)
-
-    def _body(self, response: httpx.Response, start: int, end: int | None, known: Identity) -> Body:
+    def _body(
+        self, response: httpx.Response, start: int, end: int | None, known: Identity
+    ) -> Body | None:
+        """What an answer brings; None where it brings nothing, and another request will."""
+        sent = response.request.headers
         if response.status_code == 416:
             return self._nothing_more(response, start, known)
         refuse_pages(response, self.filename)
         ranged = response.status_code == 206
+        first, last, total = 0, None, content_length(response)
+        if ranged:
+            found = content_range(response)
+            if found is None or not found.start <= start < found.end:
+                self._pass_over_wrong_part(response, start)
+                return None
+            self._wrong_parts = 0
+            first, total = found.start, found.total
+            last = found.end if end is None else min(end, found.end)
+        elif total is not None:
+            last = total
+        decode = self._is_encoded_for_us(response, total)
+        if decode:
+            if ranged:
+                self._without_range(response)  # its ranges are those of the packed bytes
+                return None
+            total = last = None  # and so is its length
         identity = Identity(
             key=known.key,
+            size=total,
             etag=entity_tag(response),
             modified=response.headers.get("last-modified"),
         )
-        if ranged:
-            found = content_range(response)
-            if found is None or found.start != start:
-                raise self._wrong_part(response, start)
-            self._wrong_parts = 0
-            total = found.total
-            last: int | None = found.end if end is None else min(end, found.end)
-        else:
-            total = last = content_length(response)
-        decode = self._is_encoded_for_us(response, total)
-        if decode:
-            # Its length and its ranges are those of the encoded bytes.
-            total = last = None
-        identity = replace(identity, size=total)
-        if start > 0 and not known.is_same_file(identity):
+        if start > 0 and not known.goes_on_as(identity):
             raise RemoteChanged(_CHANGED)
-        if (start > 0 and not ranged) or (decode and ranged):
+        if start > 0 and not ranged and "range" in sent:
+            # RFC 9110, 13.1.5: it means another file, where the server knows If-Range. Some do not
+            # and say so of every file, and each node of a storage may have tags of its own.
+            if "if-range" in sent:
+                self._if_range = False
+                return None
             self.ranges = False
-            raise RemoteChanged(_FROM_START, code="NO_RANGE")
         if last is None and not decode and "transfer-encoding" not in response.headers:
             last = self.size  # the end of the connection is the only other sign of the end
         self._renewed = 0
@@ -330,35 +311,49 @@ class RemoteSource:
             unwatch()
             response.close()
 
-        return Body(
-            start=start,
-            end=last,
-            total=total,
-            identity=identity,
-            chunks=self._chunks(response, start, last, decode=decode),
-            ranged=ranged,
-            close=close,
+        chunks = checked_pieces(
+            response, first, last, decode=decode, stop=self._stop, timeout=self._http.timeout
         )
+        open_ended = ranged and total is None
+        return Body(first, last, total, identity, chunks, ranged and self.ranges, close, open_ended)
 
-    def _nothing_more(self, response: httpx.Response, start: int, known: Identity) -> Body:
+    def _without_range(self, response: httpx.Response) -> None:
+        """Have the file asked for as a whole. Raises TransientError where it was."""
+        if "range" not in response.request.headers:
+            raise TransientError(
+                f"the server answered {response.status_code} to a request for the whole file",
+                code="BAD_RANGE",
+            )
+        self.ranges = False
+
+    def _nothing_more(self, response: httpx.Response, start: int, known: Identity) -> Body | None:
         """What a 416 is good for: it tells that the bytes before `start` are all there are."""
-        response.close()
         size = size_of_unsatisfied(response)
+        sizes = {known.size, self.size} - {None}
+        if size is None and start > 0 and sizes <= {start}:
+            size = start  # nothing is behind them, and they came from there
         identity = Identity(key=known.key, size=size, etag=entity_tag(response))
-        if size != start or not known.is_same_file(identity):
+        if size is None or size > start:
+            if size is None and any(other is not None and other < start for other in sizes):
+                raise refusal(response)
+            if start > 0 and not known.goes_on_as(identity):
+                raise RemoteChanged(_CHANGED)
+            self._without_range(response)
+            return None
+        if size < start or not known.goes_on_as(identity):
             raise refusal(response)
+        response.close()
         return Body(start, start, size, identity, iter(()), True, lambda: None)
 
-    def _wrong_part(self, response: httpx.Response, start: int) -> TransientError | RemoteChanged:
+    def _pass_over_wrong_part(self, response: httpx.Response, start: int) -> None:
         """What to do about a part that was not asked for: ask again, then for the whole file."""
         self._wrong_parts += 1
         if self._wrong_parts >= WRONG_PARTS:
-            self.ranges = False
-            return RemoteChanged(
-                "the server sends other parts of the file than requested", code="NO_RANGE"
-            )
+            self._wrong_parts = 0
+            self._without_range(response)
+            return
         said = printable(response.headers.get("content-range", "no Content-Range"))[:80]
-        return TransientError(
+        raise TransientError(
             f"the server sent the wrong part ({said}) instead of the one from byte {start:,}",
             code="BAD_RANGE",
         )
@@ -386,28 +381,3 @@ class RemoteSource:
                 retryable=True,
             )
         return True
-
-    def _chunks(
-        self, response: httpx.Response, start: int, end: int | None, *, decode: bool
-    ) -> Iterator[bytes]:
-        """The bytes from `start`, of a part none beyond its `end`."""
-        most = end - start if end is not None and response.status_code == 206 else None
-        got = 0
-        try:
-            wanted = None if end is None else end - start
-            for chunk in response.iter_bytes() if decode else pieces(response, wanted):
-                if most is not None and got + len(chunk) > most:
-                    chunk = chunk[: most - got]  # noqa: PLW2901
-                got += len(chunk)
-                if chunk:
-                    yield chunk
-                elif most is not None:
-                    break  # more than was asked for: the rest is nobody's
-        except (httpx.TransportError, httpx.StreamError, httpx.DecodingError) as error:
-            self._stop.check()
-            raise network_trouble(error, self._http.timeout) from error
-        self._stop.check()
-        if end is not None and got < end - start:
-            raise TransientError(
-                f"the connection ended {end - start - got:,} bytes early", code="CUT"
-            )
