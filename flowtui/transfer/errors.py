@@ -32,6 +32,7 @@ class TransferError(Exception):
 
     code = "ERROR"
     retryable = True
+    crowded = False
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message)
@@ -144,14 +145,26 @@ class TargetExists(TransferError):
 
 
 class PermanentError(TransferError):
-    """No repetition helps unless something changes first."""
+    """No repetition helps unless something changes first.
+
+    Attributes:
+        crowded: as of the passing errors that it ends a row of.
+    """
 
     code = "FAILED"
     retryable = False
 
-    def __init__(self, message: str, *, code: str | None = None, retryable: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        retryable: bool = False,
+        crowded: bool = False,
+    ) -> None:
         super().__init__(message, code=code)
         self.retryable = retryable
+        self.crowded = crowded
 
 
 class Stopped(Exception):

@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
 
 
+_NO_ANSWER = ("CONNECTION", "CUT", "STALLED", "TIMEOUT")
+
+
 @dataclass(frozen=True)
 class Tools:
     """What workers share: connections, the service's client, the rate limit, the note budget."""
@@ -118,7 +121,7 @@ def steps(
     except Stopped:
         return Outcome(TransferState.PAUSED)
     except TransientError as trouble:
-        return _postponed(trouble, tools)
+        return replace(_postponed(trouble, tools), crowded=_is_crowded(trouble, progress))
     except Busy as trouble:
         return _waiting(trouble, trouble.message, tools.timings.busy_file.first)
     except AuthRequired as trouble:
@@ -128,7 +131,7 @@ def steps(
     except TargetExists as trouble:
         return _waiting(trouble, trouble.message, 0.0, "place")
     except TransferError as trouble:
-        return _failed(trouble)
+        return replace(_failed(trouble), crowded=_is_crowded(trouble, progress))
     except OSError as error:
         disk = disk_trouble(error, task.target)
         if isinstance(disk, DiskFull):
@@ -424,6 +427,11 @@ def _postponed(trouble: TransientError, tools: Tools) -> Outcome:
     lost = isinstance(trouble, ShareLost)
     wait = tools.timings.lost_share.first if lost else trouble.retry_after or 0.0
     return _waiting(trouble, trouble.waiting(wait), wait)
+
+
+def _is_crowded(trouble: TransferError, progress: Progress) -> bool:
+    """Whether it may have been refused for the sake of other files: there was no answer at all."""
+    return trouble.crowded or (trouble.code in _NO_ANSWER and progress.answered_in is None)
 
 
 def _failed(trouble: TransferError) -> Outcome:

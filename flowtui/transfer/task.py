@@ -71,6 +71,7 @@ class Outcome:
             logged; a file that is as it was recorded is no news.
         replaced: what became of an earlier file of ours at its place: the name that it has now, or
             `removed` where it was only a part of the new one; empty where there was none.
+        crowded: the server may have refused it only because it serves other files now.
         final: the name that it got, where that is not the planned one.
     """
 
@@ -80,6 +81,7 @@ class Outcome:
     retryable: bool = False
     wait: float | None = None
     needs: str = ""
+    crowded: bool = False
     size: int | None = None
     md5: str | None = None
     verified_by: str = ""

@@ -5,6 +5,7 @@
     outcomes   what follows from an outcome; pure
     admission  which batches there is room for on their disks
     sign_ins   servers whose session has ended, and who is held for it
+    crowding   servers that let through fewer files at a time than there are places
     waits      transfers that wait until a time
     folders    whose the paths below a target folder are, and what its log is to say
     pacing     how many small files are worth fetching at once

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowtui.engine.queue.admission import Admission
+from flowtui.engine.queue.crowding import Crowding
 from flowtui.engine.queue.folders import TargetFolders
 from flowtui.engine.queue.outcomes import Effect, follow_up
 from flowtui.engine.queue.pacing import Answers
@@ -25,6 +27,7 @@ from flowtui.engine.workers.pool import Workers
 from flowtui.engine.workers.run import Run
 from flowtui.engine.workers.small_files import AHEAD
 from flowtui.protocol.states import TransferState
+from flowtui.retry import History
 from flowtui.timings import Timings
 from flowtui.transfer.disk.part_file import NoteBudget
 from flowtui.transfer.fetch.progress import CarryOver
@@ -79,6 +82,7 @@ class Scheduler:
         self._ready: list[int] = []
         self._waits = Waits()
         self._answers = Answers()
+        self._crowding = Crowding()
         self._carry_overs: dict[int, CarryOver] = {}
 
     # What commands need
@@ -139,8 +143,11 @@ class Scheduler:
                 self.requeue(transfer)
         for transfer_id in self._admission.take_due(now):
             heapq.heappush(self._ready, transfer_id)
+        for server in self._crowding.waiting:
+            for transfer_id in self._crowding.take_due(server, self._places_at(server, now)):
+                heapq.heappush(self._ready, transfer_id)
         self._fill(now)
-        times = (self._waits.next(), self._admission.next())
+        times = (self._waits.next(), self._admission.next(), self._crowding.next())
         return min((when for when in times if when is not None), default=None)
 
     def sample(self, now: float) -> None:
@@ -178,6 +185,9 @@ class Scheduler:
         if transfer.server in self._sign_ins.needed:
             self._sign_ins.hold(transfer.server, transfer_id)
             return False
+        if self._places_at(transfer.server, now) == 0:
+            self._crowding.hold(transfer.server, transfer_id)
+            return False
         if not self._admission.admit(transfer, now):
             return False
         if transfer.state is TransferState.WAITING:
@@ -191,6 +201,8 @@ class Scheduler:
             carry_over=self._carry_overs.setdefault(transfer_id, CarryOver()),
             measured_at=now,
             sign_ins=self._sign_ins.count(transfer.server),
+            server=transfer.server,
+            good_ends=self._crowding.good_ends(transfer.server),
         )
         run.progress.listener = lambda phase, reason: self._on_progress(run, phase, reason)
         self.runs[transfer_id] = run
@@ -248,6 +260,7 @@ class Scheduler:
             # Cancelled and forgotten while its worker let go of it.
             self._sweep(run.task.target)
             return
+        outcome = self._for_its_turn(run, outcome, now)
         instructions = follow_up(
             transfer,
             outcome,
@@ -262,6 +275,36 @@ class Scheduler:
             self._queue.change(transfer, last, **instructions.fields)
         for effect in instructions.effects:
             self._carry_out(effect, transfer, outcome, now)
+
+    def _places_at(self, server: str, now: float) -> int | None:
+        """How many more files its server lets through now, None for any number."""
+        if not self._crowding.is_limited(server):
+            return None
+        running = sum(run.server == server for run in self.runs.values() if not run.downloaded)
+        return self._crowding.places(server, running, now)
+
+    def _for_its_turn(self, run: Run, outcome: Outcome, now: float) -> Outcome:
+        """The outcome, where the server refused the file because it serves others: a wait.
+
+        It counts as no failure then, and fewer files at a time are asked for.
+        """
+        if not outcome.crowded:
+            if outcome.state in (TransferState.DONE, TransferState.SKIPPED):
+                self._crowding.ended_well(run.server)
+            return outcome
+        getting_on = sum(
+            other.server == run.server and other.is_fetching and other.progress.fetched > 0
+            for other in self.runs.values()
+        )
+        if not getting_on and self._crowding.good_ends(run.server) == run.good_ends:
+            self._crowding.forget(run.server)
+            return outcome
+        self._crowding.refused(run.server, getting_on, now)
+        run.carry_over.history = History()
+        if outcome.state is not TransferState.FAILED:
+            return outcome
+        reason = f"{outcome.reason}; waiting for other files of this server"
+        return replace(outcome, state=TransferState.WAITING, wait=0.0, reason=reason)
 
     def _carry_out(self, effect: Effect, transfer: Transfer, outcome: Outcome, now: float) -> None:
         match effect:

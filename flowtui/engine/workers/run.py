@@ -17,6 +17,7 @@ class Run:
     Attributes:
         stop: set it to have the worker let go; it then still takes a moment.
         sign_ins: how often someone had signed in at its server before it was handed over.
+        server: its base URL. `good_ends`: how many files of it had come by then.
         started: its turn has come. `downloaded`: it has only to be put on the disk.
         rate: bytes a second, smoothed; `fetched` and `measured_at`: when it was last measured.
         has_reason: its worker waits for something, as far as the engine was told.
@@ -28,6 +29,8 @@ class Run:
     stop: StopSignal = field(default_factory=StopSignal)
     progress: Progress = field(default_factory=Progress)
     sign_ins: int = 0
+    server: str = ""
+    good_ends: int = 0
     started: bool = False
     downloaded: bool = False
     rate: float = 0.0

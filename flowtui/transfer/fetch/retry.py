@@ -58,6 +58,7 @@ class Patience:
                     f"{error.message} (tried {history.failures} times)",
                     code=error.code,
                     retryable=True,
+                    crowded=error.crowded,
                 ) from error
             if isinstance(decision, YieldWorker):
                 raise error.postponed(decision.seconds)
