@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import StreamWriter
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,8 @@ from flowtui.connect import connector
 from flowtui.flow.client import FlowClient
 from flowtui.transfer.http.clients import service_maker
 from support.fault_server import (
+    Exchange,
+    File,
     answer,
     chunked,
     cut_after,
@@ -19,7 +22,8 @@ from support.fault_server import (
     stalled_head,
     without_length,
 )
-from support.lab import BUFFERS, Lab, content, patient
+from support.lab import BUFFERS, QUICK, Lab, content, patient
+from support.services import batch, engine, remote, rows
 from support.waiting import GUARD
 
 SIZE = 3_000_000
@@ -208,3 +212,62 @@ def test_files_come_by_the_connections_that_are_open_already(tmp_path):
     assert other.http is other.client.http
     for one in (own, other):
         one.client.close()
+
+
+def test_a_kept_connection_that_the_server_dropped_is_no_try(lab: Lab):
+    """The second file's request goes over the first one's connection, and nobody is there."""
+    used: set[StreamWriter] = set()
+    dropped: list[str] = []
+
+    async def once_each(exchange: Exchange) -> None:
+        if exchange.writer in used:
+            dropped.append(exchange.request.path)
+            exchange.abort()
+            return
+        used.add(exchange.writer)
+        await exchange.serve()
+
+    lab.timings = patient(tries=1)
+    for n in (1, 2, 3):
+        lab.server.files[f"/downloads/{n}/{n}.bin"] = File(content(1000, n), always=once_each)
+    wanted = [remote(lab.server, str(n), f"{n}.bin") for n in (1, 2, 3)]
+    made = engine(settings=Settings(jobs=1), timings=lab.timings)
+    made.add(batch(lab.server, lab.root, *wanted))
+    assert made.wait_idle(GUARD)
+    found = rows(made)
+    made.stop()
+    assert [row.state for row in found] == ["done"] * 3, found
+    assert dropped
+
+
+def test_a_new_connection_that_is_dropped_is_a_try(lab: Lab):
+    lab.timings = patient(tries=1)
+    lab.serve(DATA, handlers=[refuse_connection()])
+    lab.fetch()
+    lab.expect("failed", says="tried 1 times", requests=1)
+
+
+@pytest.mark.parametrize("status", [403, 404, 400, 509])
+def test_more_connections_than_a_server_likes_are_given_up(lab: Lab, status: int):
+    """However it refuses them, as long as one brings bytes."""
+    lab.timings = replace(QUICK, smallest_segment=50_000)
+    lab.connections = 8
+    lab.serve(DATA, rate=1_500_000)
+    busy = [0]
+    refused: list[int] = []
+
+    async def two_at_most(exchange: Exchange) -> None:
+        if busy[0] >= 2:
+            refused.append(status)
+            await answer(status)(exchange)
+            return
+        busy[0] += 1
+        try:
+            await exchange.serve()
+        finally:
+            busy[0] -= 1
+
+    lab.file.always = two_at_most
+    lab.fetch()
+    lab.expect("done", verified_by="md5")
+    assert refused

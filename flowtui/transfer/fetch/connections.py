@@ -165,20 +165,26 @@ class Connections:
         worth = shared.expected_size is None or shared.expected_size >= 2 * shared.segments.smallest
         probe = worth and self.probe and self._control.most > 1
         try:
-            fetch_segment(shared, connection, segment, probe=probe)
+            try:
+                fetch_segment(shared, connection, segment, probe=probe)
+            except FreshLink as error:
+                with self._renew_lock:
+                    shared.source.renew(error)
+                    shared.carry_over.link = shared.source.url
         except TransientError as error:
-            if not shared.halted and not self._give_way(connection, error):
+            crowded = self._patience.is_crowded(error)
+            wait = error.retry_after or 0.0
+            if not shared.halted and not (crowded and self._give_way(connection, wait)):
                 self._patience.wait(error, connection)
-        except FreshLink as error:
-            with self._renew_lock:
-                shared.source.renew(error)
-                shared.carry_over.link = shared.source.url
+        except PermanentError:
+            # Some servers refuse more connections than they like so. The last one is believed.
+            if not shared.halted and not self._give_way(connection):
+                raise
 
-    def _give_way(self, connection: Connection, error: TransientError) -> bool:
+    def _give_way(self, connection: Connection, wait: float = 0.0) -> bool:
         """Whether this connection ends because the server has too many, and others get on."""
-        others = any(other.answered and other is not connection for other in self._open)
-        if not others or not self._patience.is_crowded(error):
+        if not any(other.answered and other is not connection for other in self._open):
             return False
-        self._control.crowded(time.monotonic(), error.retry_after or 0.0)
+        self._control.crowded(time.monotonic(), wait)
         connection.retired = True
         return True

@@ -214,6 +214,13 @@ def network_trouble(error: Exception, timeout: httpx.Timeout | None = None) -> T
     return TransientError("the connection was lost", code="CONNECTION")
 
 
+def was_dropped(error: httpx.TransportError) -> bool:
+    """Whether the other side had given up the connection before it answered."""
+    if isinstance(error, httpx.RemoteProtocolError):
+        return str(error).startswith("Server disconnected")
+    return isinstance(error, httpx.ReadError | httpx.WriteError | httpx.CloseError)
+
+
 def _untrusted(error: BaseException) -> PermanentError | None:
     """A certificate that does not prove the server's name: no repetition makes it right."""
     cause: BaseException | None = error

@@ -33,6 +33,7 @@ from flowtui.transfer.http.response import (
     refusal,
     refuse_pages,
     size_of_unsatisfied,
+    was_dropped,
 )
 from flowtui.transfer.identity import Identity
 
@@ -43,6 +44,9 @@ MAX_REDIRECTS = 10
 
 WRONG_PARTS = 2
 """So many parts that were not asked for, and the file is asked for as a whole only."""
+
+KEPT_AT_MOST = 40
+"""More than the connections that are kept: so many in a row may have been dropped by the server."""
 
 FRESH_LINKS = 2
 """So many fresh links without a byte that came by them, and the file is given up."""
@@ -238,11 +242,19 @@ class RemoteSource:
         return self.url
 
     def _exchange(self, request: httpx.Request) -> httpx.Response:
-        try:
-            return self._http.send(request, stream=True)
-        except httpx.TransportError as error:
-            self._stop.check()
-            raise network_trouble(error, self._http.timeout) from error
+        """Send one request; again where a connection that was kept from before proves dropped."""
+        for _ in range(KEPT_AT_MOST):
+            is_new: list[str] = []
+            request.extensions["trace"] = lambda event, _info, is_new=is_new: (
+                is_new.append(event) if event.endswith("connect_tcp.started") else None
+            )
+            try:
+                return self._http.send(request, stream=True)
+            except httpx.TransportError as error:
+                self._stop.check()
+                if is_new or not was_dropped(error):
+                    raise network_trouble(error, self._http.timeout) from error
+        raise TransientError("the connection was lost", code="CONNECTION")
 
     def _ask_session(
         self, ask: Callable[[str | None], bool], auth: dict[str, str], to_do: str
