@@ -54,6 +54,7 @@ class Settings:
         unpack_archives: unpack the archive of a bulk job and remove it; else it is kept.
         on_change: what happens to a file that flowtui fetched and that was changed here or on Flow:
             `replace` (what is no part of the new one is kept as NAME.old-DATE), `keep` or `fail`.
+        accept_any_type: take what comes as the file, also where it is called a web page or JSON.
         check_containers: try the checksums inside .gz/.bam/.zip where the server gives no md5.
         connect_timeout, read_timeout: seconds.
         ca_file: a PEM file of further certificate authorities, or None.
@@ -71,6 +72,7 @@ class Settings:
     unpack_archives: bool = True
     check_containers: bool = True
     on_change: str = "replace"
+    accept_any_type: bool = False
     connect_timeout: float = 10.0
     read_timeout: float = 30.0
     ca_file: str | None = None

@@ -62,6 +62,7 @@ every_setting = st.fixed_dictionaries(
         "limit_rate": st.integers(0, 1 << 50),
         "bulk_above": st.integers(0, 1 << 30),
         "check_containers": st.booleans(),
+        "accept_any_type": st.booleans(),
         "connect_timeout": st.floats(0.1, 1e6),
         "read_timeout": st.floats(0.1, 1e6),
         "ca_file": texts,

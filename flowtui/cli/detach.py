@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def hand_over(session: Session, source: Source, changes: dict[str, int], out: Output) -> None:
     """Queue what `source` gives in the background engine, which is started if need be.
 
-    `changes` (jobs, connections, limit_rate) apply to all that the engine does until it stops.
+    `changes` (see `Engine.settings`) apply to all that the engine does until it stops.
     """
     from flowtui.daemon.client import EngineClient
     from flowtui.daemon.logout import logout_warning
@@ -93,7 +93,7 @@ class _Total:
 def _setting_text(name: str, value: int) -> str:
     if name == "limit_rate":
         return f"limit-rate {size_text(value)}/s" if value else "no limit-rate"
-    return f"{name} {value}"
+    return "accept-any-type" if name == "accept_any_type" else f"{name} {value}"
 
 
 def share_sign_in(session: Session, engine: EngineClient) -> None:

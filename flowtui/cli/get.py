@@ -68,13 +68,19 @@ AGAIN = "run the same command again to resume"
     help="What to do with a downloaded file that was changed here or on Flow; default: on_change in"
     " the settings, else replace: what is no part of the new file is kept as NAME.old-DATE.",
 )
+@click.option(
+    "--accept-any-type",
+    is_flag=True,
+    help="Take what the server sends as the file, also if it is labelled as a web page or JSON.",
+)
 @click.option("--dry-run", is_flag=True, help="List what would be downloaded and where, and exit.")
 @json_option
 @click.option(
     "--detach",
     is_flag=True,
-    help="Hand the files to the background engine and exit. --jobs, --connections and --limit-rate"
-    " then apply to the whole engine until it stops; settings.toml makes them permanent.",
+    help="Hand the files to the background engine and exit. --jobs, --connections, --limit-rate"
+    " and --accept-any-type then apply to the whole engine until it stops; settings.toml makes them"
+    " permanent.",
 )
 def get(
     refs: tuple[str, ...],
@@ -90,6 +96,7 @@ def get(
     connections: int | None,
     limit_rate: int | None,
     on_change: str | None,
+    accept_any_type: bool,
     dry_run: bool,
     as_json: bool,
     detach: bool,
@@ -105,7 +112,12 @@ def get(
     """
     out = Output(as_json=as_json)
     started = time.monotonic()
-    options = {"jobs": jobs, "connections": connections, "limit_rate": limit_rate}
+    options = {
+        "jobs": jobs,
+        "connections": connections,
+        "limit_rate": limit_rate,
+        "accept_any_type": 1 if accept_any_type else None,
+    }
     changes = {name: value for name, value in options.items() if value is not None}
     found = RequestedFiles()
     try:
@@ -157,12 +169,13 @@ def get(
 
 
 def with_overrides(settings: Settings, changes: dict[str, int]) -> Settings:
-    """The settings with this command line's jobs, connections and limit_rate over them."""
+    """The settings with what this command line has of them over them."""
     return replace(
         settings,
         jobs=changes.get("jobs", settings.jobs),
         connections=changes.get("connections", settings.connections),
         limit_rate=changes.get("limit_rate", settings.limit_rate),
+        accept_any_type=bool(changes.get("accept_any_type", settings.accept_any_type)),
     )
 
 

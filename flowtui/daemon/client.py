@@ -194,7 +194,7 @@ class EngineClient:
         return int(answer["count"])
 
     def settings(self, **changes: int) -> dict[str, int]:
-        """Change `jobs`, `connections`, `limit_rate` until it ends; what is in force then."""
+        """Change `jobs` and others (see `messages`) until it ends; what is in force then."""
         return dict(self._request("settings", **changes))
 
     def stop(self, pause: bool = False) -> None:

@@ -20,6 +20,7 @@ from flowtui import __version__
 from flowtui.config import host_name, private_folder
 from flowtui.daemon.peer import is_same_user
 from flowtui.engine.engine import Engine
+from flowtui.engine.runtime_settings import BOUNDS
 from flowtui.protocol.messages import Batch, Changes, RequestRefused
 from flowtui.protocol.wire import MAX_LINE, PROTOCOL, ProtocolError, decode, encode
 
@@ -223,8 +224,7 @@ class Server:
             )
             return {"count": count}
         if do == "settings":
-            names = ("jobs", "connections", "limit_rate")
-            return engine.settings(**{name: request.get(name) for name in names})
+            return engine.settings(**{name: request.get(name) for name in BOUNDS})
         if do == "stop":
             return {}
         raise RequestRefused("BAD_REQUEST", f"unknown request: {do!r}")

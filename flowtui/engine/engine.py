@@ -100,6 +100,7 @@ class Engine:
             connections=settings.connections,
             check_containers=settings.check_containers,
             on_change=settings.on_change,
+            accept_any_type=settings.accept_any_type,
             timings=timings,
             post=self._mailbox.post,
         )

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from flowtui.protocol.messages import RequestRefused
 
-BOUNDS = {"jobs": (1, 64), "connections": (0, 16), "limit_rate": (0, 1 << 50)}
-"""Name → lowest and highest value; `limit_rate` is bytes a second."""
+BOUNDS = {
+    "jobs": (1, 64),
+    "connections": (0, 16),
+    "limit_rate": (0, 1 << 50),
+    "accept_any_type": (0, 1),
+}
+"""Name → lowest and highest value; `limit_rate` is bytes a second, `accept_any_type` 1 for yes."""
 
 
 def checked(changes: dict[str, int | None]) -> dict[str, int]:

@@ -28,7 +28,8 @@ Requests (`do`), their fields → the result:
                transfers: all, or the first `most` of those still to be done, running ones first
     space      path → free, promised                     bytes; the file system of that folder
     sign_in    server, username, token, refresh_token → count of transfers that go on
-    settings   jobs, connections, limit_rate (each may be absent) → those in force, till it ends
+    settings   jobs, connections, limit_rate, accept_any_type: 0|1 (each may be absent) → jobs,
+               connections, limit_rate in force, till it ends
     stop       pause: bool → (the engine ends; with pause, all transfers are paused first)
 
 Ids of transfers and bulk jobs are whole numbers given by the engine.

@@ -12,3 +12,13 @@ def container_kind(filename: str) -> str | None:
     if name.endswith(_GZIP_NAMES):
         return "gzip"
     return "zip" if name.endswith(".zip") else None
+
+
+def looks_like_page(start: bytes) -> bool:
+    """Whether bytes begin as a web page does, whatever they are called."""
+    return start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
+
+
+def may_be_page(filename: str) -> bool:
+    """Whether a file of this name is a web page, or something that may begin as one."""
+    return filename.lower().endswith((".html", ".htm", ".xhtml", ".xml", ".svg"))

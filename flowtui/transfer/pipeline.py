@@ -256,6 +256,7 @@ def _fetch_and_verify(
         data_id=task.data_id,
         stop=stop,
         size=task.size,
+        accept_any_type=task.accept_any_type,
     )
     download = Download(
         source,

@@ -12,8 +12,9 @@ from click.testing import CliRunner, Result
 
 from flowtui import __version__
 from flowtui.cli.exit_codes import CommandError, Exit, Interrupted, as_command_error
+from flowtui.cli.get import with_overrides
 from flowtui.cli.main import COMMANDS, cli
-from flowtui.config import ConfigError
+from flowtui.config import ConfigError, Settings
 from flowtui.flow.errors import (
     BadReference,
     FlowError,
@@ -208,3 +209,10 @@ def test_help_and_version_import_nothing_heavy(args: list[str]) -> None:
         timeout=60,
     )  # fmt: skip
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("setting", [False, True])
+def test_accept_any_type_is_the_settings_unless_the_command_line_says_so(setting: bool) -> None:
+    settings = Settings(accept_any_type=setting)
+    assert with_overrides(settings, {}).accept_any_type is setting
+    assert with_overrides(settings, {"accept_any_type": 1}).accept_any_type is True

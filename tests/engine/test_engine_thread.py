@@ -191,7 +191,15 @@ def test_whoever_asks_while_it_ends_gets_an_answer_or_is_refused(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"jobs": 0}, {"jobs": 65}, {"jobs": 2.5}, {"connections": 17}, {"limit_rate": -1}]
+    "wrong",
+    [
+        {"jobs": 0},
+        {"jobs": 65},
+        {"jobs": 2.5},
+        {"connections": 17},
+        {"limit_rate": -1},
+        {"accept_any_type": 2},
+    ],
 )
 def test_settings_out_of_bounds_change_nothing(wrong: dict[str, Any]):
     made = engine()

@@ -104,6 +104,7 @@ class Bench:
             connections=1,
             check_containers=True,
             on_change="replace",
+            accept_any_type=False,
             timings=timings,
             post=lambda message: message(),
         )

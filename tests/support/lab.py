@@ -51,7 +51,7 @@ class Lab:
         self.read_timeout = 5.0
         self.timings = QUICK
         self.connections = 1
-        self.on_change = "replace"
+        self.settings: dict[str, Any] = {}
         self.ca_file: str | None = None
         self.engine: Engine | None = None
         self.row: TransferRow | None = None
@@ -82,7 +82,7 @@ class Lab:
     def start(self, **more: Any) -> Engine:
         """An engine with the file queued; `more` are fields of its `RemoteFile`."""
         self.stop()
-        settings = Settings(connections=self.connections, on_change=self.on_change)
+        settings = Settings(connections=self.connections, **self.settings)
         made = self.engine = engine(
             self.client,
             settings,

@@ -133,7 +133,7 @@ def test_a_foreign_file_is_not_touched_and_that_is_told(lab: Lab, flow_md5: bool
 def test_it_can_be_kept_or_be_an_error(lab: Lab, how: str, state: str) -> None:
     fetch(lab, True)
     lab.target.write_bytes(b"mine")
-    lab.on_change = how
+    lab.settings["on_change"] = how
     fetch(lab, True)
     assert lab.row is not None and (lab.row.state, lab.row.code) == (state, "CHANGED")
     assert lab.target.read_bytes() == b"mine" and aside(lab) == []

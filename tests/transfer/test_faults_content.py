@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flowtui.transfer.verify.containers import ContainerCheck
-from support.fault_server import answer, chunked, cut_after
+from support.fault_server import File, answer, chunked, cut_after
 from support.lab import Lab, content
 from support.waiting import GUARD
 
@@ -234,6 +234,98 @@ def test_a_sign_in_page_that_calls_itself_a_file_is_not_believed(lab: Lab):
     lab.serve(DATA, always=answer(200, PAGE, Content_Type="application/octet-stream"))
     lab.fetch(md5=None, size=None)
     lab.expect("failed", code="NOT_A_FILE", says="the server sent a web page instead")
+
+
+LABELS = ["text/html; charset=utf-8", "application/json", "application/xhtml+xml"]
+
+
+@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("md5", [None, File(DATA).md5], ids=["no-md5", "md5"])
+def test_a_wrong_label_is_no_proof(lab: Lab, label: str, md5: str | None):
+    """Storages label by guess; the length agrees, and with the md5 or the first bytes it is it."""
+    lab.serve(DATA, content_type=label, handlers=[cut_after(100_000)])
+    lab.fetch(md5=md5)
+    lab.expect("done", requests=2, twice=0, verified_by="md5" if md5 else "size")
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_wrong_label_is_no_proof_where_nothing_is_known(lab: Lab, label: str):
+    lab.serve(DATA, content_type=label)
+    lab.fetch(md5=None, size=None)
+    lab.expect("done", requests=1, verified_by="length")
+
+
+@pytest.mark.parametrize("size", [len(PAGE), None], ids=["size", "no-size"])
+def test_a_page_with_the_right_md5_is_the_file_whatever_its_name(lab: Lab, size: int | None):
+    lab.serve(PAGE, name="report", content_type="text/html")
+    lab.fetch(size=size)
+    lab.expect("done", requests=1, verified_by="md5")
+
+
+def test_a_page_in_chunks_is_told_from_the_file_by_its_md5(lab: Lab):
+    lab.serve(PAGE, name="report", content_type="text/html", handlers=[chunked()])
+    lab.fetch()
+    lab.expect("done", requests=1, verified_by="md5")
+
+
+def test_a_sign_in_page_in_chunks_is_said_to_be_one(lab: Lab):
+    async def page(exchange):
+        head = {"Content-Type": "text/html", "Transfer-Encoding": "chunked"}
+        await exchange.head(200, head)
+        exchange.writer.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(PAGE), PAGE))
+
+    lab.serve(DATA, always=page)
+    lab.fetch()
+    lab.expect("failed", code="NOT_A_FILE", says="a web page instead", requests=1)
+
+
+def test_a_page_of_flows_length_without_md5_is_refused_by_its_first_bytes(lab: Lab):
+    lab.serve(PAGE, name="report", content_type="text/html")
+    lab.fetch(md5=None)
+    lab.expect("failed", code="NOT_A_FILE", says="--accept-any-type", requests=1)
+
+
+@pytest.mark.parametrize("body", [PAGE, b'{"error": "no"}'], ids=["page", "json"])
+@pytest.mark.parametrize("size", [True, False], ids=["size", "no-size"])
+def test_with_accept_any_type_it_is_taken(lab: Lab, body: bytes, *, size: bool):
+    label = "text/html" if body is PAGE else "application/json"
+    lab.serve(body, name="report", content_type=label)
+    lab.settings = {"accept_any_type": True}
+    lab.fetch(md5=None, size=len(body) if size else None)
+    lab.expect("done", requests=1, verified_by="size" if size else "length")
+
+
+def test_a_running_engine_can_be_told_to_accept_any_type(lab: Lab):
+    lab.serve(PAGE, name="report", content_type="text/html")
+    made = lab.start(md5=None)
+    assert made.wait_idle(GUARD)
+    assert lab.now().code == "NOT_A_FILE"
+    made.settings(accept_any_type=1)
+    made.retry(None)
+    assert made.wait_idle(GUARD)
+    lab.expect("done", verified_by="size")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"Content_Type": "application/octet-stream"},
+        {"Content_Type": "text/html", "Content_Encoding": "gzip"},
+        {"Content_Type": "text/html", "Content_Encoding": "br"},
+    ],
+    ids=["no label", "gzip", "br"],
+)
+@pytest.mark.parametrize("md5", [None, File(DATA).md5], ids=["no-md5", "md5"])
+def test_no_page_in_mid_transfer_costs_what_is_here(lab: Lab, how: dict[str, str], md5: str | None):
+    body = gzip.compress(PAGE) if how.get("Content_Encoding") == "gzip" else PAGE
+    lab.serve(DATA, handlers=[cut_after(200_000), answer(200, body, **how)])
+    made = lab.start(md5=md5)
+    assert made.wait_idle(GUARD)
+    assert (lab.now().state, lab.now().code) == ("failed", "NOT_A_FILE")
+    made.retry(None)
+    assert made.wait_idle(GUARD)
+    lab.expect("done", requests=3, twice=len(body))
+    assert lab.requests[2].range[0] == 200_000
 
 
 def test_a_page_is_the_file_where_a_page_was_asked_for(lab: Lab):

@@ -43,6 +43,7 @@ class Scheduler:
 
     Attributes:
         jobs: files at a time. `connections`: per file at most, 0 for automatic.
+        accept_any_type: see `Settings`.
         runs: what workers hold, by id of the transfer, also what they are just letting go of.
         rate: bytes a second of all runs together, as last sampled.
     """
@@ -60,12 +61,14 @@ class Scheduler:
         connections: int,
         check_containers: bool,
         on_change: str,
+        accept_any_type: int,
         timings: Timings,
         post: Callable[[Callable[[], None]], None],
     ) -> None:
         """`post` has the engine's thread call something, from any thread."""
         self.jobs = jobs
         self.connections = connections
+        self.accept_any_type = accept_any_type
         self.runs: dict[int, Run] = {}
         self.rate = 0.0
         self._check_containers = check_containers
@@ -227,6 +230,7 @@ class Scheduler:
             # What is unpacked is checked then, member by member.
             check_containers=self._check_containers and not transfer.temporary,
             on_change=self._on_change,
+            accept_any_type=bool(self.accept_any_type),
         )
 
     # What comes back

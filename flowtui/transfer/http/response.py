@@ -15,9 +15,10 @@ from flowtui.transfer.errors import PermanentError, RemoteChanged, TransferError
 _CONTENT_RANGE = re.compile(r"^\s*bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\s*$", re.IGNORECASE)
 _UNSATISFIED = re.compile(r"^\s*bytes\s+\*/(\d{1,18})\s*$", re.IGNORECASE)
 
-_HTML = ("text/html", "application/xhtml+xml")
 _BAD = "BAD_LINK"
-_JSON = ("application/json", "application/problem+json")
+
+WORDS_AT_MOST = 16384
+"""Bytes of an error object that are read for what it says."""
 
 
 @dataclass(frozen=True)
@@ -137,28 +138,6 @@ def next_hop(url: str, location: str) -> str:
     return str(target)
 
 
-def refuse_pages(response: httpx.Response, filename: str) -> None:
-    """Raise PermanentError for a web page or an error object with a good status.
-
-    The live service's host answers unknown paths with its web app's page and 200.
-    """
-    kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
-    name = filename.lower()
-    if kind in _HTML and not name.endswith((".html", ".htm", ".xhtml")):
-        raise PermanentError(
-            "the server sent a web page instead of the file; the server's address may be wrong "
-            "(Flow's own is https://app.flow.bio/api), or the session has ended",
-            code="NOT_A_FILE",
-            retryable=True,
-        )
-    if kind in _JSON and not name.endswith((".json", ".ipynb", ".geojson", ".jsonl")):
-        raise PermanentError(
-            f"the server sent JSON instead of the file{message_of(response)}",
-            code="NOT_A_FILE",
-            retryable=True,
-        )
-
-
 def message_of(response: httpx.Response) -> str:
     """What an error answer says, as ` (…)`, or nothing."""
     if "json" not in response.headers.get("content-type", ""):
@@ -167,12 +146,20 @@ def message_of(response: httpx.Response) -> str:
         content = b""
         for chunk in response.iter_bytes():
             content += chunk
-            if len(content) > 16384:
+            if len(content) > WORDS_AT_MOST:
                 return ""
-        body = httpx.Response(200, content=content).json()
-    except (httpx.TransportError, httpx.DecodingError, ValueError, RecursionError):
+    except (httpx.TransportError, httpx.DecodingError):
         # The status has said what matters; the words are a courtesy.
         return ""
+    return words_in(content)
+
+
+def words_in(content: bytes) -> str:
+    """What an error object says, as ` (…)`, or nothing."""
+    try:
+        body = httpx.Response(200, content=content).json()
+    except (ValueError, RecursionError):
+        return ""  # cut off, or not JSON: the words are a courtesy
     said = body.get("error") if isinstance(body, dict) else None
     if isinstance(said, dict):
         said = said.get("message")

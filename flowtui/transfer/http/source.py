@@ -20,10 +20,9 @@ from flowtui.transfer.errors import (
     RemoteChanged,
     TransientError,
 )
-from flowtui.transfer.formats import container_kind
 from flowtui.transfer.http.body import Body, checked_pieces
+from flowtui.transfer.http.labels import file_bytes, is_packed_for_us, label_of
 from flowtui.transfer.http.response import (
-    content_encoding,
     content_length,
     content_range,
     entity_tag,
@@ -31,7 +30,6 @@ from flowtui.transfer.http.response import (
     network_trouble,
     next_hop,
     refusal,
-    refuse_pages,
     size_of_unsatisfied,
     was_dropped,
 )
@@ -81,6 +79,7 @@ class RemoteSource:
         data_id: str | None,
         stop: StopSignal,
         size: int | None = None,
+        accept_any_type: bool = False,
     ) -> None:
         self.key = key
         self.url = url
@@ -88,6 +87,7 @@ class RemoteSource:
         self.size = size
         self.ranges = True
         self.is_folder = False
+        self._accept_any_type = accept_any_type
         self._data_id = data_id
         self._file_link = url
         self._http = http
@@ -277,10 +277,8 @@ class RemoteSource:
         self, response: httpx.Response, start: int, end: int | None, known: Identity
     ) -> Body | None:
         """What an answer brings; None where it brings nothing, and another request will."""
-        sent = response.request.headers
         if response.status_code == 416:
             return self._nothing_more(response, start, known)
-        refuse_pages(response, self.filename)
         ranged = response.status_code == 206
         first, last, total = 0, None, content_length(response)
         if ranged:
@@ -293,7 +291,8 @@ class RemoteSource:
             last = found.end if end is None else min(end, found.end)
         elif total is not None:
             last = total
-        decode = self._is_encoded_for_us(response, total)
+        label = "" if self._accept_any_type else label_of(response, self.filename)
+        decode = is_packed_for_us(response, label, self.filename, self.size, total)
         if decode:
             if ranged:
                 self._without_range(response)  # its ranges are those of the packed bytes
@@ -305,29 +304,56 @@ class RemoteSource:
             etag=entity_tag(response),
             modified=response.headers.get("last-modified"),
         )
-        if start > 0 and not known.goes_on_as(identity):
-            raise RemoteChanged(_CHANGED)
-        if start > 0 and not ranged and "range" in sent:
-            # RFC 9110, 13.1.5: it means another file, where the server knows If-Range. Some do not
-            # and say so of every file, and each node of a storage may have tags of its own.
-            if "if-range" in sent:
-                self._if_range = False
-                return None
-            self.ranges = False
         if last is None and not decode and "transfer-encoding" not in response.headers:
             last = self.size  # the end of the connection is the only other sign of the end
-        self._renewed = 0
         unwatch = self._stop.watch(response)
+        try:
+            chunks = checked_pieces(
+                response, first, last, decode=decode, stop=self._stop, timeout=self._http.timeout
+            )
+            if not self._accept_any_type:
+                sizes = {known.size, self.size} - {None}
+                chunks = file_bytes(
+                    chunks,
+                    label,
+                    resumed=start > 0,
+                    ranged=ranged,
+                    differs=total is not None and bool(sizes) and total not in sizes,
+                    md5=known.md5 is not None,
+                )
+            if not self._goes_on(response, start, known, identity):
+                unwatch()
+                return None
+        except BaseException:
+            unwatch()
+            raise
+        self._renewed = 0
 
         def close() -> None:
             unwatch()
             response.close()
 
-        chunks = checked_pieces(
-            response, first, last, decode=decode, stop=self._stop, timeout=self._http.timeout
-        )
         open_ended = ranged and total is None
         return Body(first, last, total, identity, chunks, ranged and self.ranges, close, open_ended)
+
+    def _goes_on(
+        self, response: httpx.Response, start: int, known: Identity, found: Identity
+    ) -> bool:
+        """Whether the bytes of an answer follow those before `start`; False to ask once more.
+
+        Raises RemoteChanged where it is another file.
+        """
+        if start > 0 and not known.goes_on_as(found):
+            raise RemoteChanged(_CHANGED)
+        sent = response.request.headers
+        if start > 0 and response.status_code != 206 and "range" in sent:
+            # RFC 9110, 13.1.5: it means another file, where the server knows If-Range. Some do not
+            # and say so of every file, and each node of a storage may have tags of its own.
+            if "if-range" in sent:
+                self._if_range = False
+                return False
+            self.ranges = False
+        return True
 
     def _without_range(self, response: httpx.Response) -> None:
         """Have the file asked for as a whole. Raises TransientError where it was."""
@@ -369,27 +395,3 @@ class RemoteSource:
             f"the server sent the wrong part ({said}) instead of the one from byte {start:,}",
             code="BAD_RANGE",
         )
-
-    def _is_encoded_for_us(self, response: httpx.Response, total: int | None) -> bool:
-        """Whether the bytes are packed for the way only, in spite of our asking for them plain.
-
-        Servers also label stored .gz files as encoded: those are the very file. Raises
-        PermanentError for an encoding that cannot be undone.
-        """
-        encoding = content_encoding(response)
-        if not encoding:
-            return False
-        if self.size is not None and total is not None:
-            stored = total == self.size
-        else:
-            stored = container_kind(self.filename) is not None
-        if stored:
-            return False
-        if encoding not in ("gzip", "x-gzip", "deflate"):
-            raise PermanentError(
-                f"the server compressed this file ({printable(encoding)[:20]}) although it was "
-                "requested as it is",
-                code="ENCODED",
-                retryable=True,
-            )
-        return True

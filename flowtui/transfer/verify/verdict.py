@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.errors import Damaged, PermanentError
-from flowtui.transfer.formats import container_kind
+from flowtui.transfer.formats import container_kind, looks_like_page, may_be_page
 from flowtui.transfer.verify.containers import ContainerCheck
 
 if TYPE_CHECKING:
@@ -41,9 +41,12 @@ def verified_by(
 
     Raises PermanentError where something proves them wrong.
     """
+    is_page = not task.accept_any_type and _is_page(task.filename, part)
     if task.md5 is not None:
         if md5 == task.md5:
             return "md5"
+        if is_page and size != task.size:
+            raise _page()
         raise PermanentError(
             f"md5 mismatch: Flow says {task.md5}, the download has {md5}; tell the file's owner",
             code="MD5",
@@ -63,12 +66,8 @@ def verified_by(
             code="EMPTY",
             retryable=True,
         )
-    if task.size is None and _looks_like_page(task.filename, part.read(0, 64)):
-        raise PermanentError(
-            "the server sent a web page instead of the file; the session may have ended",
-            code="NOT_A_FILE",
-            retryable=True,
-        )
+    if task.size is None and is_page:
+        raise _page()
     known = "size" if task.size is not None else "length"
     if container is None:
         return known
@@ -83,8 +82,15 @@ def _damaged(words: str) -> PermanentError:
     return PermanentError(words, code="DAMAGED", retryable=True)
 
 
-def _looks_like_page(filename: str, start: bytes) -> bool:
-    """Whether bytes of which nothing is known begin as a web page, which was not asked for."""
-    if filename.lower().endswith((".html", ".htm", ".xhtml", ".xml", ".svg")):
-        return False
-    return start.lstrip().lower().startswith((b"<!doctype html", b"<html"))
+def _is_page(filename: str, part: PartFile) -> bool:
+    """Whether what came begins as a web page, which was not asked for."""
+    return not may_be_page(filename) and looks_like_page(part.read(0, 64))
+
+
+def _page() -> PermanentError:
+    return PermanentError(
+        "the server sent a web page instead of the file; the session may have ended; if it is the "
+        "file, use --accept-any-type",
+        code="NOT_A_FILE",
+        retryable=True,
+    )
