@@ -63,6 +63,7 @@ every_setting = st.fixed_dictionaries(
         "bulk_above": st.integers(0, 1 << 30),
         "check_containers": st.booleans(),
         "accept_any_type": st.booleans(),
+        "accept_broken": st.booleans(),
         "connect_timeout": st.floats(0.1, 1e6),
         "read_timeout": st.floats(0.1, 1e6),
         "ca_file": texts,

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 
 from flowtui.cli.exit_codes import Exit, exit_of_code
 from flowtui.protocol.messages import Added, BulkFileRow, BulkRow, Summary, TransferRow
-from flowtui.protocol.states import BULK_ENDED, ENDED, RUNNING, BulkState, TransferState
+from flowtui.protocol.states import (
+    BROKEN_ON_FLOW,
+    BULK_ENDED,
+    ENDED,
+    RUNNING,
+    BulkState,
+    TransferState,
+)
 
 GOOD = (TransferState.DONE, TransferState.SKIPPED)
 """States of a file that is here and verified."""
@@ -115,6 +122,10 @@ class BatchProgress:
         """Files that are here under another name, since a different file stands at theirs."""
         return [row for row in self.rows.values() if row.occupied and row.state in GOOD]
 
+    def broken_files(self) -> int:
+        """How many files are here as Flow has them, and are broken there."""
+        return sum(row.code == BROKEN_ON_FLOW for row in self.rows.values())
+
     def verified_bytes(self) -> int:
         """Bytes of the files that are here and verified."""
         return sum(
@@ -183,6 +194,7 @@ class BatchProgress:
         # A job that Flow refused is no loss where the files came one by one instead.
         lost = [job for job in undone_jobs if job.code not in _FETCHED_ONE_BY_ONE or not good]
         if not undone and not lost:
-            return Exit.SOME_FAILED if self.beside_foreign() else Exit.OK
+            noticed = self.beside_foreign() or self.broken_files()
+            return Exit.SOME_FAILED if noticed else Exit.OK
         causes = {exit_of_code(code) for code in codes}
         return causes.pop() if not good and len(causes) == 1 else Exit.SOME_FAILED

@@ -32,6 +32,7 @@ from flowtui.cli.selection import (
 )
 from flowtui.cli.signals import StopSignals
 from flowtui.config import ON_CHANGE
+from flowtui.protocol.states import BROKEN_ON_FLOW
 
 if TYPE_CHECKING:
     from flowtui.cli.batch_progress import BatchProgress
@@ -295,6 +296,9 @@ def _end_error(
             names += f" and {len(foreign) - 3:,} more"
         message = f"different files stand in the way; Flow's have other names: {names}"
         return CommandError(message, exit=status, code="FOREIGN_FILE")
+    if broken := state.broken_files():
+        message = f"{counted(broken, 'file')} complete but broken on Flow itself; tell the owner"
+        return CommandError(message, exit=status, code=BROKEN_ON_FLOW)
     if missing := found.missing:
         names = ", ".join(missing[:3])
         if len(missing) > 3:

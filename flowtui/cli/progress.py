@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from flowtui.cli.output import counted, one_line, seconds_text, size_text
 from flowtui.protocol.messages import BulkRow, TransferRow
-from flowtui.protocol.states import BULK_ENDED, BulkState, TransferState
+from flowtui.protocol.states import BROKEN_ON_FLOW, BULK_ENDED, BulkState, TransferState
 from flowtui.text.columns import fit, pad, width
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def view_for(stream: TextIO) -> ProgressView:
 def outcome_line(row: TransferRow) -> str:
     """What became of a transfer, as one line; empty while it goes on."""
     name = one_line(row.path)
+    if row.code == BROKEN_ON_FLOW:
+        return f"broken   {name}  {size_text(row.size or row.done)}: {one_line(row.reason)}"
     if row.state == TransferState.DONE:
         text = f"done     {name}  {size_text(row.size or row.done)}"
         if row.resumed_at:
@@ -179,8 +181,10 @@ class Bars:
 
     def transfer(self, row: TransferRow) -> None:
         """Keep a line for what went wrong or waits; the rest is in the bars."""
-        if row.state in (TransferState.FAILED, TransferState.CANCELLED) or (
-            row.state == TransferState.WAITING and row.code in ("NO_SPACE", "UNAUTHENTICATED")
+        if (
+            row.state in (TransferState.FAILED, TransferState.CANCELLED)
+            or (row.state == TransferState.WAITING and row.code in ("NO_SPACE", "UNAUTHENTICATED"))
+            or row.code == BROKEN_ON_FLOW
         ):
             self._above.append(outcome_line(row))
 

@@ -101,6 +101,7 @@ class Engine:
             check_containers=settings.check_containers,
             on_change=settings.on_change,
             accept_any_type=settings.accept_any_type,
+            accept_broken=settings.accept_broken,
             timings=timings,
             post=self._mailbox.post,
         )

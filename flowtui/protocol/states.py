@@ -177,6 +177,9 @@ ENDED = frozenset(
     {TransferState.DONE, TransferState.SKIPPED, TransferState.FAILED, TransferState.CANCELLED}
 )
 
+BROKEN_ON_FLOW = "BROKEN_ON_FLOW"
+"""The code of a file that is done, and is broken by its own checksums as Flow has it."""
+
 BULK_ENDED = frozenset({BulkState.DONE, BulkState.FAILED, BulkState.EXPIRED, BulkState.CANCELLED})
 
 

@@ -14,6 +14,15 @@ def container_kind(filename: str) -> str | None:
     return "zip" if name.endswith(".zip") else None
 
 
+BAM_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+"""The empty block that ends every whole BAM file (SAM specification, 4.1.2)."""
+
+
+def ends_with_marker(filename: str) -> bool:
+    """Whether a file of this name is whole only with BAM_END behind it."""
+    return filename.lower().endswith(".bam")
+
+
 def looks_like_page(start: bytes) -> bool:
     """Whether bytes begin as a web page does, whatever they are called."""
     return start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from flowtui.flow.remote_file import RECORD
-from flowtui.protocol.states import AS_RECORDED, CHANGED, REMOVED, TransferState
+from flowtui.protocol.states import AS_RECORDED, BROKEN_ON_FLOW, CHANGED, REMOVED, TransferState
 from flowtui.text import quantities
 from flowtui.timings import Timings
 from flowtui.transfer.cancel import StopSignal
@@ -270,8 +270,10 @@ def _fetch_and_verify(
         timings=tools.timings,
     )
     _try_container(task, memory)
-    second = False
+    broken = ""
     while True:
+        # What came broken once is fetched to its end: it may be what Flow has.
+        download.stops_at_damage = memory.damage is None or task.size is None
         progress.report(phase="active")
         md5 = download.run()
         size = download.segments.size or 0
@@ -284,10 +286,17 @@ def _fetch_and_verify(
             verified_by = verdict.verified_by(came, part, size, md5, stop, memory.check)
             break
         except PermanentError as trouble:
-            if second or trouble.code not in ("MD5", "DAMAGED"):
+            before, is_damaged = memory.damage, trouble.code == "DAMAGED"
+            twice = is_damaged and download.segments.is_complete
+            if twice and verdict.is_broken_on_flow(task, part, size, before, stop):
+                broken, verified_by = trouble.message, "size, broken the same way twice"
+                break
+            if memory.wrong or trouble.code not in ("MD5", "DAMAGED"):
                 download.start_over()  # nothing of it is worth keeping
                 raise
-            second = True
+            memory.wrong = True
+            if is_damaged:
+                memory.damage = verdict.damage_of(part, size, memory.check, stop)
             progress.report(reason=f"{trouble.message}; fetching it once more")
             download.start_over()
     final = _final_name(task, part, is_folder=source.is_folder)
@@ -317,9 +326,15 @@ def _fetch_and_verify(
         reason += "; the server gave no md5"
     if progress.resumed_at and size:
         reason = f"resumed at {100 * progress.resumed_at // size} %; {reason}"
+    if broken:
+        reason = (
+            f"warning: {broken}; it came so twice and has Flow's size, so it is broken on Flow; "
+            "tell its owner"
+        )
     return Outcome(
         TransferState.DONE,
         reason=reason,
+        code=BROKEN_ON_FLOW if broken and not task.accept_broken else "",
         size=size,
         md5=md5,
         verified_by=verified_by,

@@ -38,6 +38,7 @@ class Task:
         on_change: what happens to a file of ours that is not as it was recorded, or not as Flow
             has it now: `replace`, `keep` or `fail`.
         connections: at most so many for this file, 0 for as many as pay.
+        accept_broken: a file that is broken on Flow itself is no reason for a code of its own.
         accept_any_type: what comes is the file, also where it is called or looks like a web page.
     """
 
@@ -55,6 +56,7 @@ class Task:
     check_containers: bool = True
     on_change: str = "replace"
     accept_any_type: bool = False
+    accept_broken: bool = False
 
     @property
     def is_small(self) -> bool:

@@ -164,6 +164,7 @@ def test_it_stays_until_every_file_that_was_added_is_known_to_have_ended(
          Exit.SOME_FAILED),
         ((row(1, "failed", code="MD5"),), Exit.SOME_FAILED),
         ((row(1, "cancelled"),), Exit.SOME_FAILED),
+        ((row(1, "done"), row(2, "done", code="BROKEN_ON_FLOW")), Exit.SOME_FAILED),
         ((row(1, "failed", code="NO_SPACE"),), Exit.NO_ROOM),
     ],
 )  # fmt: skip

@@ -105,6 +105,7 @@ class Bench:
             check_containers=True,
             on_change="replace",
             accept_any_type=False,
+            accept_broken=False,
             timings=timings,
             post=lambda message: message(),
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flowtui.transfer.verify.containers import ContainerCheck
-from support.fault_server import File, answer, chunked, cut_after
+from support.fault_server import File, answer, chunked, cut_after, without_length
 from support.lab import Lab, content
 from support.waiting import GUARD
 
@@ -133,9 +135,91 @@ def test_damage_inside_a_container_is_not_fetched_to_its_end(lab: Lab):
     packed = bytearray(gzip.compress(content(500_000), 1) * 40)
     packed[300_000] ^= 0xFF
     lab.serve(bytes(packed), name="a.fastq.gz", rate=10e6)
-    lab.fetch(md5=None)
+    lab.fetch(md5=None, size=None)
     lab.expect("failed", code="DAMAGED", says="broken gzip data", requests=2)
     assert sum(one.sent for one in lab.requests) < len(packed)
+
+
+def broken_zip() -> bytes:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        archive.writestr("counts.tsv", TEXT)
+    packed = bytearray(body.getvalue())
+    packed[1000] ^= 1
+    return bytes(packed)
+
+
+GZIP = gzip.compress(content(3_000_000), 1)
+BROKEN = {
+    "flipped.fastq.gz": GZIP[:500_000] + bytes([GZIP[500_000] ^ 1]) + GZIP[500_001:],
+    "cut.fastq.gz": GZIP[:-5],
+    "small.fastq.gz": gzip.compress(TEXT)[:-3],
+    "flipped.zip": broken_zip(),
+}
+
+
+@pytest.mark.parametrize("accepted", [False, True], ids=["default", "accept_broken"])
+@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("connections", [1, 4])
+def test_what_is_broken_the_same_way_twice_is_what_flow_has(
+    lab: Lab, name: str, connections: int, *, accepted: bool
+):
+    lab.connections = connections
+    lab.settings = {"accept_broken": accepted}
+    lab.serve(BROKEN[name], name=name)
+    lab.fetch(md5=None)
+    lab.expect("done", verified_by="size, broken the same way twice", says="warning: ")
+    assert lab.row is not None
+    assert lab.row.code == ("" if accepted else "BROKEN_ON_FLOW")
+    assert sum(one.sent for one in lab.requests) <= 2 * len(BROKEN[name])
+
+
+def test_what_is_broken_in_two_ways_is_given_up(lab: Lab):
+    other = GZIP[:400_000] + bytes([GZIP[400_000] ^ 1]) + GZIP[400_001:]
+
+    async def change(exchange):
+        exchange.file.content = other
+        await exchange.serve()
+
+    first = BROKEN["flipped.fastq.gz"]
+    lab.serve(first, name="a.fastq.gz", handlers=[cut_after(len(first)), change])
+    lab.fetch(md5=None)
+    lab.expect("failed", code="DAMAGED", requests=2)
+
+
+def test_a_broken_file_of_another_size_than_flows_is_given_up(lab: Lab):
+    lab.serve(BROKEN["cut.fastq.gz"], name="a.fastq.gz")
+    lab.fetch(md5=None, size=len(GZIP))
+    lab.expect("failed", code="SIZE")
+
+
+def test_that_it_was_broken_once_is_known_after_a_wait(lab: Lab):
+    """The second fetch is cut, its worker goes to another file, and it is still the second."""
+    data = BROKEN["cut.fastq.gz"]
+    handlers = [cut_after(len(data)), *[answer(503)] * 4]
+    lab.serve(data, name="a.fastq.gz", handlers=handlers)
+    lab.fetch(md5=None)
+    lab.expect("done", verified_by="size, broken the same way twice", requests=6)
+
+
+END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+
+
+@pytest.mark.parametrize("size", [True, False], ids=["size", "no-size"])
+def test_a_bam_of_unknown_size_without_its_last_block_is_not_whole(lab: Lab, *, size: bool):
+    data = gzip.compress(TEXT)
+    lab.serve(data, name="a.bam", always=without_length())
+    lab.fetch(md5=None, size=len(data) if size else None)
+    if size:  # Flow's size is proof enough
+        lab.expect("done", verified_by="size and gzip check")
+    else:
+        lab.expect("failed", code="DAMAGED", says="end-of-file block", requests=2)
+
+
+def test_a_bam_with_its_last_block_is_whole(lab: Lab):
+    lab.serve(gzip.compress(TEXT) + END, name="a.bam", always=without_length())
+    lab.fetch(md5=None, size=None)
+    lab.expect("done", verified_by="length and gzip check", requests=1)
 
 
 def test_a_container_is_tried_from_where_it_was_after_a_pause(lab: Lab, monkeypatch):

@@ -62,6 +62,7 @@ class Scheduler:
         check_containers: bool,
         on_change: str,
         accept_any_type: int,
+        accept_broken: bool,
         timings: Timings,
         post: Callable[[Callable[[], None]], None],
     ) -> None:
@@ -73,6 +74,7 @@ class Scheduler:
         self.rate = 0.0
         self._check_containers = check_containers
         self._on_change = on_change
+        self._accept_broken = accept_broken
         self._queue = queue
         self._workers = workers
         self._clients = clients
@@ -230,6 +232,7 @@ class Scheduler:
             # What is unpacked is checked then, member by member.
             check_containers=self._check_containers and not transfer.temporary,
             on_change=self._on_change,
+            accept_broken=self._accept_broken,
             accept_any_type=bool(self.accept_any_type),
         )
 

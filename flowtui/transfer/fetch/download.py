@@ -33,6 +33,7 @@ class Download:
 
     Attributes:
         segments: what is there and who fetches what.
+        stops_at_damage: what is still to come is left where a container proves broken.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Download:
         carry_over: CarryOver,
         timings: Timings,
     ) -> None:
+        self.stops_at_damage = True
         self._part = part
         self._is_small = expected_size is not None and expected_size <= INLINE_BELOW
         self._stop = stop
@@ -173,7 +175,8 @@ class Download:
                         return
                     shared.changed.wait(STEER_EVERY)
             self._stop.check()
-            if self._carry_over.check is not None and self._carry_over.check.damage:
+            check = self._carry_over.check
+            if self.stops_at_damage and check is not None and check.damage:
                 return  # what is still to come mends nothing
             self._connections.steer()
             prefix = self.segments.done.prefix

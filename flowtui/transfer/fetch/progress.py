@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from flowtui.retry import History
 from flowtui.transfer.verify.containers import ContainerCheck
 from flowtui.transfer.verify.md5 import Hasher
+from flowtui.transfer.verify.verdict import Damage
 
 
 @dataclass
@@ -54,6 +55,8 @@ class CarryOver:
         stamp: the part file as it was left, see `PartFile.stamp`.
         starved: the last run found no room on the disk.
         link: a fresh link, once the first one had expired.
+        wrong: the file came whole and proved wrong, once.
+        damage: how it was broken then, where its own checksums said so.
     """
 
     hasher: Hasher = field(default_factory=Hasher)
@@ -62,6 +65,8 @@ class CarryOver:
     fingerprint: object = None
     starved: bool = False
     link: str = ""
+    wrong: bool = False
+    damage: Damage | None = None
 
     def unread(self) -> None:
         """The bytes of the part file are others than those that were read."""

@@ -29,6 +29,7 @@ class ContainerCheck:
 
     Attributes:
         position: up to where it has looked. `damage`: what is wrong, in words, or empty.
+        damaged_at: up to where it had looked when it found that, or None.
     """
 
     def __init__(self, kind: str) -> None:
@@ -36,6 +37,7 @@ class ContainerCheck:
         self.kind = kind
         self.position = 0
         self.damage = ""
+        self.damaged_at: int | None = None
         self._start = b""
         self._reader: _Gzip | _Zip | None = None
         self._is_none = False
@@ -97,7 +99,7 @@ class ContainerCheck:
         try:
             self._reader.feed(chunk, check)
         except Damaged as error:
-            self.damage = str(error)
+            self.damage, self.damaged_at = str(error), self.position
 
     def _made_for(self, start: bytes) -> _Gzip | _Zip | None:
         if self.kind == "gzip" and start[:2] == b"\x1f\x8b":

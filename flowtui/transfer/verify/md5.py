@@ -58,11 +58,16 @@ class Hasher:
         return self._md5.copy().hexdigest()
 
 
-def md5_of(path: Path, check: Callable[[], None] = lambda: None) -> str:
-    """The md5 of a whole file; `check` is called now and then and may raise. Raises OSError."""
+def md5_of(path: Path, check: Callable[[], None] = lambda: None, length: int | None = None) -> str:
+    """The md5 of a whole file, or of its first `length` bytes.
+
+    `check` is called now and then and may raise. Raises OSError.
+    """
     md5 = hashlib.md5(usedforsecurity=False)
+    left = math.inf if length is None else length
     with path.open("rb", buffering=0) as stream:
-        while chunk := stream.read(READ):
+        while left > 0 and (chunk := stream.read(int(min(READ, left)))):
             md5.update(chunk)
+            left -= len(chunk)
             check()
     return md5.hexdigest()

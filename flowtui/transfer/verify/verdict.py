@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.errors import Damaged, PermanentError
-from flowtui.transfer.formats import container_kind, looks_like_page, may_be_page
+from flowtui.transfer.formats import (
+    BAM_END,
+    container_kind,
+    ends_with_marker,
+    looks_like_page,
+    may_be_page,
+)
 from flowtui.transfer.verify.containers import ContainerCheck
+from flowtui.transfer.verify.md5 import md5_of
 
 if TYPE_CHECKING:
     from flowtui.transfer.task import Task
@@ -75,7 +83,40 @@ def verified_by(
         checked = container.verdict(part.path, stop.check)
     except Damaged as error:
         raise _damaged(str(error)) from error
+    unmarked = part.read(max(0, size - len(BAM_END)), len(BAM_END)) != BAM_END
+    if checked and unmarked and task.size is None and ends_with_marker(task.filename):
+        raise _damaged("the BAM data ends without its end-of-file block: it is not whole")
     return f"{known} and {checked}" if checked else known
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Bytes that are broken by their own checksums.
+
+    Attributes:
+        length: how many from the front show it. `md5`: theirs.
+    """
+
+    length: int
+    md5: str
+
+
+def damage_of(
+    part: PartFile, size: int | None, container: ContainerCheck | None, stop: StopSignal
+) -> Damage:
+    """What a download that was found DAMAGED looks like; `size` is None where not all came."""
+    length = container.damaged_at if container is not None else None
+    length = length if length is not None else size or 0
+    return Damage(length, md5_of(part.path, stop.check, length))
+
+
+def is_broken_on_flow(
+    task: Task, part: PartFile, size: int, before: Damage | None, stop: StopSignal
+) -> bool:
+    """Whether a file that came damaged once more is what Flow has: of its size, the same twice."""
+    if before is None:
+        return False
+    return size == task.size and md5_of(part.path, stop.check, before.length) == before.md5
 
 
 def _damaged(words: str) -> PermanentError:
