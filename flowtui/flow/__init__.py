@@ -17,7 +17,9 @@
     device_flow      signing in at another service, by a code entered in a browser
     credentials      where tokens come from and where they are kept; keyring_access asks the keyring
     discover         which server to talk to where the user named none
-    http_client      the pool of connections: certificates, proxies, timeouts
+    http_client      the pool of connections, and its timeouts
+    certificates     whose certificates are trusted
+    proxies          which proxy a request goes by
     models, fields   Flow's records, read from whatever the server sent
     remote_file      a file that can be downloaded, the record that all other packages use
     responses        what an answer means: its JSON, or one of `errors`

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import ssl
-from functools import cache
 from http.cookiejar import DefaultCookiePolicy
-from pathlib import Path
 
 import httpx
 
 from flowtui import __version__
-from flowtui.flow.errors import FlowError
+from flowtui.flow.certificates import BadCertificateFile, tls_context
+from flowtui.flow.proxies import BadProxy, ProxyRoutes
+
+__all__ = ["USER_AGENT", "BadCertificateFile", "BadProxy", "make_client"]
 
 USER_AGENT = f"flowtui/{__version__}"
-
-
-class BadCertificateFile(FlowError):
-    """The CA file of the settings cannot be used; the message says which and why."""
-
-    default_code = "BAD_CERTIFICATE_FILE"
-
-
-class BadProxy(FlowError):
-    """The proxy that the environment names cannot be used; the message says what to do."""
-
-    default_code = "BAD_PROXY"
-
-
-@cache
-def _tls(ca_file: str | None) -> ssl.SSLContext:
-    """One context for all clients: making one reads the whole list of authorities."""
-    context = httpx.create_ssl_context()
-    if ca_file:
-        try:
-            context.load_verify_locations(cafile=Path(ca_file).expanduser())
-        except (OSError, ssl.SSLError) as error:
-            raise BadCertificateFile(f"cannot use the CA file {ca_file}: {error}") from error
-    return context
 
 
 def make_client(
@@ -59,17 +35,13 @@ def make_client(
     headers = {"User-Agent": USER_AGENT}
     if transport is not None:
         return _without_cookies(httpx.Client(timeout=timeout, headers=headers, transport=transport))
-    tls = _tls(ca_file)
-    try:
-        return _without_cookies(
-            httpx.Client(timeout=timeout, limits=limits, headers=headers, verify=tls)
-        )
-    except (ValueError, ImportError, httpx.InvalidURL):
-        # Not chained: the address may hold the proxy's password.
-        raise BadProxy(
-            "cannot use the proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; "
-            "write it as http://host:port"
-        ) from None
+    tls = tls_context(ca_file)
+    routes = ProxyRoutes(
+        lambda proxy: httpx.HTTPTransport(verify=tls, limits=limits, proxy=proxy, trust_env=False)
+    )
+    return _without_cookies(
+        httpx.Client(timeout=timeout, headers=headers, transport=routes, trust_env=False)
+    )
 
 
 def _without_cookies(client: httpx.Client) -> httpx.Client:

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from flowtui.flow.certificates import trust_in_words
 from flowtui.flow.errors import (
     FlowError,
     Gone,
@@ -24,6 +25,7 @@ from flowtui.flow.errors import (
     ServiceUnavailable,
     UnexpectedAnswer,
 )
+from flowtui.flow.proxies import by_proxy
 from flowtui.retry import retry_after
 from flowtui.text.printable import printable
 
@@ -175,7 +177,9 @@ def network_error(error: httpx.RequestError, url: str) -> ServiceUnavailable:
     """What a failure below HTTP means."""
     host = printable(httpx.URL(url).host)
     if isinstance(error, httpx.ConnectTimeout):
-        return ServiceUnavailable(f"timed out connecting to {host}; check the network")
+        return ServiceUnavailable(
+            f"timed out connecting to {host}{by_proxy(error)}; check the network"
+        )
     if isinstance(error, httpx.TimeoutException):
         return ServiceUnavailable(f"timed out waiting for {host}; try again later")
     if isinstance(error, httpx.ProxyError):
@@ -188,7 +192,7 @@ def network_error(error: httpx.RequestError, url: str) -> ServiceUnavailable:
         if "certificate" in reason.lower():
             return ServiceUnavailable(
                 f"the certificate of {host} is not trusted ({reason}); if your institute issued "
-                "it, set ca_file in the settings to its CA file"
+                f"it, set ca_file in the settings to its CA file{trust_in_words()}"
             )
         return ServiceUnavailable(
             f"cannot connect to {host} ({reason}); check the address and the network"

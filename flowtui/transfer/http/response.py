@@ -169,7 +169,11 @@ def words_in(content: bytes) -> str:
 def network_trouble(error: Exception, timeout: httpx.Timeout | None = None) -> TransferError:
     """An exception of httpx in words."""
     if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
-        return TransientError("connecting to the server timed out", code="TIMEOUT", outage=True)
+        from flowtui.flow.proxies import by_proxy
+
+        return TransientError(
+            f"connecting to the server timed out{by_proxy(error)}", code="TIMEOUT", outage=True
+        )
     if isinstance(error, httpx.TimeoutException):
         seconds = timeout.read if timeout else None
         long = f"{seconds:g} s" if seconds else "too long"
@@ -177,20 +181,20 @@ def network_trouble(error: Exception, timeout: httpx.Timeout | None = None) -> T
     if isinstance(error, httpx.ConnectError):
         if untrusted := _untrusted(error):
             return untrusted
-        words = printable(str(error))[:160]
+        words = printable(str(error))[:240]
         return TransientError(
             f"cannot connect: {words}", code="UNREACHABLE", crowded=True, outage=True
         )
     if isinstance(error, httpx.ProxyError):
         return TransientError(
-            f"the proxy refused the request: {printable(str(error))[:160]}", code="PROXY"
+            f"the proxy refused the request: {printable(str(error))[:240]}", code="PROXY"
         )
     if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
         return PermanentError(
             f"the server sent an invalid link: {printable(str(error))}", code=_BAD
         )
     if isinstance(error, httpx.RemoteProtocolError):
-        words = printable(str(error))[:160]
+        words = printable(str(error))[:240]
         if "location header" in words:
             return PermanentError("the server redirects to an invalid link", code=_BAD)
         if words.startswith(("peer closed", "Server disconnected")):
@@ -210,12 +214,15 @@ def was_dropped(error: httpx.TransportError) -> bool:
 
 def _untrusted(error: BaseException) -> PermanentError | None:
     """A certificate that does not prove the server's name: no repetition makes it right."""
+    from flowtui.flow.certificates import trust_in_words
+
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return PermanentError(
                 f"the server's certificate is not trusted: {printable(cause.verify_message)}; "
-                "if it is your institute's, give its authority as ca_file in settings.toml",
+                "if it is your institute's, give its authority as ca_file in settings.toml"
+                f"{trust_in_words()}",
                 code="UNTRUSTED",
                 retryable=True,
             )
