@@ -45,12 +45,16 @@ class Identity:
         ]
         return all(a == b for a, b in pairs if a is not None and b is not None)
 
-    def goes_on_as(self, answer: Identity) -> bool:
+    def goes_on_as(self, answer: Identity, flows_size: int | None = None) -> bool:
         """Whether the bytes that are here may be gone on from with those of an answer.
+
+        An answer of Flow's own size overrules what an earlier one promised.
 
         Where Flow gives an md5, that decides in the end: a storage that was moved has other tags
         and dates for the same bytes, and only another length proves another file at once.
         """
+        if answer.size is not None and answer.size == flows_size != self.size:
+            return replace(self, size=None).goes_on_as(answer)
         if self.md5 is not None and answer.md5 is None:
             return self.key == answer.key and (
                 None in (self.size, answer.size) or self.size == answer.size

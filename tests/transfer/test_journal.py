@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -248,3 +249,17 @@ def test_what_tells_two_files_apart():
     assert not one.is_same_file(Identity("other", 10, "a" * 32, '"e1"', "Mon"))
     assert (one.validator, Identity("k", modified="Mon").validator) == ('"e1"', "Mon")
     assert Identity("k").validator is None
+
+
+def test_what_may_be_gone_on_from():
+    here = Identity("k", 10, None, '"e1"', "Mon")
+    assert here.goes_on_as(Identity("k", 10, None, '"node2"', "Mon"))
+    assert not here.goes_on_as(Identity("k", 10, None, '"e2"', "Tue"))
+    assert not here.goes_on_as(Identity("k", 11, None, '"e1"'))
+    assert here.goes_on_as(Identity("k", 11, None, '"e1"'), 11)  # Flow's own size
+    assert not here.goes_on_as(Identity("k", 11, None, '"e2"'), 11)
+    proven = replace(here, md5="a" * 32)
+    assert proven.goes_on_as(Identity("k", 10, None, '"e2"', "Tue"))
+    assert not proven.goes_on_as(Identity("k", 11, None, '"e1"', "Mon"))
+    assert proven.goes_on_as(Identity("k", 11), 11)
+    assert not proven.goes_on_as(Identity("other", 10))

@@ -145,7 +145,7 @@ def _pass_rate_limit(limit: RateLimit, count: int, shared: Shared) -> None:
 
 def _learn(shared: Shared, body: Body, known: Identity) -> None:
     """Keep what an answer says of the file. Raises RemoteChanged where it is another file."""
-    if shared.segments.done.total and not known.goes_on_as(body.identity):
+    if shared.segments.done.total and not known.goes_on_as(body.identity, shared.expected_size):
         raise RemoteChanged("the file on Flow has changed since the download began")
     ranged: bool | None = body.ranged and shared.ranged is not False
     if ranged is False and not body.ranged and body.total is not None:

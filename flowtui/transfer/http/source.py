@@ -343,7 +343,7 @@ class RemoteSource:
 
         Raises RemoteChanged where it is another file.
         """
-        if start > 0 and not known.goes_on_as(found):
+        if start > 0 and not known.goes_on_as(found, self.size):
             raise RemoteChanged(_CHANGED)
         sent = response.request.headers
         if start > 0 and response.status_code != 206 and "range" in sent:
@@ -374,11 +374,11 @@ class RemoteSource:
         if size is None or size > start:
             if size is None and any(other is not None and other < start for other in sizes):
                 raise refusal(response)
-            if start > 0 and not known.goes_on_as(identity):
+            if start > 0 and not known.goes_on_as(identity, self.size):
                 raise RemoteChanged(_CHANGED)
             self._without_range(response)
             return None
-        if size < start or not known.goes_on_as(identity):
+        if size < start or not known.goes_on_as(identity, self.size):
             raise refusal(response)
         response.close()
         return Body(start, start, size, identity, iter(()), True, lambda: None)
