@@ -174,8 +174,13 @@ class Connections:
         except TransientError as error:
             crowded = self._patience.is_crowded(error)
             wait = error.retry_after or 0.0
-            if not shared.halted and not (crowded and self._give_way(connection, wait)):
+            if shared.halted or (crowded and self._give_way(connection, wait)):
+                return
+            try:
                 self._patience.wait(error, connection)
+            except TransferError:
+                if not self._give_way(connection, wait):
+                    raise
         except PermanentError:
             # Some servers refuse more connections than they like so. The last one is believed.
             if not shared.halted and not self._give_way(connection):
