@@ -108,3 +108,18 @@ def test_genomes_and_their_files(server: DemoServer, shell: Shell) -> None:
     row = next(row for row in found if row["name"].endswith(".gtf"))
     shell.get(row["ref"])
     assert (shell.to / "data" / row["name"]).is_file()
+
+
+def test_a_key_that_is_for_some_lists_only_brings_what_it_can(tmp_path: Path) -> None:
+    with DemoServer("live", token_seconds=3600, scenarios=["scoped-key", "forbidden"]) as server:
+        shell = Shell(tmp_path, server.base_url)
+        listed = {row["id"] for row in rows(shell, "ls")}
+        assert {"12"} <= listed
+        done = shell.run("get", "project/12", "--to", str(shell.to), status=1)
+        assert done.stderr.count("Token not authorised for this endpoint") == 1
+        project = server.service.catalogue.projects["12"]
+        names = {path.name for path in shell.to.rglob("*") if path.is_file()}
+        assert {file.filename for sample in project.samples for file in sample.files} <= names
+        found = shell.run("find", "executions", "small", status=None)
+        assert "the search was refused" in found.stderr
+        assert found.returncode in (3, 4)

@@ -54,6 +54,7 @@ class Scenario(StrEnum):
     RATE_LIMITED = "rate-limited"
     PAGE_COUNTS = "page-counts"
     ERROR_BEYOND = "error-beyond"
+    SCOPED_KEY = "scoped-key"
 
 
 DESCRIPTIONS: dict[Scenario, str] = {
@@ -89,6 +90,7 @@ DESCRIPTIONS: dict[Scenario, str] = {
     Scenario.SINGLE_SIGN_ON: "no passwords: a code is entered elsewhere (here by itself)",
     Scenario.RATE_LIMITED: "after 25 questions one is answered with 429 and Retry-After",
     Scenario.PAGE_COUNTS: "lists count the items of one page instead of all",
+    Scenario.SCOPED_KEY: "the token is for searches and files only: other lists answer 403",
     Scenario.ERROR_BEYOND: "a page past the end of a list is answered with 500",
 }
 """Each scenario, for people."""

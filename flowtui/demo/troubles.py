@@ -12,6 +12,10 @@ ALLOWED_IN_A_ROW = 25
 """Lists that `rate-limited` answers before one is refused."""
 
 
+_OUT_OF_SCOPE = {("projects", "owned"), ("projects", "shared"), ("executions", "search")}
+"""Lists that `scoped-key` refuses, beside those of a project's or a sample's runs."""
+
+
 class Troubles:
     """What a question is answered with instead of what it asks for.
 
@@ -39,6 +43,10 @@ class Troubles:
             and (kind, rest) in (("samples", []), ("samples", ["data"]), ("executions", []))
         ):
             return JSONResponse({"error": "Server Error"}, 500)
+        if scenarios.has(Scenario.SCOPED_KEY) and (
+            rest[:1] == ["executions"] or (kind, id_) in _OUT_OF_SCOPE
+        ):
+            return JSONResponse({"error": "Token not authorised for this endpoint"}, 403)
         if scenarios.has(Scenario.RATE_LIMITED) and kind in ("projects", "samples", "executions"):
             self._lists += 1
             if self._lists % (ALLOWED_IN_A_ROW + 1) == 0:

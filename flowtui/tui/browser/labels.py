@@ -30,7 +30,11 @@ def note_of(node: Node) -> str:
     """What stands at the right edge: a size, a count, a status."""
     record = node.record
     if node.kind is NodeKind.DATA:
-        return "size unknown" if record.size is None else quantities.size(record.size)
+        size = "size unknown" if record.size is None else quantities.size(record.size)
+        # A sample's list has the outputs of all its runs, many of one name.
+        maker = record.process_label or record.process_name
+        is_listed = node.parent is not None and node.parent.kind is NodeKind.SAMPLE
+        return f"{printable(maker[:LONGEST])}  {size}" if maker and is_listed else size
     if node.kind is NodeKind.PROJECT:
         count = record.sample_count
         return "" if count is None else quantities.counted(count, "sample")
