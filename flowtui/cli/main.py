@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("queue:resume", "Resume paused transfers."),
     "retry": ("queue:retry", "Retry failed transfers."),
     "status": ("queue:status", "Show the background queue."),
+    "verify": ("verify:verify", "Read downloaded files again and compare them."),
     "whoami": ("account:whoami", "Show who is signed in."),
 }
 """Subcommand → where it lives in this package, and its line in the help."""

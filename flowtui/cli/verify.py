@@ -1,0 +1,113 @@
+"""`flowtui verify`: read again what was downloaded, and say what is not as it was recorded."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flowtui.cli.exit_codes import CommandError, Exit
+from flowtui.cli.options import json_option
+from flowtui.cli.output import Output, counted, one_line, seconds_text, size_text
+
+if TYPE_CHECKING:
+    from flowtui.transfer.verify.recheck import Checked
+
+SHOW_EVERY = 0.5
+"""Seconds between two updates on how far it is, on a terminal."""
+
+
+@click.command(short_help="Read downloaded files again and compare them.")
+@click.argument("folders", metavar="[DIR]...", nargs=-1)
+@json_option
+def verify(folders: tuple[str, ...], as_json: bool) -> int:
+    """Read all files that downloads.log of each DIR records, and compare their md5.
+
+    Without DIR it is the target folder of the settings. Nothing is changed and nobody is asked;
+    `flowtui get` replaces what is wrong.
+
+    \b
+    Exit status: 0 all files are as recorded, 1 some are changed, truncated, missing, unreadable or
+    of unknown md5, 4 nothing was downloaded there, 130 interrupted.
+    """
+    from flowtui.connect import read_settings
+    from flowtui.transfer.verify import recheck
+
+    out = Output(as_json=as_json)
+    roots = [Path(folder).expanduser().absolute() for folder in folders]
+    roots = roots or [read_settings(None)[0].target()]
+    files = list(recheck.recorded_files(roots))
+    if not files:
+        named = ", ".join(one_line(str(root)) for root in roots)
+        raise CommandError(
+            f"no downloads.log with files in {named}", exit=Exit.NOTHING_FOUND, code="NOTHING_FOUND"
+        )
+    began = time.monotonic()
+    counts: Counter[str] = Counter()
+    progress = _Progress(len(files))
+    for checked in recheck.check_all(files):
+        counts[checked.state] += 1
+        progress.count(checked)
+        if checked.state != recheck.OK:
+            progress.clear()
+            why = f" ({checked.why})" if checked.why else ""
+            out.say(f"flowtui: {checked.state}: {one_line(str(checked.path))}{why}")
+        out.event("file", path=str(checked.path), state=checked.state, size=checked.size,
+                  md5=checked.md5, message=checked.why)  # fmt: skip
+    progress.clear()
+    seconds = time.monotonic() - began
+    wrong = len(files) - counts[recheck.OK]
+    status = Exit.SOME_FAILED if wrong else Exit.OK
+    told = [f"{counts[recheck.OK]:,} of {counted(len(files), 'file')} as recorded"]
+    told += [f"{counts[state]:,} {state}" for state in sorted(counts) if state != recheck.OK]
+    out.say(f"{', '.join(told)}; {size_text(progress.bytes)} read in {seconds_text(seconds)}")
+    out.event(
+        "summary",
+        status=int(status),
+        files=len(files),
+        **{state: counts[state] for state in recheck.STATES},
+        bytes=progress.bytes,
+        seconds=round(seconds, 3),
+    )
+    if wrong:
+        message = f"{counted(wrong, 'file')} not as recorded; `flowtui get` fetches them again"
+        out.error(CommandError(message, exit=status, code="NOT_AS_RECORDED"))
+    return status
+
+
+class _Progress:
+    """A line on a terminal that says how far it is; nothing elsewhere.
+
+    Attributes:
+        bytes: how many were read.
+    """
+
+    def __init__(self, files: int) -> None:
+        self.bytes = 0
+        self._files = files
+        self._done = 0
+        self._shown = False
+        self._at = time.monotonic()
+        self._is_on = sys.stderr.isatty()
+
+    def count(self, checked: Checked) -> None:
+        """Take note of a file."""
+        self._done += 1
+        self.bytes += checked.size or 0 if checked.md5 else 0
+        now = time.monotonic()
+        if self._is_on and now - self._at >= SHOW_EVERY:
+            self._at, self._shown = now, True
+            words = f"{self._done:,} of {self._files:,} files, {size_text(self.bytes)} read"
+            sys.stderr.write(f"\r\x1b[K{words}")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._shown = False
