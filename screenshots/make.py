@@ -35,7 +35,7 @@ async def open_sample(app: Any, pilot: Any) -> None:
     from flowtui.tui.browser.tree import TreePane
 
     tree = app.query_one(TreePane)
-    await until(pilot, lambda: len(tree.rows) > 5)
+    await until(pilot, lambda: len(tree.rows) > 12)
     await pilot.press("down", "enter")
     await until(pilot, lambda: any(r.node and r.node.kind == "sample" for r in tree.rows))
     await pilot.press("down", "down", "enter")
@@ -62,7 +62,7 @@ async def downloads(app: Any, pilot: Any) -> None:
     from flowtui.tui.browser.tree import TreePane
 
     tree = app.query_one(TreePane)
-    await until(pilot, lambda: len(tree.rows) > 5)
+    await until(pilot, lambda: len(tree.rows) > 12)
     for name in ("Human cortex RNA-seq", "Whole genomes"):
         line = next(i for i, r in enumerate(tree.rows) if r.node and r.node.name.startswith(name))
         tree.set_cursor(line)
@@ -86,7 +86,7 @@ async def bulk(app: Any, pilot: Any) -> None:
     from flowtui.tui.downloads.bulk_panel import BulkList
 
     tree = app.query_one(TreePane)
-    await until(pilot, lambda: len(tree.rows) > 5)
+    await until(pilot, lambda: len(tree.rows) > 12)
     for name in ("Mouse brain ATAC-seq", "Human cortex RNA-seq"):
         line = next(i for i, r in enumerate(tree.rows) if r.node and r.node.name.startswith(name))
         tree.set_cursor(line)
