@@ -1,5 +1,6 @@
 """The app's connection to the engine: events come in and requests go out, in threads of its own.
 
+Events are read as they come: what is drawn is then the queue as it is, however seldom it is drawn.
 An engine that went away is started again, and sends the whole queue again.
 """
 
@@ -84,7 +85,8 @@ class EngineLink:
         model: the queue as far as it was taken over; for the screen's thread only.
     """
 
-    def __init__(self, app: App[Any], folders: Folders) -> None:
+    def __init__(self, app: App[Any], folders: Folders, *, draw_every: float = DRAW_EVERY) -> None:
+        """`draw_every`: seconds between two announcements of what changed, at least."""
         self.model = QueueModel()
         self._background = Background(app)
         self._post_message = app.post_message
@@ -93,12 +95,15 @@ class EngineLink:
         self._client: EngineClient | None = None
         self._pending: list[Changes] = []
         self._announced = False
+        self._news = threading.Event()
+        self._draw_every = draw_every
         self._closed = threading.Event()
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
 
     def start(self) -> None:
         """Begin to listen; an engine is started where none runs."""
         self._background.run(self._listen, "engine events")
+        self._background.run(self._announce, "news of the engine")
         self._background.run(self._send, "engine requests")
 
     def take(self) -> Delta:
@@ -126,6 +131,7 @@ class EngineLink:
     def stop_engine(self, *, pause: bool) -> None:
         """Have the engine end, all transfers paused first if so wanted. Waits for its answer."""
         self._closed.set()
+        self._news.set()
         with self._lock:
             client = self._client
         if client is None:
@@ -138,6 +144,7 @@ class EngineLink:
     def close(self) -> None:
         """Hang up; the engine goes on."""
         self._closed.set()
+        self._news.set()
         self._calls.put(None)
         with self._lock:
             client, self._client = self._client, None
@@ -184,9 +191,15 @@ class EngineLink:
             if self._announced:
                 return
             self._announced = True
-        self._post(QueueChanged(self))
-        if changes.last:
-            self._closed.wait(DRAW_EVERY)
+        self._news.set()
+
+    # In the announcing thread
+
+    def _announce(self) -> None:
+        while self._news.wait() and not self._closed.is_set():
+            self._news.clear()
+            self._post(QueueChanged(self))
+            self._closed.wait(self._draw_every)
 
     # In the sending thread
 

@@ -38,6 +38,7 @@ class Engine:
         self.closed = False
         self.paused: list[Any] = []
         self.errors: list[Exception] = []
+        self.asked = 0
 
     def publish(self, changes: Changes) -> None:
         with self.there:
@@ -52,6 +53,7 @@ class Engine:
     def events(self) -> Iterator[Changes]:
         while True:
             with self.there:
+                self.asked += 1
                 while not self.published:
                     if self.gone or self.closed:
                         raise EngineGone("the background engine has ended")
@@ -83,7 +85,7 @@ class World:
         self.received: list[Message] = []
 
     def of(self, kind: type[Message]) -> list[Any]:
-        return [one for one in self.received if isinstance(one, kind)]
+        return [message for message in self.received if isinstance(message, kind)]
 
     async def until(self, true: Callable[[], object]) -> None:
         await until(self.pilot, true)
@@ -137,11 +139,32 @@ async def test_several_events_before_a_look_are_told_once(world: World) -> None:
     for _ in range(3):
         engine.publish(rows("active"))
     world.link.start()
-    await world.until(lambda: not engine.published)
+    await world.until(lambda: engine.asked > 3 and world.of(QueueChanged))
     assert len(world.of(QueueChanged)) == 1
     world.of(QueueChanged)[0].take()
     engine.publish(rows("done"))
     await world.until(lambda: len(world.of(QueueChanged)) == 2)
+
+
+async def test_a_minute_of_events_is_not_shown_for_minutes(tmp_path: Path, world: World) -> None:
+    """The engine tells ten times a second; what waited for a drawing waited in the socket."""
+    engine = Engine()
+    world.engines.append(engine)
+    link = EngineLink(world.pilot.app, Folders(tmp_path, tmp_path, tmp_path), draw_every=3600)
+    told: list[Message] = []
+    link._post_message = told.append  # type: ignore[method-assign, assignment]
+    for _ in range(600):
+        engine.publish(rows("active"))
+    engine.publish(rows("done"))
+    try:
+        link.start()
+        await world.until(lambda: engine.asked > 601 and QueueChanged in map(type, told))
+        changed = [message for message in told if isinstance(message, QueueChanged)]
+        assert len(changed) == 1  # drawn once, with all that there is to know
+        model, _ = changed[0].take()
+        assert [row.state for row in model.transfers.values()] == ["done"]
+    finally:
+        link.close()
 
 
 async def test_an_engine_that_went_away_is_said_and_looked_for_again(world: World) -> None:
@@ -151,7 +174,7 @@ async def test_an_engine_that_went_away_is_said_and_looked_for_again(world: Worl
     await world.until(lambda: world.of(EngineUp))
     first.go()
     await world.until(lambda: len(world.of(EngineUp)) == 2)
-    reasons = [one.reason for one in world.of(EngineLost)]
+    reasons = [lost.reason for lost in world.of(EngineLost)]
     assert reasons == ["the background engine has ended", "cannot start"]
     assert first.closed
 
@@ -161,8 +184,8 @@ async def test_requests_are_made_in_order_and_answers_come_back(world: World) ->
     world.engines.append(engine)
     world.link.start()
     answers: list[int] = []
-    world.link.call("pause", lambda one: one.pause([1]), answers.append)
-    world.link.call("pause", lambda one: one.pause([2]), answers.append)
+    world.link.call("pause", lambda engine: engine.pause([1]), answers.append)
+    world.link.call("pause", lambda engine: engine.pause([2]), answers.append)
     await world.until(lambda: answers == [1, 1])
     assert engine.paused == [[1], [2]]
 
@@ -172,7 +195,7 @@ async def test_a_refusal_is_told_with_the_engine_s_words(world: World) -> None:
     engine.errors.append(RequestRefused("BAD", "not that one"))
     world.engines.append(engine)
     world.link.start()
-    world.link.call("pause", lambda one: one.pause(None))
+    world.link.call("pause", lambda engine: engine.pause(None))
     await world.until(lambda: world.of(EngineCallFailed))
     failed = world.of(EngineCallFailed)[0]
     assert (failed.what, failed.message) == ("pause", "not that one")
@@ -184,14 +207,14 @@ async def test_a_request_that_met_a_dying_engine_is_made_again_of_the_next(world
     world.engines += [first, second]
     world.link.start()
     await world.until(lambda: world.of(EngineUp))
-    world.link.call("pause", lambda one: one.pause([3]))
+    world.link.call("pause", lambda engine: engine.pause([3]))
     first.go()
     await world.until(lambda: second.paused == [[3]])
 
 
 async def test_without_an_engine_a_request_fails_in_time(world: World) -> None:
     world.link.start()
-    world.link.call("pause", lambda one: one.pause(None))
+    world.link.call("pause", lambda engine: engine.pause(None))
     await world.until(lambda: world.of(EngineCallFailed))
     assert "does not answer" in world.of(EngineCallFailed)[0].message
 
