@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,8 @@ from flowtui.cli.output import Output, counted, one_line, size_text
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
     from flowtui.flow.errors import FlowError
-    from flowtui.flow.models import Data, Execution, Project, Sample
+    from flowtui.flow.models import Data, Execution, Project, R, Sample
+    from flowtui.flow.pages import Pages
     from flowtui.flow.refs import Ref
     from flowtui.flow.search import FoundRecord
 
@@ -35,7 +36,7 @@ def ls(ref: str | None, scope: str | None, server: str | None, as_json: bool) ->
     """List your projects, all that is yours of another kind, or the contents of REF.
 
     A project lists its samples and executions, a sample its files, an execution its outputs.
-    `flowtui get` takes what is in the first column.
+    `flowtui get` takes what is in the first column. Exit status 1: something could not be listed.
     """
     from flowtui.cli.session import reading
 
@@ -55,7 +56,7 @@ def ls(ref: str | None, scope: str | None, server: str | None, as_json: bool) ->
 
             _below(client, parse_ref(ref, client.server), tables)
         tables.write()
-    return Exit.OK
+    return Exit.OK if tables.is_whole else Exit.SOME_FAILED
 
 
 class WalkNotice:
@@ -79,12 +80,19 @@ class WalkNotice:
 
 
 class TableWriter:
-    """Writes rows to stdout: as JSON lines at once, or as aligned tables in the end."""
+    """Writes rows to stdout: as JSON lines at once, or as aligned tables in the end.
+
+    Attributes:
+        is_json: whether programs read it.
+        is_whole: nothing was missing so far.
+    """
 
     def __init__(self, out: Output) -> None:
         self._out = out
         self.is_json = out.as_json
-        self._tables: list[tuple[tuple[str, ...], list[tuple[str, ...]], str]] = []
+        self.is_whole = True
+        self._tables: list[tuple[tuple[str, ...], list[tuple[str, ...]]]] = []
+        self._totals: list[str] = []  # of the lists that came to their end
 
     def add(
         self,
@@ -94,6 +102,7 @@ class TableWriter:
     ) -> int:
         """Add rows, each for programs and for people, under these headers; how many."""
         body: list[tuple[str, ...]] = []
+        self._tables.append((headers, body))
         count = 0
         for fields, cells in rows:
             count += 1
@@ -101,8 +110,14 @@ class TableWriter:
                 self._out.record(fields)
             else:
                 body.append(tuple(one_line(cell) for cell in cells))
-        self._tables.append((headers, body, what))
+        self._totals.append(counted(count, what))
         return count
+
+    def missing(self, ref: str, name: str, why: str) -> None:
+        """Say that something of `ref` is not among the rows."""
+        self.is_whole = False
+        self._out.event("left_out", ref=ref, name=name, reason=why)
+        self._out.say(f"flowtui: left out {one_line(name)}: {one_line(why)}")
 
     def add_found(self, records: Iterator[FoundRecord], what: str = "item") -> int:
         """Add records of one kind, as they are found; how many. `what`: of which there are none."""
@@ -118,7 +133,7 @@ class TableWriter:
 
         if self._out.as_json:
             return
-        filled = [(headers, rows) for headers, rows, _ in self._tables if rows]
+        filled = [(headers, rows) for headers, rows in self._tables if rows]
         for number, (headers, rows) in enumerate(filled):
             if number:
                 self._out.line("")
@@ -127,8 +142,7 @@ class TableWriter:
             ]
             for line in table(headers, rows, right=right):
                 self._out.line(line)
-        totals = ", ".join(counted(len(rows), what) for _, rows, what in self._tables)
-        self._out.say(totals)
+        self._out.say(", ".join(self._totals))
 
 
 def _projects(client: FlowClient, scope: str | None, tables: TableWriter) -> None:
@@ -182,24 +196,72 @@ def row_of(record: Project | Sample | Execution | Data) -> tuple[tuple[str, ...]
 
 
 def _below(client: FlowClient, ref: Ref, tables: TableWriter) -> None:
+    """What `ref` has. Raises FlowError where nothing of it can be listed."""
     from flowtui.flow.refs import RefKind
 
     if ref.kind is RefKind.PROJECT:
         samples = client.project_samples(ref.id, full_metadata=tables.is_json)
-        tables.add(_SAMPLES, (_sample(sample) for sample in samples), "sample")
-        rows = (_execution(execution) for execution in client.project_executions(ref.id))
-        tables.add(_EXECUTIONS, rows, "execution")
+        executions = client.project_executions(ref.id)
+        errors = [
+            _add_list(tables, _SAMPLES, samples, _sample, "sample", ref),
+            _add_list(tables, _EXECUTIONS, executions, _execution, "execution", ref),
+        ]
+        _tell_missing(tables, ref, errors, ("samples", "executions"))
     elif ref.kind is RefKind.SAMPLE:
-        tables.add(_DATA, (_data(data) for data in client.sample_data(ref.id)), "file")
+        error = _add_list(tables, _DATA, client.sample_data(ref.id), _data, "file", ref)
+        _tell_missing(tables, ref, [error], ("files",))
     elif ref.kind is RefKind.EXECUTION:
-        found: Sequence[Data] = client.execution(ref.id).outputs or ()
-        if ref.path:
-            from flowtui.flow.outputs import outputs_below
-
-            found = outputs_below(found, ref.path.rstrip("/"))
-        tables.add(_DATA, (_data(data) for data in found), "file")
+        _outputs(client, ref, tables)
     else:
         tables.add(_DATA, (_data(data) for data in [client.data(ref.id)]), "file")
+
+
+def _outputs(client: FlowClient, ref: Ref, tables: TableWriter) -> None:
+    """The outputs of an execution, or those at a path of it."""
+    execution = client.execution(ref.id)
+    found: Sequence[Data] = execution.outputs or ()
+    if ref.path:
+        from flowtui.flow.outputs import outputs_below
+
+        found = outputs_below(found, ref.path.rstrip("/"))
+    tables.add(_DATA, (_data(data) for data in found), "file")
+    _tell_unreadable(tables, ref, execution.unreadable, "file")
+
+
+def _add_list(
+    tables: TableWriter,
+    headers: tuple[str, ...],
+    records: Pages[R],
+    row: Callable[[R], _Row],
+    what: str,
+    ref: Ref,
+) -> FlowError | None:
+    """Add the rows of a list as far as they can be had; why no more could."""
+    from flowtui.flow.errors import FAILING, SKIPPABLE
+
+    try:
+        tables.add(headers, (row(record) for record in records), what)
+    except (*SKIPPABLE, *FAILING) as error:
+        return error
+    finally:
+        _tell_unreadable(tables, ref, records.unreadable, what)
+    return None
+
+
+def _tell_missing(
+    tables: TableWriter, ref: Ref, errors: list[FlowError | None], whats: tuple[str, ...]
+) -> None:
+    """Say which lists could not be had whole. Raises the first error where that is all of them."""
+    found = [(what, error) for what, error in zip(whats, errors, strict=True) if error is not None]
+    if len(found) == len(errors):
+        raise found[0][1]
+    for what, error in found:
+        tables.missing(str(ref), f"the {what} of {ref}", error.message)
+
+
+def _tell_unreadable(tables: TableWriter, ref: Ref, count: int, what: str) -> None:
+    if count:
+        tables.missing(str(ref), str(ref), f"cannot read {counted(count, f'{what} record')}")
 
 
 _NUMBERS = ("SIZE", "SAMPLES", "EXECUTIONS")

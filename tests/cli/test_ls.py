@@ -74,7 +74,7 @@ def test_json_is_raw_and_ascii() -> None:
 
 def test_outputs_that_have_no_id_are_named_so_that_get_takes_them() -> None:
     lines = [json.loads(line) for line in run("execution/456", "--json").stdout.splitlines()]
-    assert [one["ref"] for one in lines] == [
+    assert [row["ref"] for row in lines] == [
         "execution/456/multiqc_report.html",
         "execution/456/results/counts/all.tsv",
     ]
@@ -101,3 +101,43 @@ def test_without_a_sign_in_it_is_status_3(monkeypatch: pytest.MonkeyPatch) -> No
     result = run("--json")
     assert result.exit_code == Exit.NOT_ALLOWED
     assert json.loads(result.stdout)["code"] == "UNAUTHENTICATED"
+
+
+def test_what_cannot_be_listed_is_named_and_the_rest_comes(flow: Any) -> None:
+    flow.answers["/projects/12/executions"] = (403, {"error": "not this list"})
+    result = run("project/12")
+    assert result.exit_code == Exit.SOME_FAILED
+    assert "sample/34" in result.stdout
+    assert "left out the executions of project/12: not allowed: not this list" in result.stderr
+    assert result.stderr.splitlines()[-1] == "1 sample"
+    kinds = [json.loads(line) for line in run("project/12", "--json").stdout.splitlines()]
+    assert [fields.get("kind") or fields["event"] for fields in kinds] == ["sample", "left_out"]
+
+
+def test_a_project_of_which_nothing_can_be_listed_is_refused(flow: Any) -> None:
+    for list_ in ("samples", "executions"):
+        flow.answers[f"/projects/12/{list_}"] = (403, {"error": "not yours"})
+    flow.answers["/projects/12"] = (403, {"error": "not yours"})
+    result = run("project/12")
+    assert (result.exit_code, result.stdout) == (Exit.NOT_ALLOWED, "")
+    assert result.stderr.count("not yours") == 1
+
+
+@pytest.mark.parametrize(
+    ("ref", "path", "key", "what"),
+    [
+        ("project/12", "/projects/12/samples", "samples", "sample"),
+        ("project/12", "/projects/12/executions", "executions", "execution"),
+        ("sample/34", "/samples/34/data", "data", "file"),
+        ("execution/456", "/executions/456", "outputs", "file"),
+    ],
+)
+def test_records_that_cannot_be_read_are_counted(
+    flow: Any, ref: str, path: str, key: str, what: str
+) -> None:
+    status, body = flow.answers[path]
+    flow.answers[path] = (status, {**body, "count": len(body[key]) + 2, key: [*body[key], 7, []]})
+    result = run(ref)
+    assert result.exit_code == Exit.SOME_FAILED
+    assert f"left out {ref}: cannot read 2 {what} records" in result.stderr
+    assert len(result.stdout.splitlines()) > len(body[key])
