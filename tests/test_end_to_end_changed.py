@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,3 +78,22 @@ def test_a_foreign_file_is_told_and_the_exit_status_says_so(
     assert "different files stand in the way" in said
     assert path.read_bytes() == b"mine"
     assert len(list(path.parent.glob("*~2*"))) == 1
+
+
+def test_a_foreign_file_in_the_way_of_an_archive_s_file_is_told_as_well(
+    server: DemoServer, shell: Shell
+) -> None:
+    shell.get("sample/34", "--bulk", "always")
+    path = sorted(path for path in shell.to.rglob("cortex_ctrl_1_*.gz"))[0]
+    shutil.rmtree(shell.to)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"mine")
+    done = shell.run(
+        "get", "sample/34", "--bulk", "always", "--json", "--to", str(shell.to), status=1
+    )
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    (file,) = (event for event in events if event["event"] == "bulk_file" and "~2" in event["path"])
+    assert file["beside_foreign"] is True and events[-1]["beside_foreign"] == 1
+    assert f"warning: a different file stands in the way of {file['path']}" in done.stderr
+    assert "different files stand in the way; Flow's have other names" in done.stderr
+    assert path.read_bytes() == b"mine"

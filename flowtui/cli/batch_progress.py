@@ -118,9 +118,18 @@ class BatchProgress:
                 return job.reason
         return ""
 
-    def beside_foreign(self) -> list[TransferRow]:
-        """Files that are here under another name, since a different file stands at theirs."""
-        return [row for row in self.rows.values() if row.occupied and row.state in GOOD]
+    def beside_foreign(self) -> list[str]:
+        """Paths of files that have another name, since a different file stands at theirs."""
+        singles = (
+            row.path
+            for row in self.rows.values()
+            if row.occupied and row.state in GOOD and not self._is_temporary(row)
+        )
+        return [*singles, *(file.path for file in self.unpacked if file.occupied)]
+
+    def _is_beside_foreign(self) -> bool:
+        unpacked = any(job.occupied for job in self.bulk_jobs.values())
+        return unpacked or bool(self.beside_foreign())
 
     def broken_files(self) -> int:
         """How many files are here as Flow has them, and are broken there."""
@@ -194,7 +203,7 @@ class BatchProgress:
         # A job that Flow refused is no loss where the files came one by one instead.
         lost = [job for job in undone_jobs if job.code not in _FETCHED_ONE_BY_ONE or not good]
         if not undone and not lost:
-            noticed = self.beside_foreign() or self.broken_files()
+            noticed = self._is_beside_foreign() or self.broken_files()
             return Exit.SOME_FAILED if noticed else Exit.OK
         causes = {exit_of_code(code) for code in codes}
         return causes.pop() if not good and len(causes) == 1 else Exit.SOME_FAILED

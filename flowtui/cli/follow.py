@@ -131,6 +131,8 @@ class Follower:
             for file in self._engine.bulk_files(job.id) if job.unpack else ():
                 if file.state in GOOD:
                     unpacked.append(file)
+                    if file.occupied:
+                        self._say_foreign(job.root, file.path)
                 self._out.event("bulk_file", bulk_id=job.id, **bulk_file_fields(file, job))
         self.state.unpacked = tuple(unpacked)
 
@@ -192,11 +194,15 @@ class Follower:
             kept = f"; the earlier one is {aside}" if aside else ""
             self._out.say(f"flowtui: replaced {path}{kept}")
         if row.state in GOOD and row.occupied:
-            self._out.say(f"flowtui: warning: a different file stands in the way of {path}")
+            self._say_foreign(row.root, row.path)
         if row.code == CHANGED and row.state in GOOD:
             self._out.say(f"flowtui: warning: kept {path}, though it was changed here or on Flow")
         if self._out.as_json:
             self._out.event("transfer", **transfer_fields(row))
+
+    def _say_foreign(self, root: str, path: str) -> None:
+        where = one_line(str(Path(root) / path))
+        self._out.say(f"flowtui: warning: a different file stands in the way of {where}")
 
     def _report_bulk(self, job: BulkRow) -> None:
         self._view.bulk(job)

@@ -291,7 +291,7 @@ def _end_error(
         message = f"{counted(failed, 'file')} failed; run the same command again to retry them"
         return CommandError(message, exit=status, code="FAILED")
     if foreign := state.beside_foreign():
-        names = ", ".join(one_line(row.path) for row in foreign[:3])
+        names = ", ".join(one_line(path) for path in foreign[:3])
         if len(foreign) > 3:
             names += f" and {len(foreign) - 3:,} more"
         message = f"different files stand in the way; Flow's have other names: {names}"

@@ -59,6 +59,7 @@ def bulk_file_fields(file: BulkFileRow, job: BulkRow) -> dict[str, object]:
         "size": file.size,
         "md5": file.md5,
         "verified_by": file.verified_by,
+        "beside_foreign": file.occupied > 0,
         **origin_fields(file.sample, file.belongs_to, file.origin),
     }
 
@@ -86,6 +87,7 @@ def bulk_fields(job: BulkRow) -> dict[str, object]:
         "unpacked_bytes": job.unpacked_bytes,
         "skipped": job.skipped,
         "one_by_one": job.one_by_one,
+        "beside_foreign": job.occupied,
         "archive": str(Path(job.root) / job.archive) if job.archive else "",
         "job_id": job.job_id,
         "transfer_id": job.transfer_id,

@@ -247,6 +247,7 @@ class BulkRow(Message):
         unpacked_bytes: the sum of their sizes.
         skipped: how many were here before. `one_by_one`: how many are fetched by transfers of
             their own, because the archive does not hold them or there is none.
+        occupied: how many have another name, since a foreign file stands at theirs.
         archive: path of the archive relative to `root`, where one is on the disk; else empty.
     """
 
@@ -275,6 +276,7 @@ class BulkRow(Message):
     unpacked_bytes: int = 0
     skipped: int = 0
     one_by_one: int = 0
+    occupied: int = 0
     archive: str = ""
 
 
@@ -287,6 +289,7 @@ class BulkFileRow(Message):
         state: `pending`, `done` (unpacked and verified), `skipped` (was here before) or
             `one_by_one` (a transfer of its own). `reason`: why one by one, or empty.
         verified_by: as in `TransferRow`; `md5, crc`, `size and crc`, …
+        occupied: as in `TransferRow`.
         sample, belongs_to, origin: see `RemoteFile`.
     """
 
@@ -298,6 +301,7 @@ class BulkFileRow(Message):
     md5: str | None = None
     verified_by: str = ""
     reason: str = ""
+    occupied: int = 0
     sample: str | None = None
     belongs_to: str = ""
     origin: Origin = NOWHERE

@@ -106,10 +106,15 @@ DONE, SKIPPED, ONE_BY_ONE = "done", "skipped", "one_by_one"
 
 @dataclass(frozen=True, slots=True)
 class ExpectedFile:
-    """A file that is asked for, and the path below the job's root that is kept for it."""
+    """A file that is asked for, and the path below the job's root that is kept for it.
+
+    Attributes:
+        occupied: how many names were found taken by foreign files.
+    """
 
     file: RemoteFile
     path: str
+    occupied: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +127,4 @@ class FileResult:
     md5: str | None = None
     verified_by: str = ""
     reason: str = ""
+    occupied: int = 0

@@ -427,9 +427,11 @@ def test_a_foreign_file_in_the_way_is_left_alone(server, tmp_path):
     row = job(made)
     rows = check_all(made, server, tmp_path)
     made.stop()
-    assert row.state == "done"
+    assert (row.state, row.occupied) == ("done", 1)
     assert target.read_text() == "mine"
-    assert "~2." in next(one.path for one in rows if one.key == files[0].key)
+    assert [("~2." in file.path, file.key) for file in rows if file.occupied] == [
+        (True, files[0].key)
+    ]
 
 
 def test_no_room_is_waited_for_with_archive_and_files_counted(server, tmp_path, monkeypatch):

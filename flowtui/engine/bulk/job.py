@@ -156,6 +156,7 @@ class BulkJobRecord:
             unpacked_bytes=self.unpacked_bytes,
             skipped=skipped,
             one_by_one=self.count(ONE_BY_ONE),
+            occupied=sum(1 for result in self.results.values() if result.occupied),
             archive=self.archive,
         )
 
@@ -175,6 +176,7 @@ class BulkJobRecord:
                     md5=result.md5 or expected.file.md5,
                     verified_by=result.verified_by,
                     reason=result.reason,
+                    occupied=result.occupied,
                     sample=expected.file.sample,
                     belongs_to=expected.file.belongs_to,
                     origin=expected.file.origin,
@@ -186,7 +188,10 @@ class BulkJobRecord:
 def pack(files: Iterable[ExpectedFile]) -> str:
     """Files as the JSON text that is stored."""
     return json.dumps(
-        [{**file_to_json(expected.file), "path": expected.path} for expected in files]
+        [
+            {**file_to_json(expected.file), "path": expected.path, "occupied": expected.occupied}
+            for expected in files
+        ]
     )
 
 
@@ -194,7 +199,8 @@ def unpack(text: str) -> tuple[ExpectedFile, ...]:
     """The files of `pack`'s text; one of an older flowtui has no paths yet."""
     found = []
     for fields in json.loads(text):
-        found.append(ExpectedFile(file_from_json(fields), fields.get("path", "")))
+        path, occupied = fields.get("path", ""), fields.get("occupied", 0)
+        found.append(ExpectedFile(file_from_json(fields), path, occupied))
     return tuple(found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,7 +131,7 @@ class Unpacker:
         if job is None:
             return
         for expected, result in results.items():
-            job.put(expected.file.key, result)
+            job.put(expected.file.key, replace(result, occupied=expected.occupied))
             self._folders.log(job.root, entry_of(expected, job))
         now = time.monotonic()
         save = now - self._saved.get(id_, 0.0) >= SAVE_EVERY
@@ -171,8 +171,9 @@ class Unpacker:
         paths = self._folders.paths(job.root)
         files = []
         for expected in job.expected_files():
-            path = expected.path
+            path, passed = expected.path, expected.occupied
             if expected.file.key in occupied:
+                passed += 1
                 paths.release(path, expected.file.key)
                 file = expected.file
                 path = paths.assign(
@@ -185,7 +186,7 @@ class Unpacker:
                     within=file.within,
                     execution=file.origin.execution,
                 )
-            files.append(ExpectedFile(expected.file, path))
+            files.append(ExpectedFile(expected.file, path, passed))
         self._jobs.set_paths(job, files)
         self.unpack(job)
 

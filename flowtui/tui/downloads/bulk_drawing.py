@@ -74,6 +74,8 @@ def note_of(job: BulkRow, now: float | None = None) -> str:
         parts.append(f"{job.skipped:,} already here")
     if job.one_by_one:
         parts.append(f"{job.one_by_one:,} one by one")
+    if job.occupied:
+        parts.append(f"{job.occupied:,} beside different files of their names")
     if job.expires is not None and job.state in (BulkState.COMPLETED, BulkState.FETCHING):
         left = job.expires - now
         parts.append(f"expires in {quantities.duration(left)}" if left > 0 else "about to expire")
@@ -102,7 +104,8 @@ def file_pieces(row: BulkFileRow, width: int) -> list[Piece]:
 def file_words(row: BulkFileRow) -> str:
     """What became of a file."""
     if row.state == "done":
-        return f"unpacked, verified by {printable(row.verified_by)}"
+        beside = "; a different file stands at its name" if row.occupied else ""
+        return f"unpacked, verified by {printable(row.verified_by)}{beside}"
     if row.state == "skipped":
         return "already here"
     if row.state == "one_by_one":

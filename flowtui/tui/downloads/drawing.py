@@ -110,7 +110,8 @@ def full_words(row: TransferRow) -> str:
     if row.state in (TransferState.DONE, TransferState.SKIPPED) and row.verified_by:
         what = "already here" if row.state == TransferState.SKIPPED else "done"
         how = "" if row.verified_by == AS_RECORDED else "verified by "
-        return f"{what}, {how}{printable(row.verified_by)}{_source(row)}"
+        beside = "  (a different file stands at its name)" if row.occupied else ""
+        return f"{what}, {how}{printable(row.verified_by)}{beside}{_source(row)}"
     words = state_words(row)
     if row.state == TransferState.FAILED and row.retryable:
         words += "  (r: retry)"
