@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowtui.protocol.states import TransferState
+from flowtui.transfer.disk.commit import fingerprint
 from flowtui.transfer.disk.part_file import NoteBudget, PartFile, make_folder
 from flowtui.transfer.errors import AuthRequired, PermanentError, TargetExists, TransientError
 from flowtui.transfer.identity import Identity
-from flowtui.transfer.task import Outcome, Task
+from flowtui.transfer.task import Outcome, Recorded, Task
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -20,33 +23,38 @@ def write_record(task: Task, client: FlowClient, notes: NoteBudget) -> Outcome:
     """Bring the record that `task.url` names to its path.
 
     One that we wrote before is replaced where Flow says something else now, as it does while a run
-    goes on. Raises TransferError, OSError.
+    goes on; what somebody made of it is set aside. Raises TransferError, OSError.
     """
     content = _content(task, client)
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     here = _here(task)
-    if here == content:
+    if here is not None and _is_content(task.target, content):
         return Outcome(TransferState.SKIPPED, "already here; verified by content",
                        size=len(content), md5=digest, verified_by="content",
-                       is_news=task.recorded is None)  # fmt: skip
+                       mtime_ns=here.st_mtime_ns, is_news=task.recorded is None)  # fmt: skip
     is_ours = task.recorded is not None and task.recorded.key == task.key
     if here is not None and not is_ours:
         raise TargetExists(f"a different file stands at {task.target.name}")
     make_folder(task.target.parent)
     part = PartFile(task.target, Identity(key=task.key), notes, journaled=False)
+    replaced = ""
     try:
         part.write(0, content)
         part.settle(len(content))
-        if here is not None:
+        if here is not None and _is_as_recorded(here, task.recorded):
             task.target.unlink()
-        part.rename(task.target, len(content))
+            here = None
+        replaces = None if here is None else fingerprint(here)
+        replaced = part.rename(task.target, len(content), replaces)
+        mtime_ns = os.fstat(part.descriptor).st_mtime_ns
         part.finish()
     finally:
         if part.descriptor >= 0:
             part.remove()
         part.close()
     return Outcome(TransferState.DONE, "made of Flow's record of the run",
-                   size=len(content), md5=digest, verified_by="content")  # fmt: skip
+                   size=len(content), md5=digest, verified_by="content", mtime_ns=mtime_ns,
+                   replaced=replaced)  # fmt: skip
 
 
 def _content(task: Task, client: FlowClient) -> bytes:
@@ -66,7 +74,7 @@ def _content(task: Task, client: FlowClient) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def _here(task: Task) -> bytes | None:
+def _here(task: Task) -> os.stat_result | None:
     """What stands at the target, or None. Raises PermanentError for a folder, TargetExists."""
     try:
         found = task.target.lstat()
@@ -76,4 +84,18 @@ def _here(task: Task) -> bytes | None:
         raise PermanentError(f"a folder stands at {task.target}", code="IN_THE_WAY", retryable=True)
     if not stat.S_ISREG(found.st_mode):
         raise TargetExists(f"a different file stands at {task.target.name}")
-    return task.target.read_bytes()
+    return found
+
+
+def _is_content(path: Path, content: bytes) -> bool:
+    """Whether a file holds just this; of a larger one no more is read."""
+    with path.open("rb") as stream:
+        return stream.read(len(content) + 1) == content
+
+
+def _is_as_recorded(found: os.stat_result, recorded: Recorded | None) -> bool:
+    """Whether nobody has touched what we wrote."""
+    return recorded is not None and (found.st_size, found.st_mtime_ns) == (
+        recorded.size,
+        recorded.mtime_ns,
+    )

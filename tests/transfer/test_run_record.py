@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,14 @@ class Records:
         return {"nextflow.log": self.log}
 
 
-def write(root: Path, client: Any, *, ours: bool = True) -> Outcome:
+def write(root: Path, client: Any, *, ours: bool = True, before: Outcome | None = None) -> Outcome:
+    """Write the record, where one may be there from `before`."""
     target = root / "records" / "nextflow.log"
     recorded = Recorded("record/90/nextflow.log", None, None) if ours else None
+    if before is not None:
+        recorded = Recorded(
+            "record/90/nextflow.log", before.size, before.md5, mtime_ns=before.mtime_ns
+        )
     task = Task(1, "record/90/nextflow.log", "nextflow.log", "record:90/nextflow.log", target,
                 recorded=recorded)  # fmt: skip
     return write_record(task, client, NoteBudget(1 << 20))
@@ -47,10 +53,36 @@ def test_it_is_written_and_then_here(tmp_path: Path) -> None:
 
 def test_what_we_wrote_is_replaced_as_the_run_goes_on(tmp_path: Path) -> None:
     client = Records()
-    write(tmp_path, client)
-    client.log = "one line\nanother\n"
-    assert write(tmp_path, client).state is TransferState.DONE
+    before = write(tmp_path, client)
+    client.log = "another line\n"
+    outcome = write(tmp_path, client, before=before)
+    assert (outcome.state, outcome.replaced) == (TransferState.DONE, "")
     assert (tmp_path / "records" / "nextflow.log").read_text() == client.log
+    assert [path.name for path in (tmp_path / "records").iterdir()] == ["nextflow.log"]
+
+
+def test_what_somebody_made_of_it_is_kept_beside_it(tmp_path: Path) -> None:
+    client = Records()
+    before = write(tmp_path, client)
+    path = tmp_path / "records" / "nextflow.log"
+    path.write_text("one line, and my notes\n")
+    outcome = write(tmp_path, client, before=before)
+    assert path.read_text() == client.log
+    assert path.with_name(outcome.replaced).read_text() == "one line, and my notes\n"
+
+
+def test_no_more_is_read_of_a_foreign_file_than_the_record_is_long(tmp_path: Path) -> None:
+    path = tmp_path / "records" / "nextflow.log"
+    path.parent.mkdir()
+    with path.open("wb") as stream:
+        stream.truncate(1 << 40)  # a hole: nothing of it is on the disk
+    tracemalloc.start()
+    try:
+        with pytest.raises(TargetExists):
+            write(tmp_path, Records(), ours=False)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_foreign_file_is_not_touched(tmp_path: Path) -> None:
