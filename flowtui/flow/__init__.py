@@ -18,6 +18,7 @@
     credentials      where tokens come from and where they are kept; keyring_access asks the keyring
     discover         which server to talk to where the user named none
     http_client      the pool of connections, and its timeouts
+    large_bodies     long answers, read from the socket over connections that live on
     certificates     whose certificates are trusted
     proxies          which proxy a request goes by
     models, fields   Flow's records, read from whatever the server sent

@@ -8,6 +8,7 @@ import httpx
 
 from flowtui import __version__
 from flowtui.flow.certificates import BadCertificateFile, tls_context
+from flowtui.flow.large_bodies import LargeBodyTransport
 from flowtui.flow.proxies import BadProxy, ProxyRoutes
 
 __all__ = ["USER_AGENT", "BadCertificateFile", "BadProxy", "make_client"]
@@ -36,9 +37,14 @@ def make_client(
     if transport is not None:
         return _without_cookies(httpx.Client(timeout=timeout, headers=headers, transport=transport))
     tls = tls_context(ca_file)
-    routes = ProxyRoutes(
-        lambda proxy: httpx.HTTPTransport(verify=tls, limits=limits, proxy=proxy, trust_env=False)
-    )
+
+    def connections(proxy: str | None) -> httpx.BaseTransport:
+        by = httpx.HTTPTransport(verify=tls, limits=limits, proxy=proxy, trust_env=False)
+        if proxy is not None and proxy.startswith("https:"):
+            return by  # TLS within TLS: no socket has the very bytes
+        return LargeBodyTransport(by, keeps=proxy is None)
+
+    routes = ProxyRoutes(connections)
     return _without_cookies(
         httpx.Client(timeout=timeout, headers=headers, transport=routes, trust_env=False)
     )

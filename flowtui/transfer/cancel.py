@@ -61,7 +61,9 @@ class StopSignal:
 
 def _shut(one: socket.socket) -> None:
     try:
-        one.shutdown(socket.SHUT_RDWR)
+        # Not SSLSocket's own: that drops TLS first, and a read after it takes the packed bytes that
+        # wait in the system for the file's.
+        socket.socket.shutdown(one, socket.SHUT_RDWR)
     except OSError:
         # Closed already: then nothing waits for it either.
         return

@@ -26,6 +26,7 @@ class Request:
     path: str
     headers: dict[str, str]
     sent: int = 0
+    connection: int = 0  # from 1, in the order in which they were opened
 
     @property
     def range(self) -> tuple[int, int | None] | None:
@@ -156,6 +157,7 @@ class FaultServer:
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
+        self.connections = 0
         self.down = False
 
     @property
@@ -223,6 +225,8 @@ class FaultServer:
         assert task is not None
         self._tasks.add(task)
         self._writers.add(writer)
+        self.connections += 1
+        number = self.connections
         try:
             if self.down:
                 writer.transport.abort()
@@ -236,7 +240,7 @@ class FaultServer:
                     if ":" in line:
                         name, _, value = line.partition(":")
                         headers[name.strip().lower()] = value.strip()
-                request = Request(method, path, headers)
+                request = Request(method, path, headers, connection=number)
                 self.requests.append(request)
                 if not await self._answer(request, writer):
                     return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,10 @@ from dataclasses import dataclass
 from flowtui.transfer.fetch.segments import Segment
 
 HELD_UP = 0.5
-"""Share of the reads that found bytes waiting, above which this machine is what holds up."""
+"""Share of the time in which bytes wait for us, above which this machine is what holds up."""
+
+MEMORY = 0.1
+"""Seconds after which what was measured before counts for a third."""
 
 
 @dataclass(eq=False)
@@ -19,7 +23,7 @@ class Connection:
     Attributes:
         segment: what it fetches now. `answered`: the server has begun to send it bytes.
         retired: it shall end with the segment that it has.
-        waiting: bytes wait for us and not we for them, as a share of the latest reads (0 to 1).
+        waiting: bytes wait for us and not we for them, as a share of the time of late (0 to 1).
     """
 
     thread: threading.Thread | None = None
@@ -27,15 +31,21 @@ class Connection:
     answered: bool = False
     retired: bool = False
     waiting: float = 0.0
+    _measured: bool = False
 
     @property
     def is_alive(self) -> bool:
         """Whether its thread is at work."""
         return self.thread is not None and self.thread.is_alive()
 
-    def measure(self, full: bool) -> None:
-        """Take in a read; `full` where more bytes were there than it took."""
-        self.waiting += (full - self.waiting) / 16
+    def measure(self, seconds: float, waited: float) -> None:
+        """Take in so many seconds of work, of which so many were spent waiting for bytes."""
+        if seconds <= 0:
+            return
+        share = 1.0 - min(1.0, waited / seconds)
+        weight = 1.0 - math.exp(-seconds / MEMORY) if self._measured else 1.0
+        self._measured = True
+        self.waiting += (share - self.waiting) * weight
 
 
 def are_held_up(connections: Sequence[Connection]) -> bool:

@@ -9,7 +9,7 @@ from flowtui.transfer.errors import RemoteChanged, Stopped
 from flowtui.transfer.fetch.connection import Connection
 from flowtui.transfer.fetch.segments import Segment
 from flowtui.transfer.fetch.shared import Shared
-from flowtui.transfer.http.body import PIECE, Body
+from flowtui.transfer.http.body import Body
 from flowtui.transfer.http.rate_limit import RateLimit
 from flowtui.transfer.identity import Identity
 from flowtui.transfer.verify.md5 import READ
@@ -89,6 +89,7 @@ def _write(
     segments, progress = shared.segments, shared.progress
     notified = segment.start
     here = body.start
+    now, waited = time.monotonic(), 0.0
     for whole in body.chunks:
         chunk: bytes | memoryview = whole
         if here < segment.start:
@@ -99,7 +100,10 @@ def _write(
                     return
                 continue
         shared.stop.check()
-        connection.measure(len(chunk) >= PIECE)
+        if body.waited is not None:
+            before, now = now, time.monotonic()
+            waited_before, waited = waited, body.waited()
+            connection.measure(now - before, waited - waited_before)
         count = segments.claim(segment, len(chunk))
         if count:
             _pass_rate_limit(shared.limit, count, shared)

@@ -1,32 +1,16 @@
-"""The bytes of a response's body, in large pieces where there are many, and none too few.
-
-httpx reads 64 KiB at a time and copies them three times on their way through h11, which is a third
-of the time that a fast local link gives a file. A long body of known length needs no parser: once
-its first bytes have come through httpx, the rest is read from the response's network stream (the
-extension that httpx documents for this). The connection cannot be used again after that, which
-costs a round trip for a body of many MiB.
-"""
+"""The bytes of a response's body: none too few, and none too many."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import httpcore
 import httpx
 
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.errors import TransientError
 from flowtui.transfer.http.response import network_trouble
 from flowtui.transfer.identity import Identity
-
-DIRECT_ABOVE = 257 << 20
-"""Bytes; a body at least as long is read from the socket. It is longer than any piece of a file
-that several connections fetch: those are not as fast, and many large pieces in hand at once would
-be lost in a kill."""
-
-PIECE = 256 << 10
-"""Bytes of one read, at most."""
 
 
 @dataclass
@@ -42,6 +26,8 @@ class Body:
         chunks: the bytes; raises TransientError when they end too early.
         ranged: whether it is a 206 of a server that sends any part.
         open_ended: whether the file may go on behind `end` (RFC 9110, 14.4: `bytes 0-99/*`).
+        waited: tells how many seconds were spent waiting for its bytes so far; None for a body
+            that is too short to tell.
     """
 
     start: int
@@ -52,6 +38,7 @@ class Body:
     ranged: bool
     close: Callable[[], None]
     open_ended: bool = False
+    waited: Callable[[], float] | None = None
 
 
 def checked_pieces(
@@ -72,7 +59,7 @@ def checked_pieces(
     most = wanted if response.status_code == 206 else None
     got = 0
     try:
-        for chunk in response.iter_bytes() if decode else pieces(response, wanted):
+        for chunk in response.iter_bytes() if decode else response.iter_raw():
             if most is not None and got + len(chunk) > most:
                 chunk = chunk[: most - got]  # noqa: PLW2901
             got += len(chunk)
@@ -86,37 +73,3 @@ def checked_pieces(
     stop.check()
     if wanted is not None and got < wanted:
         raise TransientError(f"the connection ended {wanted - got:,} bytes early", code="CUT")
-
-
-def pieces(response: httpx.Response, length: int | None) -> Iterator[bytes]:
-    """The body as it comes; `length` in bytes, None where it is not known.
-
-    Raises httpx.TransportError, httpx.StreamError.
-    """
-    stream = response.extensions.get("network_stream")
-    if (
-        length is None
-        or length < DIRECT_ABOVE
-        or not isinstance(stream, httpcore.NetworkStream)
-        or response.http_version != "HTTP/1.1"
-        or "transfer-encoding" in response.headers
-    ):
-        yield from response.iter_raw()
-        return
-    body = response.iter_raw()
-    # The first piece is all that was read along with the headers: nothing of it stays behind.
-    first = next(body, b"")
-    yield first
-    left = length - len(first)
-    timeout = response.request.extensions.get("timeout", {}).get("read")
-    while left > 0:
-        try:
-            piece = stream.read(min(PIECE, left), timeout)
-        except httpcore.TimeoutException as error:
-            raise httpx.ReadTimeout(str(error), request=response.request) from error
-        except httpcore.NetworkError as error:
-            raise httpx.ReadError(str(error), request=response.request) from error
-        if not piece:
-            raise httpx.RemoteProtocolError("closed in mid-body", request=response.request)
-        left -= len(piece)
-        yield piece

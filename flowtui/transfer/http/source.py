@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from flowtui.flow.large_bodies import WAITED
 from flowtui.text.printable import printable
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.errors import (
@@ -334,7 +335,17 @@ class RemoteSource:
             response.close()
 
         open_ended = ranged and total is None
-        return Body(first, last, total, identity, chunks, ranged and self.ranges, close, open_ended)
+        return Body(
+            first,
+            last,
+            total,
+            identity,
+            chunks,
+            ranged and self.ranges,
+            close,
+            open_ended,
+            response.extensions.get(WAITED),
+        )
 
     def _goes_on(
         self, response: httpx.Response, start: int, known: Identity, found: Identity
