@@ -32,6 +32,7 @@ class Wish:
     Attributes:
         base: the server's base URL. `sample`: whose files, as Flow names it.
         folder: an empty folder for the result, and `list` beside it for lists of links.
+        ca: who signed the server's certificate.
     """
 
     base: str
@@ -39,6 +40,7 @@ class Wish:
     files: Sequence[Served]
     folder: Path
     files_folder: Path
+    ca: Path
 
     @property
     def list(self) -> Path:
@@ -72,9 +74,15 @@ class Peer:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: whole-process wall-clock time, and the most memory that it used at once."""
+    """One run of a whole process, its children included.
+
+    Attributes:
+        seconds: by the clock on the wall. `processor`: seconds of processor, user's and system's.
+        peak: the most bytes of memory used at once.
+    """
 
     seconds: float
+    processor: float
     peak: int
 
 
@@ -96,7 +104,7 @@ def timed(command: list[str], environment: dict[str, str], words: Path) -> Run:
     if process.returncode != 0:
         tail = words.read_text(errors="replace")[-800:]
         raise Failed(f"{shlex.join(command)[:300]} ended with {process.returncode}: {tail}")
-    return Run(seconds, usage.ru_maxrss * 1024)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
 def check(wish: Wish, *, md5: bool) -> None:
@@ -156,8 +164,9 @@ def _curl_many(wish: Wish) -> list[str]:
 def _aria2c(*options: str) -> Command:
     def command(wish: Wish) -> list[str]:
         (file,) = wish.files
-        return ["aria2c", "--no-conf", "-q", "-x16", "-s16", "-k1M", *options, "-d",
-                str(wish.folder), "-o", file.name, wish.url(file)]  # fmt: skip
+        return ["aria2c", "--no-conf", "-q", "-x16", "-s16", "-k1M", *options,
+                f"--ca-certificate={wish.ca}", "-d", str(wish.folder), "-o", file.name,
+                wish.url(file)]  # fmt: skip
 
     return command
 
@@ -173,7 +182,8 @@ def _aria2c_md5_quick_disk(wish: Wish) -> list[str]:
 def _aria2c_many(wish: Wish) -> list[str]:
     lines = (f"{wish.url(one)}\n  out={one.name}" for one in wish.files)
     wish.list.write_text("\n".join(lines))
-    return ["aria2c", "--no-conf", "-q", "-j16", "-d", str(wish.folder), "-i", str(wish.list)]
+    return ["aria2c", "--no-conf", "-q", "-j16", f"--ca-certificate={wish.ca}", "-d",
+            str(wish.folder), "-i", str(wish.list)]  # fmt: skip
 
 
 flowtui = Peer("flowtui", "`flowtui get`", _flowtui)

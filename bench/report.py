@@ -26,15 +26,17 @@ def table(case: Case, runs: Mapping[str, Sequence[Run]]) -> str:
     lines = [
         f"### {case.letter}. {case.title}",
         "",
-        "| program | median | fastest – slowest | runs | peak memory | flowtui / it | goal |",
-        "|---|---|---|---|---|---|---|",
+        "| program | median | fastest – slowest | processor | runs | peak memory | flowtui / it "
+        "| goal |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     ours = median(one.seconds for one in runs["flowtui"]) if runs.get("flowtui") else None
     for peer in case.peers:
         times = sorted(one.seconds for one in runs.get(peer.name, ()))
         if not times:
             continue
-        peak = max(one.peak for one in runs[peer.name]) / 1e6
+        peak = max(run.peak for run in runs[peer.name]) / 1e6
+        processor = median(run.processor for run in runs[peer.name])
         goal = case.goals.get(peer.name)
         ratio = goal_text = ""
         if ours is not None and peer.name != "flowtui":
@@ -44,7 +46,7 @@ def table(case: Case, runs: Mapping[str, Sequence[Run]]) -> str:
                 goal_text = f"≤ {goal:.2f} {met}"
         lines.append(
             f"| {peer.shown} | {median(times):.2f} s | {times[0]:.2f} – {times[-1]:.2f} s | "
-            f"{len(times)} | {peak:.0f} MB | {ratio} | {goal_text} |"
+            f"{processor:.2f} s | {len(times)} | {peak:.0f} MB | {ratio} | {goal_text} |"
         )
     return "\n".join(lines)
 

@@ -42,15 +42,15 @@ def measure(case: Case, at: Farm, work: Path, runs: int, only: set[str]) -> dict
                 continue
             out = work / "out"
             out.mkdir()
-            wish = Wish(case.base(at), case.sample, files, out, at.files)
+            wish = Wish(case.base(at), case.sample, files, out, at.files, at.ca)
             command = peer.command(wish)
             os.sync()
-            run = peers.timed(command, environment(work / "home"), work / "words")
+            run = peers.timed(command, environment(work / "home", at.ca), work / "words")
             if peer.fetches:
                 peers.check(wish, md5=number == 0)
             done[peer.name].append(run)
-            print(f"  {case.letter} {peer.name:24} {run.seconds:8.2f} s {run.peak >> 20:5} MiB",
-                  flush=True)  # fmt: skip
+            print(f"  {case.letter} {peer.name:24} {run.seconds:8.2f} s {run.processor:8.2f} s cpu "
+                  f"{run.peak >> 20:5} MiB", flush=True)  # fmt: skip
             if len(files) == 1:
                 shutil.rmtree(out)
             else:
@@ -65,7 +65,7 @@ def measure(case: Case, at: Farm, work: Path, runs: int, only: set[str]) -> dict
 
 def main() -> None:
     """The command line."""
-    letters = [one.letter for one in CASES] + ["F", "G"]
+    letters = [case.letter for case in CASES] + ["F", "G"]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--case", default=",".join(letters), help="letters, as A,C (default: all)")
     parser.add_argument("--runs", type=int, default=5, help="of each program (default: 5)")

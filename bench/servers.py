@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import trustme
 from stub import Served, Stub
 
 LIMIT = 8 << 20
@@ -40,6 +41,9 @@ http {{
     upstream flow {{ server 127.0.0.1:{stub}; keepalive 16; }}
     server {{
         listen 127.0.0.1:{port};
+        listen 127.0.0.1:{tls_port} ssl;
+        ssl_certificate {folder}/server.pem;
+        ssl_certificate_key {folder}/server.pem;
         location /downloads/ {{ alias {files}/; }}
         location /limited/ {{ alias {files}/; limit_rate 8m; }}
         location = /connections {{ stub_status; }}
@@ -58,22 +62,25 @@ class Farm:
     """The servers of one run.
 
     Attributes:
-        url: nginx's base. `files`: its folder. `stub`: the API behind it.
+        url: nginx's base; `tls_url`: the same over TLS, with a certificate signed by `ca`.
+        files: its folder. `stub`: the API behind it.
     """
 
     url: str
+    tls_url: str
+    ca: Path
     files: Path
     stub: Stub
     _relays: ExitStack = field(default_factory=ExitStack)
-    _made: dict[tuple[float, int], str] = field(default_factory=dict)
+    _made: dict[tuple[str, float, int], str] = field(default_factory=dict)
 
-    def behind(self, rtt: float, window: int) -> str:
+    def behind(self, rtt: float, window: int, *, tls: bool = False) -> str:
         """The base URL of the same server at the end of a long path."""
-        if (rtt, window) not in self._made:
-            target = self.url.removeprefix("http://")
+        scheme, _, target = (self.tls_url if tls else self.url).partition("://")
+        if (scheme, rtt, window) not in self._made:
             port = self._relays.enter_context(relay(target, rtt, window))
-            self._made[rtt, window] = f"http://127.0.0.1:{port}"
-        return self._made[rtt, window]
+            self._made[scheme, rtt, window] = f"{scheme}://127.0.0.1:{port}"
+        return self._made[scheme, rtt, window]
 
     def put(
         self, sample: str, count: int, size: int, *, limited: bool = False, sparse: bool = False
@@ -115,11 +122,24 @@ def farm(folder: Path) -> Iterator[Farm]:
     files = folder / "files"
     files.mkdir()
     stub = Stub()
-    port = free_port()
+    port, tls_port = free_port(), free_port()
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
+        folder / "server.pem"
+    )
     conf = folder / "nginx.conf"
-    conf.write_text(CONF.format(folder=folder, files=files, port=port, stub=stub.port))
+    conf.write_text(
+        CONF.format(folder=folder, files=files, port=port, tls_port=tls_port, stub=stub.port)
+    )
     nginx = subprocess.Popen(["nginx", "-c", str(conf), "-p", str(folder), "-e", "stderr"])
-    made = Farm(f"http://127.0.0.1:{port}", files, stub)
+    made = Farm(
+        f"http://127.0.0.1:{port}",
+        f"https://127.0.0.1:{tls_port}",
+        folder / "ca.pem",
+        files,
+        stub,
+    )
     try:
         _wait_for(f"{made.url}/me", nginx)
         yield made
@@ -163,12 +183,16 @@ def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
 
 
-def environment(home: Path) -> dict[str, str]:
-    """The environment of the programs measured: no proxy, no settings of this user."""
+def environment(home: Path, ca: Path | None = None) -> dict[str, str]:
+    """The environment of the programs measured: no proxy, no settings of this user.
+
+    `ca` signs the server's certificate.
+    """
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
     return {
         **kept,
         "HOME": str(home),
         "FLOWTUI_HOME": str(home / "flowtui"),
         "FLOW_ACCESS_TOKEN": "bench",
+        **({"SSL_CERT_FILE": str(ca)} if ca else {}),
     }
