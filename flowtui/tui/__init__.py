@@ -12,6 +12,7 @@
     commands, theme  the palette's table, the colours
     run, terminal    starts it, and what a crash or the end of the terminal leaves
     background       threads, and the way back to the screen's
+    typed_ahead      keys one after the other, each when the one before has done its work
 
 It knows the engine by its client and its messages only. Nothing that may wait runs on the screen's
 thread, and somebody else's text is drawn as plain text, never as markup.

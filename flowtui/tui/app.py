@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -41,6 +42,7 @@ from flowtui.tui.engine_status import EngineStatus
 from flowtui.tui.quitting import Quitting
 from flowtui.tui.screens.panes import PanesScreen
 from flowtui.tui.theme import THEME
+from flowtui.tui.typed_ahead import KeyPassed, TypedAhead
 from flowtui.tui.widgets.header import HeaderLine
 
 if TYPE_CHECKING:
@@ -104,6 +106,7 @@ class FlowApp(App[None]):
         self._details = DetailsPane(self.context.client, background, id="details")
         self._manager = DownloadManager(id="downloads", classes="-empty")
         self._bulk = BulkPanel(id="bulk")
+        self._typed_ahead = TypedAhead(self, super().on_event)
         self._engine = EngineStatus(self, self.header)
         self._account = Account(self, self.context, background, self.link)
         self._adding = AddDownloads(self, self.context, background, self.link, settings.target(to))
@@ -134,6 +137,18 @@ class FlowApp(App[None]):
         self._tree.focus()
         self._quitting.watch()
         self.call_after_refresh(self._begin)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Take keys one after the other; all else at once."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            self._typed_ahead.take(event)
+        else:
+            await super().on_event(event)
+
+    def on_key_passed(self, message: KeyPassed) -> None:
+        """The key before has done all that it does."""
+        message.stop()
+        message.arrived.set()
 
     def _begin(self) -> None:
         self.link.start()
