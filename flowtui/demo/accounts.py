@@ -6,6 +6,7 @@ import base64
 import json
 import secrets
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -26,11 +27,19 @@ class _Grant:
 
 
 class Accounts:
-    """The tokens given out by one server. Access tokens last `token_seconds`."""
+    """The tokens given out by one server. Access tokens last `token_seconds`.
+
+    Attributes:
+        tells_life: whether a new token says itself when it ends, as a JWT.
+        uses: after so many questions a token has ended, too; None for any number.
+    """
 
     def __init__(self, users: Mapping[str, User], token_seconds: float) -> None:
         self._users = users
         self._token_seconds = token_seconds
+        self.tells_life = True
+        self.uses: int | None = None
+        self._used: Counter[str] = Counter()
         self._access: dict[str, _Grant] = {}
         self._refresh: dict[str, _Grant] = {}
 
@@ -65,8 +74,11 @@ class Accounts:
         """Whose request this is; None for nobody's. Raises NotAuthenticated for a bad token."""
         if authorization is None:
             return None
-        grant = self._access.get(_bearer(authorization) or "")
-        if grant is None or grant.expires <= time.monotonic():
+        token = _bearer(authorization) or ""
+        self._used[token] += 1
+        grant = self._access.get(token)
+        is_worn = self.uses is not None and self._used[token] > self.uses
+        if grant is None or grant.expires <= time.monotonic() or is_worn:
             raise NotAuthenticated("Invalid or expired token")
         return self._users[grant.username]
 
@@ -85,7 +97,12 @@ class Accounts:
         return token
 
     def _token(self) -> str:
-        """A JWT that tells its life, as the live service's do; nobody checks its signature."""
+        """A JWT that tells its life, as the live service's do; nobody checks its signature.
+
+        Or one that tells nothing, as other instances may give.
+        """
+        if not self.tells_life:
+            return secrets.token_urlsafe(32)
         now = time.time()
         claims = {"iat": now, "exp": now + self._token_seconds, "jti": secrets.token_urlsafe(24)}
         parts = ({"alg": "HS256", "typ": "JWT"}, claims)

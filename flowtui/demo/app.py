@@ -137,6 +137,7 @@ def create_app(
     """
     catalogue = build() if catalogue is None else catalogue
     accounts = Accounts(catalogue.users, token_seconds)
+    accounts.tells_life = not scenarios.has(Scenario.OPAQUE_TOKENS)
     lenient = scenarios.has(Scenario.ENDED_IS_NOBODY)
     service = Service(catalogue, accounts, dialect, rate, lenient)
     jobs = BulkJobs(service, job_seconds, expires_seconds, scenarios)

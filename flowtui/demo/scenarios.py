@@ -50,6 +50,7 @@ class Scenario(StrEnum):
     NEVER_READY = "never-ready"
     FAILING_RECORDS = "failing-records"
     ENDED_IS_NOBODY = "ended-is-nobody"
+    OPAQUE_TOKENS = "opaque-tokens"
     SINGLE_SIGN_ON = "single-sign-on"
     RATE_LIMITED = "rate-limited"
     PAGE_COUNTS = "page-counts"
@@ -87,6 +88,7 @@ DESCRIPTIONS: dict[Scenario, str] = {
     Scenario.NEVER_READY: "the same for ever",
     Scenario.FAILING_RECORDS: "each project's second sample and run, and every tenth, answer 500",
     Scenario.ENDED_IS_NOBODY: "a token that has ended counts as none: private things are 404",
+    Scenario.OPAQUE_TOKENS: "tokens do not say when they end",
     Scenario.SINGLE_SIGN_ON: "no passwords: a code is entered elsewhere (here by itself)",
     Scenario.RATE_LIMITED: "after 25 questions one is answered with 429 and Retry-After",
     Scenario.PAGE_COUNTS: "lists count the items of one page instead of all",

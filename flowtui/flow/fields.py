@@ -22,18 +22,26 @@ def parse_id(value: object) -> str:
 
 
 def parse_time(value: object) -> datetime | None:
-    """A time from Unix seconds (int, float) or ISO 8601, in UTC; None for none or nonsense."""
+    """A time from Unix seconds (as a number or as text) or ISO 8601, in UTC; None for nonsense.
+
+    Of more than eleven digits they are milliseconds; a text of eight is a date.
+    """
     if value is None or isinstance(value, bool):
         return None
     try:
+        if isinstance(value, str) and _SECONDS.fullmatch(value.strip()):
+            value = float(value)
         if isinstance(value, int | float):
-            return datetime.fromtimestamp(value, UTC)
+            return datetime.fromtimestamp(value / 1000 if abs(value) >= 10**11 else value, UTC)
         if isinstance(value, str):
             parsed = datetime.fromisoformat(value)
             return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
         return None
     return None
+
+
+_SECONDS = re.compile(r"[0-9]{9,13}(?:\.[0-9]{1,9})?", re.ASCII)
 
 
 def parse_size(value: object) -> int | None:

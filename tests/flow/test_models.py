@@ -61,10 +61,16 @@ def test_an_identity_and_a_name_are_enough() -> None:
     [
         (1704103200, datetime(2024, 1, 1, 10, tzinfo=UTC)),
         (1704103200.5, datetime(2024, 1, 1, 10, 0, 0, 500_000, tzinfo=UTC)),
+        ("1704103200", datetime(2024, 1, 1, 10, tzinfo=UTC)),
+        (" 1704103200.5 ", datetime(2024, 1, 1, 10, 0, 0, 500_000, tzinfo=UTC)),
+        (1704103200000, datetime(2024, 1, 1, 10, tzinfo=UTC)),
+        ("1704103200000", datetime(2024, 1, 1, 10, tzinfo=UTC)),
+        ("20240101", datetime(2024, 1, 1, tzinfo=UTC)),
         ("2024-01-01T10:00:00Z", datetime(2024, 1, 1, 10, tzinfo=UTC)),
         ("2024-01-01T12:00:00+02:00", datetime(2024, 1, 1, 10, tzinfo=UTC)),
         ("2024-01-01T10:00:00", datetime(2024, 1, 1, 10, tzinfo=UTC)),
         (None, None), ("", None), ("soon", None), (True, None), (1e300, None), ([], None),
+        (10**400, None), ("9" * 5000, None), ("170410320o", None),
         (math.nan, None), (-math.inf, None),
     ],
 )  # fmt: skip
