@@ -158,11 +158,6 @@ def create_app(
     return App(service, jobs, routed, record, latency)
 
 
-def _web_app(request: Request) -> Response:
-    """What the live service has at the address of a file without `/api`: its web app, and 200."""
-    return HTMLResponse("<!doctype html><html><head><title>Flow</title></head><body></body></html>")
-
-
 def _routes(service: Service, jobs: BulkJobs) -> list[BaseRoute]:
     single_sign_on = jobs.scenarios.has(Scenario.SINGLE_SIGN_ON)
     auth, browse = AuthRoutes(service, single_sign_on=single_sign_on), BrowseRoutes(service)
@@ -220,7 +215,6 @@ def _routes(service: Service, jobs: BulkJobs) -> list[BaseRoute]:
         Route("/api/graphql", GraphQl(service).answer, methods=["POST"]),
         # Links that people copy have these, too (docs/flow-api.md, References).
         Route("/files/downloads/{id}/{name:path}", download, methods=["GET"]),
-        Route("/downloads/{id}/{name:path}", _web_app, methods=["GET"]),
         Route("/sso/oauth/device/code", auth.device_code, methods=["POST"]),
         Route("/sso/oauth/token", auth.device_token, methods=["POST"]),
         Route("/api/downloads", jobs.create, methods=["POST"]),

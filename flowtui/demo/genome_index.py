@@ -41,6 +41,24 @@ class Stretch:
                        self.stop + offset, self.count)  # fmt: skip
 
 
+def fai(fasta: str) -> str:
+    """The index of a FASTA file, as `samtools faidx` makes it.
+
+    A line for each sequence: its name, its length, where its first base is in the file, the bases
+    of a line and the bytes of a line.
+    """
+    lines: list[str] = []
+    at = 0
+    for record in fasta.split(">")[1:]:
+        head, _, rest = record.partition("\n")
+        first = rest.partition("\n")[0]
+        start = at + len(head) + 2
+        bases = len(rest.replace("\n", ""))
+        lines.append(f"{head.split()[0]}\t{bases}\t{start}\t{len(first)}\t{len(first) + 1}\n")
+        at += len(record) + 1
+    return "".join(lines)
+
+
 def bin_of(begin: int, end: int) -> int:
     """The bin of the binning index that holds an alignment (SAM specification, 5.3)."""
     end -= 1

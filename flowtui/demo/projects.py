@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache, partial
+from random import Random
 
 from flowtui.demo import content
 from flowtui.demo.byte_source import Content
 from flowtui.demo.catalogue import Catalogue, Project
+from flowtui.demo.genome_index import fai
 from flowtui.demo.sample_data import COLLEAGUE, ODD_NAMES, STRANGER, Builder
 
 
@@ -189,11 +191,22 @@ def _genome_files(b: Builder) -> None:
     for organism, name, days in genomes:
         genome = b.fileset(organism, name, days)
         stem = name.split()[0]
-        sequence = ">chr1\n" + "ACGTTGCA" * 500 + "\n"
+        sequence = _fasta(stem)
         gene = 'chr1\tdemo\tgene\t101\t900\t.\t+\t.\tgene_id "G1";\n'
         for ending, kind, lines in (("fa", "fasta", sequence), ("gtf", "gtf", gene)):
             make = partial(content.text, lines)
             b.loose(everyone, f"{stem}.{ending}", make, data_type=kind, genome=genome)
+
+
+def _fasta(seed: str) -> str:
+    """Two chromosomes of a few thousand bases, 60 to the line."""
+    source = Random(seed)
+    text = ""
+    for name, length in (("chr1", 4000), ("chr2 the shorter one", 2777)):
+        bases = "".join(source.choices("ACGT", k=length))
+        lines = (bases[start : start + 60] for start in range(0, length, 60))
+        text += f">{name}\n" + "".join(f"{line}\n" for line in lines)
+    return text
 
 
 def _outside(b: Builder) -> None:
@@ -205,9 +218,9 @@ def _outside(b: Builder) -> None:
         b.pair(sample, 3 + replicate, small=True)
     genome = next(found for found in b.all.filesets.values() if found.organism == "Mm")
     prepared = b.execution(mine, "Genome preparation", "2.0", fileset=genome)
-    b.output(
-        prepared, "genome.fa.fai", "SAMTOOLS_FAIDX", partial(content.text, "chr1\t195154279\n")
-    )
+    sequence = _fasta("GRCm39")
+    b.output(prepared, "genome.fa", "GUNZIP_FASTA", partial(content.text, sequence))
+    b.output(prepared, "genome.fa.fai", "SAMTOOLS_FAIDX", partial(content.text, fai(sequence)))
     split = b.execution(mine, "Demultiplex", "1.3")
     b.output(split, "demultiplex_report.html", "ULTRAPLEX",
              partial(content.report, "Demultiplexing", 12, split.id))  # fmt: skip

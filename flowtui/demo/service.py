@@ -96,4 +96,4 @@ class Service:
 
 
 def _is_download(path: str) -> bool:
-    return path.startswith("/api/downloads/")
+    return path.startswith(("/api/downloads/", "/files/downloads/"))

@@ -180,3 +180,10 @@ def test_live_refusals(live: httpx.Client) -> None:
     assert bare.get("/projects/search", headers=bad).status_code == 200
     answer = bare.get("/downloads/789/cortex_ctrl_1_L001_R1.fastq.gz", headers=bad)
     assert (answer.status_code, answer.content) == (404, b"")
+
+
+@pytest.mark.parametrize("path", ["/api/downloads/{id}/x.gz", "/files/downloads/{id}/x.gz"])
+def test_a_file_that_is_refused_is_a_bare_404_by_either_link(live: httpx.Client, path: str) -> None:
+    host = str(live.base_url).removesuffix("/api/")
+    answer = live.get(f"{host}{path.format(id='1' * 18)}")
+    assert (answer.status_code, answer.content) == (404, b"")

@@ -10,10 +10,12 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from flowtui.demo import content
 from flowtui.demo.byte_source import Content, read
+from flowtui.demo.projects import build
 
 
 def inflate(data: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
@@ -147,3 +149,59 @@ def test_the_variants_of_a_region_are_where_the_tbi_says() -> None:
         found = [row for line in text.splitlines() if is_there(row := line.split("\t"), *at)]
         expected = [row for row in rows if is_there(row, *at)]
         assert found == expected and found
+
+
+def test_a_sequence_is_found_by_the_index_over_the_wire(client: httpx.Client) -> None:
+    """As faidx does it: the index whole, then a range of the FASTA."""
+    files = {
+        file.filename: file
+        for file in build().files.values()
+        if file.execution and file.filename in ("genome.fa", "genome.fa.fai")
+    }
+    sequence, index = (f"/downloads/{files[name].id}/{name}" for name in sorted(files))
+    whole = client.get(sequence).text
+    expected = {
+        record.split()[0]: "".join(record.splitlines()[1:]) for record in whole.split(">")[1:]
+    }
+    rows = [line.split("\t") for line in client.get(index).text.splitlines()]
+    assert [row[0] for row in rows] == list(expected) == ["chr1", "chr2"]
+    for name, *numbers in rows:
+        length, offset, bases, width = map(int, numbers)
+        assert length == len(expected[name])
+        for begin, end in ((0, 1), (59, 61), (length - 70, length)):
+            first = offset + begin // bases * width + begin % bases
+            last = offset + (end - 1) // bases * width + (end - 1) % bases
+            part = client.get(sequence, headers={"Range": f"bytes={first}-{last}"})
+            assert part.status_code == 206
+            assert part.text.replace("\n", "") == expected[name][begin:end]
+
+
+def test_alignments_of_a_region_are_found_by_ranges_over_the_wire(client: httpx.Client) -> None:
+    """As samtools does it with a link: the index whole, then only the blocks that it names."""
+    files = build().files.values()
+    found = next(file for file in files if file.filename.endswith(".bam"))
+    name = f"{found.filename}.bai"
+    beside = next(file for file in files if (file.filename, file.project) == (name, found.project))
+    bam = f"/downloads/{found.id}/{found.filename}"
+    body = client.get(f"/downloads/{beside.id}/{beside.filename}").content
+    assert body[:4] == b"BAI\1"
+    (references,) = struct.unpack_from("<i", body, 4)
+    index = Index(body[8:], references)
+    (start, stop), *_ = index.chunks(0, 0, 1 << 29)
+    first = start >> 16
+    part = client.get(bam, headers={"Range": f"bytes={first}-{(stop >> 16) + 65_535}"})
+    assert part.status_code == 206
+    unpacked = b"".join(block for _, block in inflate_while_whole(part.content))
+    reference, position, read_name = next(bam_reads(unpacked[start & 0xFFFF :]))
+    assert reference == 0 and position >= 0 and read_name
+
+
+def inflate_while_whole(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The BGZF blocks of a part that may end within one."""
+    at = 0
+    while at + 18 <= len(data):
+        (size,) = struct.unpack_from("<H", data, at + 16)
+        if at + size + 1 > len(data):
+            return
+        yield at, zlib.decompress(data[at : at + size + 1], 31)
+        at += size + 1

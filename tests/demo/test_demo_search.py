@@ -100,7 +100,8 @@ def test_what_is_in_no_project(live: httpx.Client) -> None:
     detail = get(live, f"/executions/{run['id']}")
     assert detail["project"] is None
     assert detail["fileset"]["organism"] == {"id": "Mm", "name": "Mouse"}
-    [output] = [row for one in detail["process_executions"] for row in one["downstream_data"]]
+    _, output = [row for process in detail["process_executions"]
+                 for row in process["downstream_data"]]  # fmt: skip
     assert live.get(f"/downloads/{output['id']}/{output['filename']}").status_code == 200
     assert len(get(live, "/projects/search", count=100)["projects"]) == len(
         [project for project in ALL.projects.values() if project.visible_to("demo")]
