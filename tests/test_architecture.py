@@ -215,3 +215,14 @@ def test_no_test_sleeps_or_changes_constants_by_their_dotted_names() -> None:
             if (sleeps and file.name != "test_architecture.py") or constant:
                 faults.append(f"{name}:{number}: {line.strip()}")
     assert faults == []
+
+
+def test_the_architecture_page_names_files_that_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    there = {str(path.relative_to(ROOT)) for path in PACKAGE.rglob("*.py")}
+    for folder in ("tests", "bench"):
+        there |= {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.py")}
+    named = set(re.findall(r"`([\w/]+\.py)`", page))
+    assert len(named) > 40
+    lost = {name for name in named if not any(f"/{path}".endswith(f"/{name}") for path in there)}
+    assert not lost

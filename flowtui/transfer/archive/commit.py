@@ -1,21 +1,21 @@
-"""Unpacked files on their last step: flushed to the disk, then given their final names, in groups.
+"""Unpacked files on their last step, in groups: each is committed as every part file is.
 
 A flush waits for the disk; many files flushed one right after the other wait for it about once.
 """
 
 from __future__ import annotations
 
-import os
+import errno
 import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowtui.system.folder_fsync import Change
 from flowtui.system.fsync import begin_flush
-from flowtui.transfer.disk.commit import give_name, put_names_on_disk
+from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.task import FileResult
+from flowtui.transfer.verify.md5 import md5_of
 
 GROUP_FILES = 128
 GROUP_BYTES = 64 << 20
@@ -30,12 +30,10 @@ LONGEST = 0.5
 
 @dataclass(frozen=True)
 class Ready:
-    """A verified file under its name for the time being, open and locked."""
+    """A verified file under its name for the time being."""
 
     key: str
-    descriptor: int
-    unlock: Callable[[], None]
-    part: Path
+    part: PartFile
     final: Path
     result: FileResult
 
@@ -59,9 +57,9 @@ class Finisher:
         """Begin."""
         self._thread.start()
 
-    def put(self, one: Ready) -> None:
+    def put(self, ready: Ready) -> None:
         """Have a file finished, waiting where there are too many already."""
-        self._ready.put(one)
+        self._ready.put(ready)
 
     def close(self) -> None:
         """Finish what is left, and end."""
@@ -74,14 +72,14 @@ class Finisher:
         ended = False
         while not ended:
             try:
-                one = self._ready.get(timeout=LONGEST if group else None)
+                ready = self._ready.get(timeout=LONGEST if group else None)
             except queue.Empty:
-                one = None
+                ready = None
             else:
-                ended = one is None
-            if one is not None:
-                group.append(one)
-                size += one.result.size or 0
+                ended = ready is None
+            if ready is not None:
+                group.append(ready)
+                size += ready.result.size or 0
                 if len(group) < GROUP_FILES and size < GROUP_BYTES:
                     continue
             if group:
@@ -97,24 +95,26 @@ class Finisher:
             # Whoever fills us looks at it and raises it in its own thread.
             self.trouble = error
         finally:
-            for one in group:
-                one.unlock()
-                os.close(one.descriptor)
+            for ready in group:
+                ready.part.close()
 
     def _flush_and_rename(self, group: list[Ready]) -> None:
-        for one in group:
+        for ready in group:
             # Begins the writing of all before the first is waited for.
-            begin_flush(one.descriptor)
-        came: dict[str, FileResult] = {}
-        named: list[Change] = []
-        for one in group:
-            os.fsync(one.descriptor)
+            begin_flush(ready.part.descriptor)
+        named: list[Ready] = []
+        for ready in group:
+            size = ready.result.size or 0
+            if not ready.part.settle(size) and md5_of(ready.part.path) != ready.result.md5:
+                words = "another program changed it while it was unpacked"
+                raise OSError(errno.EIO, words, str(ready.part.path))
             try:
-                named.append(give_name(one.part, one.final))
+                ready.part.rename(ready.final, size)
             except FileExistsError:
-                one.part.unlink(missing_ok=True)
-                self.occupied.append(one.key)
+                ready.part.remove()
+                self.occupied.append(ready.key)
             else:
-                came[one.key] = one.result
-        put_names_on_disk(named)
-        self._came(came)
+                named.append(ready)
+        for ready in named:
+            ready.part.finish()  # one flush of a folder serves all that got their names before it
+        self._came({ready.key: ready.result for ready in named})

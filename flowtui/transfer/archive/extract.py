@@ -21,8 +21,9 @@ from flowtui.transfer.archive.matching import match, with_ending
 from flowtui.transfer.archive.reader import Archive, Broken, Locked, Pieces, open_archive
 from flowtui.transfer.archive.rules import Hostile, Limits, Member
 from flowtui.transfer.cancel import StopSignal
-from flowtui.transfer.disk.part_file import journal_path, open_locked, part_path
+from flowtui.transfer.disk.part_file import PartFile, journal_path
 from flowtui.transfer.errors import Busy, DiskFull, Stopped, disk_trouble
+from flowtui.transfer.identity import Identity
 from flowtui.transfer.task import DONE, ExpectedFile, FileResult, Recorded
 from flowtui.transfer.verify.existing import already_here
 
@@ -230,34 +231,32 @@ class _Extraction:
     def _write(self, one: ExpectedFile, target: Path, member: Member, pieces: Pieces) -> Ready:
         """The member's bytes as NAME.part, verified. Raises Broken, Busy, OSError, Stopped."""
         self._make_folder(target.parent)
-        part = part_path(target)
-        descriptor, unlock = open_locked(part)
+        identity = Identity(key=one.file.key, md5=one.file.md5)
+        part = PartFile(target, identity, journaled=False)
         try:
             # What a transfer left of it is of no use beside the whole file.
-            if os.fstat(descriptor).st_size:
+            if part.is_journaled:
+                part.reset(identity)
+            else:
                 journal_path(target).unlink(missing_ok=True)
-                os.ftruncate(descriptor, 0)
             md5 = hashlib.md5(usedforsecurity=False)
+            size = 0
             for piece in pieces:
                 self._stop.check()
                 md5.update(piece)
-                view = memoryview(piece)
-                while view:
-                    view = view[os.write(descriptor, view) :]
+                part.write(size, piece)
+                size += len(piece)
             digest = md5.hexdigest()
             if one.file.md5 is not None and digest != one.file.md5:
                 raise Broken(f"md5 mismatch: Flow says {one.file.md5}, the archive has {digest}")
             if member.md5 is not None and digest != member.md5:
                 raise Broken("it changed while it was read")
         except BaseException:
-            part.unlink(missing_ok=True)
-            unlock()
-            os.close(descriptor)
+            part.remove()
             raise
         how = "crc" if one.file.size is None else "size and crc"
         how = "md5 and crc" if one.file.md5 else how
-        result = FileResult(DONE, one.path, member.size, digest, how)
-        return Ready(one.file.key, descriptor, unlock, part, target, result)
+        return Ready(one.file.key, part, target, FileResult(DONE, one.path, size, digest, how))
 
     def _make_folder(self, folder: Path) -> None:
         if folder not in self._folders:
