@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING
 import click
 
 from flowtui.cli.exit_codes import CommandError, Exit
-from flowtui.cli.ls import TableWriter, WalkNotice
+from flowtui.cli.ls import TableWriter
 from flowtui.cli.options import json_option, server_option
 from flowtui.cli.output import Output
+from flowtui.cli.search_notices import SearchNotices, noun_of
 from flowtui.config import ConfigError, parse_rate
 
 if TYPE_CHECKING:
-    from flowtui.flow.search import Criteria, Kind
+    from collections.abc import Iterator
+
+    from flowtui.flow.client import FlowClient
+    from flowtui.flow.criteria import Criteria, FoundRecord, Kind
+    from flowtui.flow.errors import FlowError
 
 KINDS = ("samples", "data", "executions", "projects")
 
@@ -94,11 +99,11 @@ def find(
     flowtui find data --type bam --larger 1G --since 30d
     flowtui find executions --pipeline rnaseq --mine
 
-    Without samples, data, executions or projects all of them are searched. Exit status 4: nothing
-    was found.
+    Without samples, data, executions or projects all of them are searched. What could not be looked
+    at is named. Exit status: 0 found, 1 something was left out, 4 nothing found.
     """
     from flowtui.cli.session import reading
-    from flowtui.flow.search import Criteria, Kind, search
+    from flowtui.flow.criteria import Criteria, Kind
 
     out = Output(as_json=as_json)
     named = bool(words) and words[0] in KINDS
@@ -110,16 +115,64 @@ def find(
     if wanted == Criteria():
         raise click.UsageError("say what to look for, such as a name or --mine")
 
-    walks = WalkNotice(out)
-    found = 0
-    with reading(server, out) as client:
-        tables = TableWriter(out)
+    tables, said = TableWriter(out), SearchNotices(out)
+    found, owners = 0, set[str]()
+    lacking: list[FlowError] = []
+    with reading(server, out) as client, tables.writing():
         for kind in kinds:
-            found += tables.add_found(search(client, kind, wanted, walks))
-        tables.write()
+            found += _search(client, kind, wanted, tables, said, lacking, owners)
+    said.end()
     if not found:
-        raise CommandError("nothing found", exit=Exit.NOTHING_FOUND, code="NOTHING_FOUND")
-    return Exit.OK
+        raise _nothing_found(said, lacking if len(lacking) == len(kinds) else [], owners)
+    return Exit.OK if said.is_whole else Exit.SOME_FAILED
+
+
+def _search(
+    client: FlowClient,
+    kind: Kind,
+    wanted: Criteria,
+    tables: TableWriter,
+    said: SearchNotices,
+    lacking: list[FlowError],
+    owners: set[str],
+) -> int:
+    """Search for one kind, and list what is found; how much that is.
+
+    `lacking` takes what says that this kind has no such type, organism or attribute; `owners` whose
+    things were passed over since their owners are called otherwise.
+    """
+    from flowtui.flow.errors import FAILING, SKIPPABLE, BadReference
+    from flowtui.flow.search import Search
+
+    search = Search(client, kind, wanted, said)
+    count = 0
+
+    def rows() -> Iterator[FoundRecord]:
+        nonlocal count
+        for record in search:
+            count += 1
+            yield record
+
+    try:
+        tables.add_found(rows(), noun_of(kind))
+    except BadReference as error:
+        lacking.append(error)
+    except (*FAILING, *SKIPPABLE) as error:
+        said.failed(kind, error)
+    owners |= search.owners
+    return count
+
+
+def _nothing_found(
+    said: SearchNotices, lacking: list[FlowError], owners: set[str]
+) -> CommandError | FlowError:
+    if lacking:
+        return lacking[0]
+    text = "nothing found"
+    if owners:
+        others = ", ".join(sorted(owners)[:3]) + (", …" if len(owners) > 3 else "")
+        text += f"; --owner and --mine compare with the owner's name on Flow ({others} here)"
+    return CommandError(text, exit=said.exit, code="NOTHING_FOUND")
 
 
 def _kinds(named: str | None, wanted: Criteria, every: list[Kind]) -> list[Kind]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -12,14 +13,16 @@ import click
 from flowtui.cli.exit_codes import CommandError, Exit
 from flowtui.cli.options import json_option, server_option
 from flowtui.cli.output import Output, counted, one_line, size_text
+from flowtui.cli.search_notices import SearchNotices
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
+    from flowtui.flow.criteria import FoundRecord
+    from flowtui.flow.genomes import Fileset, Organism
     from flowtui.flow.errors import FlowError
     from flowtui.flow.models import Data, Execution, Project, R, Sample
     from flowtui.flow.pages import Pages
     from flowtui.flow.refs import Ref
-    from flowtui.flow.search import FoundRecord
 
 
 @click.command(short_help="List projects, samples and files.")
@@ -43,54 +46,28 @@ def ls(ref: str | None, scope: str | None, server: str | None, as_json: bool) ->
     if ref is not None and scope is not None:
         raise click.UsageError(f"--{scope} takes no REF")
     out = Output(as_json=as_json)
-    with reading(server, out) as client:
-        tables = TableWriter(out)
+    tables, said = TableWriter(out), SearchNotices(out)
+    with reading(server, out) as client, tables.writing():
         if scope in ("samples", "executions", "data"):
-            _mine(client, scope, tables, WalkNotice(out))
+            _mine(client, scope, tables, said)
         elif scope == "genomes":
-            _genomes(client, tables)
+            _genomes(client, tables, said)
         elif ref is None:
-            _projects(client, scope, tables)
+            _projects(client, scope, tables, said)
         else:
             from flowtui.flow.refs import parse_ref
 
-            _below(client, parse_ref(ref, client.server), tables)
-        tables.write()
-    return Exit.OK if tables.is_whole else Exit.SOME_FAILED
-
-
-class WalkNotice:
-    """Says once that the server cannot search, why, and what is done instead."""
-
-    def __init__(self, out: Output) -> None:
-        self._out = out
-        self._said = False
-
-    def __call__(self, error: FlowError) -> None:
-        """A search was answered with this."""
-        from flowtui.flow.errors import Refused
-
-        if not self._said:
-            self._said = True
-            refused = isinstance(error, Refused)
-            why = f"the search was refused ({error.message})" if refused else (
-                "this server has no search"
-            )  # fmt: skip
-            self._out.say(f"flowtui: {one_line(why)}; looking through your projects")
+            _below(client, parse_ref(ref, client.server), tables, said)
+    said.end()
+    return Exit.OK if said.is_whole else Exit.SOME_FAILED
 
 
 class TableWriter:
-    """Writes rows to stdout: as JSON lines at once, or as aligned tables in the end.
-
-    Attributes:
-        is_json: whether programs read it.
-        is_whole: nothing was missing so far.
-    """
+    """Writes rows to stdout: as JSON lines at once, or as aligned tables in the end."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
         self.is_json = out.as_json
-        self.is_whole = True
         self._tables: list[tuple[tuple[str, ...], list[tuple[str, ...]]]] = []
         self._totals: list[str] = []  # of the lists that came to their end
 
@@ -102,6 +79,7 @@ class TableWriter:
     ) -> int:
         """Add rows, each for programs and for people, under these headers; how many."""
         body: list[tuple[str, ...]] = []
+        # Noted first: what has come is written also where the rest does not.
         self._tables.append((headers, body))
         count = 0
         for fields, cells in rows:
@@ -113,12 +91,6 @@ class TableWriter:
         self._totals.append(counted(count, what))
         return count
 
-    def missing(self, ref: str, name: str, why: str) -> None:
-        """Say that something of `ref` is not among the rows."""
-        self.is_whole = False
-        self._out.event("left_out", ref=ref, name=name, reason=why)
-        self._out.say(f"flowtui: left out {one_line(name)}: {one_line(why)}")
-
     def add_found(self, records: Iterator[FoundRecord], what: str = "item") -> int:
         """Add records of one kind, as they are found; how many. `what`: of which there are none."""
         first = next(records, None)
@@ -127,8 +99,18 @@ class TableWriter:
         headers, what, _ = row_of(first)
         return self.add(headers, (row_of(record)[2] for record in chain([first], records)), what)
 
-    def write(self) -> None:
-        """Write the tables."""
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Write the tables in the end, and where an error ends it what had come by then."""
+        try:
+            yield
+        except BaseException:
+            if any(rows for _, rows in self._tables):
+                self._write()
+            raise
+        self._write()
+
+    def _write(self) -> None:
         from flowtui.text.columns import table
 
         if self._out.as_json:
@@ -142,26 +124,32 @@ class TableWriter:
             ]
             for line in table(headers, rows, right=right):
                 self._out.line(line)
-        self._out.say(", ".join(self._totals))
+        if self._totals:
+            self._out.say(", ".join(self._totals))
 
 
-def _projects(client: FlowClient, scope: str | None, tables: TableWriter) -> None:
+def _projects(
+    client: FlowClient, scope: str | None, tables: TableWriter, said: SearchNotices
+) -> None:
     from flowtui.flow.client import Scope
 
     wanted = {None: Scope.MINE, "shared": Scope.SHARED, "public": Scope.PUBLIC}[scope]
-    tables.add(_PROJECTS, (_project(project) for project in client.projects(wanted)), "project")
+    projects = client.projects(wanted)
+    tables.add(_PROJECTS, (_project(project) for project in projects), "project")
+    said.unreadable("project", projects.unreadable)
 
 
-def _mine(client: FlowClient, scope: str, tables: TableWriter, walks: WalkNotice) -> None:
+def _mine(client: FlowClient, scope: str, tables: TableWriter, said: SearchNotices) -> None:
     """All samples, executions or files of the user's, also those of no project."""
-    from flowtui.flow.search import Criteria, Kind, search
+    from flowtui.flow.criteria import Criteria, Kind
+    from flowtui.flow.search import Search
 
     wanted = Criteria(mine=True, uploaded=scope == "data")
     what = scope.removesuffix("s") if scope != "data" else "file"
-    tables.add_found(search(client, Kind(scope), wanted, walks), what)
+    tables.add_found(iter(Search(client, Kind(scope), wanted, said)), what)
 
 
-def _genomes(client: FlowClient, tables: TableWriter) -> None:
+def _genomes(client: FlowClient, tables: TableWriter, said: SearchNotices) -> None:
     """The files of all organisms' genomes."""
     from flowtui.flow.errors import NotFound, NotOffered
 
@@ -171,15 +159,33 @@ def _genomes(client: FlowClient, tables: TableWriter) -> None:
         raise CommandError(
             "this server lists no genomes", exit=Exit.NOTHING_FOUND, code="NOT_OFFERED"
         ) from error
-    rows = []
-    for organism in organisms:
-        for fileset in client.organism(organism.id).filesets:
-            for data in fileset.data:
-                fields, cells = _data(data)
-                fields |= {"organism": organism.name, "genome": fileset.name}
-                source = f"{organism.name or organism.id} {fileset.name}"
-                rows.append((fields, (*cells[:3], source, cells[4])))
-    tables.add(_DATA, rows, "file")
+    filesets = (
+        (organism, fileset)
+        for row in organisms
+        for organism in [client.organism(row.id)]
+        for fileset in organism.filesets
+    )
+    tables.add(_DATA, _genome_files(filesets, said), "file")
+
+
+def _genome_files(
+    filesets: Iterable[tuple[Organism, Fileset]], said: SearchNotices
+) -> Iterator[_Row]:
+    for organism, fileset in filesets:
+        for data in fileset.data:
+            fields, cells = _data(data)
+            fields |= {
+                "organism": organism.name,
+                "organism_id": organism.id,
+                "latin_name": organism.latin_name,
+                "genome": fileset.name,
+                "genome_id": fileset.id,
+                "genome_created": _iso(fileset.created),
+                "genome_url": fileset.url,
+            }
+            source = f"{organism.name or organism.id} {fileset.name}"
+            yield fields, (*cells[:3], source, cells[4])
+        said.unreadable("file", fileset.unreadable)
 
 
 def row_of(record: Project | Sample | Execution | Data) -> tuple[tuple[str, ...], str, _Row]:
@@ -195,37 +201,32 @@ def row_of(record: Project | Sample | Execution | Data) -> tuple[tuple[str, ...]
     return _DATA, "file", _data(record)
 
 
-def _below(client: FlowClient, ref: Ref, tables: TableWriter) -> None:
+def _below(client: FlowClient, ref: Ref, tables: TableWriter, said: SearchNotices) -> None:
     """What `ref` has. Raises FlowError where nothing of it can be listed."""
     from flowtui.flow.refs import RefKind
 
     if ref.kind is RefKind.PROJECT:
         samples = client.project_samples(ref.id, full_metadata=tables.is_json)
         executions = client.project_executions(ref.id)
-        errors = [
-            _add_list(tables, _SAMPLES, samples, _sample, "sample", ref),
-            _add_list(tables, _EXECUTIONS, executions, _execution, "execution", ref),
-        ]
-        _tell_missing(tables, ref, errors, ("samples", "executions"))
+        errors = {
+            "samples": _add_list(tables, _SAMPLES, samples, _sample, "sample", said),
+            "executions": _add_list(tables, _EXECUTIONS, executions, _execution, "execution", said),
+        }
+        _tell_missing(ref, errors, said)
     elif ref.kind is RefKind.SAMPLE:
-        error = _add_list(tables, _DATA, client.sample_data(ref.id), _data, "file", ref)
-        _tell_missing(tables, ref, [error], ("files",))
+        data = client.sample_data(ref.id)
+        _tell_missing(ref, {"files": _add_list(tables, _DATA, data, _data, "file", said)}, said)
     elif ref.kind is RefKind.EXECUTION:
-        _outputs(client, ref, tables)
+        execution = client.execution(ref.id)
+        found: Sequence[Data] = execution.outputs or ()
+        if ref.path:
+            from flowtui.flow.outputs import outputs_below
+
+            found = outputs_below(found, ref.path.rstrip("/"))
+        tables.add(_DATA, (_data(output) for output in found), "file")
+        said.unreadable("file", execution.unreadable)
     else:
         tables.add(_DATA, (_data(data) for data in [client.data(ref.id)]), "file")
-
-
-def _outputs(client: FlowClient, ref: Ref, tables: TableWriter) -> None:
-    """The outputs of an execution, or those at a path of it."""
-    execution = client.execution(ref.id)
-    found: Sequence[Data] = execution.outputs or ()
-    if ref.path:
-        from flowtui.flow.outputs import outputs_below
-
-        found = outputs_below(found, ref.path.rstrip("/"))
-    tables.add(_DATA, (_data(data) for data in found), "file")
-    _tell_unreadable(tables, ref, execution.unreadable, "file")
 
 
 def _add_list(
@@ -234,7 +235,7 @@ def _add_list(
     records: Pages[R],
     row: Callable[[R], _Row],
     what: str,
-    ref: Ref,
+    said: SearchNotices,
 ) -> FlowError | None:
     """Add the rows of a list as far as they can be had; why no more could."""
     from flowtui.flow.errors import FAILING, SKIPPABLE
@@ -244,24 +245,17 @@ def _add_list(
     except (*SKIPPABLE, *FAILING) as error:
         return error
     finally:
-        _tell_unreadable(tables, ref, records.unreadable, what)
+        said.unreadable(what, records.unreadable)
     return None
 
 
-def _tell_missing(
-    tables: TableWriter, ref: Ref, errors: list[FlowError | None], whats: tuple[str, ...]
-) -> None:
+def _tell_missing(ref: Ref, errors: dict[str, FlowError | None], said: SearchNotices) -> None:
     """Say which lists could not be had whole. Raises the first error where that is all of them."""
-    found = [(what, error) for what, error in zip(whats, errors, strict=True) if error is not None]
-    if len(found) == len(errors):
-        raise found[0][1]
-    for what, error in found:
-        tables.missing(str(ref), f"the {what} of {ref}", error.message)
-
-
-def _tell_unreadable(tables: TableWriter, ref: Ref, count: int, what: str) -> None:
-    if count:
-        tables.missing(str(ref), str(ref), f"cannot read {counted(count, f'{what} record')}")
+    found = {what: error for what, error in errors.items() if error is not None}
+    for what, error in found.items():
+        if len(found) == len(errors):
+            raise error
+        said.left_out(f"the {what} of {ref}", error)
 
 
 _NUMBERS = ("SIZE", "SAMPLES", "EXECUTIONS")

@@ -50,6 +50,7 @@ def reading(server: str | None, out: Output) -> Iterator[FlowClient]:
     from flowtui.flow.lookahead import Lookahead
 
     def told(why: str, seconds: float) -> None:
+        out.event("waiting", reason=why, seconds=round(seconds, 1))
         out.say(f"flowtui: {quantities.waiting(one_line(why), seconds)}")
 
     with closing(open_session(server, out)) as session, closing(Lookahead()) as lookahead:

@@ -6,6 +6,7 @@ and where a server has none, what its details have inlined (documented) is used.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -18,7 +19,14 @@ import httpx
 
 from flowtui.flow import bulk_jobs
 from flowtui.flow.credentials import Credential, CredentialStore, plain_token
-from flowtui.flow.errors import NotFound, NotSignedIn, SingleSignOnOnly, WrongPassword
+from flowtui.flow.errors import (
+    NotFound,
+    NotOffered,
+    NotSignedIn,
+    Refused,
+    SingleSignOnOnly,
+    WrongPassword,
+)
 from flowtui.flow.genomes import Organism, read_organisms
 from flowtui.flow.http_client import make_client
 from flowtui.flow.listing import Inlined, Listing, Reader, filtered_where_missing, read_record
@@ -64,6 +72,7 @@ class FlowClient:
         self._session = ApiSession(server, credential, store, self._http, sleep)
         self.server = self._session.server
         self._sleep = sleep
+        self._stop: threading.Event | None = None
         self._reader: Reader = self._session
         self._listing = Listing(self._session)
         self._records = RunRecords(self._run)
@@ -74,11 +83,20 @@ class FlowClient:
 
         `map_pages` is how its lists fetch their pages; see `Pages`. With how it asks.
         """
-        reader = PatientReader(self._session, told, self._sleep)
+        reader = PatientReader(self._session, told, self._sleep, stop=self._stop)
         other = copy(self)
         other._reader, other._listing = reader, self._listing.by(reader, map_pages)
         other._records = RunRecords(other._run)
         return other, reader
+
+    def until(self, stop: threading.Event) -> FlowClient:
+        """This client, whose walks ask and wait for nothing more once `stop` is set.
+
+        They raise CancelledError then.
+        """
+        other = copy(self)
+        other._stop = stop
+        return other
 
     @property
     def http(self) -> httpx.Client:
@@ -201,19 +219,22 @@ class FlowClient:
 
     # What is there
 
-    def projects(self, scope: Scope = Scope.MINE) -> Pages[Project]:
-        """Projects, newest first.
+    def projects(self, scope: Scope = Scope.MINE, *, like: str = "") -> Pages[Project]:
+        """Projects, newest first, those of `like` in their names where the server can tell.
 
         Where the server has no list of the shared or public ones, they are picked from
         `/projects/search`: mine by owner's name, the rest by `private`.
         """
-        everything = self._listing.first_of(("/projects/search", "/projects"), "projects", Project)
+
+        def first_of(*paths: str) -> Pages[Project]:
+            return self._listing.first_of(paths, "projects", Project, _given({"name": like}))
+
+        everything = first_of("/projects/search", "/projects")
         if scope is Scope.ALL:
             return everything
         if scope is Scope.MINE:
-            paths = ("/projects/owned", "/projects/search", "/projects")
-            return self._listing.first_of(paths, "projects", Project)
-        listed = self._listing.first_of((f"/projects/{scope.value}",), "projects", Project)
+            return first_of("/projects/owned", "/projects/search", "/projects")
+        listed = first_of(f"/projects/{scope.value}")
         wanted = self._is_shared if scope is Scope.SHARED else self._is_public
         return filtered_where_missing(listed, everything, wanted)
 
@@ -237,14 +258,21 @@ class FlowClient:
         path = f"/projects/{_quoted(id_)}/samples"
         return self._listing.below(path, "samples", Sample, inlined, _given(query))
 
-    def project_executions(self, id_: str) -> Pages[Execution]:
-        """The executions of a project; none where the server cannot list them."""
+    def project_executions(self, id_: str, *, like: str = "") -> Pages[Execution]:
+        """The executions of a project; none where the server cannot list them.
+
+        Those of `like` in their names where the server can tell.
+        """
 
         def inlined() -> Inlined[Execution]:
             return Inlined(() if self.project(id_).samples is not None else None)
 
         path = f"/projects/{_quoted(id_)}/executions"
-        return self._listing.below(path, "executions", Execution, inlined)
+        return self._listing.below(path, "executions", Execution, inlined, _given({"filter": like}))
+
+    def lists_no_executions(self) -> bool:
+        """Whether the server was seen to list no project's executions."""
+        return self._listing.is_inlined("projects/executions")
 
     def sample(self, id_: str) -> Sample:
         """One sample."""
@@ -263,15 +291,18 @@ class FlowClient:
         path = f"/samples/{_quoted(id_)}/data"
         return self._listing.below(path, "data", Data, inlined, _given({"filter": like}))
 
-    def sample_executions(self, id_: str) -> Pages[Execution]:
-        """The executions that used a sample; none where the server cannot list them."""
+    def sample_executions(self, id_: str, *, like: str = "") -> Pages[Execution]:
+        """The executions that used a sample; none where the server cannot list them.
+
+        Those of `like` in their names where the server can tell.
+        """
 
         def inlined() -> Inlined[Execution]:
             documented = self._sample(id_)[1]
             return Inlined(() if documented else None)
 
         path = f"/samples/{_quoted(id_)}/executions"
-        return self._listing.below(path, "executions", Execution, inlined)
+        return self._listing.below(path, "executions", Execution, inlined, _given({"filter": like}))
 
     def execution(self, id_: str) -> Execution:
         """One execution with its outputs."""
@@ -291,19 +322,26 @@ class FlowClient:
         """
         return self._listing.first_of((path,), key, model, query)
 
-    def own_samples(self) -> Pages[Sample]:
-        """The samples that are owned, also those in no project. NotFound where there is no list."""
-        query = {"owned": "true", "full_metadata": "true"}
+    def listed_as_own(self, key: str, model: type[R]) -> Pages[R]:
+        """What `/samples/owned` and its like list, where there is no search; else NotFound."""
+        return self._listing.first_of((f"/{key}/owned",), key, model)
+
+    def own_samples(self, *, like: str = "") -> Pages[Sample]:
+        """The samples that are owned, also those in no project. NotFound where there is no list.
+
+        `like`: those with this in their names.
+        """
+        query = _given({"owned": "true", "full_metadata": "true", "name": like})
         return self._listing.first_of(("/samples/search",), "samples", Sample, query)
 
-    def own_executions(self) -> Pages[Execution]:
+    def own_executions(self, *, like: str = "") -> Pages[Execution]:
         """As `own_samples`."""
-        query = {"owned": "true"}
+        query = _given({"owned": "true", "name": like})
         return self._listing.first_of(("/executions/search",), "executions", Execution, query)
 
-    def own_uploads(self) -> Pages[Data]:
+    def own_uploads(self, *, like: str = "") -> Pages[Data]:
         """As `own_samples`: what was uploaded, lanes and annotation sheets among it."""
-        query = {"owned": "true", "uploaded": "true"}
+        query = _given({"owned": "true", "uploaded": "true", "filename": like, "name": like})
         return self._listing.first_of(("/data/search",), "data", Data, query)
 
     def vocabulary(self, path: str) -> tuple[Term, ...]:
@@ -322,10 +360,21 @@ class FlowClient:
         """One file's record."""
         return read_record(Data, self._reader.get(f"/data/{_quoted(id_)}"))
 
+    def my_names(self) -> frozenset[str]:
+        """What lists call an owner who is the user; none where nobody knows.
+
+        A group that the user is in is among them: all its members own what it owns.
+        """
+        if self._me is None and self.credential is not None:
+            try:
+                self.me()
+            except (NotFound, NotOffered, Refused):
+                return frozenset()  # a server without /me, or a key that is not for it
+        return self._me.names if self._me is not None else frozenset()
+
     def is_mine(self, project: Project) -> bool:
         """Whether the user owns a project, as far as its owner's name tells."""
-        mine = {self._me.name, self._me.username} if self._owner() and self._me else set()
-        return project.owner_name in mine - {""}
+        return project.owner_name in self.my_names()
 
     # Bulk jobs
 
@@ -355,11 +404,6 @@ class FlowClient:
         body = self._reader.get(f"/samples/{_quoted(id_)}")
         documented = isinstance(body, dict) and isinstance(body.get("data"), list)
         return read_record(Sample, body), documented
-
-    def _owner(self) -> str | None:
-        if self._me is None and self.credential is not None:
-            self.me()
-        return (self._me.name or self._me.username) if self._me else None
 
     def _is_shared(self, project: Project) -> bool:
         return project.private is not False and not self.is_mine(project)

@@ -56,6 +56,10 @@ class Listing:
         other._offered, other._inlines = self._offered, self._inlines
         return other
 
+    def is_inlined(self, kind: str) -> bool:
+        """Whether the server was seen to have no such lists (`projects/executions`)."""
+        return kind in self._inlines
+
     def first_of(
         self,
         paths: tuple[str, ...],
@@ -70,13 +74,20 @@ class Listing:
         """
         chosen: list[str] = []
 
+        def is_past_the_end(number: int) -> bool:
+            """Whether there is no such page, as far as the first one tells now."""
+            first = self._page(chosen[0], key, model, 1, API, query)
+            return first.total is None or (number - 1) * first.size >= first.total
+
         def fetch(number: int, policy: Policy = API) -> Page[R]:
             for path in tuple(chosen) or paths:
                 try:
                     page = self._page(path, key, model, number, policy, query)
                 except FlowError as error:
                     if chosen and number > 1 and isinstance(error, NotFound):
-                        return Page((), number, None)  # some answer so past the end
+                        if policy is ONCE or is_past_the_end(number):
+                            return Page((), number, None)  # some answer so past the end
+                        raise
                     if path == paths[-1] or chosen or not _is_missing(error):
                         raise
                     continue

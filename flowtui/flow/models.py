@@ -34,15 +34,42 @@ from flowtui.flow.fields import (
 from flowtui.flow.remote_file import RECORD
 
 
-class Record(BaseModel):
-    """What all records share: unknown fields are passed over, and a record never changes."""
+class Given:
+    """A record as Flow sent it. It makes no difference to whether two records are the same."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    __slots__ = ("fields",)
+
+    def __init__(self, fields: dict[str, Any] | None = None) -> None:
+        self.fields = fields or {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Given)
+
+    def __hash__(self) -> int:
+        return hash(Given)
+
+
+class Record(BaseModel):
+    """What all records share: unknown fields are passed over, and a record never changes.
+
+    Attributes:
+        given: all that the server said of it, untouched: unknown fields, server paths and all.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, arbitrary_types_allowed=True)
+
+    given: Given = Field(default_factory=Given, repr=False, exclude=True)
 
     @model_validator(mode="before")
     @classmethod
     def _from_wire(cls, body: Any) -> Any:
-        return cls._normalised(dict(body)) if isinstance(body, dict) else body
+        if not isinstance(body, dict):
+            return body
+        return {**cls._normalised(dict(body)), "given": Given(body)}
+
+    def tells(self, field: str) -> bool:
+        """Whether the server said something of a field, be it that there is nothing."""
+        return field in self.model_fields_set
 
     @classmethod
     def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
@@ -66,15 +93,31 @@ def readable(model: type[R], rows: Iterable[Any]) -> tuple[list[R], int]:
 
 
 class User(Record):
-    """Who is signed in (`GET /me`)."""
+    """Who is signed in (`GET /me`).
+
+    Attributes:
+        groups: the names of those that the user is in; all members own what a group owns.
+    """
 
     id: Id
     username: Text = ""
     name: Text = ""
     email: Text = ""
+    groups: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What an owner is called in lists where it is the user."""
+        return (self.groups | {self.name, self.username}) - {""}
 
     @classmethod
     def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        groups: set[str] = set()
+        for rows in (fields.get("memberships"), fields.get("groups")):
+            for row in rows if isinstance(rows, list) else ():
+                names = (row.get("name"), row.get("slug")) if isinstance(row, dict) else (row,)
+                groups |= {name for name in names if isinstance(name, str)}
+        fields["groups"] = groups
         if not fields.get("name"):
             parts = [fields.get("first_name"), fields.get("last_name")]
             fields["name"] = " ".join(part for part in parts if isinstance(part, str) and part)
@@ -245,6 +288,7 @@ class Execution(Record):
     Attributes:
         status: the service's own word (`OK`, `ERROR`, `CANCELED`, `RUNNING`, `completed`, or
             nothing while it has not ended).
+        organism: of the genome that it took; other inputs have one, too, which is not told here.
         outputs: its files where the answer had them (a detail), else None (a row of a list).
             Both `outputs` of the documented dialect and `process_executions[].downstream_data`
             of the live one end up here, removed files left out.
@@ -265,6 +309,7 @@ class Execution(Record):
     project_id: Id | None = None
     project_name: Label = None
     owner_name: Label = None
+    organism: Label = None
     outputs: tuple[Data, ...] | None = None
     unreadable: int = 0
 
@@ -283,6 +328,9 @@ class Execution(Record):
         for key in ("sample_id", "project_id"):
             if fields.get(key) in (None, ""):
                 fields[key] = None
+        genome = fields.get("fileset")
+        if "organism" not in fields and isinstance(genome, dict) and genome.get("organism"):
+            fields["organism"] = genome["organism"]
         fill_owner(fields)
         fields["outputs"], fields["unreadable"] = _outputs(fields)
         return fields

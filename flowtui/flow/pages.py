@@ -64,6 +64,8 @@ class Pages(Generic[R]):
 
     Attributes:
         unreadable: records that the latest iteration passed over, because they could not be read.
+        total: how many there are as the server counted them when it was last asked, or None.
+        lacking: how many fewer came in the latest iteration, now ended, than the server counted.
     """
 
     def __init__(
@@ -77,7 +79,8 @@ class Pages(Generic[R]):
         self._fetch = fetch
         self._beyond = beyond or fetch
         self._map = map_pages
-        self.unreadable = 0
+        self.unreadable = self.lacking = 0
+        self.total: int | None = None
 
     def page(self, number: int) -> Page[R]:
         """Page `number`, from 1."""
@@ -96,13 +99,15 @@ class Pages(Generic[R]):
             raise
 
     def __iter__(self) -> Iterator[R]:
-        self.unreadable = 0
+        self.unreadable = self.lacking = 0
         seen: set[object] = set()
         for _ in range(MOST_READINGS):
             reading = Reading(seen)
             for page in self._pages(reading):
+                self.total = page.total if page.total is not None else self.total
                 yield from reading.take(page)
                 self.unreadable = reading.unreadable
+            self.lacking = reading.lacking
             if not reading.may_lack_some:
                 return
 
@@ -149,6 +154,11 @@ class Reading:
         """Whether the list became shorter meanwhile: what follows then moved up, unseen."""
         first, least = self._first_total, self._least_total
         return first is not None and least is not None and least < first >= len(self._seen)
+
+    @property
+    def lacking(self) -> int:
+        """How many fewer came than the smallest of the server's counts."""
+        return max(0, (self._least_total or 0) - len(self._seen) - self.unreadable)
 
     def take(self, page: Page[R]) -> list[R]:
         """The page's items that had not come yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from flowtui.flow.errors import FAILING, FlowError
 from flowtui.flow.lookahead import Lookahead
@@ -66,24 +66,34 @@ class Part:
             return error
 
 
+class Askable(Protocol):
+    """What can be asked, once more too."""
+
+    def answer(self) -> Any:
+        """What comes of asking; a FlowError where nothing does. Called in a thread."""
+
+
+A = TypeVar("A", bound=Askable)
+
+
 def in_order(
-    parts: Iterable[Part], lookahead: Lookahead, wait: Callable[[str, float], None]
-) -> Iterator[tuple[Part, Answer | FlowError]]:
+    parts: Iterable[A], lookahead: Lookahead, wait: Callable[[str, float], None]
+) -> Iterator[tuple[A, Any]]:
     """Each part with what came of it, in order, but for what failed while the server was away.
 
     One or two that fail are their own trouble: they are given with their errors. Where SEVERAL do
     in a row, `wait` (why, seconds) is called before each further try, and once the server answers
     again those that failed are asked once more. After PATIENCE seconds of that the error is raised.
     """
-    failed: list[tuple[Part, FlowError]] = []
+    failed: list[tuple[A, FlowError]] = []
     recoveries = 0
     waited = 0.0  # seconds, since the server last answered
     was_away = False
 
-    def asked(item: tuple[int, Part]) -> tuple[int, Part, Answer | FlowError]:
+    def asked(item: tuple[int, A]) -> tuple[int, A, Any]:
         return *item, item[1].answer()
 
-    def settled() -> Iterator[tuple[Part, Answer | FlowError]]:
+    def settled() -> Iterator[tuple[A, Any]]:
         for part, error in failed:
             yield part, part.answer() if was_away else error
 

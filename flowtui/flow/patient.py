@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from typing import Any
 
 from flowtui.flow.errors import TOO_MANY_REQUESTS, FlowError, RateLimited, ServiceUnavailable
@@ -30,10 +31,13 @@ class PatientReader:
         told: Told,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        stop: threading.Event | None = None,
     ) -> None:
+        """Once `stop` is set nothing more is asked or waited for: CancelledError is raised."""
         self._session = session
         self._told = told
-        self._sleep = sleep
+        self._stop = stop
+        self._plain_sleep = sleep
         self._clock = clock
         self._pace = Pace(clock=clock)
         self._telling = threading.Lock()
@@ -51,7 +55,10 @@ class PatientReader:
                 self._sleep(seconds)
             try:
                 with self._pace.turn():
-                    body = self._session.get(path, params, policy=patience, on_wait=self._on_wait)
+                    self._check()
+                    body = self._session.get(
+                        path, params, policy=patience, on_wait=self._on_wait, sleep=self._sleep
+                    )
             except ServiceUnavailable as error:
                 if error.status != TOO_MANY_REQUESTS or policy is not API or waited > LONGEST_ASKED:
                     self._note(error, 0.0)
@@ -69,6 +76,17 @@ class PatientReader:
         """Wait, and tell why."""
         self._tell(why, seconds)
         self._sleep(seconds)
+
+    def _check(self) -> None:
+        if self._stop is not None and self._stop.is_set():
+            raise CancelledError("no more is wanted")
+
+    def _sleep(self, seconds: float) -> None:
+        if self._stop is None:
+            self._plain_sleep(seconds)
+        else:
+            self._stop.wait(seconds)
+            self._check()
 
     def _on_wait(self, error: FlowError, seconds: float) -> None:
         asked = isinstance(error, RateLimited) and error.retry_after is not None

@@ -2,97 +2,51 @@
 
 The live service has `/samples/search`, `/data/search`, `/executions/search` and `/projects/search`
 and passes over parameters that it does not know (docs/flow-api.md, Search). So what comes is looked
-at once more here.
+at once more here, and what it does not tell is said.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
-from datetime import datetime
-from enum import StrEnum
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flowtui.flow.errors import FlowError, NotFound, NotOffered, Refused
-from flowtui.flow.models import Data, Execution, Project, Record, Sample
-from flowtui.flow.vocabulary import Term, chosen, plain
+from flowtui.flow.criteria import (
+    MODELS,
+    Criteria,
+    FoundRecord,
+    Judgement,
+    Kind,
+    Words,
+    judge,
+)
+from flowtui.flow.errors import FAILING, SKIPPABLE, FlowError, NotFound, NotOffered, Refused
+from flowtui.flow.lookahead import Lookahead
+from flowtui.flow.models import Sample
+from flowtui.flow.pages import PAGE_SIZE, Page, Pages
+from flowtui.flow.parts import in_order
+from flowtui.flow.search_notices import (
+    Lacking,
+    LeftOut,
+    Notify,
+    Unchecked,
+    Unreadable,
+    Waiting,
+    Walking,
+    tell_nobody,
+)
+from flowtui.flow.search_walk import SearchWalk
+from flowtui.flow.vocabulary import Term, attribute, chosen
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
 
-FoundRecord = Sample | Data | Execution | Project
-
-
-class Kind(StrEnum):
-    """What is searched for."""
-
-    SAMPLES = "samples"
-    DATA = "data"
-    EXECUTIONS = "executions"
-    PROJECTS = "projects"
-
-
-MODELS: dict[Kind, type[Record]] = {
-    Kind.SAMPLES: Sample,
-    Kind.DATA: Data,
-    Kind.EXECUTIONS: Execution,
-    Kind.PROJECTS: Project,
-}
-
-
-@dataclass(frozen=True)
-class Criteria:
-    """What is to fit; text fits where it is part of a field, whatever the case of letters.
-
-    Attributes:
-        words: each is to be in the name. `name`: likewise, as one text with its blanks.
-        type: of samples (`RNA-Seq`) or of files (`bam`). `organism`: its name or id.
-        since: created then or later. `larger`: bytes that a file has more than.
-        meta: attributes of a sample and their values.
-        mine: only what the user owns. `uploaded`: only files that no run made.
-    """
-
-    words: tuple[str, ...] = ()
-    name: str = ""
-    type: str = ""
-    organism: str = ""
-    pipeline: str = ""
-    owner: str = ""
-    since: datetime | None = None
-    larger: int | None = None
-    meta: tuple[tuple[str, str], ...] = ()
-    mine: bool = False
-    uploaded: bool = False
-
-    def fits_kind(self, kind: Kind) -> bool:
-        """Whether things of this kind have what is asked for."""
-        given = {field.name for field in fields(self) if getattr(self, field.name) not in ("", (),
-                 None, False)}  # fmt: skip
-        return given <= _COMMON | _OF_KIND[kind]
-
-
-_COMMON = {"words", "name", "owner", "since", "mine"}
-_OF_KIND = {
-    Kind.SAMPLES: {"type", "organism", "meta"},
-    Kind.DATA: {"type", "pipeline", "larger", "uploaded"},
-    Kind.EXECUTIONS: {"pipeline", "organism"},
-    Kind.PROJECTS: set(),
-}
-
-
-@dataclass(frozen=True)
-class Words:
-    """What the type, organism and attributes that were asked for are called on the server.
-
-    Attributes:
-        types, organisms: none where the server tells no words for them.
-        meta: attributes as the server has them, and their values.
-    """
-
-    types: tuple[Term, ...] = ()
-    organisms: tuple[Term, ...] = ()
-    meta: tuple[tuple[str, str], ...] = ()
+MOST_DETAILS = 1000
+"""Samples of one search whose own records are asked for, for metadata that no list tells."""
 
 
 def words_of(client: FlowClient, kind: Kind, wanted: Criteria) -> Words:
@@ -106,17 +60,23 @@ def words_of(client: FlowClient, kind: Kind, wanted: Criteria) -> Words:
     elif wanted.type and kind is Kind.DATA:
         types = tuple(t for t in client.vocabulary("/data/types") if t.is_called(wanted.type))
     organisms: tuple[Term, ...] = ()
-    meta: tuple[tuple[str, str], ...] = ()
+    meta: tuple[tuple[Term, str], ...] = ()
     if wanted.organism:
         organisms = chosen(client.vocabulary("/organisms"), wanted.organism, "organism")
     if wanted.meta:
         known = client.vocabulary("/samples/metadata")
-        meta = tuple(
-            (term.id, value)
-            for key, value in wanted.meta
-            for term in (chosen(known, key, "attribute")[:1] or (Term(key),))
-        )
-    return Words(types, organisms, meta)
+        meta = tuple((attribute(known, key), value) for key, value in wanted.meta)
+    return Words(types, organisms, meta, _my_names(client) if wanted.mine else frozenset())
+
+
+def _my_names(client: FlowClient) -> frozenset[str]:
+    """Raises NotSignedIn; none where the server or this token has no `/me`."""
+    if client.credential is None:
+        try:
+            client.me()
+        except (NotFound, NotOffered, Refused):
+            return frozenset()
+    return client.my_names()
 
 
 def parameters(kind: Kind, wanted: Criteria, words: Words) -> dict[str, str]:
@@ -124,7 +84,8 @@ def parameters(kind: Kind, wanted: Criteria, words: Words) -> dict[str, str]:
     text = wanted.name or max(wanted.words, key=len, default="")
     query: dict[str, str] = {}
     if kind is Kind.SAMPLES:
-        query |= dict(words.meta)  # first: an attribute may be called as one of the others
+        # First: an attribute may be called as one of the others.
+        query |= {term.id: value for term, value in words.meta}
         query |= {"sample_types": _ids(words.types) or wanted.type, "full_metadata": "true"}
         query |= {"organism": _ids(words.organisms) or wanted.organism}
     elif kind is Kind.DATA:
@@ -153,113 +114,151 @@ def _ids(found: tuple[Term, ...]) -> str:
     return ",".join(term.id for term in found)
 
 
-def fits(record: FoundRecord, wanted: Criteria, words: Words = Words()) -> bool:
-    """Whether a record is wanted, as far as it tells; what it does not tell the server knows."""
-    name = record.filename if isinstance(record, Data) else record.name
-    if isinstance(record, Execution):
-        name = " ".join((record.identifier, record.name, record.pipeline_name or ""))
-    texts: list[tuple[str | None, str]] = [(name, word) for word in (*wanted.words, wanted.name)]
-    texts.append((record.owner_name, wanted.owner))
-    if isinstance(record, Data | Execution):
-        texts.append((record.pipeline_name, wanted.pipeline))
-    if not all(text is None or plain(part) in plain(text) for text, part in texts):
-        return False
-    if isinstance(record, Sample) and not _fits_sample(record, wanted, words):
-        return False
-    if isinstance(record, Data) and not _fits_data(record, wanted):
-        return False
-    return not (wanted.since and record.created and record.created < wanted.since)
+class Search:
+    """One search for one kind; iterate it for what fits, as it is found.
 
+    Iterating raises FlowError where the server as a whole, or the search, cannot be had;
+    BadReference for a type, an organism or an attribute that there is not. What costs only a part
+    is told, and the rest comes.
 
-def _fits_sample(sample: Sample, wanted: Criteria, words: Words) -> bool:
-    known = {plain(key): value for key, value in sample.metadata.items()}
-    return (
-        _is_one_of(sample.sample_type, wanted.type, words.types)
-        and _is_one_of(sample.organism, wanted.organism, words.organisms)
-        and all(
-            plain(value) in plain(known.get(plain(key), ""))
-            for key, value in (words.meta or wanted.meta)
-            if known  # a row without any tells nothing
-        )
-    )
-
-
-def _is_one_of(given: str | None, wanted: str, found: tuple[Term, ...]) -> bool:
-    if given is None or not wanted:
-        return True
-    if found:
-        return any(term.is_called(given) for term in found)
-    return plain(wanted) in plain(given)
-
-
-def _fits_data(data: Data, wanted: Criteria) -> bool:
-    if wanted.uploaded and (data.pipeline_name or data.process_name):
-        return False
-    if wanted.larger is not None and data.size is not None and data.size <= wanted.larger:
-        return False
-    if not wanted.type:
-        return True
-    kind = wanted.type.casefold().strip(".")
-    names = (data.filename.casefold(), f".{data.filetype.casefold()}")
-    return any(f".{kind}." in f"{name}." for name in names) or (
-        data.data_type is not None and plain(data.data_type) == plain(wanted.type)
-    )
-
-
-def search(
-    client: FlowClient, kind: Kind, wanted: Criteria, walking: Callable[[FlowError], None]
-) -> Iterator[FoundRecord]:
-    """What fits, as it is found. Raises FlowError; BadReference for a type that there is not.
-
-    `walking` is called with the reason where the server cannot search, so that all there is has to
-    be looked at, which takes longer.
+    Attributes:
+        counted: how many there are as the server counts them, once the first has come; or None.
+        passed_over: how many came that did not fit.
+        owners: owners' names, where nothing else speaks against what they own.
     """
-    words = words_of(client, kind, wanted)
-    if kind is Kind.PROJECTS and wanted.mine:
-        found: Iterator[Any] = _my_projects(client)  # the search knows no `owned`
-    else:
-        query = parameters(kind, wanted, words)
-        found = iter(client.searched(f"/{kind}/search", str(kind), MODELS[kind], query))
-    try:
-        first = next(found, None)
-    except (NotFound, NotOffered, Refused) as error:
-        walking(error)
-        found, first = _walk(client, kind, mine=wanted.mine), None
-    if first is not None and fits(first, wanted, words):
-        yield first
-    yield from (record for record in found if fits(record, wanted, words))
 
+    def __init__(
+        self, client: FlowClient, kind: Kind, wanted: Criteria, notify: Notify = tell_nobody
+    ) -> None:
+        """`notify` is told of all that the search cannot do; also from other threads."""
+        self.kind = kind
+        self.counted: int | None = None
+        self.passed_over = 0
+        self.owners: set[str] = set()
+        self._wanted = wanted
+        self._notify = notify
+        self._untold: Counter[str] = Counter()
+        self._details = itertools.count()
+        self._lists, self._parts = Lookahead(), Lookahead()
+        lists = client.walking(self._waiting, self._lists.map)
+        self._client, self._wait = lists[0], lists[1].wait
+        self._searching = client.walking(self._waiting, self._each_page)[0]
+        self._lost_pages = 0
 
-def _walk(client: FlowClient, kind: Kind, *, mine: bool) -> Iterator[FoundRecord]:
-    """Everything of a kind that can be reached by the user's projects, each once."""
-    seen: set[str] = set()
-    for project in _my_projects(client) if mine else client.projects():
-        if kind is Kind.PROJECTS:
-            yield project
-        elif kind is Kind.EXECUTIONS:
-            yield from client.project_executions(project.id)
-        elif kind is Kind.SAMPLES:
-            yield from client.project_samples(project.id)
+    def close(self) -> None:
+        """Ask for nothing more."""
+        self._lists.close()
+        self._parts.close()
+
+    def __iter__(self) -> Iterator[FoundRecord]:
+        words = words_of(self._client, self.kind, self._wanted)
+        with closing(self):
+            for record, judgement in self._judged(words):
+                if judgement.fits:
+                    self._untold.update(judgement.untold)
+                    yield record
+                    continue
+                self.passed_over += 1
+                if judgement.against == {"owner"} and record.owner_name:
+                    self.owners.add(record.owner_name)
+            if self._untold:
+                self._notify(Unchecked(self.kind, dict(self._untold)))
+
+    # What comes
+
+    def _judged(self, words: Words) -> Iterator[tuple[FoundRecord, Judgement]]:
+        if self.kind is Kind.PROJECTS and self._wanted.mine:
+            yield from self._walked(words)  # the search knows no `owned`
+            return
+        query = parameters(self.kind, self._wanted, words)
+        path, model = f"/{self.kind}/search", MODELS[self.kind]
+        pages: Pages[Any] = self._searching.searched(path, str(self.kind), model, query)
+        found = iter(pages)
+        try:
+            first = next(found, None)
+        except (NotFound, NotOffered, Refused) as error:
+            self._notify(Walking(error, mine=self._wanted.mine))
+            yield from self._walked(words)
+            return
+        self.counted = pages.total
+        records = found if first is None else itertools.chain([first], found)
+        yield from self._with_details(records, words)
+        self._tell_lacking(pages)
+
+    def _walked(self, words: Words) -> Iterator[tuple[FoundRecord, Judgement]]:
+        walk = SearchWalk(self._client, self.kind, self._notify, mine=self._wanted.mine)
+        records = walk.records(self._parts, self._wait)
+        for record, judgement in self._with_details(records, words, walked=True):
+            # What is in one's own lists and projects is one's own where it does not say otherwise.
+            untold = judgement.untold - ({"owner"} if self._wanted.mine else set())
+            yield record, Judgement(untold, judgement.against)
+
+    def _with_details(
+        self, records: Iterable[FoundRecord], words: Words, *, walked: bool = False
+    ) -> Iterator[tuple[FoundRecord, Judgement]]:
+        """Each record judged; a sample by its own record where lists lack its metadata."""
+
+        def judged(record: FoundRecord) -> tuple[FoundRecord, Judgement]:
+            # A project's list has all metadata, or none; a search may have a part of it.
+            is_whole = walked and isinstance(record, Sample) and bool(record.metadata)
+            judgement = judge(record, self._wanted, words, is_whole=is_whole)
+            if not judgement.fits or "metadata" not in judgement.untold:
+                return record, judgement
+            if next(self._details) >= MOST_DETAILS:
+                return record, judgement
+            try:
+                sample = self._client.sample(record.id or "")
+            except (*SKIPPABLE, *FAILING):
+                return record, judgement  # told, as what could not be checked
+            detail = judge(sample, self._wanted, Words(meta=words.meta), is_whole=True)
+            if "metadata" in detail.against:
+                return record, detail
+            return record, Judgement(judgement.untold - {"metadata"})
+
+        if self.kind is Kind.SAMPLES and self._wanted.meta:
+            yield from self._lists.map(judged, records)
         else:
-            for data in _data_of(client, project.id):
-                key = data.id or f"{data.execution_id}/{data.filename}"
-                if key not in seen:
-                    seen.add(key)
-                    yield data
+            yield from map(judged, records)
+
+    # What does not come
+
+    def _each_page(
+        self, fetch: Callable[[int], Page[Any]], numbers: Iterable[int]
+    ) -> Iterator[Page[Any]]:
+        """The pages of the search after the first; one that cannot be had is left out and told."""
+        for page, answer in in_order(
+            (_NumberedPage(number, fetch) for number in numbers), self._parts, self._wait
+        ):
+            if not isinstance(answer, FlowError):
+                yield answer
+            elif isinstance(answer, (*SKIPPABLE, *FAILING)):
+                first = (page.number - 1) * PAGE_SIZE + 1
+                name = f"{self.kind} {first:,} to {first + PAGE_SIZE - 1:,} of the search"
+                self._notify(LeftOut(name, answer))
+                self._lost_pages += 1
+                yield Page((), page.number, None, received=PAGE_SIZE)
+            else:
+                raise answer
+
+    def _tell_lacking(self, pages: Pages[Any]) -> None:
+        unreadable = pages.unreadable - self._lost_pages * PAGE_SIZE
+        if unreadable > 0:
+            self._notify(Unreadable(self.kind, "", unreadable))
+        if pages.lacking and not self._lost_pages:
+            self._notify(Lacking(self.kind, pages.lacking))
+
+    def _waiting(self, why: str, seconds: float) -> None:
+        self._notify(Waiting(why, seconds))
 
 
-def _my_projects(client: FlowClient) -> Iterator[Project]:
-    """Where the server has no list of them, its list of all is looked through."""
-    for project in client.projects():
-        if not project.owner_name or client.is_mine(project):
-            yield project
+@dataclass(frozen=True)
+class _NumberedPage:
+    number: int
+    fetch: Callable[[int], Page[Any]]
 
-
-def _data_of(client: FlowClient, project_id: str) -> Iterator[Data]:
-    """The files of a project: its samples' and what its runs made."""
-    for sample in client.project_samples(project_id):
-        yield from client.sample_data(sample.id)
-    for row in client.project_executions(project_id):
-        for data in client.execution(row.id).outputs or ():
-            made_by = {"pipeline_name": data.pipeline_name or row.pipeline_name}
-            yield data.model_copy(update=made_by)
+    def answer(self) -> Page[Any] | FlowError:
+        """The page, or why it cannot be had."""
+        try:
+            return self.fetch(self.number)
+        except FlowError as error:
+            return error

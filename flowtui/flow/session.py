@@ -139,15 +139,20 @@ class ApiSession:
         *,
         policy: Policy = API,
         on_wait: OnWait = _nothing,
+        sleep: Callable[[float], None] | None = None,
     ) -> Any:
         """The JSON of a GET, tried again after passing trouble. Raises FlowError.
 
-        An empty list is believed as a 404 is: see `confirm`.
+        An empty list is believed as a 404 is: see `confirm`. The rest is as in `get_response`.
         """
-        response = self.get_response(path, params, policy=policy, on_wait=on_wait)
+
+        def ask() -> httpx.Response:
+            return self.get_response(path, params, policy=policy, on_wait=on_wait, sleep=sleep)
+
+        response = ask()
         body = json_of(response)
         if _is_empty_list(body) and self.confirm(token_of(response)):
-            body = json_of(self.get_response(path, params, policy=policy, on_wait=on_wait))
+            body = json_of(ask())
         return body
 
     def get_response(
@@ -157,10 +162,12 @@ class ApiSession:
         *,
         policy: Policy = API,
         on_wait: OnWait = _nothing,
+        sleep: Callable[[float], None] | None = None,
     ) -> httpx.Response:
         """The good answer to a GET, tried again after passing trouble. Raises FlowError.
 
         `policy` says how patiently; `on_wait` is told what is waited for, and how many seconds.
+        `sleep` waits between two tries; what it raises ends them.
         """
         history = History()
         while True:
@@ -173,7 +180,7 @@ class ApiSession:
                 if isinstance(next_step, GiveUp):
                     raise
                 on_wait(error, next_step.seconds)
-            self._sleep(next_step.seconds)
+            (sleep or self._sleep)(next_step.seconds)
 
     def post(self, path: str, body: Any) -> httpx.Response:
         """The good answer to a POST, sent once. Raises FlowError."""

@@ -67,3 +67,15 @@ def chosen(known: Sequence[Term], text: str, what: str) -> tuple[Term, ...]:
         more = f" and {len(known) - SHOWN:,} more" if len(known) > SHOWN else ""
         raise BadReference(f"this server has no {what} {printable(text)!r}; it has {named}{more}")
     return tuple(found)
+
+
+def attribute(known: Sequence[Term], text: str) -> Term:
+    """The attribute that `text` means; `text` itself where the server told none.
+
+    Raises BadReference where it has others only, or several that have `text` as a part.
+    """
+    found = chosen(known, text, "attribute")
+    if len(found) > 1 and not found[0].is_called(text):
+        named = ", ".join(printable(term.id) for term in found[:SHOWN])
+        raise BadReference(f"{printable(text)!r} is a part of several attributes: {named}")
+    return found[0] if found else Term(text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import CancelledError
+from copy import copy
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,6 +35,7 @@ class FakeFlow:
     Attributes:
         asked: what was asked for, in order, as `samples 1 page 2`.
         errors: asked-for thing → exceptions to raise, one each time.
+        holds: the same as `hold` for one thing. `arrived`: set when it is asked for.
         hold: set it to let waiting answers go; None for no waiting.
     """
 
@@ -55,6 +58,9 @@ class FakeFlow:
         self.asked: list[str] = []
         self.errors: dict[str, list[Exception]] = {}
         self.hold: threading.Event | None = None
+        self.holds: dict[str, threading.Event] = {}
+        self.arrived: dict[str, threading.Event] = {}
+        self.stop: threading.Event | None = None  # of the walk that this is for
         self.passwords = {"demo": "right"}
 
     def walking(self, told: Any, map_pages: Any) -> tuple[FakeFlow, Any]:
@@ -71,7 +77,13 @@ class FakeFlow:
         return made
 
     def _ask(self, what: str) -> None:
+        if self.stop is not None and self.stop.is_set():
+            raise CancelledError("no more is wanted")
         self.asked.append(what)
+        if what in self.arrived:
+            self.arrived[what].set()
+        if what in self.holds:
+            assert self.holds[what].wait(10), f"{what} was held for too long"
         if self.hold is not None:
             assert self.hold.wait(10), "an answer was held for too long"
         if self.errors.get(what):
@@ -108,13 +120,26 @@ class FakeFlow:
         self.credential = Credential(token, username="demo")
         return self.me()
 
-    def projects(self, scope: Any = Scope.MINE) -> Pages[Project]:
-        listed = {"mine": self.mine, "public": self.public}.get(scope.value, [])
-        return self._pages(f"projects {scope.value}", listed)
+    def until(self, stop: threading.Event) -> FakeFlow:
+        """See `FlowClient.until`: it raises once that is set."""
+        other = copy(self)
+        other.stop = stop
+        return other
 
-    def _own(self, what: str) -> Pages[Any]:
+    def projects(self, scope: Any = Scope.MINE, *, like: str = "") -> Pages[Project]:
+        every = {"mine": self.mine, "public": self.public, "all": [*self.mine, *self.public]}
+        return self._liked(f"projects {scope.value}", every.get(scope.value, []), like)
+
+    def _liked(self, what: str, items: list[Any], like: str) -> Pages[Any]:
+        """A list, of what has `like` in its name where that can be asked for."""
+        if not like:
+            return self._pages(what, items)
+        found = [one for one in items if like in _name_of(one) or not self.filters]
+        return self._pages(f"{what} like {like}", found)
+
+    def _own(self, what: str, like: str) -> Pages[Any]:
         if what in self.own:
-            return self._pages(f"own {what}", self.own[what])
+            return self._liked(f"own {what}", self.own[what], like)
 
         def missing(number: int) -> Page[Any]:
             self._ask(f"own {what} page {number}")
@@ -132,14 +157,20 @@ class FakeFlow:
 
         return Pages(missing)
 
-    def own_samples(self) -> Pages[Sample]:
-        return self._own("samples")
+    def listed_as_own(self, key: str, model: Any) -> Pages[Any]:
+        def missing(number: int) -> Page[Any]:
+            raise NotFound("not found", status=404)
 
-    def own_executions(self) -> Pages[Execution]:
-        return self._own("executions")
+        return Pages(missing)
 
-    def own_uploads(self) -> Pages[Data]:
-        return self._own("uploads")
+    def own_samples(self, *, like: str = "") -> Pages[Sample]:
+        return self._own("samples", like)
+
+    def own_executions(self, *, like: str = "") -> Pages[Execution]:
+        return self._own("executions", like)
+
+    def own_uploads(self, *, like: str = "") -> Pages[Data]:
+        return self._own("uploads", like)
 
     def organisms(self) -> list[Organism]:
         self._ask("organisms")
@@ -155,15 +186,16 @@ class FakeFlow:
         self._ask(f"project {id_}")
         return next(one for one in [*self.mine, *self.public] if one.id == id_)
 
-    def project_samples(self, id_: str, *, like: str = "") -> Pages[Sample]:
-        samples = self.samples.get(id_, [])
-        if not like:
-            return self._pages(f"samples {id_}", samples)
-        found = [sample for sample in samples if like in sample.name or not self.filters]
-        return self._pages(f"samples like {like}", found)
+    def project_samples(
+        self, id_: str, *, like: str = "", full_metadata: bool = False
+    ) -> Pages[Sample]:
+        return self._liked(f"samples {id_}", self.samples.get(id_, []), like)
 
-    def project_executions(self, id_: str) -> Pages[Execution]:
-        return self._pages(f"executions {id_}", self.project_runs.get(id_, []))
+    def project_executions(self, id_: str, *, like: str = "") -> Pages[Execution]:
+        return self._liked(f"executions {id_}", self.project_runs.get(id_, []), like)
+
+    def lists_no_executions(self) -> bool:
+        return False
 
     def sample(self, id_: str) -> Sample:
         self._ask(f"sample {id_}")
@@ -176,10 +208,10 @@ class FakeFlow:
         raise NotFound("not found", status=404)
 
     def sample_data(self, id_: str, *, like: str = "") -> Pages[Data]:
-        return self._pages(f"data of {id_}", self.files.get(id_, []))
+        return self._liked(f"data of {id_}", self.files.get(id_, []), like)
 
-    def sample_executions(self, id_: str) -> Pages[Execution]:
-        return self._pages(f"executions of sample {id_}", self.sample_runs.get(id_, []))
+    def sample_executions(self, id_: str, *, like: str = "") -> Pages[Execution]:
+        return self._liked(f"executions of sample {id_}", self.sample_runs.get(id_, []), like)
 
     def execution(self, id_: str) -> Execution:
         self._ask(f"execution {id_}")
@@ -208,6 +240,10 @@ def screen(samples: int, files: int = 2) -> FakeFlow:
     for n in range(samples):
         flow.files[f"s{n}"] = [data(f"d{n}x{k}", f"guide_{n:04}_R{k}.gz") for k in range(files)]
     return flow
+
+
+def _name_of(record: Any) -> str:
+    return str(getattr(record, "filename", "") or getattr(record, "label", "") or record.name)
 
 
 Making = Callable[[], FakeFlow]

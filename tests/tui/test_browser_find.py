@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from textual.pilot import Pilot
 from flowtui.flow.errors import ServiceUnavailable
 from flowtui.tui.app import FlowApp
 from flowtui.tui.browser.finding import MOST
+from flowtui.tui.browser.nodes import Load, Node
 from support.fake_flow import FakeFlow, data, sample, screen
 from support.tui_app import context_of, lines, make_app, opened, said, tree, until
 
@@ -105,7 +107,7 @@ async def test_of_very_many_the_first_are_shown_and_that_is_said(tmp_path: Path)
     flow = full()
     flow.search["samples"] = [sample(f"x{n}", f"liver {n}") for n in range(MOST + 50)]
     async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
-        await find(pilot, "liver", f"Samples (the first {MOST})")
+        await find(pilot, "liver", f"Samples (the first {MOST} of {MOST + 50})")
 
 
 async def test_a_server_without_search_is_looked_through(tmp_path: Path) -> None:
@@ -114,3 +116,90 @@ async def test_a_server_without_search_is_looked_through(tmp_path: Path) -> None
     async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
         app = await find(pilot, "guide_0001", "the server has no search")
         await until(pilot, lambda: any("guide_0001_R1.gz" in line for line in lines(app)))
+
+
+async def test_the_groups_are_in_order_and_each_is_told_what_it_lacks(tmp_path: Path) -> None:
+    flow = full()
+    flow.search["samples"] = [sample(f"x{n}", f"{'liver' if n else 'x'} {n}") for n in range(150)]
+    async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
+        app = await find(pilot, "liver", f"Samples (the first {MOST} of at most 150)")
+        groups = tree(app).root.children[0].children  # type: ignore[union-attr]
+        names = [group.name.partition(" ")[0] for group in groups if group is not None]
+        assert names == ["Samples", "Data", "Executions", "Projects"]
+
+
+async def test_what_was_left_out_of_a_walk_is_in_the_group_and_its_details(tmp_path: Path) -> None:
+    flow = full()
+    flow.search = {}
+    flow.errors["data of s0 page 1"] = [ServiceUnavailable("it is broken")]
+    async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
+        app = await find(pilot, "guide", "guide_0001_R1.gz")
+        await until(pilot, lambda: group_named(app, "Data").load is Load.READY)
+        group = group_named(app, "Data")
+        assert "without guide_0000: it is broken" in group.notes
+        assert "without guide_0000: it is broken" in group.name
+
+
+def group_named(app: FlowApp, name: str) -> Node:
+    groups = tree(app).root.children[0].children  # type: ignore[union-attr]
+    return next(one for one in groups if one is not None and one.name.startswith(name))
+
+
+async def test_closing_ends_the_search_and_frees_the_tree(tmp_path: Path) -> None:
+    """What is under way is not shown, and nothing more is asked: not its later pages either."""
+    flow = full()
+    flow.search = dict.fromkeys(KINDS_OF_SEARCH, [])
+    flow.search["samples"] = [sample(f"x{n}", "heart") for n in range(5 * MOST)]  # none fits
+    first = threading.Event()
+    flow.arrived["search samples page 2"] = first
+    flow.holds["search samples page 2"] = threading.Event()
+    async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
+        app = await opened(pilot)
+        await pilot.press("ctrl+f", *"liver", "enter")
+        await until(pilot, first.is_set, "page 2")
+        assert "Samples" in "\n".join(lines(app))
+        await pilot.press("escape")
+        assert not any("Found" in line for line in lines(app))
+        before = set(threading.enumerate())
+        flow.holds["search samples page 2"].set()
+        # The thread of the search ends: by then it would have asked for page 3.
+        await until(pilot, lambda: not any(one.name == "find found/samples" and one.is_alive()
+                                           for one in before))  # fmt: skip
+        assert "search samples page 3" not in flow.asked
+        await pilot.press("home", "down", "enter")
+        await until(pilot, lambda: any("guide_0001" in line for line in lines(app)))
+
+
+KINDS_OF_SEARCH = ("samples", "data", "executions", "projects")
+
+
+async def test_a_search_that_hangs_does_not_hold_up_the_tree(tmp_path: Path) -> None:
+    flow = full()
+    for kind in KINDS_OF_SEARCH:
+        flow.search[kind] = []
+        flow.holds[f"search {kind} page 1"] = threading.Event()
+    async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
+        app = await opened(pilot)
+        await pilot.press("ctrl+f", *"liver", "enter")
+        await until(pilot, lambda: sum(one.startswith("search") for one in flow.asked) == 4)
+        await pilot.press("end")
+        while (node := tree(app).node) is None or node.name != "Screen":
+            await pilot.press("up")
+        await pilot.press("enter")
+        await until(pilot, lambda: any("guide_0001" in line for line in lines(app)))
+        for hold in flow.holds.values():
+            hold.set()
+
+
+async def test_what_is_found_comes_as_it_is_found(tmp_path: Path) -> None:
+    flow = full()
+    flow.search["samples"] = [sample(f"x{n}", "liver") for n in range(40)]
+    flow.search["samples"] += [sample(f"y{n}", "heart") for n in range(2 * MOST)]
+    flow.holds["search samples page 2"] = threading.Event()
+    async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
+        app = await find(pilot, "liver", "searching …")
+        group = group_named(app, "Samples")
+        await until(pilot, lambda: group.children)
+        flow.holds["search samples page 2"].set()
+        await until(pilot, lambda: group.load is Load.READY)
+        assert len(group.children) == 40 and group.name == "Samples"

@@ -189,7 +189,7 @@ def test_the_size_of_a_page_is_what_the_first_one_had() -> None:
         part = tuple(files[(number - 1) * 50 : number * 50])
         return Page(part, number, 70, 50 if number == 1 else 100, len(part))  # type: ignore[arg-type]
 
-    flow.sample_data = lambda id_: Pages(fetch)  # type: ignore[method-assign,assignment,arg-type]
+    flow.sample_data = lambda id_, like="": Pages(fetch)  # type: ignore[method-assign,assignment,arg-type]
     node = Node(NodeKind.SAMPLE, "sample/1", "s", parent=scopes())
     apply(node, load_page(flow, node, 1))  # type: ignore[arg-type]
     apply(node, load_page(flow, node, 2))  # type: ignore[arg-type]

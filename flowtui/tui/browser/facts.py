@@ -91,6 +91,8 @@ def _all_facts(node: Node) -> Iterator[tuple[str, str | None]]:
         yield "id", record.id
     elif node.kind is NodeKind.SCOPE:
         yield "about", ABOUT.get(node.key, FOUND)
+        for note in node.notes:
+            yield "note", note
     if node.load is Load.FAILED:
         yield "error", node.error
     if node.details_error:

@@ -55,27 +55,25 @@ class PageFetcher:
     def fetch_matches(self, node: Node, text: str, then: Callable[[Node], None]) -> None:
         """Ask the server for what has `text` in its name below `node`; `then` is called with it.
 
-        What goes wrong is not said: what is loaded is filtered all the same, and the row of what is
-        not stays.
+        What goes wrong is its `match_note`: what is loaded is filtered all the same, and the row of
+        what is not stays.
         """
-        epoch, node.matched, node.matches = node.epoch, text, []
+        epoch, node.matched, node.matches, node.match_note = node.epoch, text, [], ""
 
-        def received(found: list[Node]) -> None:
+        def received(found: list[Node], note: str) -> None:
             if node.epoch == epoch and node.matched == text:
-                node.matches = found
+                node.matches, node.match_note = found, note
                 then(node)
 
         def work() -> None:
-            from flowtui.flow.errors import FlowError
-
             try:
                 with self._slots:
                     if node.matched != text:
                         return  # more was typed meanwhile
-                    found = matches(self._client(), node, text)
-            except FlowError:
-                return
-            self._background.call_later(received, found)
+                    found, note = matches(self._client(), node, text)
+            except Exception as error:  # noqa: BLE001 - shown where the matches should be
+                found, note = [], f"the server could not filter: {words_of(error)}"
+            self._background.call_later(received, found, note)
 
         self._background.run(work, f"filter {node.key}")
 

@@ -13,6 +13,9 @@ from flowtui.tui.browser.nodes import Load, Node, NodeKind, Row
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
 
+LATER = 2
+"""The number of a page that is not the first, for what is added to a node that is in sight."""
+
 OnResult = Callable[[Node, int, Exception | None], None]
 
 
@@ -34,9 +37,11 @@ class TreeLoader:
         self.root = loading.scopes()
         self._on_result = on_result
         self._fetcher = PageFetcher(client, background, self._fetched)
+        self._finder = finding.Finder(client, background, loading.child_of, self._found)
 
     def reset(self) -> None:
         """Forget everything; pages on their way are dropped when they arrive."""
+        self._finder.stop()
         self.root = loading.scopes()
 
     def find(self, words: str) -> Node:
@@ -50,7 +55,8 @@ class TreeLoader:
         return found
 
     def drop_found(self) -> bool:
-        """Take the branch of a search away, and whether there was one."""
+        """Take the branch of a search away, and end it; whether there was one."""
+        self._finder.stop()
         first = self.root.children[0] if self.root.children else None
         if first is None or first.key != finding.ROOT:
             return False
@@ -62,7 +68,11 @@ class TreeLoader:
         node.expanded = True
         if node.load in (Load.NEW, Load.FAILED):
             node.load = Load.LOADING
-            self._fetcher.fetch(node, 1)
+            if node.key in finding.KINDS:
+                node.name, node.children = finding.KINDS[node.key][0], []
+                self._finder.search(node)
+            else:
+                self._fetcher.fetch(node, 1)
 
     def reload(self, node: Node) -> None:
         """Forget what is below a node, and load it anew."""
@@ -94,6 +104,10 @@ class TreeLoader:
             if row.node is not None and row.node.expanded and row.node.load is Load.FAILED:
                 self.open(row.node)
             row.parent.failed.clear()
+
+    def _found(self, group: Node, error: Exception | None) -> None:
+        if self.root in group.ancestors():
+            self._on_result(group, LATER, error)
 
     def _fetched(self, node: Node, number: int, result: loading.Loaded | Exception) -> None:
         if self.root not in node.ancestors():

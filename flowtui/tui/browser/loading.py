@@ -74,8 +74,6 @@ def load_page(client: FlowClient, node: Node, number: int) -> Loaded:
         return _outputs(client, node)
     if node.kind is NodeKind.PROCESS:
         return _outputs_of_process(client, node)
-    if node.key in finding.KINDS:
-        return _whole(node, finding.found_by(client, node))
     if node.key == "scope/genomes":
         return _whole(node, client.organisms())
     if node.kind is NodeKind.ORGANISM:
@@ -86,31 +84,33 @@ def load_page(client: FlowClient, node: Node, number: int) -> Loaded:
     page = pages.page(number)
     # The first page shows how many the server really gives at a time.
     size = page.size if number == 1 else node.page_size
-    children = [_child(node, record) for record in page.items]
+    children = [child_of(node, record) for record in page.items]
     if number == 1 and node.kind is NodeKind.SAMPLE:
         children = _groups(node, ("executions",)) + children
     total = None if page.total is None else page.total + node.fixed
     return Loaded(children, total, number, size, max(page.received, len(page.items)) >= size, pages)
 
 
-def matches(client: FlowClient, node: Node, text: str) -> list[Node]:
+def matches(client: FlowClient, node: Node, text: str) -> tuple[list[Node], str]:
     """The first that has `text` in its name of what is below a node, asked of the server.
 
-    A server that does not filter gives others, which are passed over. Raises FlowError.
+    With what is to be said of more. A server that does not filter gives others, which are passed
+    over. Raises FlowError.
     """
-    id_ = node.key.split("/")[1]
-    pages: Any = (
-        client.sample_data(id_, like=text)
-        if node.kind is NodeKind.SAMPLE
-        else client.project_samples(id_, like=text)
-    )
-    found = [_child(node, record) for record in pages.page(1).items]
-    return [child for child in found if text in child.name.casefold()]
+    page = _pages(client, node, like=text).page(1)
+    found = [child_of(node, record) for record in page.items]
+    fitting = [child for child in found if text in child.name.casefold()]
+    if len(fitting) < len(found):
+        return fitting, "the server cannot filter these"
+    more = 0 if page.total is None else page.total - page.received
+    if more > 0:
+        return fitting, f"{more:,} more have this in their names (type more of it)"
+    return fitting, ""
 
 
 def can_match(node: Node) -> bool:
-    """Whether the server can be asked for what is below a node by its name."""
-    return node.kind in (NodeKind.SAMPLES, NodeKind.SAMPLE)
+    """Whether the server can be asked for what is below a node by its name: all that has pages."""
+    return node.pages is not None
 
 
 def apply(node: Node, loaded: Loaded) -> None:
@@ -135,7 +135,8 @@ def apply(node: Node, loaded: Loaded) -> None:
         node.failed[number] = FEWER
 
 
-def _pages(client: FlowClient, node: Node) -> Any:
+def _pages(client: FlowClient, node: Node, *, like: str = "") -> Any:
+    """What is below a node; `like`: those with this in their names, where the server can tell."""
     from flowtui.flow.client import Scope
 
     owner = node.parent.key.partition("/")[2] if node.parent else ""
@@ -145,17 +146,17 @@ def _pages(client: FlowClient, node: Node) -> Any:
         "scope/data": client.own_uploads,
     }.get(node.key)
     if own is not None:
-        return own()
+        return own(like=like)
     if node.kind is NodeKind.SCOPE:
-        return client.projects(Scope(node.key.partition("/")[2]))
+        return client.projects(Scope(node.key.partition("/")[2]), like=like)
     if node.kind is NodeKind.SAMPLES:
-        return client.project_samples(owner)
+        return client.project_samples(owner, like=like)
     if node.kind is NodeKind.EXECUTIONS:
         assert node.parent is not None
         if node.parent.kind is NodeKind.SAMPLE:
-            return client.sample_executions(owner)
-        return client.project_executions(owner)
-    return client.sample_data(node.key.partition("/")[2])
+            return client.sample_executions(owner, like=like)
+        return client.project_executions(owner, like=like)
+    return client.sample_data(node.key.partition("/")[2], like=like)
 
 
 def _groups(node: Node, names: tuple[str, ...]) -> list[Node]:
@@ -163,7 +164,8 @@ def _groups(node: Node, names: tuple[str, ...]) -> list[Node]:
     return [Node(kinds[name], f"{node.key}/{name}", name, parent=node) for name in names]
 
 
-def _child(parent: Node, record: Any) -> Node:
+def child_of(parent: Node, record: Any) -> Node:
+    """A record as a node below another one."""
     kind = (
         _BELOW.get(parent.key)
         or {
@@ -198,7 +200,7 @@ def _outputs(client: FlowClient, node: Node) -> Loaded:
 
 def _whole(node: Node, records: Iterable[Any]) -> Loaded:
     """All that is below a node, which came in one piece."""
-    children = [_child(node, record) for record in records]
+    children = [child_of(node, record) for record in records]
     return Loaded(children, len(children), size=max(1, len(children)))
 
 
@@ -212,7 +214,7 @@ def _by_process(node: Node, outputs: tuple[Data, ...]) -> list[Node]:
     for output in outputs:
         label = output.process_label or output.process_name
         if not label:
-            children.append(_child(node, output))
+            children.append(child_of(node, output))
             continue
         process = processes.get(label)
         if process is None:
@@ -220,7 +222,7 @@ def _by_process(node: Node, outputs: tuple[Data, ...]) -> list[Node]:
             process = Node(NodeKind.PROCESS, key, label, parent=node, load=Load.READY)
             processes[label] = process
             children.append(process)
-        process.children.append(_child(process, output))
+        process.children.append(child_of(process, output))
     return children
 
 

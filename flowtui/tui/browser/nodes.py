@@ -51,6 +51,8 @@ class Node:
         error: why loading failed, in words.
         failed: number of a later page that could not be had → why.
         matches: what the server has for the filter `matched`, of which not all is loaded.
+        match_note: what is to be said of these: that more match, or why they could not be had.
+        notes: what a search could not do.
         epoch: how often what is below was forgotten; an answer to an older question is dropped.
         details_asked: whether its own details were asked for. `details_error`: why they could not
             be had.
@@ -71,6 +73,8 @@ class Node:
     failed: dict[int, str] = field(default_factory=dict)
     matches: list[Node] = field(default_factory=list)
     matched: str = ""
+    match_note: str = ""
+    notes: tuple[str, ...] = ()
     epoch: int = 0
     details_asked: bool = False
     details_error: str = ""
@@ -108,7 +112,8 @@ class Node:
         self.children, self.pages = [], None
         self.pending.clear()
         self.failed.clear()
-        self.matches, self.matched = [], ""
+        self.matches, self.matched, self.match_note = [], "", ""
+        self.notes = ()
         self.epoch += 1
         self.details_asked, self.details_error = False, ""
 
@@ -133,9 +138,9 @@ class Node:
         )
 
 
-NOTICE, REST, MATCH = -1, -2, -3
-"""The `index` of a row that says how its parent is, that more is there than was filtered, or of one
-that only the server knew of."""
+NOTICE, REST, MATCH, NOTE = -1, -2, -3, -4
+"""The `index` of a row that says how its parent is, that more is there than was filtered; of one
+that only the server knew of; and of one that says something of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +193,16 @@ def _walk(
                 rows.append(Row(None, node, number, depth + 1))
             else:
                 unloaded += 1
+        note = ""
         if unloaded and node.matched == filter_text:
             loaded = {child.key for child in node.children if child is not None}
             for match in node.matches:
                 if match.key not in loaded:
                     below |= _walk(match, node, MATCH, depth + 1, filter_text, rows)
+            note = node.match_note
+        if note and (node.expanded or node.matches):
+            rows.append(Row(None, node, NOTE, depth + 1, note))
+            below = True
         if unloaded and node.expanded:
             rows.append(
                 Row(None, node, REST, depth + 1, f"{unloaded:,} more not loaded (enter: load)")
