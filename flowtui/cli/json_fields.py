@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
 
 from flowtui.flow.remote_file import Origin
 from flowtui.protocol.messages import BulkFileRow, BulkRow, TransferRow
 from flowtui.protocol.states import TransferState
+
+if TYPE_CHECKING:
+    from flowtui.flow.models import Record
+
+DEEPEST = 40
+"""Levels of what a server sent that are passed on."""
 
 
 def transfer_fields(row: TransferRow) -> dict[str, object]:
@@ -92,3 +101,38 @@ def bulk_fields(job: BulkRow) -> dict[str, object]:
         "job_id": job.job_id,
         "transfer_id": job.transfer_id,
     }
+
+
+def as_sent(record: Record, without: tuple[str, ...] = ()) -> dict[str, object]:
+    """All fields of a record as Flow sent them, for programs.
+
+    But server paths, which are nobody's business, and what of a link may be a signature.
+    """
+    given = record.given.fields
+    return {str(key): _passed_on(str(key), value) for key, value in given.items()
+            if key not in (*without, "absolute_path")}  # fmt: skip
+
+
+def _passed_on(name: str, value: object, depth: int = 0) -> object:
+    if depth > DEEPEST:
+        return None
+    if isinstance(value, dict):
+        return {
+            str(key): _passed_on(str(key), inner, depth + 1)
+            for key, inner in value.items()
+            if key != "absolute_path"
+        }
+    if isinstance(value, list | tuple):
+        return [_passed_on(name, inner, depth + 1) for inner in value]
+    if name == "download_url" and isinstance(value, str):
+        return _unsigned(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no word for it
+    return value
+
+
+def _unsigned(link: str) -> str | None:
+    try:
+        return urlunsplit(urlsplit(link)._replace(query="", fragment=""))
+    except ValueError:
+        return None

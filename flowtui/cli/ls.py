@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowtui.cli.exit_codes import CommandError, Exit
+from flowtui.cli.json_fields import as_sent
 from flowtui.cli.options import json_option, server_option
 from flowtui.cli.output import Output, counted, one_line, size_text
 from flowtui.cli.search_notices import SearchNotices
@@ -18,8 +19,8 @@ from flowtui.cli.search_notices import SearchNotices
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
     from flowtui.flow.criteria import FoundRecord
-    from flowtui.flow.genomes import Fileset, Organism
     from flowtui.flow.errors import FlowError
+    from flowtui.flow.genomes import Fileset, Organism
     from flowtui.flow.models import Data, Execution, Project, R, Sample
     from flowtui.flow.pages import Pages
     from flowtui.flow.refs import Ref
@@ -172,23 +173,22 @@ def _genome_files(
     filesets: Iterable[tuple[Organism, Fileset]], said: SearchNotices
 ) -> Iterator[_Row]:
     for organism, fileset in filesets:
+        of_organism = as_sent(organism, without=("filesets", "latest_fileset"))
+        of_genome = as_sent(fileset, without=("data",))
         for data in fileset.data:
             fields, cells = _data(data)
             fields |= {
                 "organism": organism.name,
-                "organism_id": organism.id,
-                "latin_name": organism.latin_name,
                 "genome": fileset.name,
-                "genome_id": fileset.id,
-                "genome_created": _iso(fileset.created),
-                "genome_url": fileset.url,
+                "flow_organism": of_organism,
+                "flow_genome": of_genome,
             }
             source = f"{organism.name or organism.id} {fileset.name}"
             yield fields, (*cells[:3], source, cells[4])
         said.unreadable("file", fileset.unreadable)
 
 
-def row_of(record: Project | Sample | Execution | Data) -> tuple[tuple[str, ...], str, _Row]:
+def row_of(record: FoundRecord) -> tuple[tuple[str, ...], str, _Row]:
     """The headers of a table of such records, what they are called, and this one's row."""
     from flowtui.flow.models import Execution, Project, Sample
 
@@ -267,7 +267,7 @@ _Row = tuple[dict[str, Any], tuple[str, ...]]
 
 
 def _project(project: Project) -> _Row:
-    fields = {
+    fields: dict[str, Any] = {
         "kind": "project",
         "id": project.id,
         "name": project.name,
@@ -277,6 +277,8 @@ def _project(project: Project) -> _Row:
         "samples": project.sample_count,
         "executions": project.execution_count,
         "size": project.total_size,
+        "description": project.description,
+        "flow": as_sent(project),
     }
     return fields, (
         f"project/{project.id}",
@@ -290,7 +292,7 @@ def _project(project: Project) -> _Row:
 
 
 def _sample(sample: Sample) -> _Row:
-    fields = {
+    fields: dict[str, Any] = {
         "kind": "sample",
         "id": sample.id,
         "name": sample.name,
@@ -302,6 +304,7 @@ def _sample(sample: Sample) -> _Row:
         "project_id": sample.project_id,
         "private": sample.private,
         "metadata": dict(sample.metadata),
+        "flow": as_sent(sample),
     }
     cells = (
         f"sample/{sample.id}",
@@ -313,7 +316,7 @@ def _sample(sample: Sample) -> _Row:
 
 
 def _execution(execution: Execution) -> _Row:
-    fields = {
+    fields: dict[str, Any] = {
         "kind": "execution",
         "id": execution.id,
         "name": execution.label,
@@ -326,6 +329,8 @@ def _execution(execution: Execution) -> _Row:
         "owner": execution.owner_name,
         "project": execution.project_name,
         "sample": execution.sample_name,
+        "organism": execution.organism,
+        "flow": as_sent(execution),
     }
     pipeline = f"{execution.pipeline_name or ''} {execution.pipeline_version or ''}".strip()
     status = "running" if execution.is_running else execution.status
@@ -343,7 +348,7 @@ def _data(data: Data) -> _Row:
     if not ref and data.execution_id:
         ref = f"execution/{data.execution_id}/{data.filename}"
     origin = data.process_label or data.process_name or data.pipeline_name or ""
-    fields = {
+    fields: dict[str, Any] = {
         "kind": "data",
         "id": data.id,
         "ref": ref,
@@ -361,6 +366,7 @@ def _data(data: Data) -> _Row:
         "process": data.process_label or data.process_name,
         "directory": data.is_directory,
         "removed": data.is_removed,
+        "flow": as_sent(data),
     }
     name = data.filename + ("/" if data.is_directory else "")
     return fields, (ref, size_text(data.size), _day(data.created), origin, name)

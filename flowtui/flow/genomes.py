@@ -18,7 +18,6 @@ class Fileset(Record):
 
     id: Id
     name: Text = ""
-    url: Text = ""
     created: Time = None
     data: tuple[Data, ...] = ()
     unreadable: int = 0

@@ -141,3 +141,17 @@ def test_records_that_cannot_be_read_are_counted(
     assert result.exit_code == Exit.SOME_FAILED
     assert f"left out 2 {what} records: cannot read what the server sent" in result.stderr
     assert len(result.stdout.splitlines()) > len(body[key])
+
+
+def test_what_flow_sends_is_passed_on_but_paths_and_signatures(flow: Any) -> None:
+    record = {
+        "id": "5", "filename": "x", "absolute_path": "/srv/x", "new_field": {"a": [1, None]},
+        "execution": {"id": "9", "absolute_path": "/srv/y"},
+        "download_url": "https://s3.test/x?X-Amz-Signature=secret#y",
+    }  # fmt: skip
+    flow.answers["/data/5"] = (200, record)
+    (row,) = (json.loads(line) for line in run("data/5", "--json").stdout.splitlines())
+    assert row["flow"] == {
+        "id": "5", "filename": "x", "new_field": {"a": [1, None]}, "execution": {"id": "9"},
+        "download_url": "https://s3.test/x",
+    }  # fmt: skip
