@@ -33,6 +33,7 @@ def write_record(task: Task, client: FlowClient, notes: NoteBudget) -> Outcome:
                        size=len(content), md5=digest, verified_by="content",
                        mtime_ns=here.st_mtime_ns, is_news=task.recorded is None)  # fmt: skip
     is_ours = task.recorded is not None and task.recorded.key == task.key
+    is_ours = is_ours and not task.target.is_symlink()
     if here is not None and not is_ours:
         raise TargetExists(f"a different file stands at {task.target.name}")
     make_folder(task.target.parent)
@@ -76,15 +77,16 @@ def _content(task: Task, client: FlowClient) -> bytes:
 
 def _here(task: Task) -> os.stat_result | None:
     """What stands at the target, or None. Raises PermanentError for a folder, TargetExists."""
+    target = task.target
     try:
-        found = task.target.lstat()
+        found = target.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     if stat.S_ISDIR(found.st_mode):
-        raise PermanentError(f"a folder stands at {task.target}", code="IN_THE_WAY", retryable=True)
-    if not stat.S_ISREG(found.st_mode):
-        raise TargetExists(f"a different file stands at {task.target.name}")
-    return found
+        raise PermanentError(f"a folder stands at {target}", code="IN_THE_WAY", retryable=True)
+    if not target.is_file():
+        raise TargetExists(f"a different file stands at {target.name}")
+    return target.stat()
 
 
 def _is_content(path: Path, content: bytes) -> bool:

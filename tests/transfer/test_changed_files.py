@@ -152,6 +152,55 @@ def test_what_is_changed_while_its_new_bytes_come_is_not_overwritten(lab: Lab) -
     assert b"mine, and newer" in kept and DATA in kept
 
 
+@pytest.mark.parametrize("log", ["kept", "gone", "of another size"])
+def test_a_stale_size_on_flow_with_the_right_md5_makes_no_second_file(lab: Lab, log: str) -> None:
+    """The file has its md5, whatever size its record on Flow promises."""
+    lab.serve(DATA)
+    lab.fetch(size=len(DATA), md5=digest(DATA))
+    path = lab.root / "downloads.log"
+    if log == "gone":
+        path.unlink()
+    elif log == "of another size":
+        path.write_text(path.read_text().replace(f'"size": {len(DATA)}', '"size": 9'))
+    for _ in range(2):
+        lab.fetch(size=len(DATA) - 5, md5=digest(DATA))
+        assert lab.row is not None and lab.row.state == "skipped"
+    assert [entry.name for entry in lab.target.parent.iterdir()] == ["a.bin"]
+    assert len(lab.requests) == 1
+
+
+def test_a_stale_size_in_the_log_is_put_right(lab: Lab, flow_md5: bool) -> None:
+    fetch(lab, flow_md5)
+    path = lab.root / "downloads.log"
+    path.write_text(path.read_text().replace(f'"size": {len(DATA)}', '"size": 9'))
+    fetch(lab, flow_md5)
+    assert lab.row is not None and (lab.row.state, lab.row.path) == ("skipped", "data/a.bin")
+    assert f'"size": {len(DATA)}' in path.read_text().splitlines()[-1]
+
+
+@pytest.mark.parametrize("log", [True, False], ids=["log", "no log"])
+def test_a_link_to_the_file_counts_as_the_file(lab: Lab, flow_md5: bool, log: bool) -> None:
+    fetch(lab, flow_md5)
+    elsewhere = lab.root / "elsewhere.bin"
+    lab.target.rename(elsewhere)
+    lab.target.symlink_to(elsewhere)
+    if not log:
+        (lab.root / "downloads.log").unlink()
+    for _ in range(2):
+        fetch(lab, flow_md5)
+        assert lab.row is not None and (lab.row.state, lab.row.path) == ("skipped", "data/a.bin")
+    assert lab.target.is_symlink() and len(lab.requests) == 1
+
+
+@pytest.mark.parametrize("to", ["nowhere", "a.bin", ".", "/dev/zero"])
+def test_a_link_to_what_is_no_file_is_a_foreign_one(lab: Lab, to: str) -> None:
+    lab.target.parent.mkdir(parents=True)
+    lab.target.symlink_to(to)
+    fetch(lab, True)
+    assert lab.row is not None and (lab.row.state, lab.row.path) == ("done", "data/a~2.bin")
+    assert lab.target.readlink() == Path(to)
+
+
 def test_a_link_to_the_file_is_not_ours_to_replace(lab: Lab) -> None:
     fetch(lab, True)
     elsewhere = lab.root / "elsewhere.bin"

@@ -218,7 +218,7 @@ class _Extraction:
 
     def _at_an_occupied_place(self, one: ExpectedFile, target: Path, member: Member) -> None:
         """The file there may be this one, from a run that was killed before it could say so."""
-        if target.is_file() and not target.is_symlink() and target.stat().st_size == member.size:
+        if target.is_file() and target.stat().st_size == member.size:
             crc, md5 = _checksums(target, self._stop.check)
             same = md5 == (one.file.md5 or member.md5) if member.crc is None else crc == member.crc
             if same and one.file.md5 in (None, md5):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
@@ -50,31 +51,49 @@ def existing(
 
     `recorded` is what downloads.log says of that path, `size` and `md5` what Flow says of the file
     `key`. A file is read where it was changed after it was recorded, or where its md5 is not
-    recorded. `check` is called now and then and may raise. Raises OSError.
+    recorded. A link to the file counts as it, and is never ours to replace. `check` is called now
+    and then and may raise. Raises OSError.
     """
     try:
         found = target.lstat()
+        is_link = stat.S_ISLNK(found.st_mode)
+        found = target.stat() if is_link else found
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        return Existing() if os.path.lexists(target) else None
+    except OSError as error:
+        if error.errno == errno.ELOOP and os.path.lexists(target):
+            return Existing()
+        raise
     if stat.S_ISDIR(found.st_mode):
-        return Existing(is_folder=True)
+        return Existing() if is_link else Existing(is_folder=True)
     record = recorded if recorded is not None and recorded.key == key else None
-    ours = record is not None and stat.S_ISREG(found.st_mode)
-    another = Existing(is_ours=ours, seen=fingerprint(found))
-    if size is None and record is not None:
-        size = record.size
-    if size is None or found.st_size != size or not stat.S_ISREG(found.st_mode):
+    is_file = stat.S_ISREG(found.st_mode)
+    another = Existing(
+        is_ours=record is not None and is_file and not is_link, seen=fingerprint(found)
+    )
+    if not is_file:
         return another
-    here = replace(another, size=size)
+    # What Flow says now counts for more than what was recorded, and an md5 for more than a size.
+    known = size is not None or record is None
+    wanted_size = size if known or record is None else record.size
+    recorded_md5 = record.md5 if record is not None else None
+    if wanted_size != found.st_size:
+        # Sizes on Flow may be stale; one that was measured here, with that md5, is not.
+        is_measured = recorded_md5 is not None and record is not None and record.size == size
+        decides = md5 or (None if known else recorded_md5)
+        if decides is None or (is_measured and md5 in (None, recorded_md5)):
+            return another
+    here = replace(another, size=found.st_size)
     # Without an md5 on either side it is read once, so that the next run need not.
     if (
         record is not None
         and record.md5 is not None
         and md5 in (None, record.md5)
-        and _is_untouched(found, record)
+        and record.size in (None, found.st_size)
+        and is_untouched(found, record)
     ):
         return replace(here, verified_by=AS_RECORDED, md5=record.md5)
-    wanted = md5 or (record.md5 if record is not None else None)
+    wanted = md5 or recorded_md5
     digest = hashing.md5_of(target, check)
     if wanted is not None and digest != wanted:
         return another
@@ -82,7 +101,7 @@ def existing(
     return replace(here, verified_by=how, md5=digest, is_news=True)
 
 
-def _is_untouched(found: os.stat_result, record: Recorded) -> bool:
+def is_untouched(found: os.stat_result, record: Recorded) -> bool:
     """Whether a file is as it was recorded, as far as its time of change tells."""
     if record.mtime_ns is not None:
         return found.st_mtime_ns == record.mtime_ns
