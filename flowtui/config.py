@@ -54,6 +54,7 @@ class Settings:
         unpack_archives: unpack the archive of a bulk job and remove it; else it is kept.
         on_change: what happens to a file that flowtui fetched and that was changed here or on Flow:
             `replace` (what is no part of the new one is kept as NAME.old-DATE), `keep` or `fail`.
+        md5sums: keep MD5SUMS beside downloads.log.
         accept_broken: a .gz, .bam or .zip that is broken on Flow itself is no failure for the exit
             status.
         accept_any_type: take what comes as the file, also where it is called a web page or JSON.
@@ -74,6 +75,7 @@ class Settings:
     unpack_archives: bool = True
     check_containers: bool = True
     on_change: str = "replace"
+    md5sums: bool = True
     accept_any_type: bool = False
     accept_broken: bool = False
     connect_timeout: float = 10.0

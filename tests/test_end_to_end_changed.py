@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,3 +98,14 @@ def test_a_foreign_file_in_the_way_of_an_archive_s_file_is_told_as_well(
     assert f"warning: a different file stands in the way of {file['path']}" in done.stderr
     assert "different files stand in the way; Flow's have other names" in done.stderr
     assert path.read_bytes() == b"mine"
+
+
+@pytest.mark.skipif(shutil.which("md5sum") is None, reason="md5sum is not installed")
+@pytest.mark.parametrize("bulk", ["never", "always"])
+def test_md5sum_takes_the_checksums_of_a_folder(
+    server: DemoServer, shell: Shell, bulk: str
+) -> None:
+    shell.get("sample/34", "--bulk", bulk)
+    done = subprocess.run(["md5sum", "-c", "MD5SUMS"], cwd=shell.to, capture_output=True, text=True)
+    files = [path for path in shell.to.rglob("*") if path.is_file()]
+    assert done.returncode == 0 and done.stdout.count(": OK\n") == len(files) - 2

@@ -45,6 +45,7 @@ from flowtui.protocol.messages import (
 from flowtui.protocol.states import CANCELLABLE, ENDED, PENDING_WORK, TransferState
 from flowtui.timings import Timings
 from flowtui.transfer.disk import space as disk_space
+from flowtui.transfer.disk.folder_record import FolderRecords
 from flowtui.transfer.disk.space import SpaceWatch
 from flowtui.transfer.http.clients import Clients, ServerClients, service_maker
 from flowtui.transfer.http.rate_limit import RateLimit
@@ -87,7 +88,9 @@ class Engine:
         self._workers = Workers(self._on_result, timings)
         self._space = SpaceWatch(self._on_room_measured, timings.space_every)
         self._sign_ins = SignIns()
-        self._folders = TargetFolders(self._queue, self._space)
+        self._folders = TargetFolders(
+            self._queue, self._space, FolderRecords(md5sums=settings.md5sums)
+        )
         self._admission = Admission(self._queue, self._space, timings.room_retry)
         self._scheduler = Scheduler(
             self._queue,

@@ -158,10 +158,11 @@ class Loop:
 
     def _write_log(self, root: str, entries: list[downloads_log.LogEntry]) -> None:
         try:
-            downloads_log.append(Path(root), entries)
+            self._folders.records.of(Path(root)).write(entries)
             words = ""
         except OSError as error:
-            words = f"cannot write {Path(root) / downloads_log.LOG_NAME}: {error.strerror}"
+            file = error.filename or Path(root) / downloads_log.LOG_NAME
+            words = f"cannot write {file}: {error.strerror}"
         self._persistence.note_trouble("log", words)
 
     def _note_idle(self) -> None:

@@ -12,6 +12,7 @@ import errno
 import fcntl
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +42,33 @@ def lock(descriptor: int, path: Path) -> Callable[[], None]:
             raise
         return _lock_beside(path.with_name(path.name + ENDING))
     return lambda: None
+
+
+def wait_for_lock(descriptor: int, path: Path, patience: float) -> Callable[[], None] | None:
+    """Lock the open file at `path`, waiting for whoever has it; what is returned lets go of it.
+
+    Where the file system has no locks, the file beside it is waited for `patience` seconds; None
+    where that is not to be had either.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError:
+        # Whatever it answers, it locks nothing.
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return _lock_beside(path.with_name(path.name + ENDING))
+            except Held:
+                if time.monotonic() >= deadline:
+                    return None
+            except OSError:
+                return None
+            time.sleep(ASK_AGAIN)
+    return lambda: fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+ASK_AGAIN = 0.01
+"""Seconds between two looks whether a lock beside a file is free."""
 
 
 def is_held(path: Path) -> bool:

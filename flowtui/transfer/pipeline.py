@@ -9,7 +9,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from flowtui.text import quantities
 from flowtui.timings import Timings
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk.commit import Fingerprint, fingerprint
+from flowtui.transfer.disk.folder_record import FolderRecords
 from flowtui.transfer.disk.part_file import (
     NoteBudget,
     PartFile,
@@ -69,6 +70,7 @@ class Tools:
     limit: RateLimit
     notes: NoteBudget
     timings: Timings
+    records: FolderRecords = field(default_factory=FolderRecords)
 
 
 Steps = Generator[None, None, Outcome]
@@ -110,12 +112,16 @@ def steps(
     began = time.monotonic()
     try:
         if task.url.startswith(RECORD):
-            made = write_record(task, tools.client, tools.notes)
+            made = write_record(
+                task, tools.client, tools.notes, lambda: strike(task, tools.records)
+            )
             return replace(made, seconds=time.monotonic() - began)
         there = _look(task, stop)
         if isinstance(there, Outcome):
             _sweep(task.target)
             return there
+        if there is None and task.recorded is not None:
+            strike(task, tools.records, durable=False)  # somebody has taken the file away
         outcome = yield from _with_part(task, tools, progress, memory, stop, opened, there)
         return replace(outcome, seconds=time.monotonic() - began)
     except Stopped:
@@ -184,6 +190,15 @@ def _with_part(
             else:
                 memory.fingerprint = part.fingerprint()
         part.close()
+
+
+def strike(task: Task, records: FolderRecords, *, durable: bool = True) -> None:
+    """Take the file's line out of MD5SUMS, before another file has its name."""
+    if task.root is None:
+        return
+    path = str(task.target.relative_to(task.root))
+    with contextlib.suppress(OSError):  # who writes the file's line meets the same, and tells it
+        records.of(task.root).strike([path], durable=durable)
 
 
 def _changed_meanwhile(
@@ -310,6 +325,8 @@ def _fetch_and_verify(
                 code="TAMPERED",
                 retryable=True,
             )
+        if replaces is not None and final == task.target:
+            strike(task, tools.records)
         replaced = part.rename(final, size, replaces if final == task.target else None)
     except FileExistsError:
         if final == task.target:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,13 @@ if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
 
 
-def write_record(task: Task, client: FlowClient, notes: NoteBudget) -> Outcome:
-    """Bring the record that `task.url` names to its path.
+def write_record(
+    task: Task,
+    client: FlowClient,
+    notes: NoteBudget,
+    replacing: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """Bring the record that `task.url` names to its path; `replacing` is called before a change.
 
     One that we wrote before is replaced where Flow says something else now, as it does while a run
     goes on; what somebody made of it is set aside. Raises TransferError, OSError.
@@ -42,6 +48,8 @@ def write_record(task: Task, client: FlowClient, notes: NoteBudget) -> Outcome:
     try:
         part.write(0, content)
         part.settle(len(content))
+        if here is not None:
+            replacing()
         if here is not None and _is_as_recorded(here, task.recorded):
             task.target.unlink()
             here = None

@@ -32,7 +32,8 @@ class Task:
     """What a worker needs to know of one transfer.
 
     Attributes:
-        target: the final path, absolute. `recorded`: what downloads.log says stands there.
+        target: the final path, absolute. `root`: the target folder that it is below, or None where
+            nothing is recorded. `recorded`: what downloads.log says stands there.
         size, md5: as the service's records say, or None.
         archive: a bulk job's archive, whose ending follows its content.
         on_change: what happens to a file of ours that is not as it was recorded, or not as Flow
@@ -47,6 +48,7 @@ class Task:
     filename: str
     url: str
     target: Path
+    root: Path | None = None
     size: int | None = None
     md5: str | None = None
     data_id: str | None = None

@@ -20,6 +20,10 @@ def digest(data: bytes) -> str:
     return hashlib.md5(data).hexdigest()
 
 
+def sums(lab: Lab) -> str:
+    return (lab.root / "MD5SUMS").read_text()
+
+
 def aside(lab: Lab) -> list[Path]:
     return sorted(lab.target.parent.glob("a.bin.old-*"))
 
@@ -209,3 +213,53 @@ def test_a_link_to_the_file_is_not_ours_to_replace(lab: Lab) -> None:
     lab.target.symlink_to(elsewhere)
     fetch(lab, True)
     assert elsewhere.read_bytes() == b"short" and lab.target.is_symlink()
+
+
+def test_the_checksums_follow_a_replaced_file(lab: Lab, flow_md5: bool) -> None:
+    fetch(lab, flow_md5)
+    assert sums(lab) == f"{digest(DATA)}  data/a.bin\n"
+    fetch(lab, flow_md5, OTHER)
+    assert sums(lab) == f"{digest(OTHER)}  data/a.bin\n"
+
+
+def test_no_line_is_left_when_the_file_gets_other_bytes(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill just before or after the rename finds no line of the earlier bytes."""
+    from flowtui.transfer.disk import part_file
+
+    fetch(lab, True)
+    seen = []
+    real = part_file.give_name
+
+    def named(*args):  # type: ignore[no-untyped-def]
+        seen.append(sums(lab))
+        return real(*args)
+
+    monkeypatch.setattr(part_file, "give_name", named)
+    fetch(lab, True, OTHER)
+    assert seen == [f"#{digest(DATA)[1:]}  data/a.bin\n"]
+
+
+def test_a_file_that_was_taken_away_loses_its_line_before_it_comes_again(lab: Lab) -> None:
+    fetch(lab, True)
+    lab.target.unlink()
+    lab.serve(DATA, rate=2e6)
+    lab.start(size=len(DATA), md5=digest(DATA))
+    lab.until(lambda row: row.done > 0)
+    assert sums(lab)[0] == "#"
+    lab.stop()
+
+
+def test_checksums_that_were_lost_are_made_again_from_the_log(lab: Lab) -> None:
+    fetch(lab, True)
+    (lab.root / "MD5SUMS").unlink()
+    fetch(lab, True)
+    assert lab.row is not None and lab.row.verified_by == "as recorded"
+    assert sums(lab) == f"{digest(DATA)}  data/a.bin\n"
+
+
+def test_checksums_can_be_left_out(lab: Lab) -> None:
+    lab.settings["md5sums"] = False
+    fetch(lab, True)
+    assert not (lab.root / "MD5SUMS").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -73,12 +74,15 @@ class JobStarter:
         files = job.missing()
         recorded = {p.path: r for p in files if (r := paths.recorded.get(p.path)) is not None}
         stop = self.busy[job.id] = StopSignal()
+        record = self._folders.records.of(Path(job.root))
         root, server, notes, id_ = Path(job.root), job.server, self._jobs.notes, job.id
 
         def work() -> None:
             found, earlier, trouble = Found(), list[Note](), ""
             try:
                 found = find_existing(root, files, recorded, stop.check)
+                with contextlib.suppress(OSError):  # who logs the files meets the same
+                    record.strike(path for path in recorded if not os.path.lexists(root / path))
                 earlier = notes.find(root, server) if notes is not None else []
             except Stopped:
                 trouble = "STOPPED"

@@ -6,26 +6,33 @@ more. The engine's thread alone uses it.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
 from flowtui.engine.queue.queue import Queue
 from flowtui.protocol.states import TransferState
 from flowtui.transfer.disk.downloads_log import LogEntry
+from flowtui.transfer.disk.folder_record import FolderRecords
 from flowtui.transfer.disk.paths import TargetPaths
 from flowtui.transfer.disk.space import SpaceWatch
 from flowtui.transfer.task import Recorded
 
 
 class TargetFolders:
-    """What is known of each target folder, by its path."""
+    """What is known of each target folder, by its path.
 
-    def __init__(self, queue: Queue, space: SpaceWatch) -> None:
+    Attributes:
+        records: what the folders say of their files; it may be used in any thread.
+    """
+
+    def __init__(
+        self, queue: Queue, space: SpaceWatch, records: FolderRecords | None = None
+    ) -> None:
+        self.records = records or FolderRecords()
         self._queue = queue
         self._space = space
         self._paths: dict[str, TargetPaths] = {}
-        self._log: dict[str, list[LogEntry]] = defaultdict(list)
+        self._log: dict[str, list[LogEntry]] = {}
         self._read_listeners: list[Callable[[str, TargetPaths], None]] = []
 
     def on_read(self, listener: Callable[[str, TargetPaths], None]) -> None:
@@ -42,6 +49,8 @@ class TargetFolders:
                     paths.claim(transfer.path, transfer.key, transfer.belongs_to)
             for listener in self._read_listeners:
                 listener(root, paths)
+            self.records.of(Path(root)).expect(dict(paths.recorded))
+            self._log.setdefault(root, [])  # MD5SUMS may lack what an earlier run recorded
         return paths
 
     def recorded(self, root: str, path: str) -> Recorded | None:
@@ -57,11 +66,12 @@ class TargetFolders:
         used = {transfer.root for transfer in self._queue.transfers.values()}
         for root in self._paths.keys() - used:
             del self._paths[root]
+        self.records.keep_only({Path(root) for root in used | self._log.keys()})
         self._space.keep_only(used)  # else their disks are measured until the engine ends
 
     def log(self, root: str, entry: LogEntry) -> None:
         """Have an entry written into the downloads.log of `root`."""
-        self._log[root].append(entry)
+        self._log.setdefault(root, []).append(entry)
         paths = self._paths.get(root)
         if paths is not None and entry.status in (TransferState.DONE, TransferState.SKIPPED):
             paths.recorded[entry.path] = Recorded(
@@ -70,5 +80,5 @@ class TargetFolders:
 
     def take_log(self) -> dict[str, list[LogEntry]]:
         """The new entries by folder, to be written by whoever takes them."""
-        taken, self._log = self._log, defaultdict(list)
+        taken, self._log = self._log, {}
         return taken

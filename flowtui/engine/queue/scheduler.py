@@ -201,7 +201,12 @@ class Scheduler:
         run = Run(
             task=self._task(transfer),
             tools=Tools(
-                server.http, server.client, self._clients.limit, self._notes, self._timings
+                server.http,
+                server.client,
+                self._clients.limit,
+                self._notes,
+                self._timings,
+                self._folders.records,
             ),
             carry_over=self._carry_overs.setdefault(transfer_id, CarryOver()),
             measured_at=now,
@@ -223,6 +228,8 @@ class Scheduler:
             filename=transfer.filename,
             url=transfer.url,
             target=Path(transfer.root) / transfer.path,
+            # An archive that is unpacked is not recorded.
+            root=None if transfer.temporary else Path(transfer.root),
             size=transfer.expected,
             md5=transfer.md5,
             data_id=transfer.data_id,

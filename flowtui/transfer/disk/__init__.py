@@ -7,6 +7,7 @@
     paths          which file below a target folder has which path
     names          somebody else's names made safe
     downloads_log  a line for every file that ended
+    folder_record  that log and MD5SUMS, written together
     space          room on the disks, measured in a thread of its own
 
 It knows nothing of HTTP, and does not judge what the bytes are.

@@ -7,7 +7,6 @@ also what a later run reads to know which file a path was given to.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flowtui.flow.remote_file import NOWHERE, Origin
+from flowtui.system.locks import wait_for_lock
 from flowtui.transfer.task import Recorded
 
 LOG_NAME = "downloads.log"
@@ -51,11 +51,43 @@ class LogEntry:
     mtime_ns: int | None = None
 
 
+PATIENCE = 5.0
+"""Seconds that a log is waited for on a file system without locks; then it goes without."""
+
+
+@contextlib.contextmanager
+def locked(root: Path) -> Iterator[tuple[int, bool]]:
+    """The log of `root`, open for appending, and whether it is locked for this open file alone.
+
+    Raises OSError.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(root / LOG_NAME, flags, 0o644)
+    try:
+        # Appending is not one step on a network file system; the lock makes it one. Where there is
+        # none to be had, two programs' lines may rarely mix, and are passed over.
+        unlock = wait_for_lock(descriptor, root / LOG_NAME, PATIENCE)
+        try:
+            yield descriptor, unlock is not None
+        finally:
+            if unlock is not None:
+                unlock()
+    finally:
+        os.close(descriptor)
+
+
 def append(root: Path, entries: list[LogEntry]) -> None:
     """Add entries to the log of `root`, whole lines, also when several processes do so.
 
     Raises OSError.
     """
+    with locked(root) as (descriptor, _):
+        write(descriptor, entries)
+
+
+def write(descriptor: int, entries: list[LogEntry]) -> None:
+    """Add entries to a log that is open and `locked`. Raises OSError."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     lines = []
     for one in entries:
@@ -84,22 +116,12 @@ def append(root: Path, entries: list[LogEntry]) -> None:
         if one.message:
             fields["message"] = one.message
         lines.append(json.dumps(fields) + "\n")
-    root.mkdir(parents=True, exist_ok=True)
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(root / LOG_NAME, flags, 0o644)
-    try:
-        # Appending is not one step on a network file system; the lock makes it one, where there
-        # are locks. Where there are none, two programs' lines may rarely mix, and are passed over.
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        size = os.fstat(descriptor).st_size
-        if size and os.pread(descriptor, 1, size - 1) != b"\n":
-            lines.insert(0, "\n")  # the last line was cut off by a crash or a full disk
-        view = memoryview("".join(lines).encode())
-        while view:
-            view = view[os.write(descriptor, view) :]
-    finally:
-        os.close(descriptor)
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        lines.insert(0, "\n")  # the last line was cut off by a crash or a full disk
+    view = memoryview("".join(lines).encode())
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def read(root: Path) -> Iterator[tuple[str, Recorded]]:
@@ -143,3 +165,15 @@ def _seconds(timestamp: object) -> float | None:
         return datetime.fromisoformat(timestamp).timestamp() if isinstance(timestamp, str) else None
     except (ValueError, OverflowError):
         return None
+
+
+def is_untouched(found: os.stat_result, record: Recorded) -> bool:
+    """Whether a file is as it was recorded, as far as its time of change tells."""
+    if record.mtime_ns is not None:
+        return found.st_mtime_ns == record.mtime_ns
+    # A line of an earlier version: it was written after the last byte.
+    return record.logged is not None and found.st_mtime <= record.logged + CLOCKS
+
+
+CLOCKS = 2.0
+"""Seconds that the clock of a file server may be ahead of ours, or coarser."""

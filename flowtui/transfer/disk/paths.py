@@ -22,7 +22,10 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 
 from flowtui.flow.remote_file import RemoteFile
+from flowtui.system.locks import ENDING as LOCK_ENDING
 from flowtui.transfer.disk import downloads_log, journal
+from flowtui.transfer.disk.downloads_log import LOG_NAME
+from flowtui.transfer.disk.folder_record import SUMS_NAME
 from flowtui.transfer.disk.names import (
     JOURNAL,
     is_numbering,
@@ -32,6 +35,8 @@ from flowtui.transfer.disk.names import (
     same_name,
 )
 from flowtui.transfer.task import Recorded
+
+_OURS = {same_name(name) for name in (LOG_NAME, LOG_NAME + LOCK_ENDING, SUMS_NAME)}
 
 FOLDER = ".zip"
 """What a folder is saved as."""
@@ -220,8 +225,8 @@ class TargetPaths:
 
     def _parts(self, folder: tuple[str, ...], filename: str) -> tuple[str, ...]:
         parts = safe_path(folder, filename)
-        if same_name(parts[0]) == downloads_log.LOG_NAME:
-            return (parts[0] + "_", *parts[1:])  # our own log stands there
+        if same_name(parts[0]) in _OURS:
+            return (parts[0] + "_", *parts[1:])  # our own log or checksums stand there
         return parts
 
     def _take(self, parent: PurePosixPath, belongs_to: str, fileset: str, number: int) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flowtui.protocol.states import AS_RECORDED
 from flowtui.transfer.disk.commit import Fingerprint, fingerprint
+from flowtui.transfer.disk.downloads_log import is_untouched
 from flowtui.transfer.disk.part_file import journal_path, part_path
 from flowtui.transfer.task import SKIPPED, ExpectedFile, FileResult, Recorded
 from flowtui.transfer.verify import md5 as hashing
@@ -99,18 +100,6 @@ def existing(
         return another
     how = "md5" if md5 else "recorded md5" if wanted else "size"
     return replace(here, verified_by=how, md5=digest, is_news=True)
-
-
-def is_untouched(found: os.stat_result, record: Recorded) -> bool:
-    """Whether a file is as it was recorded, as far as its time of change tells."""
-    if record.mtime_ns is not None:
-        return found.st_mtime_ns == record.mtime_ns
-    # A line of an earlier version: it was written after the last byte.
-    return record.logged is not None and found.st_mtime <= record.logged + CLOCKS
-
-
-CLOCKS = 2.0
-"""Seconds that the clock of a file server may be ahead of ours, or coarser."""
 
 
 @dataclass

@@ -1,0 +1,297 @@
+"""What a target folder says of its files: `downloads.log`, and `MD5SUMS` as `md5sum -c` takes it.
+
+A line of MD5SUMS is there only while its file is, whenever we are killed: it is written once the
+file has its name, and struck out before the file is replaced. A line counts from the moment that
+its first byte is right, which is written last; until then it begins with `#`, a comment.
+
+All that is done under the lock of downloads.log. Where there are no locks, and none can be had by a
+file beside it, lines are only struck out; the next run adds what is missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowtui.transfer.disk import downloads_log
+from flowtui.transfer.disk.downloads_log import LogEntry, is_untouched
+from flowtui.transfer.task import Recorded
+
+SUMS_NAME = "MD5SUMS"
+RENEWED = ".MD5SUMS.part"
+"""What it is called while it is written anew."""
+
+_LINE = re.compile(rb"^(?:(\\?)[0-9a-f]{32}|#([0-9a-f]{31,32}))(?: [ *])([^\n]+)\n", re.MULTILINE)
+_MD5 = re.compile("[0-9a-f]{32}")
+_HIDDEN = b"#"
+_ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
+
+
+@dataclass(frozen=True)
+class _Label:
+    """A name as a line has it; `mark` is the backslash in front of a line whose name is escaped."""
+
+    mark: bytes
+    name: bytes
+
+    def line(self, md5: bytes) -> bytes:
+        return self.mark + md5 + b"  " + self.name + b"\n"
+
+
+def _label(path: str) -> _Label | None:
+    """How md5sum writes a name; None for one that no file can have."""
+    try:
+        raw = os.fsencode(path)
+    except UnicodeEncodeError:
+        return None
+    if not raw or b"\0" in raw:
+        return None
+    escaped = re.sub(rb"[\\\n\r]", lambda found: _ESCAPES[found[0]], raw)
+    return _Label(b"" if escaped == raw else b"\\", escaped)
+
+
+class FolderRecord:
+    """The log and the checksums of one target folder. Its methods may be called from any thread."""
+
+    def __init__(self, root: Path, *, adds: bool = True) -> None:
+        """`adds`: whether MD5SUMS gets lines; those that are there are kept true anyway."""
+        self.root = root
+        self._adds = adds
+        self._thread = threading.Lock()
+        self._known: Mapping[str, Recorded] | None = {}
+        # Where each line begins, as far as the file was read.
+        self._lines: dict[_Label, int] = {}
+        self._inode, self._end = 0, 0
+
+    def expect(self, recorded: Mapping[str, Recorded]) -> None:
+        """Have the next `write` add those files that are here as recorded and have no line."""
+        self._known = recorded  # without our lock: who writes may wait for another program
+
+    def write(self, entries: list[LogEntry]) -> None:
+        """Log files that ended. Raises OSError, after all that could be written is."""
+        if not entries and not (self.root / downloads_log.LOG_NAME).exists():
+            return
+        with self._thread, downloads_log.locked(self.root) as (log, is_locked):
+            if entries:
+                downloads_log.write(log, entries)
+            present = {}
+            gone = []
+            for one in entries:
+                path = self.root / one.path
+                if one.status != "failed" and one.md5 and _MD5.fullmatch(one.md5):
+                    present[one.path] = one.md5
+                elif one.status != "failed" or not os.path.lexists(path):
+                    gone.append(one.path)
+            self._strike(gone)
+            if self._adds and is_locked:
+                self._add(present)
+
+    def strike(self, paths: Iterable[str], *, durable: bool = False) -> None:
+        """Take out the lines of files that are to be replaced, or are gone.
+
+        `durable` has that on the disk first. Raises OSError.
+        """
+        if not os.path.lexists(self.root / SUMS_NAME):
+            return
+        with self._thread, downloads_log.locked(self.root):
+            self._strike(paths, durable=durable)
+
+    def _strike(self, paths: Iterable[str], *, durable: bool = False) -> None:
+        with self._opened(os.O_RDWR) as sums:
+            if sums < 0:
+                return
+            self._read(sums)
+            for path in paths:
+                label = _label(path)
+                at = self._find(sums, label) if label is not None else None
+                if at is not None:
+                    os.pwrite(sums, _HIDDEN, at)
+            if durable:
+                os.fsync(sums)
+
+    def _add(self, present: dict[str, str]) -> None:
+        known, self._known = self._known, None
+        if known is not None:
+            self._renew()
+        with self._opened(os.O_RDWR) as sums:
+            if sums >= 0:
+                self._read(sums)
+            for path, record in (known or {}).items():
+                if path not in present and self._is_listed(sums, path) is False:
+                    md5 = _md5_if_here(self.root / path, record)
+                    if md5 is not None:
+                        present[path] = md5
+        if not present:
+            return
+        with self._opened(os.O_RDWR | os.O_CREAT) as sums:
+            self._read(sums)
+            new: dict[_Label, bytes] = {}
+            for path, md5 in present.items():
+                label = _label(path)
+                if label is None:
+                    continue
+                at = self._find(sums, label)
+                if at is None:
+                    new[label] = md5.encode()
+                else:
+                    _set(sums, at, label, md5.encode())
+            self._append(sums, new)
+
+    def _append(self, sums: int, new: dict[_Label, bytes]) -> None:
+        """Put hidden lines at the end, and show them once they are whole. Raises OSError."""
+        if not new:
+            return
+        begin = at = os.fstat(sums).st_size
+        text = bytearray()
+        if at and os.pread(sums, 1, at - 1) != b"\n":
+            text += b"\n"  # the last line was cut off by a kill or a full disk
+        places = []
+        for label, md5 in new.items():
+            line = label.line(md5)
+            places.append((label, begin + len(text), line[:1]))
+            text += _HIDDEN + line[1:]
+        view = memoryview(text)
+        try:
+            while view:
+                count = os.pwrite(sums, view, at)
+                view, at = view[count:], at + count
+        except OSError:
+            os.ftruncate(sums, begin)
+            raise
+        for label, place, first in places:
+            os.pwrite(sums, first, place)
+            self._lines[label] = place
+        self._end = at
+
+    @contextlib.contextmanager
+    def _opened(self, flags: int) -> Iterator[int]:
+        """MD5SUMS, or -1 where there is none."""
+        flags |= os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            descriptor = os.open(self.root / SUMS_NAME, flags, 0o644)
+        except FileNotFoundError:
+            yield -1
+            return
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _read(self, sums: int, *, anew: bool = False) -> None:
+        """Learn of the lines that others wrote since."""
+        found = os.fstat(sums)
+        if anew or found.st_ino != self._inode or found.st_size < self._end:
+            self._lines, self._inode, self._end = {}, found.st_ino, 0
+        if found.st_size == self._end:
+            return
+        text = _read_from(sums, self._end)
+        for line in _LINE.finditer(text):
+            mark = b"\\" if line[1] or len(line[2] or b"") == 32 else b""
+            self._lines[_Label(mark, line[3])] = self._end + line.start()
+        self._end += text.rfind(b"\n") + 1
+
+    def _find(self, sums: int, label: _Label) -> int | None:
+        """Where the line of a name begins, also a hidden one; looked for again after an edit."""
+        for anew in (False, True):
+            at = self._lines.get(label)
+            if at is None:
+                return None
+            length = len(label.line(b"." * 32))
+            before = b"\n" if not at else os.pread(sums, 1, at - 1)
+            line = _LINE.fullmatch(os.pread(sums, length, at))
+            if before == b"\n" and line is not None and line[3] == label.name:
+                return at
+            if not anew:
+                self._read(sums, anew=True)
+        return None
+
+    def _is_listed(self, sums: int, path: str) -> bool | None:
+        """Whether a path has a line that counts; None where it cannot have one."""
+        label = _label(path)
+        if label is None:
+            return None
+        at = self._find(sums, label) if sums >= 0 else None
+        return at is not None and os.pread(sums, 1, at) != _HIDDEN
+
+    def _renew(self) -> None:
+        """Write MD5SUMS without its hidden lines, if it has any. Raises OSError."""
+        with self._opened(os.O_RDONLY) as sums:
+            if sums < 0:
+                return
+            text = _read_from(sums, 0)
+            kept = _LINE.sub(lambda line: b"" if line[0][:1] == _HIDDEN else line[0], text)
+            head, end, tail = kept.rpartition(b"\n")
+            kept = head + end + (b"" if tail[:1] == _HIDDEN else tail)
+            if kept == text:
+                return
+            mode = stat.S_IMODE(os.fstat(sums).st_mode)
+        if not kept:
+            (self.root / SUMS_NAME).unlink()
+            return
+        fresh = self.root / RENEWED
+        fresh.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with open(os.open(fresh, flags, mode), "wb") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(kept)
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.rename(self.root / SUMS_NAME)
+
+
+class FolderRecords:
+    """The records of all target folders of an engine, one each."""
+
+    def __init__(self, *, md5sums: bool = True) -> None:
+        """`md5sums`: whether MD5SUMS is written."""
+        self._md5sums = md5sums
+        self._records: dict[Path, FolderRecord] = {}
+        self._lock = threading.Lock()
+
+    def of(self, root: Path) -> FolderRecord:
+        """The record of one folder."""
+        with self._lock:
+            if root not in self._records:
+                self._records[root] = FolderRecord(root, adds=self._md5sums)
+            return self._records[root]
+
+    def keep_only(self, roots: set[Path]) -> None:
+        """Forget what was read of other folders."""
+        with self._lock:
+            self._records = {root: one for root, one in self._records.items() if root in roots}
+
+
+def _set(sums: int, at: int, label: _Label, md5: bytes) -> None:
+    """Put another checksum into a line, hidden meanwhile."""
+    text = label.mark + md5
+    if os.pread(sums, len(text), at) == text:
+        return
+    os.pwrite(sums, _HIDDEN, at)
+    os.pwrite(sums, text[1:], at + 1)
+    os.pwrite(sums, text[:1], at)
+
+
+def _md5_if_here(path: Path, record: Recorded) -> str | None:
+    """The recorded md5 of a file that nobody has touched since."""
+    if record.md5 is None or not _MD5.fullmatch(record.md5):
+        return None
+    try:
+        found = path.stat()
+    except OSError:
+        return None  # gone or out of reach: it gets no line
+    is_it = stat.S_ISREG(found.st_mode) and record.size in (None, found.st_size)
+    return record.md5 if is_it and is_untouched(found, record) else None
+
+
+def _read_from(descriptor: int, at: int) -> bytes:
+    pieces = []
+    while piece := os.pread(descriptor, 1 << 20, at):
+        pieces.append(piece)
+        at += len(piece)
+    return b"".join(pieces)
