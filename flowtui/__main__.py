@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import sys
 
-from flowtui.cli.main import cli
+from flowtui.system.standard_streams import make_dependable
+from flowtui.system.utf8_mode import require_utf8_mode
 
 
 def main() -> None:
     """Run the command line and leave with its exit status."""
+    make_dependable()
+    require_utf8_mode()
     _without_command_of_httpx()
+    try:
+        from flowtui.cli.main import cli
+    except KeyboardInterrupt:  # before anything that would say so in words
+        sys.exit(130)
     cli(prog_name="flowtui")
 
 

@@ -89,8 +89,11 @@ class Settings:
         return self.server or self.found_server or DEFAULT_SERVER
 
     def target(self, to: str | None = None) -> Path:
-        """The absolute target folder: `to`, else `download_dir`, else ./downloads."""
-        return Path(to or self.download_dir or "downloads").expanduser().absolute()
+        """The absolute target folder: `to`, else `download_dir`, else ./downloads.
+
+        Raises ConfigError.
+        """
+        return absolute(to or self.download_dir or "downloads")
 
 
 @dataclass(frozen=True)
@@ -138,20 +141,44 @@ def host_name() -> str:
     return "".join(c if c.isalnum() or c in ".-_" else "-" for c in name).strip(".") or "localhost"
 
 
+def absolute(path: str) -> Path:
+    """A path as a user writes it, `~` included, from the root on. Raises ConfigError."""
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:
+        user = path.split("/", maxsplit=1)[0]
+        raise ConfigError(
+            f"{path}: no home folder is known for {user}; name the whole path"
+        ) from None
+    except OSError as error:  # the folder that we are in was removed
+        raise ConfigError(
+            f"{path}: the current folder is gone ({error.strerror}); name the whole path"
+        ) from None
+
+
 def folders() -> Folders:
-    """The folders in force, from the environment as it is now."""
+    """The folders in force, from the environment as it is now.
+
+    Raises ConfigError where neither it nor the system knows a home.
+    """
     home = os.environ.get("FLOWTUI_HOME")
     if home:
-        base = Path(home).expanduser().absolute()
+        base = absolute(home)
         state = base / "state" / host_name()
         return Folders(config=base / "config", state=state, runtime=_runtime(str(base)))
     import platformdirs
 
-    return Folders(
-        config=Path(platformdirs.user_config_dir("flowtui", appauthor=False)),
-        state=Path(platformdirs.user_state_dir("flowtui", appauthor=False)) / host_name(),
-        runtime=_runtime(None),
-    )
+    try:
+        config = Path(platformdirs.user_config_dir("flowtui", appauthor=False))
+        state = Path(platformdirs.user_state_dir("flowtui", appauthor=False)) / host_name()
+    except RuntimeError:
+        config = state = Path()
+    if not (config.is_absolute() and state.is_absolute()):
+        raise ConfigError(
+            "no home folder is known for this user; set HOME, or set FLOWTUI_HOME to a folder for"
+            " flowtui's settings and queue"
+        )
+    return Folders(config=config, state=state, runtime=_runtime(None))
 
 
 def _runtime(home: str | None) -> Path:
@@ -164,7 +191,10 @@ def _runtime(home: str | None) -> Path:
     given = os.environ.get("XDG_RUNTIME_DIR")
     if given and Path(given).is_dir() and os.access(given, os.W_OK) and len(given) < 60:
         return Path(given) / part
-    place = tempfile.gettempdir()
+    try:
+        place = tempfile.gettempdir()
+    except OSError:  # nowhere to write; the engine will look for another place for its socket
+        place = "/tmp"  # noqa: S108
     return Path(place if len(place) < 60 else "/tmp") / f"{part}-{os.getuid()}"  # noqa: S108
 
 
@@ -248,7 +278,7 @@ def _read(file: Path) -> tuple[str, dict[str, Any]]:
     try:
         text = file.read_bytes().decode("utf-8")  # with the ends of its lines as they are
         return text, tomllib.loads(text)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a home may be /dev/null
         return "", {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{file}: {error}; correct the file or move it away") from error

@@ -423,6 +423,42 @@ def test_the_users_folders_follow_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path:
         assert found.runtime == tmp_path / "run" / "flowtui"
 
 
+@pytest.mark.parametrize("answer", [RuntimeError("no home"), "relative/.config"])
+def test_without_a_home_it_says_what_to_set(
+    answer: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an unknown home platformdirs raises, or (older ones) leaves the `~` where it is."""
+
+    def folder(*args: object, **more: object) -> object:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    import platformdirs
+
+    monkeypatch.delenv("FLOWTUI_HOME", raising=False)
+    monkeypatch.setattr(platformdirs, "user_config_dir", folder)
+    with pytest.raises(ConfigError, match="set HOME, or set FLOWTUI_HOME"):
+        folders()
+
+
+def test_a_home_of_nobody_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="no home folder is known for ~nobody-of-that-name"):
+        Settings().target("~nobody-of-that-name/x")
+
+
+def test_without_a_folder_for_temporary_files_it_asks_for_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def none() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setenv("FLOWTUI_HOME", str(tmp_path))
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    assert folders().runtime.parent == Path("/tmp")
+
+
 @pytest.mark.parametrize("kind", ["missing", "long", "not writable", "none"])
 def test_where_no_runtime_folder_can_be_used_it_is_below_tmp(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str

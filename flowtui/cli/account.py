@@ -87,7 +87,7 @@ def logout(server: str | None) -> int:
 @json_option
 def whoami(server: str | None, as_json: bool) -> int:
     """Show who is signed in, to which server, and where the token comes from."""
-    out = Output(as_json=as_json)
+    out = Output(as_json=as_json, is_listing=True)
     with closing(open_session(server, out)) as session:
         credential = session.client.credential
         if credential is None:

@@ -71,7 +71,9 @@ def demo(serve_only: bool, port: int, home: str | None, scenarios: tuple[str, ..
             exit=Exit.USAGE,
             code="USAGE",
         )
-    base = Path(home).absolute() if home else Path(tempfile.mkdtemp(prefix="flowtui-demo-"))
+    from flowtui.config import absolute
+
+    base = absolute(home) if home else Path(tempfile.mkdtemp(prefix="flowtui-demo-"))
     base.mkdir(parents=True, exist_ok=True)
     separate_environment(base)
     with _spawn(port, scenarios) as server:

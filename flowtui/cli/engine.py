@@ -54,7 +54,7 @@ def status(as_json: bool) -> int:
     from flowtui.daemon.client import EngineClient
     from flowtui.daemon.errors import EngineNotRunning
 
-    out = Output(as_json=as_json)
+    out = Output(as_json=as_json, is_listing=True)
     where = folders()
     log = str(where.engine_log)
     try:

@@ -73,6 +73,13 @@ def as_command_error(error: BaseException) -> CommandError | None:
         return CommandError(str(error), exit=Exit.USAGE, code="SETTINGS")
     if isinstance(error, RequestRefused):
         return CommandError(error.message, exit=exit_of_code(error.code), code=error.code)
+    if isinstance(error, UnicodeEncodeError):
+        return CommandError(
+            f"the locale's encoding ({error.encoding}) lacks letters of a name; set PYTHONUTF8=1,"
+            " or a UTF-8 locale such as LC_ALL=C.UTF-8",
+            exit=Exit.USAGE,
+            code="LOCALE",
+        )
     if isinstance(error, OSError):
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         reason = error.strerror or str(error) or type(error).__name__

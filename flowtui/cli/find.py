@@ -105,7 +105,7 @@ def find(
     from flowtui.cli.session import reading
     from flowtui.flow.criteria import Criteria, Kind
 
-    out = Output(as_json=as_json)
+    out = Output(as_json=as_json, is_listing=True)
     named = bool(words) and words[0] in KINDS
     wanted = Criteria(
         words[1:] if named else words, name, type_, organism, pipeline, owner, since, larger, meta,

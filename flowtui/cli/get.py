@@ -111,7 +111,7 @@ def get(
     Exit status: 0 all files complete and verified, 1 some files failed, 2 usage, 3 not signed in
     or not allowed, 4 nothing found, 5 not enough disk space, 130 interrupted.
     """
-    out = Output(as_json=as_json)
+    out = Output(as_json=as_json, is_listing=dry_run)
     started = time.monotonic()
     options = {
         "jobs": jobs,
@@ -157,8 +157,6 @@ def get(
                 return status
     except Interrupted:
         known = CommandError(f"interrupted; {AGAIN}", exit=Exit.INTERRUPTED, code="INTERRUPTED")
-    except BrokenPipeError:
-        raise
     except Exception as error:
         expected = as_command_error(error)
         if expected is None:

@@ -46,7 +46,7 @@ def ls(ref: str | None, scope: str | None, server: str | None, as_json: bool) ->
 
     if ref is not None and scope is not None:
         raise click.UsageError(f"--{scope} takes no REF")
-    out = Output(as_json=as_json)
+    out = Output(as_json=as_json, is_listing=True)
     tables, said = TableWriter(out), SearchNotices(out)
     with reading(server, out) as client, tables.writing():
         if scope in ("samples", "executions", "data"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -12,7 +13,8 @@ import click
 from flowtui import __version__
 from flowtui.cli.exit_codes import CommandError, Exit, Interrupted, as_command_error
 from flowtui.cli.options import SHELL_ERRORS, server_option, to_option
-from flowtui.cli.output import Output, on_terminal
+from flowtui.cli.output import Output, OutputLost, on_terminal
+from flowtui.system.standard_streams import end_by_broken_pipe, failure_of
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "add": ("queue:add", "Add files to the background queue."),
@@ -70,21 +72,40 @@ class LazyGroup(click.Group):
         extra["standalone_mode"] = False
         try:
             result = super().main(words, *more, **extra)
-            sys.stdout.flush()
             status = int(result) if isinstance(result, int) else Exit.OK
         except SHELL_ERRORS as error:
             status = _shell_error(error, out)
+        except OutputLost as lost:
+            status = _without_output(lost.error, out, is_listing=True)
         except Exception as error:  # noqa: BLE001 - the last place; what is unknown is reported
             status = _failed(error, out)
+        else:
+            status = _after_the_last_word(status, out)
         sys.exit(int(status))
 
 
+def _after_the_last_word(status: int, out: Output) -> int:
+    """The exit status, which tells of results that could not be written where all else was well."""
+    sys.stdout.flush()
+    failure = failure_of(sys.stdout)
+    if failure is None or status != Exit.OK:
+        return status
+    return _without_output(failure, out, is_listing=not out.as_json)
+
+
+def _without_output(failure: OSError, out: Output, *, is_listing: bool) -> int:
+    """What a command leaves with whose results could not be written: a listing that `head` cuts
+    off ends quietly, as other programs do; who counts on each JSON line must know that some lack.
+    """
+    if is_listing and isinstance(failure, BrokenPipeError):
+        return end_by_broken_pipe()
+    why = "stdout is closed" if failure.errno == errno.EBADF else failure.strerror
+    out.say(f"flowtui: cannot write the output: {why}")
+    return Exit.SOME_FAILED
+
+
 def _shell_error(error: BaseException, out: Output) -> int:
-    """What is no fault of the command itself: a stop, a closed pipe, wrong usage."""
-    if isinstance(error, BrokenPipeError):
-        # Whoever read our output has gone; what is still buffered has no reader either.
-        _drop_stdout()
-        return Exit.SOME_FAILED
+    """What is no fault of the command itself: a stop, wrong usage."""
     if isinstance(error, click.ClickException):
         message = error.format_message()
         if isinstance(error, click.UsageError) and error.ctx is not None:
@@ -111,17 +132,10 @@ def _crashed(error: Exception) -> CommandError:
     what = scrub(f"{type(error).__name__}: {error}")
     try:
         report = f"see the report in {write_report(error, folders())}"
-    except OSError as failure:
-        report = f"the crash report could not be written ({failure.strerror})"
+    except Exception as failure:  # noqa: BLE001 - what went wrong first is to be told all the same
+        why = getattr(failure, "strerror", None) or failure
+        report = f"the crash report could not be written ({why})"
     return CommandError(f"unexpected error: {what}; {report}", code="CRASH")
-
-
-def _drop_stdout() -> None:
-    import os
-
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
 
 
 @click.group(

@@ -11,13 +11,12 @@ from flowtui.cli.exit_codes import Interrupted
 from flowtui.config import ConfigError, check_server, parse_rate
 
 SHELL_ERRORS = (
-    BrokenPipeError,
     click.ClickException,
     click.exceptions.Abort,
     KeyboardInterrupt,
     Interrupted,
 )
-"""Raised by the surroundings of a command: a stop, a closed pipe, wrong usage."""
+"""Raised by the surroundings of a command: a stop, wrong usage."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

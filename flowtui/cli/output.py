@@ -9,19 +9,37 @@ from functools import lru_cache
 from typing import Any
 
 from flowtui.cli.exit_codes import CommandError
+from flowtui.system.standard_streams import failure_of
 from flowtui.text import quantities
+
+
+class OutputLost(Exception):
+    """Nobody can read what a listing prints: the reader of the pipe has gone, or the disk is full.
+
+    Attributes:
+        error: what the system said.
+    """
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error.strerror)
+        self.error = error
 
 
 class Output:
     """Where a command's output goes.
 
+    Words that cannot be written are no reason to stop: what is done counts. Only a listing, which
+    does nothing but print, ends then.
+
     Attributes:
         as_json: one JSON object a line on stdout, nothing else there.
+        is_listing: all that the command is run for is what it prints on stdout.
         note: who writes lines for people while something else is drawn on stderr, or None.
     """
 
-    def __init__(self, *, as_json: bool = False) -> None:
+    def __init__(self, *, as_json: bool = False, is_listing: bool = False) -> None:
         self.as_json = as_json
+        self.is_listing = is_listing
         self.note: Callable[[str], None] | None = None
 
     def say(self, text: str) -> None:
@@ -32,8 +50,10 @@ class Output:
             _write(sys.stderr, text)
 
     def line(self, text: str) -> None:
-        """A line of the result, on stdout."""
+        """A line of the result, on stdout. Raises OutputLost in a listing."""
         _write(sys.stdout, text)
+        if self.is_listing and (error := failure_of(sys.stdout)) is not None:
+            raise OutputLost(error)
 
     def event(self, name: str, /, **fields: Any) -> None:
         """A JSON object on stdout, if that is asked for."""
@@ -41,8 +61,8 @@ class Output:
             self.record({"event": name, **fields})
 
     def record(self, fields: dict[str, Any]) -> None:
-        """A JSON object on stdout as one line, all but ASCII escaped."""
-        _write(sys.stdout, json.dumps(fields, ensure_ascii=True))
+        """A JSON object on stdout as one line, all but ASCII escaped. Raises OutputLost."""
+        self.line(json.dumps(fields, ensure_ascii=True))
 
     def error(self, error: CommandError) -> None:
         """One line that says what happened, and the same as an object where JSON is asked for."""
@@ -61,8 +81,8 @@ def _write(stream: Any, text: str) -> None:
 
 
 def on_terminal() -> bool:
-    """Whether someone sits in front of us: keys come in and what is drawn is seen."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    """Whether someone sits in front of us: keys come in and what is drawn (on stderr) is seen."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
 
 
 def one_line(text: str) -> str:

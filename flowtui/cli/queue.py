@@ -80,7 +80,7 @@ def status(as_json: bool) -> int:
     from flowtui.daemon.client import EngineClient
     from flowtui.daemon.errors import EngineNotRunning
 
-    out = Output(as_json=as_json)
+    out = Output(as_json=as_json, is_listing=True)
     try:
         with closing(EngineClient.connect(start=False)) as engine:
             now = engine.status(rows=True, most=None if as_json else SHOWN)

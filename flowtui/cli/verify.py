@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -34,11 +33,12 @@ def verify(folders: tuple[str, ...], as_json: bool) -> int:
     Exit status: 0 all files are as recorded, 1 some are changed, truncated, missing, unreadable or
     of unknown md5, 4 nothing was downloaded there, 130 interrupted.
     """
+    from flowtui.config import absolute
     from flowtui.connect import read_settings
     from flowtui.transfer.verify import recheck
 
     out = Output(as_json=as_json)
-    roots = [Path(folder).expanduser().absolute() for folder in folders]
+    roots = [absolute(folder) for folder in folders]
     roots = roots or [read_settings(None)[0].target()]
     files = list(recheck.recorded_files(roots))
     if not files:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-from flowtui.config import Folders, folders, private_folder
+from flowtui.config import Folders, absolute, folders, private_folder
 from flowtui.daemon.errors import EngineError
 from flowtui.daemon.logout import scope_command
 
@@ -24,12 +23,15 @@ def start_detached(where: Folders | None = None) -> None:
         private_folder(where.state)
         log = os.open(where.engine_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     except OSError as error:
-        raise EngineError(f"cannot write to {where.state}: {error.strerror}") from error
+        raise EngineError(
+            f"cannot write to {where.state}: {error.strerror}; set FLOWTUI_HOME to a folder for"
+            " flowtui's settings and queue"
+        ) from error
     environment = dict(os.environ)
     # Its working directory is another one, so relative paths are made absolute here.
     for name in ("FLOWTUI_HOME", "FLOW_TOKEN_FILE"):
         if environment.get(name):
-            environment[name] = str(Path(environment[name]).expanduser().absolute())
+            environment[name] = str(absolute(environment[name]))
     try:
         subprocess.Popen(
             [*scope_command(), sys.executable, "-m", "flowtui", "engine", "run"],

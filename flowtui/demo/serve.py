@@ -68,6 +68,7 @@ def _server(app: App) -> uvicorn.Server:
             lifespan="off",
             log_level="critical",
             access_log=False,
+            log_config=None,  # its own needs a stdout
             timeout_graceful_shutdown=1,
         )
     )
@@ -202,8 +203,9 @@ def run(
 def _follow_parent(server: uvicorn.Server) -> None:
     # The other end of the pipe is closed when the parent ends, however it ends. `sys.stdin` is not
     # used: its lock, held by this thread, would stand in the way of the interpreter's end.
-    while os.read(0, 1024):
-        pass
+    with contextlib.suppress(OSError):  # no standard input: nobody to serve for
+        while os.read(0, 1024):
+            pass
     _end(server)
 
 
@@ -320,8 +322,10 @@ def _main() -> int:
     options = parser.parse_args()
 
     def say(line: str) -> None:
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
+        # stdout may be closed, or nobody may read it: it serves all the same.
+        if sys.stdout is not None:
+            with contextlib.suppress(OSError):
+                os.write(sys.stdout.fileno(), f"{line}\n".encode())
 
     try:
         run(

@@ -87,7 +87,7 @@ def _trust(ca_file: str | None, environment: tuple[tuple[str, str], ...]) -> Tru
     if ca_file:
         try:
             context.load_verify_locations(cafile=Path(ca_file).expanduser())
-        except (OSError, ssl.SSLError) as error:
+        except (OSError, ssl.SSLError, RuntimeError) as error:  # RuntimeError: ~ of nobody
             raise BadCertificateFile(f"cannot use the CA file {ca_file}: {error}") from error
     return Trust(context, printable(words))
 

@@ -293,7 +293,7 @@ class CredentialStore:
             if stat.S_IMODE(status.st_mode) & 0o077 and not allow_open:
                 raise SaveError(f"other users can read {self._file}; run: chmod 600 {self._file}")
             stored = json.loads(self._file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # a home may be /dev/null
             return {}
         except (OSError, ValueError) as error:
             raise SaveError(

@@ -24,8 +24,8 @@ def run(app: FlowApp, folders: Folders) -> int:
         return app.return_code or 0
     try:
         where = f"; a report is in {write_report(error, folders, app.context.secrets())}"
-    except OSError as failed:
-        where = f"; no report could be written ({failed.strerror})"
+    except Exception as failed:  # noqa: BLE001 - what went wrong first is to be told all the same
+        where = f"; no report could be written ({getattr(failed, 'strerror', None) or failed})"
     print(  # noqa: T201
         f"flowtui: the app crashed ({type(error).__name__}){where}\n"
         "Downloads are not affected: the engine keeps running. Run flowtui to see them.",
