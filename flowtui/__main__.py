@@ -14,9 +14,10 @@ def main() -> None:
     require_utf8_mode()
     _without_command_of_httpx()
     try:
-        from flowtui.cli.main import cli
+        from flowtui.cli.main import cli, watch_threads
     except KeyboardInterrupt:  # before anything that would say so in words
         sys.exit(130)
+    watch_threads()
     cli(prog_name="flowtui")
 
 

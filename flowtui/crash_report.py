@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flowtui.config import ConfigError, Folders, private_folder
+from flowtui.config import ConfigError, Folders, folders, private_folder
 from flowtui.system.files import write_private
 
 KEPT = 20
@@ -80,3 +80,12 @@ def write_report(error: BaseException, folders: Folders, secrets: Iterable[str] 
     for old in sorted(place.glob("crash-*.txt"))[:-KEPT]:
         old.unlink(missing_ok=True)
     return file
+
+
+def reported(error: BaseException) -> str:
+    """Write a report of `error`; where it is, in words, or why there is none."""
+    try:
+        return f"see the report in {write_report(error, folders())}"
+    except Exception as failure:  # noqa: BLE001 - what went wrong first is to be told all the same
+        why = getattr(failure, "strerror", None) or failure
+        return f"the crash report could not be written ({why})"

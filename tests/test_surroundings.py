@@ -11,14 +11,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from flowtui.cli.exit_codes import Exit
+from flowtui.cli.main import cli, watch_threads
 from flowtui.demo.serve import DemoServer
+from flowtui.engine.queue.scheduler import Scheduler
 from flowtui.transfer.verify import recheck
 from support.shell import Shell
 from support.terminal import Terminal
@@ -269,3 +273,33 @@ def test_a_user_without_home_and_name_is_told_what_to_set(
         assert "set HOME, or set FLOWTUI_HOME" in done.stderr
     else:
         assert len(files_below(tmp_path / "down")) == FILES
+
+
+def test_get_ends_with_words_when_the_engine_s_thread_is_gone(
+    shell: Shell, ref: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*args: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(Scheduler, "tick", end)
+    for name, text in shell.environment.items():
+        monkeypatch.setenv(name, text)
+    done = CliRunner().invoke(cli, ["get", ref, "--to", str(shell.to)])
+    assert done.exit_code == Exit.SOME_FAILED
+    assert "internal error: SystemExit" in done.stderr
+    assert "see the report in" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_exception_that_ends_a_thread_is_told_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FLOWTUI_HOME", str(tmp_path))
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    watch_threads()
+    thread = threading.Thread(target=lambda: {}["missing"])
+    thread.start()
+    thread.join()
+    said = capsys.readouterr().err
+    assert said.startswith("flowtui: unexpected error: KeyError: 'missing'; see the report in ")
+    assert said.count("\n") == 1

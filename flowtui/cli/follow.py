@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from flowtui.cli.batch_progress import GOOD, BatchProgress
+from flowtui.cli.batch_progress import GOOD, INTERNAL, BatchProgress
 from flowtui.cli.json_fields import bulk_fields, bulk_file_fields, transfer_fields
 from flowtui.cli.output import Output, one_line
 from flowtui.protocol.messages import (
@@ -26,6 +26,10 @@ from flowtui.protocol.states import CHANGED, REMOVED, TransferState
 
 if TYPE_CHECKING:
     from flowtui.cli.feeding import Source
+
+MISTAKE_PATIENCE = 30.0
+"""Seconds without news after an internal error of the engine, after which a job gives up: what
+should have gone on may be lost."""
 
 GIVE_UP_AFTER = 1.5
 """Seconds for which all unfinished transfers must have waited for a person before a job gives up:
@@ -53,6 +57,14 @@ class EngineLike(Protocol):
     def is_idle(self) -> bool:
         """Whether there is nothing more to do by itself."""
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it works."""
+
+    @property
+    def mistake(self) -> BaseException | None:
+        """The latest internal error, if there was one."""
+
 
 class ProgressView(Protocol):
     """Shows the progress to people."""
@@ -77,8 +89,14 @@ class Follower:
     """Takes the engine's events on the main thread, reports them, and notices the batch's end."""
 
     def __init__(
-        self, engine: EngineLike, out: Output, view: ProgressView, interrupted: Callable[[], bool]
+        self,
+        engine: EngineLike,
+        out: Output,
+        view: ProgressView,
+        interrupted: Callable[[], bool],
+        mistake_patience: float = MISTAKE_PATIENCE,
     ) -> None:
+        self._mistake_patience = mistake_patience
         self._engine = engine
         self._out = out
         self._view = view
@@ -102,10 +120,10 @@ class Follower:
             unsubscribe()
             self._out.note = None
             self._view.close()
-        # The last events may not have come yet.
-        now = self._engine.status(rows=True)
-        self._apply(Changes(now.summary, now.transfers, now.bulk_jobs))
-        self._report_bulk_files()
+        if self._engine.is_alive:  # the last events may not have come yet
+            now = self._engine.status(rows=True)
+            self._apply(Changes(now.summary, now.transfers, now.bulk_jobs))
+            self._report_bulk_files()
         self.state.seconds = time.monotonic() - started
         return self.state
 
@@ -138,14 +156,19 @@ class Follower:
 
     def _wait_until_finished(self, source: Source, started: float) -> None:
         state = self.state
-        reported_at = blocked_since = time.monotonic()  # seconds
+        reported_at = blocked_since = heard_at = time.monotonic()  # seconds
         while True:
             for batch in source.take():
                 self._add(batch)
             state.files = source.files
             with contextlib.suppress(queue.Empty):
                 self._apply(self._events.get(timeout=0.2 if source.is_over else 0.05))
+                heard_at = time.monotonic()
             now = time.monotonic()
+            is_lost = self._engine.mistake is not None and now - heard_at >= self._mistake_patience
+            if is_lost or not self._engine.is_alive:
+                state.blocked_by = INTERNAL
+                return
             state.seconds = now - started
             if self._interrupted():
                 state.interrupted = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -32,6 +33,7 @@ from flowtui.cli.selection import (
 )
 from flowtui.cli.signals import StopSignals
 from flowtui.config import ON_CHANGE
+from flowtui.protocol.messages import RequestRefused
 from flowtui.protocol.states import BROKEN_ON_FLOW
 
 if TYPE_CHECKING:
@@ -196,6 +198,8 @@ def _fetch(
     from flowtui.engine.engine import Engine
     from flowtui.transfer.http.clients import service_maker
 
+    # What the engine logs with a traceback is told below in words; logging would print it.
+    logging.getLogger("flowtui").addHandler(logging.NullHandler())
     feeder = feeder_of(finding, found, plan)
     # From here on a signal is noticed between two events, to stop the engine cleanly.
     stop.raising = False
@@ -207,16 +211,23 @@ def _fetch(
         state = follower.run(feeder)
         if state.interrupted:
             out.say("stopping; partial downloads are kept (interrupt again to stop at once)")
+    except RequestRefused:
+        if engine.mistake is None:
+            raise
+        raise _internal_error(engine.mistake) from None
     finally:
         engine.stop()
     status = state.exit_status()
+    if status is Exit.OK and engine.mistake is not None:
+        status = Exit.SOME_FAILED  # all files may be here, but something else went wrong
     trouble = None if state.interrupted else _search_error(finding)
     if trouble is not None:
         status = trouble.exit
     elif status is Exit.OK and not found.is_whole:
         status = Exit.SOME_FAILED
     _print_end(state, plan, status, out)
-    if (error := trouble or _end_error(state, plan, found, status)) is not None:
+    mistake = engine.mistake
+    if (error := trouble or _end_error(state, plan, found, status, mistake)) is not None:
         out.error(error)
     _summary_event(out, state, found, status, state.seconds)
     return status
@@ -269,11 +280,17 @@ def _print_end(state: BatchProgress, plan: Plan, status: Exit, out: Output) -> N
 
 
 def _end_error(
-    state: BatchProgress, plan: Plan, found: RequestedFiles, status: Exit
+    state: BatchProgress,
+    plan: Plan,
+    found: RequestedFiles,
+    status: Exit,
+    mistake: BaseException | None,
 ) -> CommandError | None:
     """Why not all files are complete and what to do; None where they are."""
     if status is Exit.INTERRUPTED:
         return CommandError(f"interrupted; {AGAIN}", exit=status, code="INTERRUPTED")
+    if mistake is not None and status is not Exit.OK:
+        return _internal_error(mistake)
     if state.blocked_by == "NO_SPACE":
         reason = one_line(state.waiting_reason("NO_SPACE")) or "the disk is full"
         message = f"not enough disk space: {reason}; free some or choose another --to, then {AGAIN}"
@@ -304,6 +321,14 @@ def _end_error(
         return CommandError(f"not everything was downloaded; left out: {names}", exit=status,
                             code="INCOMPLETE")  # fmt: skip
     return None
+
+
+def _internal_error(mistake: BaseException) -> CommandError:
+    """A mistake of ours in the words for people, with a report for those who mend it."""
+    from flowtui.crash_report import reported, scrub
+
+    what = one_line(scrub(f"{type(mistake).__name__}: {mistake}"))
+    return CommandError(f"internal error: {what}; {reported(mistake)}; {AGAIN}", code="INTERNAL")
 
 
 def _summary_event(

@@ -126,16 +126,21 @@ def _failed(error: Exception, out: Output) -> int:
 
 def _crashed(error: Exception) -> CommandError:
     """An unexpected error as a message, after its report has been written."""
-    from flowtui.config import folders
-    from flowtui.crash_report import scrub, write_report
+    from flowtui.crash_report import reported, scrub
 
     what = scrub(f"{type(error).__name__}: {error}")
-    try:
-        report = f"see the report in {write_report(error, folders())}"
-    except Exception as failure:  # noqa: BLE001 - what went wrong first is to be told all the same
-        why = getattr(failure, "strerror", None) or failure
-        report = f"the crash report could not be written ({why})"
-    return CommandError(f"unexpected error: {what}; {report}", code="CRASH")
+    return CommandError(f"unexpected error: {what}; {reported(error)}", code="CRASH")
+
+
+def watch_threads() -> None:
+    """Have an exception that ends a thread told as one line, with a report, on stderr."""
+    import threading
+
+    def tell(ended: threading.ExceptHookArgs) -> None:
+        if isinstance(ended.exc_value, Exception):
+            Output().error(_crashed(ended.exc_value))
+
+    threading.excepthook = tell
 
 
 @click.group(

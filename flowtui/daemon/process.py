@@ -82,6 +82,9 @@ def run_background_engine(where: Folders | None = None, idle_seconds: float = ID
     while not ended.wait(CHECK_SECONDS):
         if not server.socket_exists():
             _reopen(server, where, pidfile)
+        if not engine.is_alive:
+            _LOG.error("the engine's thread is gone: stopping; the next engine takes up the queue")
+            break
         if server.has_clients or not engine.is_idle():
             last_used = time.monotonic()
         elif time.monotonic() - last_used > idle_seconds:

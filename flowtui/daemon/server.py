@@ -115,13 +115,23 @@ class Server:
                 _LOG.exception("cannot accept a client")
                 time.sleep(ACCEPT_AGAIN)
                 continue
-            if not is_same_user(client):
-                _LOG.warning("refused a client of another user")
+            try:
+                self._take(client)
+            except Exception:  # noqa: BLE001
+                # It went at once, or there is no thread to spare: others must stay welcome.
+                _LOG.exception("cannot serve a client")
+                with self._lock:
+                    self._clients.discard(client)
                 client.close()
-                continue
-            with self._lock:
-                self._clients.add(client)
-            threading.Thread(target=self._serve, args=(client,), name="client", daemon=True).start()
+
+    def _take(self, client: socket.socket) -> None:
+        if not is_same_user(client):
+            _LOG.warning("refused a client of another user")
+            client.close()
+            return
+        with self._lock:
+            self._clients.add(client)
+        threading.Thread(target=self._serve, args=(client,), name="client", daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
         stream = _ClientStream(client)
@@ -145,6 +155,8 @@ class Server:
                     stream.send(self._reply(request))
         except OSError:
             return  # the client went away, which it may do at any time
+        except Exception:  # noqa: BLE001
+            _LOG.exception("a client failed")  # it sees the connection close, below
         finally:
             if unsubscribe is not None:
                 with contextlib.suppress(RequestRefused):
@@ -279,6 +291,13 @@ class _ClientStream:
                 self.send({"event": name, **changes.to_json()})
             except OSError:
                 self.close()
+                return
+            except Exception:  # noqa: BLE001
+                # He would wait for events that nobody sends: he must see that they end.
+                _LOG.exception("cannot send an event")
+                self.close()
+                with contextlib.suppress(OSError):
+                    self._client.shutdown(socket.SHUT_RDWR)
                 return
             with self._ready:
                 self._event = None

@@ -85,7 +85,7 @@ class Engine:
         self._limit = RateLimit(settings.limit_rate)
         self._clients = Clients(make_service, self._limit)
         self._queue = Queue()
-        self._workers = Workers(self._on_result, timings)
+        self._workers = Workers(self._on_result, timings, self._on_mistake)
         self._space = SpaceWatch(self._on_room_measured, timings.space_every)
         self._sign_ins = SignIns()
         self._folders = TargetFolders(
@@ -144,6 +144,16 @@ class Engine:
     def trouble(self) -> str:
         """What is wrong with the engine itself, in words, or empty."""
         return self._persistence.trouble
+
+    @property
+    def mistake(self) -> BaseException | None:
+        """The latest exception in one of the engine's threads that nobody expected."""
+        return self._loop.mistake
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it was started and works."""
+        return self._loop.is_alive
 
     def start(self) -> None:
         """Begin to work."""
@@ -372,10 +382,20 @@ class Engine:
 
     def _on_result(self, run: Run, outcome: Outcome) -> None:
         # Of small files it is enough to hear at the next tick, unless more are to be handed over.
+        def follow() -> None:
+            try:
+                self._scheduler.on_result(run, outcome, time.monotonic())
+            except Exception as error:
+                self._scheduler.fail(run, error)  # nobody holds it any more
+                raise
+
         self._mailbox.post(
-            lambda: self._scheduler.on_result(run, outcome, time.monotonic()),
+            follow,
             wake=not run.task.is_small or self._workers.small_files.is_low,
         )
+
+    def _on_mistake(self, what: str, error: Exception) -> None:
+        self._mailbox.post(lambda: self._loop.on_mistake(what, error))
 
     def _on_room_measured(self) -> None:
         self._mailbox.post(self._admission.room_measured)

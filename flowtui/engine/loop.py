@@ -25,6 +25,7 @@ from flowtui.engine.workers.pool import Workers
 from flowtui.protocol.states import PENDING_WORK
 from flowtui.timings import Timings
 from flowtui.transfer.disk import downloads_log
+from flowtui.transfer.errors import internal_error
 
 T = TypeVar("T")
 
@@ -32,7 +33,11 @@ _LOG = logging.getLogger("flowtui.engine")
 
 
 class Loop:
-    """Runs the parts of one engine. Its methods may be called from any thread."""
+    """Runs the parts of one engine. Its methods may be called from any thread.
+
+    Attributes:
+        mistake: the latest exception that nobody expected, in whichever thread; else None.
+    """
 
     def __init__(
         self,
@@ -59,6 +64,7 @@ class Loop:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._idle = threading.Event()
         self._ending = False
+        self.mistake: BaseException | None = None
         self._was_called = False
         self._published_at = self._saved_at = 0.0
 
@@ -101,28 +107,41 @@ class Loop:
         return self._idle.wait(timeout)
 
     def _run(self) -> None:
+        try:
+            self._take_turns()
+        except BaseException as error:  # noqa: BLE001
+            # What they do not outlive; whoever waits for this thread learns that it is gone.
+            self.on_mistake("the engine's thread has ended", error)
+        finally:
+            self._mailbox.abandon()
+            self._idle.set()
+
+    def _take_turns(self) -> None:
         timeout: float | None = 0.0
         while not self._ending:
             for message in self._mailbox.take(timeout):
                 try:
                     message()
                 except Exception as error:  # noqa: BLE001
-                    self._on_mistake("a message to the engine failed", error)
+                    self.on_mistake("a message to the engine failed", error)
             if self._ending:
                 break
             try:
                 timeout = self._tick(time.monotonic())
             except Exception as error:  # noqa: BLE001
-                self._on_mistake("a tick of the engine failed", error)
+                self.on_mistake("a tick of the engine failed", error)
                 timeout = self._timings.mistake_rest
         self._save()
         self._events.publish()
 
-    def _on_mistake(self, what: str, error: Exception) -> None:
-        """One message's or tick's mistake must not end the queue of all others."""
+    def on_mistake(self, what: str, error: BaseException) -> None:
+        """A mistake of ours, in any thread: told as trouble, and no end of all the others.
+
+        What it was about has failed with words, or is where it was.
+        """
         _LOG.error(what, exc_info=error)
-        words = f"internal error: {type(error).__name__}: {error}"
-        self._persistence.note_trouble("mistake", words)
+        self.mistake = error
+        self._persistence.note_trouble("mistake", internal_error(error).message)
 
     def _tick(self, now: float) -> float | None:
         """Do what is due; seconds until something is, or None."""

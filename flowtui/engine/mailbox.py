@@ -26,6 +26,7 @@ class Mailbox:
         self._messages: deque[tuple[Callable[[], None], Future[Any] | None]] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._taken: list[Future[Any]] = []
 
     def post(self, message: Callable[[], None], *, wake: bool = True) -> None:
         """Have the owner call `message`; passed over once the mailbox is closed.
@@ -45,7 +46,7 @@ class Mailbox:
         def deliver() -> None:
             try:
                 reply.set_result(message())
-            except Exception as error:  # noqa: BLE001
+            except BaseException as error:  # noqa: BLE001
                 reply.set_exception(error)
 
         with self._changed:
@@ -61,6 +62,7 @@ class Mailbox:
             if not self._messages and not self._closed:
                 self._changed.wait(timeout)
             messages = [message for message, _ in self._messages]
+            self._taken = [reply for _, reply in self._messages if reply is not None]
             self._messages.clear()
             return messages
 
@@ -73,3 +75,13 @@ class Mailbox:
             self._changed.notify_all()
         for reply in left:
             reply.set_exception(MailboxClosed())
+
+    def abandon(self) -> None:
+        """Close it, and refuse what was taken and not answered: the owner's thread is at its end.
+
+        Nobody must wait for a thread that is gone.
+        """
+        self.close()
+        for reply in self._taken:
+            if not reply.done():
+                reply.set_exception(MailboxClosed())

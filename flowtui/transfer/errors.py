@@ -171,6 +171,13 @@ class Stopped(Exception):
     """Someone paused or cancelled the transfer, or the engine ends. Nothing is lost."""
 
 
+def internal_error(error: BaseException) -> PermanentError:
+    """A mistake of ours, in whatever thread: it ends its file with these words, nothing else."""
+    return PermanentError(
+        f"internal error: {type(error).__name__}: {error}", code="INTERNAL", retryable=True
+    )
+
+
 def disk_trouble(error: OSError, path: Path) -> TransferError:
     """What an error of the file system means for a transfer to `path`."""
     words = error.strerror or str(error)

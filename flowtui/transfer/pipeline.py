@@ -1,6 +1,7 @@
 """One transfer from queued to its end: look, fetch, verify, give the final name.
 
-`steps` is what workers do with a task. It never raises: what happened is its outcome.
+`steps` is what workers do with a task, by `advance`. That never raises: what happened is its
+outcome.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from flowtui.transfer.errors import (
     TransferError,
     TransientError,
     disk_trouble,
+    internal_error,
 )
 from flowtui.transfer.fetch.download import Download
 from flowtui.transfer.fetch.progress import CarryOver, Progress
@@ -78,12 +80,14 @@ Steps = Generator[None, None, Outcome]
 
 
 def advance(under_way: Steps) -> Outcome | None:
-    """Go one step; the outcome, if that was the last."""
+    """Go one step; the outcome, if that was the last. Never raises."""
     try:
         next(under_way)
     except StopIteration as end:
         outcome: Outcome = end.value
         return outcome
+    except Exception as error:  # noqa: BLE001
+        return _failed(internal_error(error))  # the engine and the other files go on
     return None
 
 
@@ -145,11 +149,6 @@ def steps(
         if isinstance(disk, TransientError):
             return _postponed(disk, tools)
         return _failed(disk)
-    except Exception as error:  # noqa: BLE001
-        # A mistake of ours ends this file with words; the engine and the other files go on.
-        return _failed(
-            PermanentError(f"internal error: {type(error).__name__}: {error}", code="INTERNAL")
-        )
 
 
 def _with_part(

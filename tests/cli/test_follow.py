@@ -56,6 +56,8 @@ class FakeEngine:
         self.rows: dict[int, TransferRow] = {}
         self.jobs: dict[int, BulkRow] = {}
         self.summary = Summary()
+        self.is_alive = True
+        self.mistake: BaseException | None = None
 
     def subscribe(self, callback: Callable[[Changes], object]) -> Callable[[], None]:
         self.listener = callback
@@ -264,3 +266,15 @@ def test_counts_follow_the_latest_of_each_row() -> None:
     state.remove_transfer(2)
     assert {key: n for key, n in state.counts.items() if n} == {"done": 1}
     assert state.running == {}
+
+
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_after_an_internal_error_it_waits_for_nothing_that_may_never_come(is_alive: bool) -> None:
+    engine = FakeEngine(changes(row(1, "active")))
+    engine.mistake, engine.is_alive = RuntimeError("x"), is_alive
+    view = SilentView()
+    patience = 0.0 if is_alive else 3600.0
+    follower = Follower(engine, Output(as_json=True), view, lambda: False, patience)
+    state = follower.run(WholeBatch(BATCH))
+    assert state.blocked_by == "INTERNAL"
+    assert state.exit_status() is Exit.SOME_FAILED

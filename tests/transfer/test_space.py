@@ -57,6 +57,15 @@ def test_asking_never_waits_for_the_disk(monkeypatch: pytest.MonkeyPatch):
     watched.watch.close()
 
 
+def test_no_exception_ends_the_looking(monkeypatch: pytest.MonkeyPatch):
+    """A batch whose room nobody looks at would wait for ever."""
+    watched = Watched(monkeypatch)
+    watched.rooms = {"/odd": ValueError("embedded null byte"), "/to": Room(1, 5)}
+    assert watched.first("/odd") is None
+    assert watched.first("/to") == Room(1, 5)
+    watched.watch.close()
+
+
 def test_a_disk_that_gives_no_answer_is_known_as_such(monkeypatch: pytest.MonkeyPatch):
     watched = Watched(monkeypatch)
     watched.rooms = {"/bad": OSError(5, "Input/output error"), "/good": Room(2, 7)}

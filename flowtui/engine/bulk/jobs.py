@@ -11,6 +11,7 @@ from flowtui.engine.bulk.job import BulkJobRecord, content_of, pack
 from flowtui.engine.bulk.notes import Notes
 from flowtui.protocol.messages import Batch
 from flowtui.protocol.states import BULK_ENDED, BulkState, check_bulk
+from flowtui.transfer.errors import internal_error
 from flowtui.transfer.task import ONE_BY_ONE, ExpectedFile, FileResult
 
 if TYPE_CHECKING:
@@ -93,6 +94,27 @@ class BulkJobs:
                 self.drop_note(job)
         job.reason, job.code = reason, code
         self.touch(job)
+
+    def about(
+        self, id_: int, message: Callable[[], None], let_go: Callable[[int], object]
+    ) -> Callable[[], None]:
+        """A message about a job, that ends it with words where it raises: nobody else would.
+
+        `let_go` is called with its id then: nobody works on it any more.
+        """
+
+        def act() -> None:
+            try:
+                message()
+            except Exception as error:
+                let_go(id_)
+                job = self.jobs.get(id_)
+                if job is not None and job.state not in BULK_ENDED:
+                    trouble = internal_error(error)
+                    self.change(job, BulkState.FAILED, trouble.message, trouble.code)
+                raise
+
+        return act
 
     def drop_note(self, job: BulkJobRecord) -> None:
         """No later run is to go on with this job."""

@@ -13,6 +13,7 @@ from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.bulk.notes import Note
 from flowtui.protocol.states import BulkState
 from flowtui.retry import LONGEST_ASKED, TRIES, Failure, GiveUp, History, decide
+from flowtui.transfer.errors import internal_error
 from flowtui.transfer.task import ExpectedFile
 
 if TYPE_CHECKING:
@@ -147,10 +148,16 @@ class JobPoller:
                 response = UnexpectedAnswer(f"cannot write to {root}: {error.strerror}")
             except Exception as error:  # noqa: BLE001
                 # A mistake of ours must not leave the job unasked about for ever.
-                response = UnexpectedAnswer(f"internal error: {type(error).__name__}: {error}")
-            self._mailbox.post(lambda: self._on_response(id_, response))
+                response = UnexpectedAnswer(internal_error(error).message)
+            self._mailbox.post(
+                self._jobs.about(id_, lambda: self._on_response(id_, response), self._let_go)
+            )
 
         self._workers.do(ask)
+
+    def _let_go(self, id_: int) -> None:
+        self._asking.discard(id_)
+        self._due.pop(id_, None)
 
     def _on_response(self, id_: int, response: BulkJob | FlowError) -> None:
         from flowtui.flow.bulk_jobs import says_too_much

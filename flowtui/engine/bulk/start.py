@@ -14,7 +14,7 @@ from flowtui.protocol.states import AS_RECORDED, BulkState
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.part_file import part_path
-from flowtui.transfer.errors import Stopped, disk_trouble
+from flowtui.transfer.errors import Stopped, disk_trouble, internal_error
 from flowtui.transfer.task import DONE, ONE_BY_ONE, SKIPPED, ExpectedFile
 from flowtui.transfer.verify.existing import Found, find_existing
 
@@ -88,8 +88,14 @@ class JobStarter:
                 trouble = "STOPPED"
             except OSError as error:
                 trouble = disk_trouble(error, root / "file").message
+            except Exception as error:  # noqa: BLE001
+                trouble = internal_error(error).message  # ends this job with words
             self._mailbox.post(
-                lambda: self._on_checked(id_, stop, recorded, found, earlier, trouble)
+                self._jobs.about(
+                    id_,
+                    lambda: self._on_checked(id_, stop, recorded, found, earlier, trouble),
+                    lambda id_: self.busy.pop(id_, None),
+                )
             )
 
         self._workers.do(work)

@@ -107,13 +107,23 @@ class Unpacker:
         self._saved[id_] = time.monotonic()
         by_key = {expected.file.key: expected for expected in files}
 
+        def stop_run(id_: int) -> None:
+            stop.set()
+
+        def let_go(id_: int) -> None:
+            self.runs.pop(id_, None)
+
         def on_results(results: dict[str, FileResult]) -> None:
             by_file = {by_key[key]: result for key, result in results.items()}
-            self._mailbox.post(lambda: self._on_results(id_, by_file))
+            self._mailbox.post(
+                self._jobs.about(id_, lambda: self._on_results(id_, by_file), stop_run)
+            )
 
         def work() -> None:
             outcome = run(task, stop, on_results)
-            self._mailbox.post(lambda: self._ended(id_, stop, outcome))
+            self._mailbox.post(
+                self._jobs.about(id_, lambda: self._ended(id_, stop, outcome), let_go)
+            )
 
         self._workers.do(work)
 
@@ -273,7 +283,7 @@ class Unpacker:
             with contextlib.suppress(OSError):  # it only takes room; the files are here
                 if archive:
                     path.unlink(missing_ok=True)
-            self._mailbox.post(removed)
+            self._mailbox.post(self._jobs.about(job.id, removed, self._removing.discard))
 
         # Until it is gone the job is not over: a killed engine's successor removes it.
         self._workers.do(remove)

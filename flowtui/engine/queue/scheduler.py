@@ -9,6 +9,7 @@ The engine's thread alone uses it; time comes in as an argument.
 from __future__ import annotations
 
 import heapq
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,16 +27,19 @@ from flowtui.engine.queue.waits import Waits
 from flowtui.engine.workers.pool import Workers
 from flowtui.engine.workers.run import Run
 from flowtui.engine.workers.small_files import AHEAD
-from flowtui.protocol.states import TransferState
+from flowtui.protocol.states import ENDED, TransferState
 from flowtui.retry import History
 from flowtui.timings import Timings
 from flowtui.transfer.disk.part_file import NoteBudget
+from flowtui.transfer.errors import internal_error
 from flowtui.transfer.fetch.progress import CarryOver
 from flowtui.transfer.pipeline import Tools
 from flowtui.transfer.task import INLINE_BELOW, Outcome, Task
 
 if TYPE_CHECKING:
     from flowtui.transfer.http.clients import Clients
+
+_LOG = logging.getLogger("flowtui.engine")
 
 
 class Scheduler:
@@ -181,7 +185,17 @@ class Scheduler:
         small_files.widen(self._answers.threads(max(0, self.jobs - large - kept_free)))
 
     def _start(self, transfer_id: int, now: float) -> bool:
-        """Start a transfer if it can start; whether it did."""
+        """Start a transfer if it can start; whether it did. One that cannot be started fails."""
+        try:
+            return self._start_if_possible(transfer_id, now)
+        except Exception as error:  # noqa: BLE001
+            # It has left the line already: without an end it would be waited for for ever.
+            _LOG.error("a transfer could not be started", exc_info=error)
+            self.runs.pop(transfer_id, None)
+            self._fail(transfer_id, error)
+            return False
+
+    def _start_if_possible(self, transfer_id: int, now: float) -> bool:
         transfer = self._queue.transfers.get(transfer_id)
         if transfer is None or transfer.state not in (TransferState.QUEUED, TransferState.WAITING):
             return False
@@ -289,6 +303,26 @@ class Scheduler:
             self._queue.change(transfer, last, **instructions.fields)
         for effect in instructions.effects:
             self._carry_out(effect, transfer, outcome, now)
+
+    def fail(self, run: Run, error: Exception) -> None:
+        """What came of a run could not be dealt with: the transfer has failed, with words."""
+        if self.runs.get(run.task.id) is run:
+            del self.runs[run.task.id]
+        self._fail(run.task.id, error)
+
+    def _fail(self, transfer_id: int, error: Exception) -> None:
+        transfer = self._queue.transfers.get(transfer_id)
+        if transfer is None or transfer.state in ENDED:
+            return
+        trouble = internal_error(error)
+        self._queue.change(
+            transfer,
+            TransferState.FAILED,
+            reason=trouble.message,
+            code=trouble.code,
+            retryable=True,
+        )
+        self._queue.announce_end(transfer)
 
     def _places_at(self, server: str, now: float) -> int | None:
         """How many more files its server lets through now, None for any number."""

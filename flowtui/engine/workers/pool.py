@@ -26,15 +26,24 @@ class Workers:
         small_files: where small files are run.
     """
 
-    def __init__(self, finished: Callable[[Run, Outcome], None], timings: Timings) -> None:
-        """`finished` is called in a worker's thread."""
+    def __init__(
+        self,
+        finished: Callable[[Run, Outcome], None],
+        timings: Timings,
+        on_mistake: Callable[[str, Exception], None] = lambda what, error: None,
+    ) -> None:
+        """`finished` is called in a worker's thread; `on_mistake` in one where something raised
+        what it must not: what was done, and the exception.
+        """
         self._timings = timings
         self._finished = finished
+        self._on_mistake = on_mistake
         self.small_files = SmallFilePool(self._begin, finished, self.do)
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._idle = 0
+        self._to_do = 0  # what no thread has taken yet
         self._parts: dict[PartFile, float] = {}
         self._open = threading.Event()
         self._ended = threading.Event()
@@ -54,14 +63,22 @@ class Workers:
         )
 
     def do(self, work: Callable[[], None]) -> None:
-        """Have a worker call `work`, which must not raise."""
+        """Have a worker call `work`, which should not raise: it is told as trouble then.
+
+        Raises RuntimeError where the system lets us have no thread at all.
+        """
         with self._lock:
-            if self._idle:
-                self._idle -= 1
-            else:
+            if self._to_do >= self._idle:
                 thread = threading.Thread(target=self._serve, name="worker", daemon=True)
-                self._threads.append(thread)
-                thread.start()
+                try:
+                    thread.start()
+                except RuntimeError:
+                    if not self._threads:
+                        raise
+                    # One of those there are comes to it, later.
+                else:
+                    self._threads.append(thread)
+            self._to_do += 1
         self._work.put(work)
 
     def close(self, timeout: float) -> bool:
@@ -78,10 +95,19 @@ class Workers:
         return not any(thread.is_alive() for thread in threads)
 
     def _serve(self) -> None:
-        while (work := self._work.get()) is not None:
-            work()
+        while True:
             with self._lock:
                 self._idle += 1
+            work = self._work.get()
+            with self._lock:
+                self._idle -= 1
+                self._to_do -= work is not None
+            if work is None:
+                return
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001
+                self._on_mistake("a worker failed", error)
 
     def _opened(self, part: PartFile) -> Callable[[], None]:
         if not part.is_journaled:
@@ -117,6 +143,9 @@ class Workers:
                 except OSError:
                     # The bytes stay marked as not flushed, and the worker that writes this file
                     # meets the same disk and says what is wrong with it.
+                    continue
+                except Exception as error:  # noqa: BLE001
+                    self._on_mistake("flushing an unfinished file failed", error)
                     continue
                 finally:
                     with self._lock:

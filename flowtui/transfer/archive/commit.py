@@ -93,10 +93,17 @@ class Finisher:
                 self._flush_and_rename(group)
         except BaseException as error:  # noqa: BLE001
             # Whoever fills us looks at it and raises it in its own thread.
-            self.trouble = error
+            self.trouble = self.trouble or error
         finally:
             for ready in group:
-                ready.part.close()
+                self._let_go(ready)
+
+    def _let_go(self, ready: Ready) -> None:
+        """Unlock and close a file. Whatever comes of it, the thread must go on: others wait."""
+        try:
+            ready.part.close()
+        except Exception as error:  # noqa: BLE001
+            self.trouble = self.trouble or error
 
     def _flush_and_rename(self, group: list[Ready]) -> None:
         for ready in group:

@@ -7,6 +7,7 @@ they are flushed and renamed in groups, because one flush costs as much as writi
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -22,7 +23,7 @@ from flowtui.transfer.archive.reader import Archive, Broken, Locked, Pieces, ope
 from flowtui.transfer.archive.rules import Hostile, Limits, Member
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk.part_file import PartFile, journal_path
-from flowtui.transfer.errors import Busy, DiskFull, Stopped, disk_trouble
+from flowtui.transfer.errors import Busy, DiskFull, Stopped, disk_trouble, internal_error
 from flowtui.transfer.identity import Identity
 from flowtui.transfer.task import DONE, ExpectedFile, FileResult, Recorded
 from flowtui.transfer.verify.existing import already_here
@@ -94,7 +95,8 @@ def run(
         return _disk(error, task.root)
     except Exception as error:  # noqa: BLE001
         # A mistake of ours ends this job with words; the engine goes on.
-        return Unpacked("INTERNAL", f"internal error: {type(error).__name__}: {error}")
+        trouble = internal_error(error)
+        return Unpacked(trouble.code, trouble.message)
 
 
 def _disk(error: OSError, root: Path) -> Unpacked:
@@ -168,11 +170,14 @@ class _Extraction:
             for _ in range(threads - 1)
         ]
         self._finisher.start()
+        started = []
         try:
             for thread in more:
-                thread.start()
+                with contextlib.suppress(RuntimeError):  # the system has no thread to spare
+                    thread.start()
+                    started.append(thread)
             self._work(items)
-            for thread in more:
+            for thread in started:
                 thread.join()
         finally:
             self._finisher.close()

@@ -85,7 +85,7 @@ class SpaceWatch:
                 first = folder not in self._rooms
                 try:
                     self._rooms[folder] = measure(Path(folder))
-                except OSError:
+                except Exception:  # noqa: BLE001
                     # No answer is an answer: the transfer itself will meet the error and say it.
                     self._rooms[folder] = None
                 if first:

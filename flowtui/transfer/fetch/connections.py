@@ -12,6 +12,7 @@ from flowtui.transfer.errors import (
     TransferError,
     TransientError,
     disk_trouble,
+    internal_error,
 )
 from flowtui.transfer.fetch.concurrency import ConnectionControl, RateSample
 from flowtui.transfer.fetch.connection import Connection, are_held_up
@@ -44,7 +45,9 @@ class Connections:
     def begin(self) -> None:
         """Begin a round with one connection."""
         self._patience.begin()
-        self._add()
+        if not self._add():
+            raise TransientError("this system lets flowtui start no more threads (see `ulimit -u`)",
+                                 code="THREADS")  # fmt: skip
 
     def run_inline(self) -> None:
         """Fetch all of a small file in this thread."""
@@ -108,18 +111,22 @@ class Connections:
             wanted = max(1, min(wanted, to_come // segments.smallest))
         if len(self._open) < wanted and wanted > 1:
             segments.shorten(self._at_once)
-        while len(self._open) < wanted and segments.has_more:
-            self._add()
+        while len(self._open) < wanted and segments.has_more and self._add():
+            pass
 
-    def _add(self) -> None:
-        """One connection more."""
+    def _add(self) -> bool:
+        """One connection more; whether the system let us have it."""
         connection = Connection()
         connection.thread = threading.Thread(
             target=self._run, args=(connection,), name="connection", daemon=True
         )
+        try:
+            connection.thread.start()
+        except RuntimeError:  # the user's processes and threads are limited
+            return False
         self._open.append(connection)
         self._shared.progress.connections = len(self._open)
-        connection.thread.start()
+        return True
 
     def _retire(self, connection: Connection) -> None:
         """Have a connection end; what it has not fetched yet is for the others."""
@@ -147,8 +154,7 @@ class Connections:
             shared.fail(disk_trouble(error, shared.part.target))
         except Exception as error:  # noqa: BLE001
             # A mistake of ours must end this transfer with words, not a thread in silence.
-            words = f"internal error: {type(error).__name__}: {error}"
-            shared.fail(PermanentError(words, code="INTERNAL", retryable=True))
+            shared.fail(internal_error(error))
 
     @property
     def _at_once(self) -> int:

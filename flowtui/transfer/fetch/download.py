@@ -11,7 +11,7 @@ import threading
 from flowtui.timings import Timings
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk.part_file import PartFile
-from flowtui.transfer.errors import PermanentError, RemoteChanged, disk_trouble
+from flowtui.transfer.errors import PermanentError, RemoteChanged, disk_trouble, internal_error
 from flowtui.transfer.fetch.connections import STEER_EVERY, Connections
 from flowtui.transfer.fetch.progress import CarryOver, Progress
 from flowtui.transfer.fetch.segments import Segments
@@ -143,7 +143,10 @@ class Download:
         if self._carry_over.check is None:
             return None
         thread = threading.Thread(target=self._check_to_the_end, name="checker", daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no thread to spare: it is tried at the end
+            return None
         return thread
 
     def _check_to_the_end(self) -> None:
@@ -162,6 +165,9 @@ class Download:
                 check.follow(self._part.read_into, there)
             except (OSError, EOFError):
                 return  # who hashes meets the same, and what is left is tried at the end
+            except Exception as error:  # noqa: BLE001
+                shared.fail(internal_error(error))
+                return
 
     def _hash_to_the_end(self) -> None:
         """Follow the writers with the md5 until all is there, and keep connections at work."""
