@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -89,6 +90,9 @@ MOST_TEXT = 16 << 20
 """Bytes of one list of REFs that are read."""
 
 
+MOST_REFS = 100_000
+"""REFs of one list."""
+
 TOLD_APART = 25
 """REFs of which each has a line of its own on what was found."""
 
@@ -134,22 +138,43 @@ def _listed(name: str, client: FlowClient) -> list[Ref]:
             with open(name, "rb") as file:
                 body = file.read(MOST_TEXT + 1)
     except OSError as error:
-        raise CommandError(
-            f"cannot read {where}: {error.strerror}", exit=Exit.USAGE, code="USAGE"
-        ) from error
+        raise _unusable(f"cannot read {where}: {error.strerror}") from error
     if len(body) > MOST_TEXT:
-        raise CommandError(
-            f"{where} is longer than {size_text(MOST_TEXT)}; is it a list of REFs?",
-            exit=Exit.USAGE,
-            code="USAGE",
-        )
+        raise _unusable(f"{where} is longer than {size_text(MOST_TEXT)}; is it a list of REFs?")
     refs: list[Ref] = []
-    for number, line in enumerate(body.decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(_lines(body, where), 1):
         try:
             refs += parse(line, client.server)
         except BadReference as error:
-            raise BadReference(f"{where}, line {number}: {error.message}") from None
+            raise BadReference(f"{where}, line {number:,}: {error.message}") from None
+        if len(refs) > MOST_REFS:
+            too_many = f"more than {MOST_REFS:,} REFs; split the list"
+            raise _unusable(f"{where}, line {number:,}: {too_many}")
     return refs
+
+
+def _lines(body: bytes, where: str) -> list[str]:
+    """The lines of a text in UTF-8, or in UTF-16 that says so. Raises CommandError."""
+    from flowtui.flow.refs import lines_of
+
+    encoding = "utf-16" if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+    try:
+        text = body.decode(encoding)
+    except UnicodeDecodeError as error:
+        number = body.count(b"\n", 0, error.start) + 1
+        raise _unusable(f"{where}, line {number:,}: not text in UTF-8; {_IS_IT_ONE}") from None
+    lines = lines_of(text)
+    for number, line in enumerate(lines, 1):
+        if "\0" in line:
+            raise _unusable(f"{where}, line {number:,}: not text; {_IS_IT_ONE}")
+    return lines
+
+
+_IS_IT_ONE = "is it a list of REFs?"
+
+
+def _unusable(message: str) -> CommandError:
+    return CommandError(message, exit=Exit.USAGE, code="USAGE")
 
 
 def find(

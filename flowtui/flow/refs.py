@@ -57,44 +57,93 @@ def parse_ref(text: str, server: str) -> Ref:
     `…/api/downloads/…`, `…/files/downloads/…`, `https://files.flow.bio/downloads/…`
     (docs/flow-api.md, Files). Raises BadReference, whose message says how to write one.
     """
-    given = text.strip()
+    given = _bare(text)
     path, link = given, "://" in given
     if link:
         path = _path_of_link(given, server)
     parts = [unquote(part) if link else part for part in path.strip("/").split("/")]
     kind = _KINDS.get(parts[0].lower())
     if kind is None or len(parts) < 2 or not all(map(_is_name, parts)):
-        raise BadReference(f"{printable(given)!r} is not a reference; {_HOW}")
+        raise BadReference(f"{_shown(given)} is not a reference; {_HOW}")
     id_, rest = parts[1], "/".join(parts[2:])
     if not rest or parts[0].lower() in _DOWNLOADS:
         return Ref(kind, id_)
     if kind is not RefKind.EXECUTION:
-        raise BadReference(f"{printable(given)!r}: a {kind.value} takes no path; {_HOW}")
+        raise BadReference(f"{_shown(given)}: a {kind.value} takes no path; {_HOW}")
     return Ref(kind, id_, rest)
 
 
 def parse_refs(text: str, server: str) -> list[Ref]:
-    """The references in a text of one or more lines, several of them on a line or not.
+    """The references in a text, one or several of them on a line.
 
-    What follows a `#` that begins a line, or stands after a blank, is a comment. A line that is one
-    reference with blanks in its path stays one. Raises BadReference.
+    What follows a `#` that begins a line, or stands after a blank, is a comment. What stands around
+    references in tables, letters and Markdown is passed over: commas, quotes, brackets, the mark of
+    a list. A line that is one reference with blanks in its path stays one. Raises BadReference.
     """
-    refs: list[Ref] = []
-    for line in text.splitlines():
-        told = _COMMENT.sub("", line).strip(" \t\ufeff\0")
-        words = told.split()
-        if len(words) > 1 and all(_looks_like_ref(word) for word in words):
-            refs += [parse_ref(word.strip(","), server) for word in words]
-        elif words:
-            refs.append(parse_ref(told, server))
-    return refs
+    return [ref for line in lines_of(text) for ref in _refs_in(line, server)]
 
+
+def lines_of(text: str) -> list[str]:
+    """The lines as editors count them."""
+    return re.split(r"\r\n|\n|\r", text)
+
+
+def _refs_in(line: str, server: str) -> list[Ref]:
+    told = _COMMENT.sub("", line.lstrip(_BLANKS))
+    told = _MARKDOWN_LINK.sub(r" \1 ", _LIST_MARK.sub("", told)).strip(_BLANKS)
+    words = [word for piece in _BETWEEN.split(told) for word in piece.split()]
+    bare = [word for word in map(_bare, words) if word]
+    if len(bare) > 1 and all(map(_looks_like_ref, bare)):
+        return [parse_ref(word, server) for word in bare]
+    return [parse_ref(told, server)] if _bare(told) else []
+
+
+_BLANKS = " \t\r\n\0\xa0\u200b\ufeff"
+"""What no reference begins or ends with; a byte order mark is among it."""
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
+
+_MARKDOWN_LINK = re.compile(r"\[[^\]\[]{0,200}\]\(<?(https?://[^)\s>]+)>?\)")
+
+_LIST_MARK = re.compile(r"^[-*•]\s+")
+
+_BETWEEN = re.compile(rf"[,;]\s*(?=[\"'<(]?(?:https?://|(?:{'|'.join(_KINDS)})/))", re.IGNORECASE)
+"""A comma between two references."""
+
+_PAIRS = tuple(zip("<\"'`([“‘«", ">\"'`)]”’»", strict=True))
+
+_MOST_SHOWN = 120
+
+LONGEST = 8192
+"""Characters of a reference that may have something around it: an address is no longer."""
+
+
+def _bare(text: str) -> str:
+    """A reference without what stands around it: quotes, brackets, a comma after it.
+
+    A path may end with a bracket; only one that has no other half is none of it.
+    """
+    before = text if len(text) > LONGEST else None
+    while text != before:
+        before = text
+        text = text.strip(_BLANKS).strip().rstrip(",;")
+        for start, end in _PAIRS:
+            if len(text) > 1 and text[0] == start and text[-1] == end:
+                text = text[1:-1]
+            elif text.endswith(end) and (start == end or text.count(start) < text.count(end)):
+                text = text[:-1]
+            elif text.startswith(start):
+                text = text[1:]
+    return text
 
 
 def _looks_like_ref(word: str) -> bool:
     return "://" in word or ("/" in word and word.partition("/")[0].lower() in _KINDS)
+
+
+def _shown(text: str) -> str:
+    """A reference in a message; of a very long one its beginning."""
+    return repr(printable(text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"))
 
 
 def _is_name(part: str) -> bool:
@@ -107,10 +156,10 @@ def _path_of_link(link: str, server: str) -> str:
         given, ours = urlsplit(link), urlsplit(server)
         same = _service(given.hostname) == _service(ours.hostname) and _port(given) == _port(ours)
     except ValueError:
-        raise BadReference(f"{printable(link)!r} is not a valid link; {_HOW}") from None
+        raise BadReference(f"{_shown(link)} is not a valid link; {_HOW}") from None
     if given.scheme not in ("http", "https") or not same:
         raise BadReference(
-            f"{printable(link)!r} is not a link to {printable(ours.netloc)}; "
+            f"{_shown(link)} is not a link to {printable(ours.netloc)}; "
             "choose its server with --server"
         )
     # A page of the web app is at the base without its `/api`, a record at the base itself.

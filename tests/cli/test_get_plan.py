@@ -104,16 +104,35 @@ def test_refs_come_from_files_and_from_standard_input(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("data/1\nwhat/2\n", "line 2: 'what/2' is not a reference"),
-        ("# nothing\n", "no REFs given"),
+        (b"data/1\nwhat/2\n", "line 2: 'what/2' is not a reference"),
+        (b"# nothing\n", "no REFs given"),
+        (b"data/1\r\ndata/1\r\n\xff\xfa\n", "line 3: not text in UTF-8"),
+        (b"data/1\n\0\1\2", "line 2: not text"),
+        (b"data/1\n" * 100_001, "line 100,001: more than 100,000 REFs"),
+        (b" " * ((16 << 20) + 1), "is longer than 16.8 MB"),
     ],
+    ids=["no REF", "comment", "Latin-1", "binary", "many", "long"],
 )
-def test_a_list_without_refs_says_where(text: str, said: str, tmp_path: Path) -> None:
+def test_a_list_without_refs_says_where(text: bytes, said: str, tmp_path: Path) -> None:
     wanted = tmp_path / "wanted.txt"
-    wanted.write_text(text)
+    wanted.write_bytes(text)
     result = run("--from", str(wanted), "--dry-run")
     assert result.exit_code == Exit.USAGE
     assert said in result.stderr
+
+
+def test_a_list_as_windows_writes_it_is_read(tmp_path: Path) -> None:
+    wanted = tmp_path / "wanted.txt"
+    wanted.write_bytes("\ufeff# mine\r\ndata/1\r\n".encode("utf-16"))
+    result = run("--from", str(wanted), "--to", str(tmp_path), "--dry-run", "--json")
+    assert result.exit_code == 0, result.output
+    assert planned(result) == {"data/1"}
+
+
+def test_a_list_that_is_a_folder_is_wrong_usage(tmp_path: Path) -> None:
+    result = run("--from", str(tmp_path), "--dry-run")
+    assert result.exit_code == Exit.USAGE
+    assert f"cannot read {tmp_path}: Is a directory" in result.stderr
 
 
 def test_a_list_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:

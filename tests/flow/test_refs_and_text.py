@@ -72,6 +72,21 @@ def test_download_links_of_another_flow(server: str, below: str) -> None:
         ("https://app.flow.bio/samples/34/#x https://app.flow.bio/files/downloads/7/x.gz",
          ["sample/34", "data/7"]),
         ("# nothing\n\n", []),
+        ("\ufeff# a comment first\r\ndata/7\rdata/8", ["data/7", "data/8"]),
+        ("data/7\xa0data/8\n\xa0data/9\xa0\n", ["data/7", "data/8", "data/9"]),
+        ("data/7,data/8;sample/9", ["data/7", "data/8", "sample/9"]),
+        ('"data/7","data/8"\n\'data/9\',\n', ["data/7", "data/8", "data/9"]),
+        ("(data/7) (see data/8, data/9)".replace("see ", ""), ["data/7", "data/8", "data/9"]),
+        ("- data/7\n* data/8\n", ["data/7", "data/8"]),
+        ("<https://app.flow.bio/samples/34/>, <https://app.flow.bio/data/7>",
+         ["sample/34", "data/7"]),
+        ("[my reads](https://app.flow.bio/data/7) [b](<https://app.flow.bio/data/8?a=1#b>)",
+         ["data/7", "data/8"]),
+        ("https://app.flow.bio/files/downloads/7/x.gz?token=a,b&x=(1)#top)", ["data/7"]),
+        ("execution/4/STAR (liver)", ["execution/4/STAR (liver)"]),
+        ('"execution/4/STAR (liver 1)/x.bam"', ["execution/4/STAR (liver 1)/x.bam"]),
+        ("(execution/4/STAR\xa0(liver)/x.bam)", ["execution/4/STAR\xa0(liver)/x.bam"]),
+        (",\n\"\"\n()\n", []),
     ],
 )  # fmt: skip
 def test_several_in_a_text(text: str, refs: list[str]) -> None:
@@ -149,3 +164,31 @@ def test_the_client_asks_for_no_keyring_at_import() -> None:
     code = "import flowtui.flow.client, sys; print('keyring' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+GENUINE = (
+    "https://app.flow.bio/files/downloads/657562493133188868/x_R1.fastq.gz",
+    "https://app.flow.bio/api/downloads/657562493133188868/x_R1.fastq.gz",
+    "https://api.flow.bio/downloads/657562493133188868/x_R1.fastq.gz",
+    "https://files.flow.bio/downloads/657562493133188868/x_R1.fastq.gz",
+)
+
+
+@pytest.mark.parametrize("server", ["https://app.flow.bio/api", "https://api.flow.bio"])
+@pytest.mark.parametrize("around", ["{}", "<{}>", '"{}"', "{},", "({})", "{}?token=x#y", " {}\xa0"])
+@pytest.mark.parametrize("link", GENUINE)
+def test_the_links_that_people_copy_with_what_is_around_them(link, around, server) -> None:
+    text = around.format(link)
+    assert parse_refs(text, server) == [Ref(RefKind.DATA, "657562493133188868")]
+
+
+@pytest.mark.parametrize("text", ["(" * 200_000, "[" * 200_000, '"' * 200_000, "data/" * 50_000])
+def test_a_line_of_any_length_is_refused_in_a_few_words(text: str) -> None:
+    with pytest.raises(BadReference) as caught:
+        parse_refs(text, SERVER)
+    assert len(caught.value.message) < 500
+
+
+def test_ten_thousand_on_one_line() -> None:
+    text = ", ".join(f"https://app.flow.bio/data/{n}/" for n in range(10_000))
+    assert len(parse_refs(text, SERVER)) == 10_000
