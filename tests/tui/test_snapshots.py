@@ -13,16 +13,18 @@ import pytest
 from textual.pilot import Pilot
 
 from flowtui.config import Folders, Settings
+from flowtui.flow.errors import ServiceUnavailable
 from flowtui.flow.models import Execution, Project
 from flowtui.protocol.messages import BulkRow, Changes, Summary, TransferRow
 from flowtui.tui.app import FlowApp
+from flowtui.tui.browser.nodes import Load
 from flowtui.tui.downloads import bulk_drawing
 from flowtui.tui.downloads.bulk_panel import BulkList
 from flowtui.tui.downloads.table import TransferTable
 from flowtui.tui.downloads.totals import TotalsLine
 from flowtui.tui.engine_link import QueueChanged
 from flowtui.tui.queue_model import Delta
-from support.fake_flow import SERVER, FakeFlow, data, screen
+from support.fake_flow import SERVER, FakeFlow, data, sample, screen
 from support.tui_app import FakeContext, context_of, opened, tree, until
 
 SIZES = [(80, 24), (120, 40)]
@@ -134,6 +136,39 @@ async def browser(pilot: Pilot[Any]) -> None:
     await pilot.pause(0.1)
 
 
+def found(made: FakeFlow, samples: int) -> None:
+    """What a search finds: so many samples, a file, no runs; the projects cannot be had."""
+    made.search = {
+        "samples": [sample(f"x{n}", f"guide liver_{n}", sample_type="RNA-Seq")
+                    for n in range(samples)],
+        "data": [data("1", "guide_0000_L001_R1.fastq.gz", size=3_182_699)],
+        "executions": [],
+        "projects": [],
+    }  # fmt: skip
+    made.errors["search projects page 1"] = [ServiceUnavailable("flow.test answered 503")]
+
+
+async def searched(pilot: Pilot[Any], samples: int) -> None:
+    app = await opened(pilot)
+    found(context_of(app).flow, samples)
+    await pilot.press("ctrl+f", *"guide", "enter")
+    groups = tree(app).root.children[0].children  # type: ignore[union-attr]
+    ended = (Load.READY, Load.FAILED)
+    await until(pilot, lambda: all(one is not None and one.load in ended for one in groups))
+
+
+async def finding(pilot: Pilot[Any]) -> None:
+    await searched(pilot, 3)
+    await pilot.press("down", "down", "space")
+    await pilot.pause(0.1)
+
+
+async def finding_many(pilot: Pilot[Any]) -> None:
+    await searched(pilot, 1234)
+    await pilot.press("down")
+    await pilot.pause(0.1)
+
+
 async def queue(pilot: Pilot[Any]) -> None:
     app = await queued(pilot)
     app.query_one(TransferTable).focus()
@@ -185,7 +220,19 @@ async def cancelling(pilot: Pilot[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "drive", [browser, queue, jobs, dialog, sign_in, help_screen, leaving, cancelling]
+    "drive",
+    [
+        browser,
+        finding,
+        finding_many,
+        queue,
+        jobs,
+        dialog,
+        sign_in,
+        help_screen,
+        leaving,
+        cancelling,
+    ],
 )
 def test_it_looks_as_it_did(drive: Driver, size: tuple[int, int], snap_compare: Any) -> None:
     assert snap_compare(app_of(), terminal_size=size, run_before=drive)
