@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,3 +111,46 @@ def test_md5sum_takes_the_checksums_of_a_folder(
     done = subprocess.run(["md5sum", "-c", "MD5SUMS"], cwd=shell.to, capture_output=True, text=True)
     files = [path for path in shell.to.rglob("*") if path.is_file()]
     assert done.returncode == 0 and done.stdout.count(": OK\n") == len(files) - 2
+
+
+def verify(shell: Shell, *args: str, status: int = 0) -> list[dict[str, Any]]:
+    done = shell.run("verify", "--json", str(shell.to), *args, status=status)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_verify_repairs_what_is_wrong_and_nothing_else(server: DemoServer, shell: Shell) -> None:
+    shell.get("sample/34")
+    names = sorted(path for path in shell.to.rglob("*.gz"))
+    before = {path: path.read_bytes() for path in names}
+    foreign = shell.to / "notes.txt"
+    foreign.write_text("mine")
+    stamp = names[0].stat()
+    data = bytearray(before[names[0]])
+    data[100] ^= 1
+    names[0].write_bytes(data)
+    os.utime(names[0], ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # as a failing disk does
+    names[1].unlink()
+    summary = verify(shell, status=1)[-2]  # the error is the last
+    assert (summary["changed"], summary["missing"]) == (1, 1)
+    events = verify(shell, "--repair")
+    assert {path: path.read_bytes() for path in names} == before
+    assert foreign.read_text() == "mine"
+    repaired = {event["path"] for event in events if event["event"] == "repair"}
+    assert repaired == {str(path) for path in names[:2]}
+    assert (events[-1]["repaired"], events[-1]["missing"], events[-1]["changed"]) == (2, 0, 0)
+    assert events[-1]["fetched"] == sum(len(before[path]) for path in names[:2])
+    assert verify(shell)[-1]["ok"] == events[-1]["files"]
+    assert not [path for path in shell.to.rglob("*~2*")]
+
+
+def test_what_cannot_be_repaired_keeps_its_bytes_and_the_exit_status(
+    server: DemoServer, shell: Shell
+) -> None:
+    get(shell)
+    path = target(server, shell)
+    path.write_bytes(b"edited by hand")
+    log = shell.to / "downloads.log"
+    log.write_text(log.read_text().replace("data/789", "data/999999"))
+    done = shell.run("verify", "--repair", str(shell.to), status=1)
+    assert path.read_bytes() == b"edited by hand"
+    assert "not found on Flow" in done.stderr and "1 file not as recorded" in done.stderr

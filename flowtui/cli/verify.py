@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowtui.cli.exit_codes import CommandError, Exit
-from flowtui.cli.options import json_option
+from flowtui.cli.options import json_option, server_option
 from flowtui.cli.output import Output, counted, one_line, seconds_text, size_text
 
 if TYPE_CHECKING:
@@ -22,16 +22,24 @@ SHOW_EVERY = 0.5
 
 @click.command(short_help="Read downloaded files again and compare them.")
 @click.argument("folders", metavar="[DIR]...", nargs=-1)
+@click.option(
+    "--repair",
+    "repairs",
+    is_flag=True,
+    help="Fetch again what is wrong; of files above 16 MiB only the bad blocks.",
+)
+@server_option
 @json_option
-def verify(folders: tuple[str, ...], as_json: bool) -> int:
+def verify(folders: tuple[str, ...], repairs: bool, server: str | None, as_json: bool) -> int:
     """Read all files that downloads.log of each DIR records, and compare their md5.
 
-    Without DIR it is the target folder of the settings. Nothing is changed and nobody is asked;
-    `flowtui get` replaces what is wrong.
+    Without DIR it is the target folder of the settings. Without --repair nothing is changed and
+    nobody is asked. With it a file keeps its name and bytes until the new one is verified; what was
+    in it and is no part of the new one is kept as NAME.old-DATE.
 
     \b
-    Exit status: 0 all files are as recorded, 1 some are changed, truncated, missing, unreadable or
-    of unknown md5, 4 nothing was downloaded there, 130 interrupted.
+    Exit status: 0 all files are as recorded (in the end), 1 some are changed, truncated, missing,
+    unreadable or of unknown md5, 3 not signed in, 4 nothing was downloaded there, 130 interrupted.
     """
     from flowtui.config import absolute
     from flowtui.connect import read_settings
@@ -39,44 +47,92 @@ def verify(folders: tuple[str, ...], as_json: bool) -> int:
 
     out = Output(as_json=as_json)
     roots = [absolute(folder) for folder in folders]
-    roots = roots or [read_settings(None)[0].target()]
-    files = list(recheck.recorded_files(roots))
+    roots = list(dict.fromkeys(roots)) or [read_settings(None)[0].target()]
+    files = {
+        path: (root, recorded)
+        for root in roots
+        for path, recorded in recheck.recorded_files([root])
+    }
     if not files:
         named = ", ".join(one_line(str(root)) for root in roots)
         raise CommandError(
             f"no downloads.log with files in {named}", exit=Exit.NOTHING_FOUND, code="NOTHING_FOUND"
         )
     began = time.monotonic()
-    counts: Counter[str] = Counter()
     progress = _Progress(len(files))
-    for checked in recheck.check_all(files):
-        counts[checked.state] += 1
-        progress.count(checked)
+    wrong: dict[Path, str] = {}
+    for checked in recheck.check_all([(path, files[path][1]) for path in files]):
+        _tell(checked, progress, out)
         if checked.state != recheck.OK:
-            progress.clear()
-            why = f" ({checked.why})" if checked.why else ""
-            out.say(f"flowtui: {checked.state}: {one_line(str(checked.path))}{why}")
-        out.event("file", path=str(checked.path), state=checked.state, size=checked.size,
-                  md5=checked.md5, message=checked.why)  # fmt: skip
-    progress.clear()
+            wrong[checked.path] = checked.state
+    fetched, repaired, trouble = 0, 0, None
+    mendable = [path for path, state in wrong.items() if state != recheck.UNKNOWN]
+    if repairs and mendable:
+        from flowtui.cli.repair import Wrong, repair
+
+        try:
+            fetched = repair(
+                [
+                    Wrong(files[path][0], str(path.relative_to(files[path][0])), files[path][1].key)
+                    for path in mendable
+                    if not path.is_symlink()  # it is not ours to replace
+                ],
+                server,
+                out,
+            )
+        except CommandError as error:
+            trouble = error
+        latest = dict(recheck.recorded_files(roots))
+        again = _Progress(len(mendable))
+        for checked in recheck.check_all([(path, latest[path]) for path in mendable]):
+            if checked.state == recheck.OK:
+                repaired += 1
+                del wrong[checked.path]
+                out.say(f"flowtui: repaired: {one_line(str(checked.path))}")
+            else:
+                wrong[checked.path] = checked.state
+            out.event("repair", path=str(checked.path), state=checked.state, size=checked.size,
+                      md5=checked.md5, message=checked.why)  # fmt: skip
+            again.count(checked)
+        again.clear()
     seconds = time.monotonic() - began
-    wrong = len(files) - counts[recheck.OK]
+    counts = Counter(wrong.values())
+    counts[recheck.OK] = len(files) - len(wrong)
     status = Exit.SOME_FAILED if wrong else Exit.OK
+    if trouble is not None:
+        status = trouble.exit
     told = [f"{counts[recheck.OK]:,} of {counted(len(files), 'file')} as recorded"]
     told += [f"{counts[state]:,} {state}" for state in sorted(counts) if state != recheck.OK]
+    told += [f"{repaired:,} repaired with {size_text(fetched)} downloaded"] if repairs else []
     out.say(f"{', '.join(told)}; {size_text(progress.bytes)} read in {seconds_text(seconds)}")
     out.event(
         "summary",
         status=int(status),
         files=len(files),
         **{state: counts[state] for state in recheck.STATES},
+        repaired=repaired,
+        fetched=fetched,
         bytes=progress.bytes,
         seconds=round(seconds, 3),
     )
-    if wrong:
-        message = f"{counted(wrong, 'file')} not as recorded; `flowtui get` fetches them again"
+    if trouble is not None:
+        out.error(trouble)
+    elif wrong:
+        message = f"{counted(len(wrong), 'file')} not as recorded"
+        message += "" if repairs else "; use --repair to fetch what is wrong again"
         out.error(CommandError(message, exit=status, code="NOT_AS_RECORDED"))
     return status
+
+
+def _tell(checked: Checked, progress: _Progress, out: Output) -> None:
+    """Say what became of one file."""
+    progress.count(checked)
+    if checked.state != "ok":
+        progress.clear()
+        why = f" ({checked.why})" if checked.why else ""
+        out.say(f"flowtui: {checked.state}: {one_line(str(checked.path))}{why}")
+    out.event("file", path=str(checked.path), state=checked.state, size=checked.size,
+              md5=checked.md5, message=checked.why)  # fmt: skip
 
 
 class _Progress:

@@ -106,6 +106,7 @@ class Batch(Message):
             are fetched one by one all the same.
         unpack: unpack the archive and remove it; None for what the engine's settings say.
         continues: the id of a batch that this is a further piece of, or None.
+        reread: read files that are here already, also where nobody has touched them.
     """
 
     server: str
@@ -116,6 +117,7 @@ class Batch(Message):
     one_by_one_up_to: int = 0
     unpack: bool | None = None
     continues: int | None = None
+    reread: bool = False
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:

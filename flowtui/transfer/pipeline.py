@@ -52,9 +52,10 @@ from flowtui.transfer.identity import Identity
 from flowtui.transfer.run_record import write_record
 from flowtui.transfer.task import Outcome, Task
 from flowtui.transfer.verify import verdict
+from flowtui.transfer.verify.blocks import keep_good_blocks
 from flowtui.transfer.verify.containers import ContainerCheck
 from flowtui.transfer.verify.existing import Existing, existing
-from flowtui.transfer.verify.md5 import md5_of
+from flowtui.transfer.verify.md5 import BLOCK, md5_of
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -170,6 +171,8 @@ def _with_part(
         if (outcome := _changed_meanwhile(task, stop, replaces)) is not None:
             part.remove()
             return outcome
+        if replaces is not None:
+            _keep_good(task, tools, part, stop)
         if memory.fingerprint != part.fingerprint():
             memory.unread()
         if memory.starved:
@@ -198,6 +201,24 @@ def strike(task: Task, records: FolderRecords, *, durable: bool = True) -> None:
     path = str(task.target.relative_to(task.root))
     with contextlib.suppress(OSError):  # who writes the file's line meets the same, and tells it
         records.of(task.root).strike([path], durable=durable)
+
+
+def _keep_good(task: Task, tools: Tools, part: PartFile, stop: StopSignal) -> None:
+    """Take over the good blocks of the file that is to be replaced, if it is to be the same again.
+
+    The part file has its md5 from then on, which proves that in the end. Raises OSError, Stopped.
+    """
+    record = task.recorded
+    if task.root is None or record is None or record.md5 is None or record.size is None:
+        return
+    is_same = task.md5 in (None, record.md5) and task.size in (None, record.size)
+    if not is_same or part.done.total or not part.is_journaled:
+        return
+    sums = tools.records.of(task.root).blocks(record.md5, record.size, BLOCK)
+    if not sums:
+        return
+    part.identify(replace(part.identity, size=record.size, md5=record.md5))
+    keep_good_blocks(part, task.target, sums, record.size, stop.check)
 
 
 def _changed_meanwhile(
@@ -290,6 +311,12 @@ def _fetch_and_verify(
         download.stops_at_damage = memory.damage is None or task.size is None
         progress.report(phase="active")
         md5 = download.run()
+        if task.md5 is None and part.identity.md5 not in (None, md5):
+            # Blocks of an earlier file were kept, and Flow has another by now.
+            progress.report(reason="what was kept does not fit; fetching the whole file")
+            part.reset(Identity(key=task.key))
+            download.start_over()
+            continue
         size = download.segments.size or 0
         came = replace(task, filename=f"{task.filename}.zip") if source.is_folder else task
         _try_container(came, memory)
@@ -356,6 +383,7 @@ def _fetch_and_verify(
         verified_by=verified_by,
         mtime_ns=mtime_ns,
         replaced=replaced,
+        blocks=memory.hasher.blocks,
         final=final if final != task.target else None,
     )
 

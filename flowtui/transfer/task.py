@@ -77,6 +77,7 @@ class Outcome:
             logged; a file that is as it was recorded is no news.
         replaced: what became of an earlier file of ours at its place: the name that it has now, or
             `removed` where it was only a part of the new one; empty where there was none.
+        blocks: see `LogEntry.blocks`.
         crowded: the server may have refused it only because it serves other files now.
         final: the name that it got, where that is not the planned one.
     """
@@ -95,6 +96,7 @@ class Outcome:
     mtime_ns: int | None = None
     is_news: bool = True
     replaced: str = ""
+    blocks: bytes = b""
     final: Path | None = None
 
 

@@ -115,4 +115,5 @@ class Intake:
             fileset=file.fileset,
             within=file.within,
             origin=file.origin,
+            reread=batch.reread,
         )

@@ -15,6 +15,7 @@ from flowtui.flow.remote_file import NOWHERE, Origin
 from flowtui.protocol.messages import Summary, TransferRow
 from flowtui.protocol.states import RUNNING, UNFINISHED, TransferState, check_transfer
 from flowtui.transfer.disk import downloads_log
+from flowtui.transfer.task import Outcome
 
 
 @dataclass(slots=True)
@@ -25,7 +26,7 @@ class Transfer:
         folder, within, url, data_id, belongs_to, fileset, origin: of the `RemoteFile`.
         expected: its size as Flow's records say, or None. `final`: another name it got at the end.
         occupied: how many names were found taken by foreign files.
-        replaced: see `Outcome.replaced`.
+        replaced: see `Outcome.replaced`. `reread`: see `Batch.reread`. Not stored.
         temporary: it goes again once it has been used, as an archive that is unpacked. Not stored.
     """
 
@@ -61,6 +62,7 @@ class Transfer:
     rate: float = 0.0
     connections: int = 0
     temporary: bool = False
+    reread: bool = False
 
     @property
     def bytes_known(self) -> int:
@@ -73,22 +75,23 @@ class Transfer:
         """Bytes still to come, as far as known."""
         return self.bytes_known - self.done
 
-    def entry(self, md5: str | None, mtime_ns: int | None) -> downloads_log.LogEntry:
-        """As downloads.log tells of its end; `md5` and `mtime_ns` are those of the file here."""
+    def entry(self, outcome: Outcome) -> downloads_log.LogEntry:
+        """As downloads.log tells of its end; the outcome has what the file here is like."""
         return downloads_log.LogEntry(
             key=self.key,
             file_id=self.data_id or self.key,
             filename=self.filename,
             size=self.size,
             path=self.path,
-            md5=md5,
+            md5=outcome.md5,
             verified_by=self.verified_by,
             seconds=self.seconds,
             status=self.state.value,
             sample=self.sample or "",
             belongs_to=self.belongs_to,
             origin=self.origin,
-            mtime_ns=mtime_ns,
+            mtime_ns=outcome.mtime_ns,
+            blocks=outcome.blocks,
             message=self.reason if self.state is TransferState.FAILED else "",
         )
 

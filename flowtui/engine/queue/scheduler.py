@@ -34,7 +34,7 @@ from flowtui.transfer.disk.part_file import NoteBudget
 from flowtui.transfer.errors import internal_error
 from flowtui.transfer.fetch.progress import CarryOver
 from flowtui.transfer.pipeline import Tools
-from flowtui.transfer.task import INLINE_BELOW, Outcome, Task
+from flowtui.transfer.task import INLINE_BELOW, Outcome, Recorded, Task
 
 if TYPE_CHECKING:
     from flowtui.transfer.http.clients import Clients
@@ -247,7 +247,7 @@ class Scheduler:
             size=transfer.expected,
             md5=transfer.md5,
             data_id=transfer.data_id,
-            recorded=self._folders.recorded(transfer.root, transfer.path),
+            recorded=self._recorded(transfer),
             archive=transfer.bulk_id is not None,
             connections=self.connections,
             # What is unpacked is checked then, member by member.
@@ -256,6 +256,12 @@ class Scheduler:
             accept_broken=self._accept_broken,
             accept_any_type=bool(self.accept_any_type),
         )
+
+    def _recorded(self, transfer: Transfer) -> Recorded | None:
+        recorded = self._folders.recorded(transfer.root, transfer.path)
+        if recorded is None or not transfer.reread:
+            return recorded
+        return replace(recorded, mtime_ns=None, logged=None)  # nothing tells that it is untouched
 
     # What comes back
 
@@ -384,7 +390,7 @@ class Scheduler:
             case Effect.SWEEP:
                 self._sweep(Path(transfer.root) / transfer.path)
             case Effect.LOG:
-                self._folders.log(transfer.root, transfer.entry(outcome.md5, outcome.mtime_ns))
+                self._folders.log(transfer.root, transfer.entry(outcome))
             case Effect.ANNOUNCE:
                 self._queue.announce_end(transfer)
 

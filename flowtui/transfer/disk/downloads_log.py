@@ -32,6 +32,7 @@ class LogEntry:
         path: relative to the folder of the log.
         status: `done`, `skipped` or `failed`.
         mtime_ns: when the file was changed last, nanoseconds; None where nobody looked.
+        blocks: the CRC-32 of each of its blocks, which is kept beside the log.
         sample: its name. `belongs_to`, `origin`: see `RemoteFile`.
     """
 
@@ -49,6 +50,7 @@ class LogEntry:
     sample: str = ""
     origin: Origin = NOWHERE
     mtime_ns: int | None = None
+    blocks: bytes = b""
 
 
 PATIENCE = 5.0

@@ -24,11 +24,18 @@ from flowtui.transfer.disk.downloads_log import LogEntry, is_untouched
 from flowtui.transfer.task import Recorded
 
 SUMS_NAME = "MD5SUMS"
+BLOCKS_NAME = ".flowtui-blocks"
+"""Beside the log: a line for each large file with its md5, its size and its blocks' CRC-32."""
+
+LONGEST_LINE = 64 << 20
+"""Bytes; the blocks of 100 TB have less."""
+
 RENEWED = ".MD5SUMS.part"
 """What it is called while it is written anew."""
 
 _LINE = re.compile(rb"^(?:(\\?)[0-9a-f]{32}|#([0-9a-f]{31,32}))(?: [ *])([^\n]+)\n", re.MULTILINE)
 _MD5 = re.compile("[0-9a-f]{32}")
+_HEX = re.compile(rb"[0-9a-f]*")
 _HIDDEN = b"#"
 _ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
 
@@ -82,15 +89,47 @@ class FolderRecord:
                 downloads_log.write(log, entries)
             present = {}
             gone = []
-            for one in entries:
-                path = self.root / one.path
-                if one.status != "failed" and one.md5 and _MD5.fullmatch(one.md5):
-                    present[one.path] = one.md5
-                elif one.status != "failed" or not os.path.lexists(path):
-                    gone.append(one.path)
+            for entry in entries:
+                is_here = entry.status != "failed"
+                if is_here and entry.md5 and _MD5.fullmatch(entry.md5):
+                    present[entry.path] = entry.md5
+                elif is_here or not os.path.lexists(self.root / entry.path):
+                    gone.append(entry.path)
             self._strike(gone)
+            self._write_blocks(entry for entry in entries if entry.path in present)
             if self._adds and is_locked:
                 self._add(present)
+
+    def _write_blocks(self, entries: Iterable[LogEntry]) -> None:
+        lines = [
+            f"{entry.md5} {entry.size} {entry.blocks.hex()}\n" for entry in entries if entry.blocks
+        ]
+        if not lines:
+            return
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(self.root / BLOCKS_NAME, flags, 0o644)
+        with open(descriptor, "ab") as stream:
+            # Behind one that a kill cut off: too short for its size, it counts for nothing.
+            stream.write("".join(["\n" if stream.tell() else "", *lines]).encode())
+
+    def blocks(self, md5: str, size: int, each: int) -> bytes:
+        """The CRC-32 of each block of `each` bytes of a file, where that was recorded.
+
+        Raises OSError.
+        """
+        wanted = f"{md5} {size} ".encode()
+        length = -(-size // each) * 8
+        try:
+            stream = (self.root / BLOCKS_NAME).open("rb")
+        except FileNotFoundError:
+            return b""
+        with stream:
+            while line := stream.readline(LONGEST_LINE):
+                if line.startswith(wanted):
+                    sums = line[len(wanted) :].removesuffix(b"\n")
+                    if len(sums) == length and _HEX.fullmatch(sums):
+                        return bytes.fromhex(sums.decode())
+        return b""
 
     def strike(self, paths: Iterable[str], *, durable: bool = False) -> None:
         """Take out the lines of files that are to be replaced, or are gone.
@@ -264,7 +303,9 @@ class FolderRecords:
     def keep_only(self, roots: set[Path]) -> None:
         """Forget what was read of other folders."""
         with self._lock:
-            self._records = {root: one for root, one in self._records.items() if root in roots}
+            self._records = {
+                root: record for root, record in self._records.items() if root in roots
+            }
 
 
 def _set(sums: int, at: int, label: _Label, md5: bytes) -> None:

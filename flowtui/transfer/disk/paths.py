@@ -25,7 +25,7 @@ from flowtui.flow.remote_file import RemoteFile
 from flowtui.system.locks import ENDING as LOCK_ENDING
 from flowtui.transfer.disk import downloads_log, journal
 from flowtui.transfer.disk.downloads_log import LOG_NAME
-from flowtui.transfer.disk.folder_record import SUMS_NAME
+from flowtui.transfer.disk.folder_record import BLOCKS_NAME, SUMS_NAME
 from flowtui.transfer.disk.names import (
     JOURNAL,
     is_numbering,
@@ -36,7 +36,7 @@ from flowtui.transfer.disk.names import (
 )
 from flowtui.transfer.task import Recorded
 
-_OURS = {same_name(name) for name in (LOG_NAME, LOG_NAME + LOCK_ENDING, SUMS_NAME)}
+_OURS = {same_name(name) for name in (LOG_NAME, LOG_NAME + LOCK_ENDING, SUMS_NAME, BLOCKS_NAME)}
 
 FOLDER = ".zip"
 """What a folder is saved as."""

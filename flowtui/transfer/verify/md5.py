@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 READ = 1 << 20
 """Bytes read and hashed at a time."""
 
+BLOCK = 16 << 20
+"""Bytes of a block that can be found bad, and fetched again, by itself."""
+
 
 class Hasher:
-    """MD5 of a file from the front, as far as it is there.
+    """MD5 of a file from the front, as far as it is there, and the CRC-32 of each of its blocks.
 
     Attributes:
         position: how many bytes went in.
@@ -24,6 +28,7 @@ class Hasher:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._buffer = memoryview(b"")
         self.position = 0
+        self._blocks, self._crc = bytearray(), 0
         self._busy = 0.0
         self._timed = 0
 
@@ -38,7 +43,7 @@ class Hasher:
         `read(offset, buffer)` fills the buffer and says how many bytes it put there. Raises
         OSError; EOFError if the file was cut.
         """
-        wanted = min(READ, until - self.position)
+        wanted = min(READ, until - self.position, BLOCK - self.position % BLOCK)
         if len(self._buffer) < wanted:
             # One buffer for all reads; a small file needs no large one.
             self._buffer = memoryview(bytearray(READ if len(self._buffer) else wanted))
@@ -48,7 +53,11 @@ class Hasher:
         if not count and wanted:
             raise EOFError("the part file is shorter than it was")
         self._md5.update(buffer[:count])
+        self._crc = zlib.crc32(buffer[:count], self._crc)
         self.position += count
+        if self.position % BLOCK == 0:
+            self._blocks += self._crc.to_bytes(4, "big")
+            self._crc = 0
         self._busy += time.monotonic() - began
         self._timed += count
 
@@ -56,6 +65,12 @@ class Hasher:
         """The md5 of what went in so far. The buffer is let go of."""
         self._buffer = memoryview(b"")
         return self._md5.copy().hexdigest()
+
+    @property
+    def blocks(self) -> bytes:
+        """The CRC-32 of each block so far, four bytes each; nothing for a file of one block."""
+        last = self._crc.to_bytes(4, "big") if self.position % BLOCK else b""
+        return bytes(self._blocks) + last if self.position > BLOCK else b""
 
 
 def md5_of(path: Path, check: Callable[[], None] = lambda: None, length: int | None = None) -> str:

@@ -1,0 +1,139 @@
+"""`flowtui verify --repair`: files that are not as they were recorded are fetched again."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowtui.cli.exit_codes import CommandError, Exit, as_command_error
+from flowtui.cli.output import Output, counted, one_line
+
+if TYPE_CHECKING:
+    from flowtui.cli.session import Session
+    from flowtui.cli.signals import StopSignals
+    from flowtui.flow.remote_file import RemoteFile
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A file that is to be fetched again: its folder's log, its path below that, whose it is."""
+
+    root: Path
+    path: str
+    key: str
+
+
+def repair(wrong: list[Wrong], server: str | None, out: Output) -> int:
+    """Fetch these files again, of large ones the bad blocks only; the bytes that came.
+
+    What stands there keeps its name until the new file is verified. Raises CommandError.
+    """
+    from flowtui.cli.session import open_session
+    from flowtui.cli.signals import StopSignals
+
+    fetched = 0
+    try:
+        with StopSignals() as stop, closing(open_session(server, out)) as session:
+            found = _find({file.key for file in wrong}, session, out)
+            # A file that stands in several places of a folder has a turn for each.
+            turns: defaultdict[tuple[Path, int], list[RemoteFile]] = defaultdict(list)
+            places: Counter[tuple[Path, str]] = Counter()
+            for file in wrong:
+                if file.key not in found:
+                    out.say(f"flowtui: not found on Flow: {one_line(str(file.root / file.path))}")
+                    continue
+                place = file.root, file.key
+                turns[file.root, places[place]].append(_placed(found[file.key], file.path))
+                places[place] += 1
+            for (root, _), files in turns.items():
+                if not stop.fired:
+                    fetched += _fetch(session, root, files, stop, out)
+            if stop.fired:
+                raise CommandError(
+                    "interrupted; run the same command again to resume",
+                    exit=Exit.INTERRUPTED,
+                    code="INTERRUPTED",
+                )
+    except CommandError:
+        raise
+    except Exception as error:
+        expected = as_command_error(error)
+        if expected is None:
+            raise
+        raise expected from error
+    return fetched
+
+
+def _find(keys: set[str], session: Session, out: Output) -> dict[str, RemoteFile]:
+    """What Flow has of these files now, by their keys."""
+    from flowtui.cli.selection import Filters, RequestedFiles, find, parse_refs
+
+    refs = sorted({ref for key in keys if (ref := _ref(key))})
+    if not refs:
+        return {}
+    found = RequestedFiles()
+    filters = Filters(records=any(key.startswith("record/") for key in keys))
+    wanted = parse_refs(session.client, refs, (), found)
+    return {
+        file.key: file
+        for file in find(session.client, wanted, filters, out, found)
+        if file.key in keys
+    }
+
+
+def _ref(key: str) -> str:
+    """The REF by which a file is found; empty for what cannot be had by itself."""
+    kind, _, rest = key.partition("/")
+    id_ = rest.partition("/")[0]
+    if not id_:
+        return ""
+    return {
+        "data": f"data/{id_}",
+        "execution": f"execution/{id_}",
+        "record": f"execution/{id_}",
+    }.get(kind, "")
+
+
+def _placed(file: RemoteFile, path: str) -> RemoteFile:
+    """The file, to be put where it was."""
+    *folder, name = Path(path).parts
+    return replace(file, folder=tuple(folder), filename=name, within=(), belongs_to="", fileset="")
+
+
+def _fetch(
+    session: Session, root: Path, files: Iterable[RemoteFile], stop: StopSignals, out: Output
+) -> int:
+    """Fetch the files to their places; the bytes that came over the network."""
+    from flowtui.cli.feeding import WholeBatch
+    from flowtui.cli.follow import Follower
+    from flowtui.cli.progress import stderr_view
+    from flowtui.connect import connector
+    from flowtui.engine.engine import Engine
+    from flowtui.protocol.messages import Batch
+    from flowtui.transfer.http.clients import service_maker
+
+    wanted = tuple(files)
+    batch = Batch(
+        server=session.client.server,
+        root=str(root),
+        name=counted(len(wanted), "file"),
+        files=wanted,
+        reread=True,
+    )
+    settings = replace(session.settings, on_change="replace")
+    engine = Engine(settings, make_service=service_maker(connector(settings), session.client))
+    stop.raising = False  # a signal is noticed between two events, to stop the engine cleanly
+    engine.start()
+    try:
+        state = Follower(engine, out, stderr_view(), lambda: stop.fired).run(WholeBatch(batch))
+    finally:
+        engine.stop()
+        stop.raising = True
+    for row in state.rows.values():
+        if row.state == "failed":
+            out.say(f"flowtui: not repaired: {one_line(row.path)}: {one_line(row.reason)}")
+    return state.fetched_bytes()

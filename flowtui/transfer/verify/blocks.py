@@ -1,0 +1,75 @@
+"""The good blocks of a file that was changed, so that only the bad ones are fetched again.
+
+A CRC-32 of each block was recorded when the file came. That tells which blocks are worth keeping;
+what proves the whole file right in the end is its md5.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from flowtui.transfer.disk.part_file import PartFile
+from flowtui.transfer.verify.md5 import BLOCK, READ
+
+FICLONE = 0x40049409
+"""The call of Linux by which two files share their bytes until one is written to."""
+
+
+def keep_good_blocks(
+    part: PartFile, earlier: Path, sums: bytes, size: int, check: Callable[[], None]
+) -> int:
+    """Take over into an empty part file those blocks of `earlier` that are as recorded.
+
+    `sums` are their CRC-32, four bytes each, `size` is that of the whole file. Gives the bytes that
+    were taken over. `check` is called now and then and may raise. Raises OSError.
+    """
+    descriptor = os.open(earlier, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return 0
+        is_shared = _share(descriptor, part.descriptor)
+        for number in range(len(sums) // 4):
+            check()
+            begin, end = number * BLOCK, min(size, (number + 1) * BLOCK)
+            wanted = int.from_bytes(sums[4 * number : 4 * number + 4], "big")
+            if _crc(descriptor, begin, end, check) != wanted:
+                continue
+            if not is_shared:
+                _copy(descriptor, begin, end, part)
+            part.done.add(begin, end)
+            part.note(begin, end)
+    finally:
+        os.close(descriptor)
+    return part.done.total
+
+
+def _crc(descriptor: int, begin: int, end: int, check: Callable[[], None]) -> int | None:
+    """The CRC-32 of a range, or None where the file ends before."""
+    crc = 0
+    while begin < end:
+        check()
+        piece = os.pread(descriptor, min(READ, end - begin), begin)
+        if not piece:
+            return None
+        crc, begin = zlib.crc32(piece, crc), begin + len(piece)
+    return crc
+
+
+def _copy(descriptor: int, begin: int, end: int, part: PartFile) -> None:
+    while begin < end and (piece := os.pread(descriptor, min(READ, end - begin), begin)):
+        part.write(begin, piece)
+        begin += len(piece)
+
+
+def _share(source: int, target: int) -> bool:
+    """Have the target hold the bytes of the source without a copy; False where that cannot be."""
+    try:
+        fcntl.ioctl(target, FICLONE, source)
+    except OSError:
+        return False
+    return True
