@@ -102,7 +102,7 @@ def shell(server: DemoServer, tmp_path: Path) -> Shell:
 
 def files_below(folder: Path) -> list[Path]:
     found = [path for path in folder.rglob("*") if path.is_file()]
-    return [path for path in found if path.name != "downloads.log"]
+    return [path for path in found if path.name not in ("downloads.log", "MD5SUMS")]
 
 
 def checked(root: Path) -> bool:

@@ -165,6 +165,8 @@ class Loop:
             waits.append(bulk_in)
         if is_moving or self._events.is_waiting:
             waits.append(self._published_at + tick - now)
+        if (log_at := self._folders.log_due()) is not None:
+            waits.append(log_at - now)
         if self._queue.unsaved:
             waits.append(self._saved_at + tick - now)
         return max(0.0, min(waits)) if waits else None
@@ -172,7 +174,7 @@ class Loop:
     def _save(self) -> None:
         """Store what changed, and write the logs; one transaction for all of a tick."""
         self._persistence.save(self._queue, self._bulk.list)
-        for root, entries in self._folders.take_log().items():
+        for root, entries in self._folders.take_log(last=self._ending).items():
             self._workers.do(lambda root=root, entries=entries: self._write_log(root, entries))  # type: ignore[misc]
 
     def _write_log(self, root: str, entries: list[downloads_log.LogEntry]) -> None:
@@ -180,9 +182,11 @@ class Loop:
             self._folders.records.of(Path(root)).write(entries)
             words = ""
         except OSError as error:
-            file = error.filename or Path(root) / downloads_log.LOG_NAME
-            words = f"cannot write {file}: {error.strerror}"
-        self._persistence.note_trouble("log", words)
+            words = downloads_log.trouble(Path(root), error)
+            if not isinstance(error, PermissionError):
+                # A full disk, say: there may be room for them later.
+                self._mailbox.post(lambda: self._folders.log_again(root, entries))
+        self._persistence.note_trouble(f"log of {root}", words)
 
     def _note_idle(self) -> None:
         pending = any(self._queue.counts[state] for state in PENDING_WORK)

@@ -3,7 +3,7 @@
     locks             locks between processes, also where the file system knows none
     fsync             the bytes of a file on the disk
     folder_fsync      a name on the disk, once for many that ask at the same time
-    files             files that only their user may read, replaced as a whole
+    files             files that only their user may read, and those that a group shares
     boot              which boot of which machine this is
     standard_streams  streams that are always there and never fail
     utf8_mode         names of files in UTF-8, whatever the locale

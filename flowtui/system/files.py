@@ -1,9 +1,10 @@
-"""Files and folders that only their user may read."""
+"""Files and folders that only their user may read, and files that a group shares."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import stat
 import tempfile
 from pathlib import Path
@@ -26,6 +27,33 @@ def private_folder(path: Path) -> Path:
     if stat.S_IMODE(status.st_mode) & 0o077:
         path.chmod(0o700)
     return path
+
+
+def open_shared(path: Path, flags: int) -> int:
+    """Open or make a file beside the downloads, whose mode is the umask's: a group may share it.
+
+    A link is not followed. Raises OSError.
+    """
+    flags |= os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        # A sticky folder may refuse another user's file to who would make it, and only to him.
+        return os.open(path, flags)
+    except FileNotFoundError:
+        return os.open(path, flags | os.O_CREAT, 0o666)
+
+
+def owner_of(path: Path) -> str:
+    """Whose file it is, where it is another user's; else an empty text."""
+    try:
+        user = path.lstat().st_uid
+    except OSError:
+        return ""
+    if user == os.getuid():
+        return ""
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
 
 
 def write_private(file: Path, text: str) -> None:

@@ -20,8 +20,15 @@ from flowtui.system.boot import this_boot
 
 ENDING = ".lock"
 
-_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
-"""What a file system answers that has no locks."""
+_LOST = {
+    errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH,
+    errno.ENOLINK, errno.ENOMEM,
+}  # fmt: skip
+"""What says nothing of locks: the file system's server is away, or this system is short of memory.
+
+Whatever else a lock is answered with means that there are no locks here: ENOLCK and ENOSYS, but
+also EINVAL, EIO, EBADF, EACCES and 524, which has no name outside the kernel.
+"""
 
 
 class Held(Exception):
@@ -34,37 +41,48 @@ def lock(descriptor: int, path: Path) -> Callable[[], None]:
     Raises Held, OSError.
     """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        known = _locks_known(lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB))
     except BlockingIOError:
         raise Held("another process") from None
+    if known:
+        return lambda: None
+    return _lock_beside(path.with_name(path.name + ENDING))
+
+
+def _locks_known(lock: Callable[[], None]) -> bool:
+    """Call `lock`; False where the file system knows no locks.
+
+    Raises BlockingIOError where another process has it, OSError where nobody can tell.
+    """
+    try:
+        lock()
+    except BlockingIOError:
+        raise
     except OSError as error:
-        if error.errno not in _NO_LOCKS:
+        if error.errno in _LOST:
             raise
-        return _lock_beside(path.with_name(path.name + ENDING))
-    return lambda: None
+        return False
+    return True
 
 
 def wait_for_lock(descriptor: int, path: Path, patience: float) -> Callable[[], None] | None:
     """Lock the open file at `path`, waiting for whoever has it; what is returned lets go of it.
 
     Where the file system has no locks, the file beside it is waited for `patience` seconds; None
-    where that is not to be had either.
+    where that is not to be had either. Raises OSError where nobody can tell.
     """
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError:
-        # Whatever it answers, it locks nothing.
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                return _lock_beside(path.with_name(path.name + ENDING))
-            except Held:
-                if time.monotonic() >= deadline:
-                    return None
-            except OSError:
+    if _locks_known(lambda: fcntl.flock(descriptor, fcntl.LOCK_EX)):
+        return lambda: fcntl.flock(descriptor, fcntl.LOCK_UN)
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return _lock_beside(path.with_name(path.name + ENDING))
+        except Held:
+            if time.monotonic() >= deadline:
                 return None
-            time.sleep(ASK_AGAIN)
-    return lambda: fcntl.flock(descriptor, fcntl.LOCK_UN)
+        except OSError:
+            return None
+        time.sleep(ASK_AGAIN)
 
 
 ASK_AGAIN = 0.01
@@ -79,17 +97,14 @@ def is_held(path: Path) -> bool:
         return False
     try:
         # Shared, so that two who look at once do not take each other for the holder.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
+        if _locks_known(lambda: fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)):
+            return False
         text = _read(path.with_name(path.name + ENDING))
         return text is not None and bool(_living_holder(text))
+    except BlockingIOError:
+        return True
     finally:
         os.close(descriptor)
-    return False
 
 
 def has_record_locks(file: Path) -> bool:
@@ -99,23 +114,18 @@ def has_record_locks(file: Path) -> bool:
     """
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, 1)
+        return _locks_known(lambda: fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, 1))
     except BlockingIOError:
         return True
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-        return False
     finally:
         os.close(descriptor)
-    return True
 
 
 def _lock_beside(file: Path) -> Callable[[], None]:
     mine = json.dumps({"boot": this_boot(), "pid": os.getpid(), "started": _start_of(os.getpid())})
     for _ in range(3):
         try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         except FileExistsError:
             text = _read(file)
             if text is not None and (holder := _living_holder(text)):

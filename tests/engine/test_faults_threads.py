@@ -6,7 +6,6 @@ Nothing waits for a thread that is gone, and the engine and all other files go o
 from __future__ import annotations
 
 import gzip
-import os
 import random
 import threading
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from flowtui.timings import Timings
 from flowtui.transfer.archive.commit import Finisher, Ready
 from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.fetch import connections
+from flowtui.transfer.identity import Identity
 from flowtui.transfer.pipeline import advance
 from flowtui.transfer.task import DONE, FileResult, Outcome
 from flowtui.transfer.verify.containers import ContainerCheck
@@ -167,14 +167,12 @@ def test_a_finisher_that_cannot_let_go_of_a_file_goes_on_and_says_so(tmp_path: P
     finisher = Finisher(lambda results: None)
     finisher.start()
     for number in range(600):
-        part = tmp_path / f"{number}.part"
-        part.write_bytes(b"x")
-        result = FileResult(DONE, str(number), 1, "", "")
-        finisher.put(
-            Ready(
-                str(number), os.open(part, os.O_RDWR), planted, part, tmp_path / str(number), result
-            )  # fmt: skip
-        )
+        final = tmp_path / str(number)
+        part = PartFile(final, Identity(str(number)), journaled=False)
+        part.write(0, b"x")
+        part._unlock = planted  # type: ignore[method-assign, assignment]
+        result = FileResult(DONE, final.name, 1, "", "")
+        finisher.put(Ready(final.name, part, final, result))
     finisher.close()
     assert isinstance(finisher.trouble, Planted)
 

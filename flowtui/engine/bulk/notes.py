@@ -8,12 +8,15 @@ the job; a line that was cut off counts for nothing.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from flowtui.system.files import open_shared, owner_of
+from flowtui.system.locks import Held, lock
 
 PREFIX, SUFFIX = ".flowtui-bulk-", ".jsonl"
 
@@ -38,60 +41,62 @@ class Notes:
     """The notes that this process holds. Its methods are for workers, and raise OSError."""
 
     def __init__(self) -> None:
-        self._locked: dict[tuple[str, str], int] = {}
+        self._locked: dict[tuple[str, str], _Locked] = {}
         self._lock = threading.Lock()
 
     def write(self, root: Path, note: Note) -> bool:
-        """Write what is known now; False where another process holds this note."""
+        """Write what is known now; False where another process holds this note, or it is another
+        user's: then a later run begins anew.
+        """
         with self._lock:
-            descriptor = self._locked.get((str(root), note.content))
-            if descriptor is None:
+            locked = self._locked.get((str(root), note.content))
+            if locked is None:
                 root.mkdir(parents=True, exist_ok=True)
-                descriptor = _open_locked(_path(root, note.content))
-                if descriptor is None:
+                locked = _open_locked(_path(root, note.content))
+                if locked is None:
                     return False
-                self._locked[str(root), note.content] = descriptor
-            os.write(descriptor, b"\n" + json.dumps(asdict(note)).encode() + b"\n")
-            os.fsync(descriptor)
+                self._locked[str(root), note.content] = locked
+            os.write(locked.descriptor, b"\n" + json.dumps(asdict(note)).encode() + b"\n")
+            os.fsync(locked.descriptor)
             return True
 
     def remove(self, root: Path, content: str) -> None:
         """The archive is done with."""
         with self._lock:
-            descriptor = self._locked.pop((str(root), content), None)
-            if descriptor is not None:
+            locked = self._locked.pop((str(root), content), None)
+            if locked is not None:
                 _path(root, content).unlink(missing_ok=True)
-                os.close(descriptor)
+                locked.let_go()
 
     def find(self, root: Path, server: str) -> list[Note]:
         """The notes of ended processes on this server's archives; they are this process's now."""
         found = []
         for path in sorted(root.glob(f"{PREFIX}*{SUFFIX}")):
-            descriptor = _open_locked(path)
-            if descriptor is None:
+            locked = _open_locked(path)
+            if locked is None:
                 continue
             note = _read(path)
             content = path.name.removeprefix(PREFIX).removesuffix(SUFFIX)
             if note is None or note.server != server or note.content != content:
-                os.close(descriptor)
+                locked.let_go()
                 continue
             with self._lock:
-                self._locked[str(root), content] = descriptor
+                self._locked[str(root), content] = locked
             found.append(note)
         return found
 
     def release(self, root: Path, content: str) -> None:
         """Leave a note to others."""
         with self._lock:
-            descriptor = self._locked.pop((str(root), content), None)
-            if descriptor is not None:
-                os.close(descriptor)
+            locked = self._locked.pop((str(root), content), None)
+            if locked is not None:
+                locked.let_go()
 
     def close(self) -> None:
         """Leave all notes to others."""
         with self._lock:
-            for descriptor in self._locked.values():
-                os.close(descriptor)
+            for locked in self._locked.values():
+                locked.let_go()
             self._locked.clear()
 
 
@@ -99,15 +104,34 @@ def _path(root: Path, content: str) -> Path:
     return root / f"{PREFIX}{content}{SUFFIX}"
 
 
-def _open_locked(path: Path) -> int | None:
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(path, flags, 0o600)
+@dataclass(frozen=True)
+class _Locked:
+    """An open note that is ours."""
+
+    descriptor: int
+    unlock: Callable[[], None]
+
+    def let_go(self) -> None:
+        self.unlock()
+        os.close(self.descriptor)
+
+
+def _open_locked(path: Path) -> _Locked | None:
+    """The note, where no other process has it and this user may write it. Raises OSError."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        descriptor = open_shared(path, os.O_RDWR | os.O_APPEND)
+    except PermissionError:
+        if not owner_of(path):
+            raise
+        return None
+    try:
+        return _Locked(descriptor, lock(descriptor, path))
+    except Held:
         os.close(descriptor)
         return None
-    return descriptor
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def _read(path: Path) -> Note | None:

@@ -6,6 +6,7 @@ more. The engine's thread alone uses it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,12 @@ from flowtui.transfer.disk.folder_record import FolderRecords
 from flowtui.transfer.disk.paths import TargetPaths
 from flowtui.transfer.disk.space import SpaceWatch
 from flowtui.transfer.task import Recorded
+
+LOG_AGAIN = 5.0
+"""Seconds until entries that a full disk did not take are tried again."""
+
+POSTPONED = 10_000
+"""Entries of a folder that are kept for that, at most."""
 
 
 class TargetFolders:
@@ -33,6 +40,8 @@ class TargetFolders:
         self._space = space
         self._paths: dict[str, TargetPaths] = {}
         self._log: dict[str, list[LogEntry]] = {}
+        self._postponed: dict[str, list[LogEntry]] = {}
+        self._again_at = 0.0
         self._read_listeners: list[Callable[[str, TargetPaths], None]] = []
 
     def on_read(self, listener: Callable[[str, TargetPaths], None]) -> None:
@@ -66,7 +75,9 @@ class TargetFolders:
         used = {transfer.root for transfer in self._queue.transfers.values()}
         for root in self._paths.keys() - used:
             del self._paths[root]
-        self.records.keep_only({Path(root) for root in used | self._log.keys()})
+        self.records.keep_only(
+            {Path(root) for root in used | self._log.keys() | self._postponed.keys()}
+        )
         self._space.keep_only(used)  # else their disks are measured until the engine ends
 
     def log(self, root: str, entry: LogEntry) -> None:
@@ -78,7 +89,23 @@ class TargetFolders:
                 entry.key, entry.size, entry.md5, entry.belongs_to, entry.mtime_ns
             )
 
-    def take_log(self) -> dict[str, list[LogEntry]]:
-        """The new entries by folder, to be written by whoever takes them."""
+    def log_again(self, root: str, entries: list[LogEntry]) -> None:
+        """Keep entries that could not be written, until there are others or some seconds passed."""
+        self._postponed[root] = (entries + self._postponed.get(root, []))[:POSTPONED]
+        self._again_at = time.monotonic() + LOG_AGAIN
+
+    def take_log(self, *, last: bool = False) -> dict[str, list[LogEntry]]:
+        """The new entries by folder, to be written by whoever takes them.
+
+        With `last` also what could not be written a moment ago.
+        """
         taken, self._log = self._log, {}
+        if self._postponed and (last or time.monotonic() >= self._again_at):
+            postponed, self._postponed = self._postponed, {}
+            for root, entries in postponed.items():
+                taken[root] = entries + taken.get(root, [])
         return taken
+
+    def log_due(self) -> float | None:
+        """When entries are to be tried again, by the monotonic clock; None where there are none."""
+        return self._again_at if self._postponed else None

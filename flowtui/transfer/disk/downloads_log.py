@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flowtui.flow.remote_file import NOWHERE, Origin
+from flowtui.system.files import open_shared, owner_of
 from flowtui.system.locks import wait_for_lock
 from flowtui.transfer.task import Recorded
 
@@ -64,8 +65,7 @@ def locked(root: Path) -> Iterator[tuple[int, bool]]:
     Raises OSError.
     """
     root.mkdir(parents=True, exist_ok=True)
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(root / LOG_NAME, flags, 0o644)
+    descriptor = open_shared(root / LOG_NAME, os.O_RDWR | os.O_APPEND)
     try:
         # Appending is not one step on a network file system; the lock makes it one. Where there is
         # none to be had, two programs' lines may rarely mix, and are passed over.
@@ -126,6 +126,17 @@ def write(descriptor: int, entries: list[LogEntry]) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+def trouble(root: Path, error: OSError) -> str:
+    """What it means that the log of `root` cannot be written, and what helps, for people."""
+    file = Path(error.filename) if error.filename else root / LOG_NAME
+    words = f"cannot write {file}: {error.strerror or error}"
+    if isinstance(error, PermissionError):
+        owner = owner_of(file)
+        whom = f"ask {owner} to" if owner else "make it writable:"
+        return f"{words}; {whom} `chmod g+w` it. Downloads go on, but are not recorded there"
+    return f"{words}. Downloads go on, but are not recorded there yet"
+
+
 def read(root: Path) -> Iterator[tuple[str, Recorded]]:
     """`(path, what is recorded)` of every file that the log calls here, oldest first.
 
@@ -135,6 +146,10 @@ def read(root: Path) -> Iterator[tuple[str, Recorded]]:
         stream = (root / LOG_NAME).open(encoding="utf-8", errors="replace")
     except (FileNotFoundError, NotADirectoryError):
         return
+    except (PermissionError, IsADirectoryError):
+        if not os.access(root, os.R_OK | os.X_OK):
+            raise
+        return  # another user's, closed to all others: `append` tells
     with stream:
         for line in stream:
             try:

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from flowtui.system.files import open_shared
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.downloads_log import LogEntry, is_untouched
 from flowtui.transfer.task import Recorded
@@ -106,8 +107,7 @@ class FolderRecord:
         ]
         if not lines:
             return
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(self.root / BLOCKS_NAME, flags, 0o644)
+        descriptor = open_shared(self.root / BLOCKS_NAME, os.O_RDWR | os.O_APPEND)
         with open(descriptor, "ab") as stream:
             # Behind one that a kill cut off: too short for its size, it counts for nothing.
             stream.write("".join(["\n" if stream.tell() else "", *lines]).encode())
@@ -211,9 +211,12 @@ class FolderRecord:
     @contextlib.contextmanager
     def _opened(self, flags: int) -> Iterator[int]:
         """MD5SUMS, or -1 where there is none."""
-        flags |= os.O_CLOEXEC | os.O_NOFOLLOW
+        file = self.root / SUMS_NAME
         try:
-            descriptor = os.open(self.root / SUMS_NAME, flags, 0o644)
+            if flags & os.O_CREAT:
+                descriptor = open_shared(file, flags & ~os.O_CREAT)
+            else:
+                descriptor = os.open(file, flags | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
             yield -1
             return

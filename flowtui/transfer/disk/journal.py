@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowtui.system.boot import this_boot
+from flowtui.system.files import open_shared
 from flowtui.transfer.disk.ranges import RangeSet
 from flowtui.transfer.identity import Identity
 
@@ -110,9 +111,7 @@ class Journal:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.descriptor = os.open(
-            file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644
-        )
+        self.descriptor = open_shared(file, os.O_WRONLY | os.O_APPEND)
         self._length = os.fstat(self.descriptor).st_size
         self._torn = self._length > 0
 
@@ -137,7 +136,7 @@ class Journal:
         lines = [head, {"f": list(flushed)}, *({"w": [start, end]} for start, end in written)]
         text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
         fresh = self.file.with_name(self.file.name + "~")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         try:
             _write_all(descriptor, text)
             if durable or len(flushed):

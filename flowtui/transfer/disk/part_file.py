@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from flowtui.system.files import open_shared, owner_of
 from flowtui.system.folder_fsync import Change, flush_folder
 from flowtui.system.fsync import flush_data
 from flowtui.system.locks import Held, lock
@@ -21,7 +22,7 @@ from flowtui.transfer.disk.commit import Fingerprint, give_name, put_names_on_di
 from flowtui.transfer.disk.journal import Journal
 from flowtui.transfer.disk.names import JOURNAL, PART
 from flowtui.transfer.disk.ranges import RangeSet
-from flowtui.transfer.errors import Busy
+from flowtui.transfer.errors import Busy, PermanentError
 from flowtui.transfer.identity import Identity
 
 NOTE_OFTEN = 64 << 10
@@ -302,9 +303,11 @@ class PartFile:
             self._journal.close()
             self._journal = None
         if self.descriptor >= 0:
-            self._unlock()
-            os.close(self.descriptor)
-            self.descriptor = -1
+            try:
+                self._unlock()
+            finally:
+                os.close(self.descriptor)
+                self.descriptor = -1
 
     def _begin(self) -> None:
         if self._journal is None:
@@ -377,11 +380,23 @@ def remove_leftovers(target: Path) -> None:
 def open_locked(path: Path) -> tuple[int, Callable[[], None]]:
     """Open or make `path` and lock it, for this open file alone; the second lets go of the lock.
 
+    Raises Busy, PermanentError where another user began it and lets nobody else write it, OSError.
+
     The lock goes with the file, not the name: the name may meanwhile stand for another file
     (renamed by the one who held it), so it is looked at again once the lock is had.
     """
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            descriptor = open_shared(path, os.O_RDWR)
+        except PermissionError as error:
+            if not (owner := owner_of(path)):
+                raise
+            raise PermanentError(
+                f"cannot write {path.name}, which {owner} began: {error.strerror}; ask {owner} to"
+                " `chmod g+w` it, or remove it",
+                code="NOT_WRITABLE",
+                retryable=True,
+            ) from None
         try:
             try:
                 unlock = lock(descriptor, path)
