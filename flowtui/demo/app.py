@@ -22,6 +22,7 @@ from flowtui.demo.browse import BrowseRoutes
 from flowtui.demo.bulk import BulkJobs
 from flowtui.demo.catalogue import Catalogue
 from flowtui.demo.graphql import GraphQl
+from flowtui.demo.loose_values import loosening
 from flowtui.demo.projects import build
 from flowtui.demo.scenarios import NO_SCENARIOS, Scenario, Scenarios
 from flowtui.demo.search import SearchRoutes
@@ -86,15 +87,17 @@ class App:
             await send(message)
 
         below = raw.removeprefix("/api")
+        asks = scope["method"] == "GET"
+        answer: Send = noted
         if not below.startswith("/downloads/"):
             await asyncio.sleep(self.latency)
-        instead = (
-            self._troubles.instead(below, self.bulk.scenarios) if scope["method"] == "GET" else None
-        )
+            if asks and self.bulk.scenarios.has(Scenario.LOOSE_VALUES):
+                answer = loosening(noted)
+        instead = self._troubles.instead(below, self.bulk.scenarios) if asks else None
         if instead is not None:
-            await instead(scope, receive, noted)
+            await instead(scope, receive, answer)
         else:
-            await self._routed({**scope, "path": raw}, receive, noted)
+            await self._routed({**scope, "path": raw}, receive, answer)
 
 
 def _recorded(scope: Scope, path: str, status: int) -> RecordedRequest:

@@ -56,6 +56,7 @@ class Scenario(StrEnum):
     PAGE_COUNTS = "page-counts"
     ERROR_BEYOND = "error-beyond"
     SCOPED_KEY = "scoped-key"
+    LOOSE_VALUES = "loose-values"
 
 
 DESCRIPTIONS: dict[Scenario, str] = {
@@ -93,6 +94,7 @@ DESCRIPTIONS: dict[Scenario, str] = {
     Scenario.RATE_LIMITED: "after 25 questions one is answered with 429 and Retry-After",
     Scenario.PAGE_COUNTS: "lists count the items of one page instead of all",
     Scenario.SCOPED_KEY: "the token is for searches and files only: other lists answer 403",
+    Scenario.LOOSE_VALUES: "numbers as text, yes and no as 1 and 0, null for an empty list",
     Scenario.ERROR_BEYOND: "a page past the end of a list is answered with 500",
 }
 """Each scenario, for people."""

@@ -7,6 +7,7 @@ Nonsense is read as nothing: one odd field must not cost a whole record.
 from __future__ import annotations
 
 import base64
+import math
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -16,43 +17,91 @@ from pydantic import BeforeValidator
 
 def parse_id(value: object) -> str:
     """An id as an opaque string. Raises ValueError for what cannot be one."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise ValueError("an id is a string or a whole number")
     return str(value)
 
 
-def parse_time(value: object) -> datetime | None:
-    """A time from Unix seconds (as a number or as text) or ISO 8601, in UTC; None for nonsense.
+_EXACT = 1 << 53
+"""Whole numbers below this are exact as floats."""
 
-    Of more than eleven digits they are milliseconds; a text of eight is a date.
+
+def parse_id_or_none(value: object) -> str | None:
+    """As `parse_id`, for the id of something else that a record names: None for nonsense."""
+    try:
+        return parse_id(value)
+    except ValueError:
+        return None
+
+
+def parse_time(value: object) -> datetime | None:
+    """A time in UTC from Unix seconds or ISO 8601; None for none or nonsense.
+
+    Seconds come as int, float and text (docs/flow-api.md, 9.10): text is seconds where it has 9 to
+    11 digits, so that `20240101` stays a date. Numbers too large for seconds are milliseconds.
     """
     if value is None or isinstance(value, bool):
         return None
     try:
-        if isinstance(value, str) and _SECONDS.fullmatch(value.strip()):
+        if isinstance(value, str):
+            value = value.strip()
+            if not _UNIX.fullmatch(value):
+                if value.isdecimal() and len(value) != len("20240101"):
+                    return None
+                parsed = datetime.fromisoformat(value)
+                return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
             value = float(value)
         if isinstance(value, int | float):
-            return datetime.fromtimestamp(value / 1000 if abs(value) >= 10**11 else value, UTC)
-        if isinstance(value, str):
-            parsed = datetime.fromisoformat(value)
-            return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+            return datetime.fromtimestamp(
+                value / 1000 if abs(value) >= _MILLISECONDS else value, UTC
+            )
     except (ValueError, OverflowError, OSError):
         return None
     return None
 
 
-_SECONDS = re.compile(r"[0-9]{9,13}(?:\.[0-9]{1,9})?", re.ASCII)
+_UNIX = re.compile(r"[0-9]{9,14}(\.[0-9]{1,9})?")
+_MILLISECONDS = 10**11
+"""As seconds the year 5138, as milliseconds 1973."""
 
 
 def parse_size(value: object) -> int | None:
     """A number of bytes, or None where the service gives none (or nonsense)."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, str) and value.isdecimal() and len(value) < 20:
-        value = int(value)
+    if isinstance(value, str) and (digits := _WHOLE.fullmatch(value.strip())):
+        value = int(digits[1])
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and 0 <= value < 1 << 63 else None
+
+
+_WHOLE = re.compile(r"([0-9]{1,19})(?:\.0*)?")
+
+
+def parse_flag(value: object) -> bool | None:
+    """Yes or no, from a boolean, 1 and 0, or their words; None for none or nonsense."""
+    if isinstance(value, str):
+        return _FLAGS.get(value.strip().lower())
+    if isinstance(value, int | float) and value in (0, 1):
+        return bool(value)
+    return None
+
+
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def parse_percent(value: object) -> float | None:
+    """Percent from 0 to 100, from a number or its text (`45`, `45%`); None for none or nonsense."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        percent = float(value.strip().removesuffix("%") if isinstance(value, str) else value)
+    except (ValueError, OverflowError):
+        return None
+    return min(100.0, max(0.0, percent)) if math.isfinite(percent) else None
 
 
 def parse_md5(value: object) -> str | None:
@@ -87,9 +136,16 @@ def parse_label(value: object) -> str | None:
     """A label that comes as text or as `{"name": …}`; None where it is empty."""
     if isinstance(value, dict):
         value = value.get("name") or value.get("identifier") or value.get("username")
-    if isinstance(value, str) and value:
+    return parse_text(value) or None
+
+
+def parse_text(value: object) -> str:
+    """Text, or a number (a version 3.1) as text; empty for anything else."""
+    if isinstance(value, str):
         return value
-    return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return ""
+    return str(value)
 
 
 def parse_count(value: object) -> int | None:
@@ -103,13 +159,10 @@ Size = Annotated[int | None, BeforeValidator(parse_size)]
 Md5 = Annotated[str | None, BeforeValidator(parse_md5)]
 Label = Annotated[str | None, BeforeValidator(parse_label)]
 Count = Annotated[int | None, BeforeValidator(parse_count)]
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-Text = Annotated[str, BeforeValidator(_text)]
+Text = Annotated[str, BeforeValidator(parse_text)]
+IdOrNone = Annotated[str | None, BeforeValidator(parse_id_or_none)]
+Flag = Annotated[bool | None, BeforeValidator(parse_flag)]
+Percent = Annotated[float | None, BeforeValidator(parse_percent)]
 
 
 def spread_named(fields: dict[str, Any], key: str) -> None:
@@ -133,9 +186,9 @@ def fill_owner(fields: dict[str, Any]) -> None:
 
 def fill_private(fields: dict[str, Any]) -> None:
     """The documented dialect says `is_public` where the live one says `private`."""
-    if not isinstance(fields.get("private"), bool):
-        public = fields.get("is_public")
-        fields["private"] = not public if isinstance(public, bool) else None
+    fields["private"] = parse_flag(fields.get("private"))
+    if fields["private"] is None and (public := parse_flag(fields.get("is_public"))) is not None:
+        fields["private"] = not public
 
 
 def metadata_of(value: object) -> dict[str, str]:

@@ -18,9 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from flowtui.flow.fields import (
     Count,
+    Flag,
     Id,
+    IdOrNone,
     Label,
     Md5,
+    Percent,
     Size,
     Text,
     Time,
@@ -28,6 +31,7 @@ from flowtui.flow.fields import (
     fill_private,
     job_status,
     metadata_of,
+    parse_flag,
     parse_md5,
     spread_named,
 )
@@ -155,16 +159,16 @@ class Data(Record):
     filetype: Text = ""
     created: Time = None
     download_url: str | None = None
-    private: bool | None = None
+    private: Flag = None
     is_directory: bool = False
     is_removed: bool = False
     owner_name: Label = None
-    sample_id: Id | None = None
+    sample_id: IdOrNone = None
     sample_name: Label = None
-    fileset_id: Id | None = None
-    project_id: Id | None = None
+    fileset_id: IdOrNone = None
+    project_id: IdOrNone = None
     project_name: Label = None
-    execution_id: Id | None = None
+    execution_id: IdOrNone = None
     pipeline_name: Label = None
     process_name: Label = None
     process_label: Label = None
@@ -180,25 +184,17 @@ class Data(Record):
             fields.setdefault("pipeline_name", execution.get("pipeline_name"))
             fields.setdefault("process_name", execution.get("process_name"))
         fields.setdefault("process_name", fields.get("process_execution_name"))
-        if "is_removed" not in fields and isinstance(fields.get("isRemoved"), bool):
-            fields["is_removed"] = fields["isRemoved"]
+        fields["is_removed"] = _is_removed(fields)
+        fields["is_directory"] = parse_flag(fields.get("is_directory")) or False
         given = fields.get("md5")
         fields["unreadable_md5"] = (
             str(given)[:MOST_OF_CHECKSUM] if given and parse_md5(given) is None else ""
         )
-        for flag in ("is_directory", "is_removed"):
-            if not isinstance(fields.get(flag), bool):
-                fields[flag] = False
         link = fields.get("download_url")
         if not isinstance(link, str) or not link or link.startswith(RECORD):
             fields["download_url"] = None
         fileset = fields.get("fileset")
         fields.setdefault("fileset_id", fileset.get("id") if isinstance(fileset, dict) else fileset)
-        if not isinstance(fields["fileset_id"], str | int) or fields["fileset_id"] is True:
-            fields["fileset_id"] = None
-        for key in ("sample_id", "project_id", "execution_id", "fileset_id"):
-            if fields.get(key) in (None, ""):
-                fields[key] = None
         fill_owner(fields)
         fill_private(fields)
         return fields
@@ -220,9 +216,9 @@ class Sample(Record):
     sample_type: Label = None
     organism: Label = None
     owner_name: Label = None
-    project_id: Id | None = None
+    project_id: IdOrNone = None
     project_name: Label = None
-    private: bool | None = None
+    private: Flag = None
     metadata: dict[str, str] = Field(default_factory=dict)
     data: tuple[Data, ...] | None = None
     unreadable: int = 0
@@ -262,7 +258,7 @@ class Project(Record):
     name: Text = ""
     description: Text = ""
     created: Time = None
-    private: bool | None = None
+    private: Flag = None
     owner_name: Label = None
     sample_count: Count = None
     execution_count: Count = None
@@ -304,9 +300,9 @@ class Execution(Record):
     created: Time = None
     started: Time = None
     finished: Time = None
-    sample_id: Id | None = None
+    sample_id: IdOrNone = None
     sample_name: Label = None
-    project_id: Id | None = None
+    project_id: IdOrNone = None
     project_name: Label = None
     owner_name: Label = None
     organism: Label = None
@@ -325,9 +321,6 @@ class Execution(Record):
             fields.setdefault("pipeline_name", pipeline)
         for key in ("sample", "project"):
             spread_named(fields, key)
-        for key in ("sample_id", "project_id"):
-            if fields.get(key) in (None, ""):
-                fields[key] = None
         genome = fields.get("fileset")
         if "organism" not in fields and isinstance(genome, dict) and genome.get("organism"):
             fields["organism"] = genome["organism"]
@@ -382,9 +375,13 @@ def _outputs(fields: dict[str, Any]) -> tuple[list[Data] | None, int]:
                 nameless += 1
     if not known:
         return None, 0
-    kept = (row for row in found.values() if not (row.get("is_removed") or row.get("isRemoved")))
+    kept = (row for row in found.values() if not _is_removed(row))
     outputs, unreadable = readable(Data, kept)
     return outputs, unreadable + nameless
+
+
+def _is_removed(row: dict[str, Any]) -> bool:
+    return any(parse_flag(row.get(key)) for key in ("is_removed", "isRemoved"))
 
 
 class BulkJob(Record):
@@ -402,7 +399,7 @@ class BulkJob(Record):
     id: Id
     name: Text = ""
     status: str = "pending"
-    progress: float | None = None
+    progress: Percent = None
     download_url: str | None = None
     size: Size = None
     error: Text = ""
@@ -418,9 +415,6 @@ class BulkJob(Record):
         fields["id"] = fields.get("id") or fields.get("uuid") or fields.get("job_id")
         fields["expires"] = fields.get("expires") or fields.get("expires_at")
         fields["status"] = job_status(fields)
-        progress = fields.pop("progress", None)
-        if isinstance(progress, int | float) and not isinstance(progress, bool):
-            fields["progress"] = min(100.0, max(0.0, float(progress)))
         if not isinstance(fields.get("download_url"), str) or not fields["download_url"]:
             fields["download_url"] = None
         return fields

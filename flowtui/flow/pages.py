@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from flowtui.flow.errors import FlowError, NotFound, ServiceUnavailable
+from flowtui.flow.fields import parse_count
 from flowtui.flow.models import Record
 
 PAGE_SIZE = 100
@@ -217,9 +218,9 @@ def read_page(body: Any, key: str, model: type[R], number: int, size: int) -> Pa
     if isinstance(body, dict):
         lists = (body.get(name) for name in (key, "results", "items"))
         rows = next((value for value in lists if isinstance(value, list)), None)
-        count = body.get("count")
-        if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
-            total = count
+        if rows is None and body.get(key, ...) is None:
+            rows = []  # null for an empty list
+        total = parse_count(body.get("count"))
     if not isinstance(rows, list):
         raise ValueError("no list in the answer")
     if isinstance(body, dict):

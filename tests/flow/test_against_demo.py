@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from flowtui.demo.scenarios import Scenario
+from flowtui.demo.serializers import Dialect
 from flowtui.demo.serve import DemoServer
 from flowtui.flow.client import FlowClient, Scope
 from flowtui.flow.discover import find_server
@@ -48,6 +50,27 @@ def test_what_the_guide_names_can_be_had(client: FlowClient, text: str, least: i
         with httpx.stream("GET", url, headers=client.headers_for(url)) as answer:
             assert answer.status_code == 200
             assert int(answer.headers["content-length"]) == one.size
+
+
+@pytest.mark.parametrize("dialect", ["both", "guide", "live"])
+def test_loose_values_are_read_as_the_right_ones(dialect: Dialect) -> None:
+    with (
+        DemoServer(dialect) as plain,
+        DemoServer(dialect, scenarios=[Scenario.LOOSE_VALUES]) as loose,
+    ):
+        right, read = FlowClient(plain.base_url), FlowClient(loose.base_url)
+        for client in (right, read):
+            client.sign_in("demo", "demo")
+        for text in ("project/12", "execution/456"):
+            wanted = list(walk(right, parse_ref(text, right.server)))
+            found = list(walk(read, parse_ref(text, read.server)))
+            assert found == wanted and len(found) > 11
+        assert read.project("12") == right.project("12")
+        assert read.execution("456") == right.execution("456")
+        data = read.data("789")
+        assert data == right.data("789") and data.created and data.size
+        right.close()
+        read.close()
 
 
 def test_an_output_by_its_path(client: FlowClient) -> None:

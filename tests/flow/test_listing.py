@@ -91,6 +91,17 @@ def test_forms_of_a_list(key: str | None) -> None:
     assert len(read_page(body, "projects", Project, 1, 100).items) == 3
 
 
+@pytest.mark.parametrize(
+    ("body", "total"),
+    [({"count": "0", "projects": None}, 0), ({"projects": None}, None),
+     ({"count": 0.0, "projects": []}, 0), ({"count": True, "projects": []}, None),
+     ({"count": [], "projects": []}, None)],
+)  # fmt: skip
+def test_an_empty_list_in_every_form(body: object, total: int | None) -> None:
+    page = read_page(body, "projects", Project, 1, 100)
+    assert (page.items, page.total) == ((), total)
+
+
 def test_unreadable_rows_are_passed_over() -> None:
     page = read_page([{"name": "no id"}, 7, None, {"id": 1}], "projects", Project, 1, 100)
     assert [one.id for one in page.items] == ["1"]
