@@ -171,6 +171,13 @@ def test_the_live_dialect(live: httpx.Client) -> None:
     assert too_many.json() == {"error": "Cannot request more than 100 items"}
 
 
+def test_a_refused_download_is_a_bare_404_at_both_of_its_live_addresses(live: httpx.Client) -> None:
+    origin = str(live.base_url).removesuffix("/api/")
+    for address in ("/api/downloads/99/x", "/files/downloads/99/x", "/files/downloads/789/other"):
+        answer = live.get(origin + address)
+        assert (answer.status_code, answer.content) == (404, b"")
+
+
 def test_live_refusals(live: httpx.Client) -> None:
     bare = httpx.Client(base_url=live.base_url)
     hidden = project_named("restricted")

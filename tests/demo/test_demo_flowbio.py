@@ -88,6 +88,22 @@ def test_the_first_interface_asks_its_four_questions(
     assert made == {file.id for file in catalogue.executions["456"].outputs}
 
 
+def test_the_first_interface_takes_its_token_bare_and_as_bearer(
+    server: DemoServer, first: FirstClient
+) -> None:
+    token = first.headers["Authorization"]
+    assert " " not in token  # as v1 sends it
+    hidden = next(file for file in server.service.catalogue.files.values()
+                  if not file.project.public and file.project.visible_to("demo"))  # fmt: skip
+    first.headers["Authorization"] = f"Bearer {token}"
+    assert first.data(hidden.id)["filename"] == hidden.filename
+    first.headers["Authorization"] = token
+    assert first.data(hidden.id)["filename"] == hidden.filename
+    first.headers["Authorization"] = f"Bearer {token}x"
+    with pytest.raises(Exception, match="not found"):
+        first.data(hidden.id)
+
+
 def test_the_first_interface_renews_its_token(server: DemoServer, first: FirstClient) -> None:
     before = first.headers["Authorization"]
     server.service.accounts.expire_all()
