@@ -123,7 +123,8 @@ def test_the_records_of_a_run_come_beside_its_outputs(
     folder = shell.to / "executions" / execution.id / run_folder(execution) / "records"
     names = {path.name for path in folder.iterdir()}
     assert names >= {"params.json", "inputs.tsv", "samplesheet.csv", "versions.json"}
-    assert names >= {"command.txt", "nextflow.log", "stdout.txt", "process_commands.sh"}
+    assert names >= {"command.txt", "nextflow.log", "stdout.txt", "stderr.txt"}
+    assert "process_commands.sh" in names
     text = "".join(path.read_text() for path in folder.iterdir())
     assert execution.project.owner.email not in text
     assert "/srv/" not in text and "eyJ" not in text and "\x1b" not in text

@@ -41,7 +41,11 @@ def records(execution: Execution) -> dict[str, Any]:
         "command": command,
         "log": log,
         "stdout": f"N E X T F L O W  ~  version 24.10.4\nLaunching {folder}/main.nf\n",
-        "stderr": "",
+        "stderr": (
+            f"WARN: cannot read {folder}/trace.txt\n"
+            f"WARN: https://tower.example/api refused Bearer {MONITOR}\n"
+            f"Ask {execution.project.owner.email}\n"
+        ),
         "params": {
             "genome": "GRCh38",
             "aligner": "star_salmon",
@@ -71,6 +75,7 @@ def records(execution: Execution) -> dict[str, Any]:
 def script(process: str, execution: Execution) -> str:
     """The script of a process."""
     return (
-        f"#!/bin/bash -ue\n{process.lower()} --threads 8 "
+        f"#!/bin/bash -ue\n# {execution.project.owner.email}\n"
+        f"export TOWER_ACCESS_TOKEN={MONITOR}\n{process.lower()} --threads 8 "
         f"{DATA}/{execution.id}/input.bam > result.txt\n"
     )

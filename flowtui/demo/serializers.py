@@ -16,6 +16,14 @@ from flowtui.demo import run_records
 from flowtui.demo.catalogue import Execution, File, Fileset, Project, Sample, User
 from flowtui.demo.sample_data import DATA_TYPES, ORGANISMS, SAMPLE_TYPES
 
+_LAST_PROCESS = {
+    "OK": ("COMPLETED", 0),
+    "ERROR": ("FAILED", 1),
+    "RUNNING": ("-", None),
+    "": ("-", None),
+}
+"""The status and exit code of a run's last process, by the run's status."""
+
 Dialect = Literal["both", "guide", "live"]
 Json = dict[str, Any]
 
@@ -274,18 +282,27 @@ class Serializer:
         organism = {"id": fileset.organism, "name": ORGANISMS[fileset.organism][0]}
         return {"id": fileset.id, "name": fileset.name, "organism": organism}
 
-    def _processes(self, execution: Execution) -> list[Json]:
+    def _processes(self, execution: Execution) -> list[Json] | None:
+        """The processes; of a run that failed the last one did, too.
+
+        The live service has null where none has begun (docs/flow-api.md, 9.7 on the words).
+        """
         by_name: dict[str, list[File]] = {}
         for file in execution.outputs:
             by_name.setdefault(file.process or "", []).append(file)
+        if execution.status == "RUNNING":
+            by_name["STAR_ALIGN"] = []
+        if self._live and not by_name:
+            return None
+        last_status, last_exit = _LAST_PROCESS.get(execution.status, ("COMPLETED", 0))
         return [
             {
                 "id": f"{execution.id}{number}",
                 "identifier": f"{number:02x}/{execution.id[-6:]}",
                 "name": name,
                 "process_name": name.partition(" (")[0],
-                "status": "COMPLETED",
-                "exit_code": 0,
+                "status": last_status if number == len(by_name) else "COMPLETED",
+                "exit_code": last_exit if number == len(by_name) else 0,
                 "bash": run_records.script(name, execution),
                 "downstream_data": [self.data(file) for file in files],
                 "upstream_data": [],

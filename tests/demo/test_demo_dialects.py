@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
@@ -176,6 +177,17 @@ def test_a_refused_download_is_a_bare_404_at_both_of_its_live_addresses(live: ht
     for address in ("/api/downloads/99/x", "/files/downloads/99/x", "/files/downloads/789/other"):
         answer = live.get(origin + address)
         assert (answer.status_code, answer.content) == (404, b"")
+
+
+def test_the_processes_of_runs_that_did_not_end_well(live: httpx.Client) -> None:
+    runs = {run.id: run for run in ALL.executions.values() if run.project.visible_to("demo")}
+    processes = {id: get(live, f"/executions/{id}")["process_executions"] for id in runs}
+    assert {runs[id].status for id, found in processes.items() if found is None} == {""}
+    ends: dict[str, set[tuple[str, int | None]]] = defaultdict(set)
+    for id, found in processes.items():
+        if found:
+            ends[runs[id].status].add((found[-1]["status"], found[-1]["exit_code"]))
+    assert ends == {"OK": {("COMPLETED", 0)}, "ERROR": {("FAILED", 1)}, "RUNNING": {("-", None)}}
 
 
 def test_live_refusals(live: httpx.Client) -> None:
