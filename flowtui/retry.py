@@ -20,6 +20,9 @@ TRIES = 3
 LONGEST_ASKED = 3600.0
 """Seconds; what a server asks to wait beyond this is not believed."""
 
+LONGEST_SAID = 366 * 86_400.0
+"""Seconds; whatever a server asks for beyond this is as long as this."""
+
 SHARED = 0.7
 """The part of a wait during which further failures belong to the one that is waited for."""
 
@@ -172,7 +175,7 @@ def retry_after(text: str, clock: Callable[[], float] = time.time) -> float | No
     """
     text = text.strip()
     if text.isdecimal():
-        return float(text) if len(text) < 12 else None
+        return min(float(text), LONGEST_SAID) if len(text) < 300 else LONGEST_SAID
     if not text:
         return None
     from datetime import UTC
@@ -183,7 +186,7 @@ def retry_after(text: str, clock: Callable[[], float] = time.time) -> float | No
         moment = when.replace(tzinfo=when.tzinfo or UTC).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
-    return max(0.0, moment - clock())
+    return min(max(0.0, moment - clock()), LONGEST_SAID)
 
 
 # Who is how patient

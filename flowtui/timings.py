@@ -6,10 +6,45 @@ nobody has to change a module's constants behind its back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flowtui import retry
 from flowtui.retry import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long one answer of a server may take, in seconds, however steadily it drips.
+
+    Attributes:
+        head: from the start of the request to the end of the answer's headers.
+        grace: for its body, beside what `least_rate` (bytes a second) gives for what has come.
+        longest: for the whole body.
+    """
+
+    head: float = 60.0
+    grace: float = 30.0
+    least_rate: float = 4096.0
+    longest: float = 900.0
+
+    def body(self, received: int) -> float:
+        """How long a body may take of which so many bytes have come."""
+        return min(self.longest, self.grace + received / self.least_rate)
+
+    def beyond(self, silence: float | None) -> Deadlines:
+        """These, but longer than the time for which no byte at all may come."""
+        if silence is None:
+            return self
+        return replace(
+            self,
+            head=max(self.head, 2 * silence),
+            grace=max(self.grace, silence),
+            longest=max(self.longest, silence),
+        )
+
+
+ANSWERS = Deadlines()
+"""For what Flow, or the storage behind it, is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +67,7 @@ class Timings:
         measure: seconds over which a file's rate is measured before connections are added.
         smallest_segment: bytes of a file that a connection fetches at once, at least.
         note_every: bytes between two entries in the journal, at most.
+        answers: how long an answer to a request for bytes of a file may take to begin.
     """
 
     transfer: Policy = retry.TRANSFER
@@ -52,3 +88,4 @@ class Timings:
     measure: float = 0.15
     smallest_segment: int = 2 << 20
     note_every: int = 1 << 20
+    answers: Deadlines = ANSWERS

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "connect": {"flow", "config"},
     "crash_report": {"config", "system"},
     "config": {"system"},
-    "flow": {"retry", "text"},
+    "flow": {"retry", "timings", "text"},
     "timings": {"retry"},
     "demo": {"text"},
     "retry": set(),

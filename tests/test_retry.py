@@ -16,6 +16,7 @@ from flowtui.retry import (
     BUSY_FILE,
     FULL_DISK,
     LONGEST_ASKED,
+    LONGEST_SAID,
     LOST_SHARE,
     SIGNED_OUT,
     TRANSFER,
@@ -215,11 +216,12 @@ def test_a_server_that_stays_away_is_given_up_in_the_end(policy: Policy):
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
-        ("0", 0.0), ("12", 12.0), (" 7 ", 7.0), ("99999999999", 99_999_999_999.0),
-        ("", None), ("soon", None), ("-3", None), ("1.5", None), ("9" * 400, None),
+        ("0", 0.0), ("12", 12.0), (" 7 ", 7.0), ("99999999999", LONGEST_SAID),
+        ("", None), ("soon", None), ("-3", None), ("1.5", None), ("9" * 400, LONGEST_SAID),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
         (formatdate(EPOCH + 90, usegmt=True), 90.0),
         (formatdate(EPOCH + 90), 90.0),  # without a zone it is UTC
+        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_SAID),
         ("Wed, 21 Oct 99999 07:28:00 GMT", None),
         ("Wed, 99 Oct 2015 07:28:00 GMT", None),
     ],

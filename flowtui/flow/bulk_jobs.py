@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
+from flowtui.flow.answers import SMALL, body_of, is_text, send
 from flowtui.flow.errors import (
     FlowError,
     NotOffered,
@@ -80,8 +81,8 @@ def job_of(response: httpx.Response) -> BulkJob | None:
     `Location` or of a `download_url`.
     """
     try:
-        body = response.json()
-    except (ValueError, RecursionError):
+        body = body_of(response)
+    except ValueError:
         body = None
     fields = _job_fields(body)
     if fields is None:
@@ -139,7 +140,7 @@ def state(session: ApiSession, http: httpx.Client, job_id: str) -> BulkJob:
         raise NotReady("the archive is not ready", status=response.status_code)
     if not response.is_success:
         raise error_of(response)
-    if not _is_text(response):
+    if not is_text(response):
         if response.status_code in (202, 204):
             found = BulkJob(id=job_id, status="processing")
             return found.model_copy(update={"retry_after": _asked(response)})
@@ -160,20 +161,11 @@ def _ask(session: ApiSession, http: httpx.Client, url: str) -> httpx.Response:
     """The answer, read whole unless it is an archive."""
     headers = {**session.headers_for(url), "Accept": "application/json"}
     try:
-        with http.stream("GET", url, headers=headers) as response:
-            if not response.is_success or _is_text(response):
-                response.read()
+        return send(http, http.build_request("GET", url, headers=headers), SMALL, reads=False)
     except httpx.RequestError as error:
         raise network_error(error, url) from error
     finally:
         http.cookies.clear()
-    return response
-
-
-def _is_text(response: httpx.Response) -> bool:
-    """Whether this is the job's state, or a web page, and no archive."""
-    kind = response.headers.get("content-type", "").lower()
-    return "json" in kind or "html" in kind
 
 
 def _as_number(id_: str) -> int | str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from flowtui.flow.answers import SMALL, body_of, send
 from flowtui.flow.errors import FlowError, NotSignedIn, SingleSignOnOnly, UnexpectedAnswer
 from flowtui.flow.responses import network_error
 from flowtui.text.printable import printable
@@ -103,7 +104,8 @@ def await_token(
 def _post(http: httpx.Client, url: str, fields: dict[str, str]) -> dict[str, Any]:
     """The JSON object that a form is answered with, errors of OAuth too. Raises FlowError."""
     try:
-        response = http.post(url, data=fields, headers={"Accept": "application/json"})
+        headers = {"Accept": "application/json"}
+        response = send(http, http.build_request("POST", url, data=fields, headers=headers), SMALL)
     except httpx.RequestError as error:
         raise network_error(error, url) from error
     except (httpx.InvalidURL, ValueError) as error:
@@ -111,8 +113,8 @@ def _post(http: httpx.Client, url: str, fields: dict[str, str]) -> dict[str, Any
     finally:
         http.cookies.clear()
     try:
-        body = response.json()
-    except (ValueError, RecursionError):
+        body = body_of(response)
+    except ValueError:
         body = None
     if not isinstance(body, dict) or (not response.is_success and "error" not in body):
         raise UnexpectedAnswer(

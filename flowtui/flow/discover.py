@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import httpx
 
+from flowtui.flow.answers import SMALL, body_of, send
+from flowtui.flow.errors import FlowError
+from flowtui.timings import Deadlines
+
 PROBE_SECONDS = 5.0
 """How long to wait for a server that is only looked for."""
+
+_PROBE = Deadlines(head=PROBE_SECONDS, grace=PROBE_SECONDS, longest=PROBE_SECONDS)
 
 
 def answers_as_flow(server: str, http: httpx.Client) -> bool:
     """Whether `GET /me` without a token is answered as Flow does: JSON, 200 or 401."""
     try:
-        response = http.get(f"{server}/me")
-        body = response.json()
-    except (httpx.HTTPError, ValueError):
+        response = send(http, http.build_request("GET", f"{server}/me"), SMALL, _PROBE)
+        body = body_of(response)
+    except (httpx.HTTPError, ValueError, FlowError):
         return False
     return response.status_code in (200, 401, 403) and isinstance(body, dict)
 

@@ -8,6 +8,8 @@ import httpx
 
 from flowtui import __version__
 from flowtui.flow.certificates import BadCertificateFile, tls_context
+from flowtui.flow.deadline import keep_deadlines
+from flowtui.flow.decoding import ACCEPTED
 from flowtui.flow.large_bodies import LargeBodyTransport
 from flowtui.flow.proxies import BadProxy, ProxyRoutes
 
@@ -33,13 +35,15 @@ def make_client(
     """
     timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=None)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30)
-    headers = {"User-Agent": USER_AGENT}
+    headers = {"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPTED}
     if transport is not None:
         return _without_cookies(httpx.Client(timeout=timeout, headers=headers, transport=transport))
     tls = tls_context(ca_file)
 
     def connections(proxy: str | None) -> httpx.BaseTransport:
-        by = httpx.HTTPTransport(verify=tls, limits=limits, proxy=proxy, trust_env=False)
+        by = keep_deadlines(
+            httpx.HTTPTransport(verify=tls, limits=limits, proxy=proxy, trust_env=False)
+        )
         if proxy is not None and proxy.startswith("https:"):
             return by  # TLS within TLS: no socket has the very bytes
         return LargeBodyTransport(by, keeps=proxy is None)

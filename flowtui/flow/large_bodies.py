@@ -22,6 +22,8 @@ import h11
 import httpcore
 import httpx
 
+from flowtui.flow.deadline import bounded
+
 LARGE = 2 << 20
 """Bytes; a body at least as long is read from the socket."""
 
@@ -77,8 +79,10 @@ class _Wire:
     def fill(self, view: memoryview, timeout: float | None) -> int:
         """Fill a buffer as far as bytes come soon; how many came, 0 at the end of the connection.
 
-        Raises TimeoutError where none comes within `timeout` seconds, OSError.
+        Raises TimeoutError where none comes within `timeout` seconds, or the deadline of the
+        request has passed, OSError.
         """
+        timeout = bounded(timeout, TimeoutError)
         got = 0
         began = time.monotonic()
         self.socket.setblocking(False)

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from flowtui.flow.errors import FlowError, NotFound, ServiceUnavailable
+from flowtui.flow.errors import FlowError, NotFound, ServiceUnavailable, UnexpectedAnswer
 from flowtui.flow.fields import parse_count
 from flowtui.flow.models import Record
 
@@ -24,6 +24,10 @@ PAGE_SIZE = 100
 
 MAX_UNREADABLE_PAGES = 3
 """Pages in a row without one readable record, after which a list is taken to be at its end."""
+
+MOST_PAGES = 10_000
+"""Pages of a list, of which the longest that is public has some hundred; one that goes on with new
+items beyond this has no end."""
 
 MOST_READINGS = 3
 """How often a list is read that becomes shorter while it is read."""
@@ -121,12 +125,17 @@ class Pages(Generic[R]):
         last = 1 if first.total is None else -(-first.total // first.size)
         number = max(last, 1)
         if last > 1:
-            for page in self._map(self._fetch, range(2, last + 1)):
+            for page in self._map(self._fetch, range(2, min(last, MOST_PAGES) + 1)):
                 yield page
                 if reading.is_over:
                     return
         while not reading.is_over:
             number += 1
+            if number > MOST_PAGES:
+                raise UnexpectedAnswer(
+                    f"a list of the server does not come to an end ({MOST_PAGES:,} pages were"
+                    " read); tell who runs the server"
+                )
             yield self.beyond(number) if reading.seems_whole else self._fetch(number)
 
 

@@ -64,7 +64,7 @@ class PatientReader:
                     self._note(error, 0.0)
                     raise
                 asked = error.retry_after if isinstance(error, RateLimited) else None
-                seconds = max(1.0, asked or 0.0)
+                seconds = min(max(1.0, asked or 0.0), LONGEST_ASKED)
                 waited += seconds
                 self._on_wait(error, seconds)
                 self._sleep(seconds)

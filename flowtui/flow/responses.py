@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from flowtui.flow.answers import TooMuchJson, address_of, body_of, text_of
 from flowtui.flow.certificates import trust_in_words
 from flowtui.flow.errors import (
     FlowError,
@@ -27,6 +28,7 @@ from flowtui.flow.errors import (
 )
 from flowtui.flow.proxies import by_proxy
 from flowtui.retry import retry_after
+from flowtui.text import quantities
 from flowtui.text.printable import printable
 
 MAX_MESSAGE = 300
@@ -43,8 +45,14 @@ def json_of(response: httpx.Response) -> Any:
     if not response.is_success:
         raise error_of(response)
     try:
-        return response.json()
-    except (ValueError, RecursionError):
+        return body_of(response)
+    except TooMuchJson as error:
+        raise UnexpectedAnswer(
+            f"the answer of {address_of(response.url)} {error}; no answer of Flow is like that,"
+            " tell who runs the server",
+            status=response.status_code,
+        ) from None
+    except ValueError:
         if is_web_page(response):
             raise web_page_error(response) from None
         raise UnexpectedAnswer(
@@ -97,9 +105,9 @@ def error_of(response: httpx.Response, *, secret: str | None = None) -> FlowErro
         return Gone(f"expired{extra}; request it again", status=410, code=code)
     if status == 429 or (status == 503 and "retry-after" in response.headers):
         wait = retry_after(response.headers.get("retry-after", ""))
-        after = f"; try again in {wait:.0f} s" if wait is not None else "; try again later"
+        after = "later" if wait is None else f"in {quantities.wait(wait)}"
         return RateLimited(
-            f"{_host(response)} is busy{after}",
+            f"{_host(response)} is busy; try again {after}",
             status=status,
             code=code,
             retry_after=wait,
@@ -135,9 +143,9 @@ def message_of(response: httpx.Response, *, secret: str | None = None) -> tuple[
 
 def _raw_message(response: httpx.Response) -> tuple[str, object]:
     try:
-        body = response.json()
-    except (ValueError, RecursionError):
-        return ("" if is_web_page(response) else response.text), None
+        body = body_of(response)
+    except ValueError:
+        return ("" if is_web_page(response) else text_of(response)), None
     if not isinstance(body, dict):
         return _as_text(body), None
     code = body.get("code")

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 
+from flowtui.flow.answers import DETAIL, PAGE, SMALL, Bound, body_of, send
 from flowtui.flow.credentials import Credential, CredentialSource, CredentialStore, SaveError
 from flowtui.flow.errors import (
     FlowError,
@@ -43,6 +44,7 @@ from flowtui.retry import (
     decide,
 )
 from flowtui.text.printable import printable
+from flowtui.timings import ANSWERS, Deadlines
 
 CONFIRMED = 60.0
 """Seconds for which a token counts as good that `/me` has called so."""
@@ -76,6 +78,7 @@ class ApiSession:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         time_of_day: Callable[[], float] = time.time,
+        deadlines: Deadlines = ANSWERS,
     ) -> None:
         self.server = server.rstrip("/")
         self._credential = credential
@@ -84,6 +87,7 @@ class ApiSession:
         self._sleep = sleep
         self._clock = clock
         self._time_of_day = time_of_day
+        self._deadlines = deadlines.beyond(http.timeout.read)
         self._refreshing = threading.Lock()
         self._confirming = threading.Lock()
         self._confirmed: tuple[str, float] | None = None  # a good token, and when that was said
@@ -416,10 +420,13 @@ class ApiSession:
     ) -> httpx.Response:
         """The good answer to a request; see `answered`. Raises FlowError."""
         url = self.absolute(path)
+        bound = SMALL if method == "POST" else PAGE if "page" in (params or {}) else DETAIL
 
         def ask() -> httpx.Response:
             headers = self.headers_for(url)
-            return self._exchange(method, url, params=params, body=body, headers=headers)
+            return self._exchange(
+                method, url, params=params, body=body, headers=headers, bound=bound
+            )
 
         response = self.answered(ask, confirms=path != "/me")
         if not response.is_success:
@@ -434,10 +441,14 @@ class ApiSession:
         params: dict[str, Any] | None = None,
         body: Any = None,
         headers: dict[str, str] | None = None,
+        bound: Bound = SMALL,
     ) -> httpx.Response:
         """One answer to one request, good or bad. Raises FlowError where none comes."""
         try:
-            return self._http.request(method, url, params=params, json=body, headers=headers)
+            request = self._http.build_request(
+                method, url, params=params, json=body, headers=headers
+            )
+            return send(self._http, request, bound, self._deadlines, self._clock)
         except httpx.RequestError as error:
             raise network_error(error, url) from error
         except (httpx.InvalidURL, ValueError) as error:
@@ -457,7 +468,7 @@ def _signed_in(response: httpx.Response, *, secret: str) -> tuple[str, str | Non
             status=response.status_code,
         )
     try:
-        user = User.model_validate(response.json().get("user"))
+        user = User.model_validate(body_of(response).get("user"))
     except ValidationError:
         user = None
     return token, refresh, user
@@ -465,8 +476,8 @@ def _signed_in(response: httpx.Response, *, secret: str) -> tuple[str, str | Non
 
 def _single_sign_on(response: httpx.Response) -> SingleSignOnOnly:
     try:
-        body = response.json()
-    except (ValueError, RecursionError):
+        body = body_of(response)
+    except ValueError:
         body = None
     given = body if isinstance(body, dict) else {}
     names = ("client_id", "domain_url")
@@ -483,8 +494,8 @@ def _single_sign_on(response: httpx.Response) -> SingleSignOnOnly:
 def tokens_of(response: httpx.Response) -> tuple[str | None, str | None]:
     """Access and refresh token of an answer to a sign-in or refresh, in either dialect."""
     try:
-        body = response.json()
-    except (ValueError, RecursionError):
+        body = body_of(response)
+    except ValueError:
         body = None
     body = body if isinstance(body, dict) else {}
     names = ("token", "access_token", "accessToken")

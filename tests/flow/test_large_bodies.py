@@ -13,6 +13,7 @@ import httpx
 import pytest
 import trustme
 
+from flowtui.flow.deadline import Deadline, within
 from flowtui.flow.http_client import make_client
 from flowtui.flow.large_bodies import IN_HAND, LARGE, PIECE, SMALLEST_PIECE, WAITED, _Bodies
 from flowtui.transfer.cancel import StopSignal
@@ -247,3 +248,17 @@ def test_many_bodies_have_little_in_hand() -> None:
     assert bodies.piece == PIECE
     bodies.add(63)
     assert bodies.piece == SMALLEST_PIECE and 64 * bodies.piece <= IN_HAND
+
+
+def test_a_body_that_drips_ends_with_its_deadline(server: FaultServer, http: httpx.Client) -> None:
+    """However often a byte comes; the clock goes on by one with each look."""
+    server.files["/big"].handlers = [answer(200, CONTENT)]
+    ticks = iter(range(10**9))
+    deadline = Deadline(8, lambda: next(ticks))
+    with (
+        pytest.raises(httpx.TimeoutException),
+        within(deadline),
+        http.stream("GET", f"{server.url}/big") as response,
+    ):
+        for _ in response.iter_raw():
+            pass

@@ -11,6 +11,7 @@ import hashlib
 import re
 import ssl
 import threading
+import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -252,7 +253,7 @@ class FaultServer:
             writer.close()
 
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> bool:
-        file = self.files.get(request.path)
+        file = self.files.get(request.path, self.files.get(request.path.partition("?")[0]))
         exchange = Exchange(self, request, file or File(b""), writer)
         if file is None:
             await exchange.head(404, {"Content-Length": 0})
@@ -371,6 +372,59 @@ def chunked(*, cut_after: int | None = None) -> Handler:
             exchange.finish()
 
     return handle
+
+
+def endless(
+    piece: bytes,
+    *,
+    begin: bytes = b"",
+    status: int = 200,
+    length: int | None = None,
+    **headers: Any,
+) -> Handler:
+    """Send `begin`, then `piece` again and again until nobody reads it any more.
+
+    In chunks, or as the beginning of `length` bytes where that is given.
+    """
+
+    async def handle(exchange: Exchange) -> None:
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        if length is None:
+            fields["Transfer-Encoding"] = "chunked"
+        else:
+            fields["Content-Length"] = length
+        await exchange.head(status, fields)
+        exchange.request.sent += len(begin)
+        following = begin or piece
+        while True:
+            framed = following
+            if length is None:
+                framed = b"%x\r\n%b\r\n" % (len(following), following)
+            exchange.writer.write(framed)
+            await exchange.writer.drain()
+            exchange.request.sent += len(piece)
+            following = piece
+
+    return handle
+
+
+def unfinished(begin: bytes) -> Handler:
+    """Send the beginning of an answer, head included, and nothing more while the server lives."""
+
+    async def handle(exchange: Exchange) -> None:
+        exchange.writer.write(begin)
+        await exchange.writer.drain()
+        await asyncio.Event().wait()
+
+    return handle
+
+
+def gzip_bomb(size: int, *, begin: bytes = b"") -> bytes:
+    """`begin` and so many spaces, packed to a thousandth; without the end of a good gzip."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    head = packer.compress(begin) + packer.flush(zlib.Z_FULL_FLUSH)
+    blank = packer.compress(b" " * (1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return head + blank * (size >> 20)  # behind a full flush a block stands for itself
 
 
 def wait_for(event: threading.Event, then: Handler | None = None) -> Handler:
