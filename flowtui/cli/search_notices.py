@@ -30,6 +30,7 @@ class SearchNotices:
         self._out = out
         self._said: set[str] = set()
         self._reasons: Counter[str] = Counter()
+        self._last = ""
         self.is_whole = True
         self.denied = True
 
@@ -102,7 +103,9 @@ class SearchNotices:
         reason = one_line(error.message)
         self._reasons[reason] += 1
         if self._reasons[reason] <= NAMED:
-            self._out.say(f"flowtui: left out {one_line(name)}: {reason}")
+            again = self._reasons[reason] > 1 and reason == self._last
+            self._out.say(f"flowtui: left out {one_line(name)}: {'the same' if again else reason}")
+        self._last = reason
 
     def _say_once(self, text: str) -> bool:
         """Whether it had not been said before."""

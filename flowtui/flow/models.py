@@ -223,6 +223,13 @@ class Sample(Record):
     data: tuple[Data, ...] | None = None
     unreadable: int = 0
 
+    @property
+    def has_whole_files(self) -> bool:
+        """Whether its files are inlined as whole records; the live service inlines inputs only."""
+        return bool(self.data) and all(
+            row.size is not None and row.download_url for row in self.data or ()
+        )
+
     @classmethod
     def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
         spread_named(fields, "project")

@@ -198,7 +198,7 @@ class Questions:
         return replace(answer, rows=list(self.placed(id_, list(answer.rows))))
 
     def _ask_sample_files(self, sample: Sample, folder: tuple[str, ...], project: str) -> Answer:
-        if sample.data is not None and _has_sizes(sample.data):
+        if sample.data is not None and sample.has_whole_files:
             found, unreadable = list(sample.data), sample.unreadable
         else:
             listed = self._client.sample_data(sample.id)
@@ -335,8 +335,3 @@ def _upload_of(data: Data) -> str:
     if data.pipeline_name or data.created is None:
         return ""
     return f"uploaded {int(data.created.timestamp())}"
-
-
-def _has_sizes(rows: tuple[Data, ...]) -> bool:
-    """Whether inlined rows are whole records; the live service inlines the inputs only."""
-    return bool(rows) and all(row.size is not None and row.download_url for row in rows)

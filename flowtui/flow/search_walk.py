@@ -150,6 +150,8 @@ class SearchWalk:
             return None
         self._samples.add(sample.id)
         name = sample.name or f"sample/{sample.id}"
+        if sample.has_whole_files:
+            return Place(name, lambda: Found(list(sample.data or ()), sample.unreadable))
         return Place(name, lambda: _listed(self._client.sample_data(sample.id)))
 
     def _files_of_run(self, run: Execution) -> Place | None:

@@ -68,7 +68,9 @@ def test_what_is_left_out_is_named_and_leaves_with_one(flow: Any) -> None:
     assert "sample/1" in result.stdout
     assert "this server has no search; looking through all projects that" in result.stderr
     assert "not looked through: samples that are in no project" in result.stderr
-    assert "left out P0: " in result.stderr and "left out P4: " in result.stderr
+    assert result.stderr.count("not found, or not visible to you") == 2  # and in the end
+    assert "left out P1: the same" in result.stderr
+    assert "left out P0: not found" in result.stderr and "left out P4: " in result.stderr
     assert "left out P7: " not in result.stderr and "left out 2 more: " in result.stderr
     told = events(run("samples", "liver", "--json", status=1))
     assert sum(event["event"] == "left_out" for event in told) == 7
@@ -97,3 +99,11 @@ def test_what_came_before_an_error_is_written(flow: Any) -> None:
 @pytest.mark.parametrize("word", ["'", '"a b"', "[b]", "%", "%20", "&x=1", "肝臓", "x" * 10_000])
 def test_odd_words_are_only_words(word: str) -> None:
     assert "nothing found" in run("samples", word, status=4).stderr
+
+
+def test_nobody_is_told_that_only_what_is_public_is_searched(
+    flow: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FLOW_ACCESS_TOKEN")
+    flow.needs_token = False
+    assert "only what is public is searched" in run("samples", "liver").stderr

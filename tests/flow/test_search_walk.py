@@ -163,3 +163,13 @@ def test_a_server_that_lists_no_executions_is_no_server_without_any(flow) -> Non
     found, said = walked(flow, Kind.EXECUTIONS)
     assert found == []
     assert NotCovered("executions of projects") in said
+
+
+def test_files_that_are_inlined_are_not_asked_for(flow) -> None:
+    """The documented dialect, in which a project's record has all that is below it."""
+    files = [{"id": "100", "filename": "a", "size": 5, "download_url": "/downloads/100/a"}]
+    flow.answers["/projects"] = [row("1")]
+    flow.answers["/projects/1"] = row("1", samples=[row("10", data=files)])
+    found, _ = walked(flow, Kind.DATA)
+    assert found == ["100"]
+    assert not flow.asked("/samples/10/data") and not flow.asked("/samples/10")
