@@ -10,6 +10,7 @@ TransferError
 ├── Busy            another process holds this file's part
 ├── TargetExists        a different file stands under the final name
 └── PermanentError          nothing helps by itself: 403, 404, a folder in the way, …
+    └── BeyondSize          more is said or sent than the file can have
 Stopped             someone paused, cancelled, or the engine ends
 """
 
@@ -165,6 +166,15 @@ class PermanentError(TransferError):
         super().__init__(message, code=code)
         self.retryable = retryable
         self.crowded = crowded
+
+
+class BeyondSize(PermanentError):
+    """The server says or sends more than the file can have; what came is of no use."""
+
+    code = "SIZE"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=True)
 
 
 class Stopped(Exception):

@@ -30,9 +30,10 @@ from flowtui.transfer.disk.part_file import (
     make_folder,
     remove_leftovers,
 )
-from flowtui.transfer.disk.space import measure
+from flowtui.transfer.disk.space import Room, measure
 from flowtui.transfer.errors import (
     AuthRequired,
+    BeyondSize,
     Busy,
     DiskFull,
     PermanentError,
@@ -292,6 +293,8 @@ def _fetch_and_verify(
         stop=stop,
         size=task.size,
         accept_any_type=task.accept_any_type,
+        room=lambda: _room(task),
+        deadlines=tools.timings.answers,
     )
     download = Download(
         source,
@@ -310,7 +313,11 @@ def _fetch_and_verify(
         # What came broken once is fetched to its end: it may be what Flow has.
         download.stops_at_damage = memory.damage is None or task.size is None
         progress.report(phase="active")
-        md5 = download.run()
+        try:
+            md5 = download.run()
+        except BeyondSize:
+            download.start_over()  # nothing of it is the file
+            raise
         if task.md5 is None and part.identity.md5 not in (None, md5):
             # Blocks of an earlier file were kept, and Flow has another by now.
             progress.report(reason="what was kept does not fit; fetching the whole file")
@@ -422,6 +429,14 @@ def _sweep(target: Path) -> None:
     if journal_path(target).exists():
         with contextlib.suppress(OSError):  # it does no harm where it is
             remove_leftovers(target)
+
+
+def _room(task: Task) -> Room | None:
+    """The room of the disk that a file goes to, None where it cannot be measured."""
+    try:
+        return measure(task.target.parent)
+    except OSError:
+        return None  # what writes meets the same, and says it
 
 
 def _require_room(task: Task, part: PartFile, progress: Progress) -> None:

@@ -18,10 +18,11 @@ MARGIN = 1.1
 
 @dataclass(frozen=True)
 class Room:
-    """Of one folder: its file system, and the bytes free there for this user."""
+    """Of one folder: its file system, the bytes free there for this user, and those of it all."""
 
     device: int
     free: int
+    size: int = 1 << 63
 
 
 def measure(folder: Path) -> Room:
@@ -31,7 +32,7 @@ def measure(folder: Path) -> Room:
         try:
             device = where.stat().st_dev
             space = os.statvfs(where)
-            return Room(device, space.f_bavail * space.f_frsize)
+            return Room(device, space.f_bavail * space.f_frsize, space.f_blocks * space.f_frsize)
         except (FileNotFoundError, NotADirectoryError):
             if where == where.parent:
                 raise

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import httpx
 
+from flowtui.flow.decoding import decoded
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.errors import TransientError
-from flowtui.transfer.http.response import network_trouble
+from flowtui.transfer.http.response import content_encoding, network_trouble
 from flowtui.transfer.identity import Identity
 
 
@@ -59,7 +60,7 @@ def checked_pieces(
     most = wanted if response.status_code == 206 else None
     got = 0
     try:
-        for chunk in response.iter_bytes() if decode else response.iter_raw():
+        for chunk in unpacked(response) if decode else response.iter_raw():
             if most is not None and got + len(chunk) > most:
                 chunk = chunk[: most - got]  # noqa: PLW2901
             got += len(chunk)
@@ -73,3 +74,11 @@ def checked_pieces(
     stop.check()
     if wanted is not None and got < wanted:
         raise TransientError(f"the connection ended {wanted - got:,} bytes early", code="CUT")
+
+
+def unpacked(response: httpx.Response) -> Iterator[bytes]:
+    """The body without its Content-Encoding, in pieces of a bounded size.
+
+    Raises httpx.TransportError, httpx.StreamError, httpx.DecodingError.
+    """
+    return decoded(response.iter_raw(), content_encoding(response))

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import httpx
 
+from flowtui.flow.answers import parsed
+from flowtui.flow.deadline import Deadline, within
+from flowtui.flow.decoding import decoded
 from flowtui.retry import retry_after
 from flowtui.text.printable import printable
 from flowtui.transfer.errors import PermanentError, RemoteChanged, TransferError, TransientError
@@ -19,6 +22,9 @@ _BAD = "BAD_LINK"
 
 WORDS_AT_MOST = 16384
 """Bytes of an error object that are read for what it says."""
+
+WORDS_WITHIN = 10.0
+"""Seconds that it is waited for that, at most."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ def size_of_unsatisfied(response: httpx.Response) -> int | None:
 def content_length(response: httpx.Response) -> int | None:
     """Content-Length, or None."""
     text = response.headers.get("content-length", "")
-    return int(text) if text.isdecimal() and len(text) < 19 else None
+    return int(text) if text.isdecimal() and len(text) < 30 else None
 
 
 def content_encoding(response: httpx.Response) -> str:
@@ -144,10 +150,11 @@ def message_of(response: httpx.Response) -> str:
         return ""
     try:
         content = b""
-        for chunk in response.iter_bytes():
-            content += chunk
-            if len(content) > WORDS_AT_MOST:
-                return ""
+        with within(Deadline(WORDS_WITHIN)):
+            for chunk in decoded(response.iter_raw(), content_encoding(response)):
+                content += chunk
+                if len(content) > WORDS_AT_MOST:
+                    return ""
     except (httpx.TransportError, httpx.DecodingError):
         # The status has said what matters; the words are a courtesy.
         return ""
@@ -157,8 +164,8 @@ def message_of(response: httpx.Response) -> str:
 def words_in(content: bytes) -> str:
     """What an error object says, as ` (…)`, or nothing."""
     try:
-        body = httpx.Response(200, content=content).json()
-    except (ValueError, RecursionError):
+        body = parsed(content)
+    except ValueError:
         return ""  # cut off, or not JSON: the words are a courtesy
     said = body.get("error") if isinstance(body, dict) else None
     if isinstance(said, dict):

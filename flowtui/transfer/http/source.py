@@ -6,14 +6,18 @@ Content-Range, 200 from the start, 416 with the size, HTML or JSON where a file 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import httpx
 
+from flowtui.flow.deadline import Clock, Deadline, within
 from flowtui.flow.large_bodies import WAITED
 from flowtui.text.printable import printable
+from flowtui.timings import ANSWERS, Deadlines
 from flowtui.transfer.cancel import StopSignal
+from flowtui.transfer.disk.space import Room
 from flowtui.transfer.errors import (
     AuthRequired,
     FreshLink,
@@ -22,6 +26,7 @@ from flowtui.transfer.errors import (
     TransientError,
 )
 from flowtui.transfer.http.body import Body, checked_pieces
+from flowtui.transfer.http.bounds import size_bound
 from flowtui.transfer.http.labels import file_bytes, is_packed_for_us, label_of
 from flowtui.transfer.http.response import (
     content_length,
@@ -81,7 +86,11 @@ class RemoteSource:
         stop: StopSignal,
         size: int | None = None,
         accept_any_type: bool = False,
+        room: Callable[[], Room | None] = lambda: None,
+        deadlines: Deadlines = ANSWERS,
+        clock: Clock = time.monotonic,
     ) -> None:
+        """`room` measures the disk that the file goes to, see `size_bound`."""
         self.key = key
         self.url = url
         self.filename = filename
@@ -89,6 +98,9 @@ class RemoteSource:
         self.ranges = True
         self.is_folder = False
         self._accept_any_type = accept_any_type
+        self._room = room
+        self._deadlines = deadlines.beyond(http.timeout.read)
+        self._clock = clock
         self._data_id = data_id
         self._file_link = url
         self._http = http
@@ -249,10 +261,16 @@ class RemoteSource:
             request.extensions["trace"] = lambda event, _info, is_new=is_new: (
                 is_new.append(event) if event.endswith("connect_tcp.started") else None
             )
+            deadline = Deadline(self._deadlines.head, self._clock)
             try:
-                return self._http.send(request, stream=True)
+                with within(deadline):
+                    return self._http.send(request, stream=True)
             except httpx.TransportError as error:
                 self._stop.check()
+                if deadline.left <= 0:
+                    raise TransientError(
+                        "the server did not begin its answer in time", code="STALLED"
+                    ) from error
                 if is_new or not was_dropped(error):
                     raise network_trouble(error, self._http.timeout) from error
         raise TransientError("the connection was lost", code="CONNECTION")
@@ -312,19 +330,23 @@ class RemoteSource:
             chunks = checked_pieces(
                 response, first, last, decode=decode, stop=self._stop, timeout=self._http.timeout
             )
+            bound = size_bound(self.size, start, self._room, has_md5=known.md5 is not None)
+            chunks = bound.pieces(chunks, first)
             if not self._accept_any_type:
                 sizes = {known.size, self.size} - {None}
-                chunks = file_bytes(
-                    chunks,
-                    label,
-                    resumed=start > 0,
-                    ranged=ranged,
-                    differs=total is not None and bool(sizes) and total not in sizes,
-                    md5=known.md5 is not None,
-                )
+                with within(Deadline(self._deadlines.head, self._clock)):
+                    chunks = file_bytes(
+                        chunks,
+                        label,
+                        resumed=start > 0,
+                        ranged=ranged,
+                        differs=total is not None and bool(sizes) and total not in sizes,
+                        md5=known.md5 is not None,
+                    )
             if not self._goes_on(response, start, known, identity):
                 unwatch()
                 return None
+            bound.check(total)
         except BaseException:
             unwatch()
             raise
