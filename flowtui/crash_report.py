@@ -18,20 +18,13 @@ from pathlib import Path
 
 from flowtui.config import ConfigError, Folders, folders, private_folder
 from flowtui.system.files import write_private
+from flowtui.text.redaction import REMOVED, without_secrets
 
 KEPT = 20
 """Reports that stay; older ones go when a new one is written."""
 
-_GONE = "[removed]"
-_TELLING = r"token|passw(?:or)?d|passphrase|secret|signature|credential|api[_-]?key|cookie|sig"
-_PATTERNS = (
-    re.compile(r"(?i)(bearer\s+)[^\s'\"<>,;)]+"),
-    re.compile(r"()\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)*"),
-    re.compile(r"(?i)(://)[^/\s@'\"]+(?=@)"),
-    re.compile(rf"(?i)([\w.-]*(?:{_TELLING})[\w.-]*['\"]?\s*[=:]\s*b?['\"])[^'\"]*"),
-    re.compile(rf"(?i)([\w.-]*(?:{_TELLING})[\w.-]*\s*[=:]\s*)[^\s'\"&;,)}}\]]+"),
-)
-_TELLING_NAME = re.compile(rf"(?i){_TELLING}|key|auth")
+_TELLING_NAME = re.compile(r"(?i)token|passw|secret|signature|credential|cookie|sig|key|auth")
+"""Names of variables of the environment that may hold a secret."""
 
 
 def scrub(text: str, secrets: Iterable[str] = ()) -> str:
@@ -44,9 +37,8 @@ def scrub(text: str, secrets: Iterable[str] = ()) -> str:
         if _TELLING_NAME.search(name) and len(value) >= 8 and not Path(value).is_absolute():
             known.add(value)
     for value in sorted(known, key=len, reverse=True):
-        text = text.replace(value, _GONE)
-    for pattern in _PATTERNS:
-        text = pattern.sub(lambda match: match.group(1) + _GONE, text)
+        text = text.replace(value, REMOVED)
+    text = without_secrets(text)
     return "".join(c if c in "\n\t" or c.isprintable() else "\ufffd" for c in text)
 
 

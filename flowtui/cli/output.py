@@ -11,6 +11,7 @@ from typing import Any
 from flowtui.cli.exit_codes import CommandError
 from flowtui.system.standard_streams import failure_of
 from flowtui.text import quantities
+from flowtui.text.redaction import without_known, without_tokens
 
 
 class OutputLost(Exception):
@@ -61,8 +62,11 @@ class Output:
             self.record({"event": name, **fields})
 
     def record(self, fields: dict[str, Any]) -> None:
-        """A JSON object on stdout as one line, all but ASCII escaped. Raises OutputLost."""
-        self.line(json.dumps(fields, ensure_ascii=True))
+        """A JSON object on stdout as one line, all but ASCII escaped, without tokens.
+
+        Raises OutputLost in a listing.
+        """
+        self.line(json.dumps(_shown(fields), ensure_ascii=True))
 
     def error(self, error: CommandError) -> None:
         """One line that says what happened, and the same as an object where JSON is asked for."""
@@ -70,10 +74,22 @@ class Output:
         self.say(f"flowtui: {one_line(error.message)}")
 
 
+_PATHS = frozenset({"path", "filename", "root", "archive", "to", "key", "replaced"})
+"""Fields by which a program finds a file: true, but for the tokens of this process."""
+
+
+def _shown(value: Any, name: str = "") -> Any:
+    if isinstance(value, str):
+        return without_known(value) if name in _PATHS else without_tokens(value)
+    if isinstance(value, dict):
+        return {key: _shown(item, key) for key, item in value.items()}
+    return [_shown(item, name) for item in value] if isinstance(value, list | tuple) else value
+
+
 def _write(stream: Any, text: str) -> None:
     """Write a line; what the terminal's encoding lacks is shown escaped, never an error."""
     try:
-        stream.write(text + "\n")
+        stream.write(without_tokens(text) + "\n")
     except UnicodeEncodeError:
         encoding = stream.encoding or "ascii"
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")

@@ -5,6 +5,7 @@
     process    the process itself: one of a user and host, until it is stopped or idle
     server     the Unix socket on which the process answers its clients
     pidfile    engine.lock: who is the engine, and where it listens
+    log        engine.log, without secrets
     peer       who is at the other end of a Unix socket
     logout     whether a logout would end the engine, and what helps
     errors     what may be wrong with the engine, as its clients meet it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import os
 import signal
 import socket
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from flowtui.config import ConfigError, Folders, folders, load_settings, private_folder
 from flowtui.daemon.client import EngineClient
 from flowtui.daemon.errors import EngineError
+from flowtui.daemon.log import log_to
 from flowtui.daemon.pidfile import PidFile
 from flowtui.system.locks import Held, lock
 
@@ -33,8 +33,6 @@ CHECK_SECONDS = 1.0
 NICE = 5
 """How far behind what people look at the engine stands when processors are short."""
 
-LOG_BYTES = 1 << 20
-
 _LOG = logging.getLogger("flowtui.engine")
 
 
@@ -49,7 +47,7 @@ def run_background_engine(where: Folders | None = None, idle_seconds: float = ID
 
     where = where or folders()
     private_folder(where.state)
-    _log_to(where.engine_log)
+    log_to(where.engine_log)
     pidfile = _lock(where)
     if pidfile is None:
         _LOG.info("another engine is running")
@@ -176,11 +174,3 @@ def _same_version_answers(where: Folders) -> bool:
             return client.is_same_version
     except EngineError:
         return False
-
-
-def _log_to(path: Path) -> None:
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=1)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("flowtui")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)

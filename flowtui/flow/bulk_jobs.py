@@ -28,6 +28,7 @@ from flowtui.flow.models import BulkJob
 from flowtui.flow.responses import error_of, json_of, network_error
 from flowtui.flow.session import ApiSession
 from flowtui.retry import retry_after
+from flowtui.text.redaction import without_known_in
 
 _NOT_READY = (400, 404, 409, 425)
 
@@ -81,7 +82,7 @@ def job_of(response: httpx.Response) -> BulkJob | None:
     `Location` or of a `download_url`.
     """
     try:
-        body = body_of(response)
+        body = without_known_in(body_of(response), response.content)
     except ValueError:
         body = None
     fields = _job_fields(body)

@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 
 from flowtui.flow import keyring_access
 from flowtui.flow.keyring_access import SERVICE, KeyringError
+from flowtui.text.redaction import know
 
 FLOW_HOSTS = frozenset({"api.flow.bio", "app.flow.bio"})
 
@@ -70,6 +71,9 @@ class Credential:
     username: str | None = None
     source: CredentialSource = CredentialSource.MEMORY
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        know(self.token, self.refresh_token)  # from now on they are in nothing that is shown
 
 
 class CredentialStore:

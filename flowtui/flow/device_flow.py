@@ -19,6 +19,7 @@ from flowtui.flow.answers import SMALL, body_of, send
 from flowtui.flow.errors import FlowError, NotSignedIn, SingleSignOnOnly, UnexpectedAnswer
 from flowtui.flow.responses import network_error
 from flowtui.text.printable import printable
+from flowtui.text.redaction import without_secrets
 
 SCOPE = "openid profile email"
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -96,7 +97,8 @@ def await_token(
         elif error == "expired_token":
             break
         elif error != "authorization_pending":
-            words = printable(str(body.get("error_description") or error or "no reason given"))
+            given = str(body.get("error_description") or error or "no reason given")
+            words = printable(without_secrets(given))
             raise UnexpectedAnswer(f"single sign-on failed: {words[:300]}")
     raise NotSignedIn("the code was not entered in time; run `flowtui login` again")
 

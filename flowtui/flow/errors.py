@@ -22,6 +22,8 @@ carry words of the server, cleaned of control characters; they never carry a tok
 
 from __future__ import annotations
 
+from flowtui.text.redaction import without_tokens
+
 TOO_MANY_REQUESTS = 429
 
 
@@ -39,6 +41,7 @@ class FlowError(Exception):
     retryable = False
 
     def __init__(self, message: str, *, status: int | None = None, code: str | None = None) -> None:
+        message = without_tokens(message)
         super().__init__(message)
         self.message = message
         self.status = status

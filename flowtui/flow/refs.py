@@ -8,7 +8,7 @@ from enum import StrEnum
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from flowtui.flow.errors import BadReference
-from flowtui.text.printable import printable
+from flowtui.text.printable import printable, without_controls
 
 
 class RefKind(StrEnum):
@@ -148,7 +148,7 @@ def _shown(text: str) -> str:
 
 def _is_name(part: str) -> bool:
     """Whether this can be an id or a part of a path: no step up, nothing hidden."""
-    return part not in ("", ".", "..") and printable(part) == part
+    return part not in ("", ".", "..") and without_controls(part) == part
 
 
 def _path_of_link(link: str, server: str) -> str:

@@ -30,22 +30,23 @@ from flowtui.flow.proxies import by_proxy
 from flowtui.retry import retry_after
 from flowtui.text import quantities
 from flowtui.text.printable import printable
+from flowtui.text.redaction import REMOVED, without_known_in, without_secrets
 
 MAX_MESSAGE = 300
 """Characters of a server's message that are shown."""
 
 WRONG_ADDRESS = "check the server's address (Flow's own API is https://app.flow.bio/api)"
 
-# A server may repeat what it was sent; what looks like a token is never shown.
-_TOKEN_LIKE = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*){0,2}|(?i:bearer)\s+[\w.~+/=-]{8,}")
-
 
 def json_of(response: httpx.Response) -> Any:
-    """The JSON of a good answer. Raises UnexpectedAnswer, or what an error answer means."""
+    """The JSON of a good answer, without the tokens that it repeats.
+
+    Raises UnexpectedAnswer, or what an error answer means.
+    """
     if not response.is_success:
         raise error_of(response)
     try:
-        return body_of(response)
+        return without_known_in(body_of(response), response.content)
     except TooMuchJson as error:
         raise UnexpectedAnswer(
             f"the answer of {address_of(response.url)} {error}; no answer of Flow is like that,"
@@ -137,8 +138,8 @@ def message_of(response: httpx.Response, *, secret: str | None = None) -> tuple[
     message, code = _raw_message(response)
     for hidden in (secret, *_secrets_of(response)):
         if hidden:
-            message = message.replace(hidden, "…")
-    return _short(_TOKEN_LIKE.sub("…", message)), _code(code)
+            message = message.replace(hidden, REMOVED)
+    return _short(without_secrets(message)), _code(code)
 
 
 def _raw_message(response: httpx.Response) -> tuple[str, object]:

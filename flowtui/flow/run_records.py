@@ -17,11 +17,10 @@ from typing import Any
 
 from flowtui.flow.errors import UnexpectedAnswer
 from flowtui.flow.models import Execution
+from flowtui.text.redaction import REMOVED, SECRET_NAME, without_secrets
 
 FOLDER = "records"
 """Where they go, inside the folder of the run."""
-
-REMOVED = "[removed]"
 
 _TEXTS = {
     "command": "command.txt",
@@ -53,10 +52,7 @@ def records_of(body: Mapping[str, Any]) -> dict[str, str]:
 def cleaned(text: str) -> str:
     """A text without the server's paths (their last part stays), tokens and e-mail addresses."""
     text = _CONTROL.sub("", text)
-    text = _JWT.sub(REMOVED, text)
-    text = _BEARER.sub(lambda match: f"{match[1]}{REMOVED}", text)
-    text = _SECRET.sub(lambda match: f"{match[1]}{REMOVED}", text)
-    text = _KNOWN_KEYS.sub(REMOVED, text)
+    text = without_secrets(text)
     text = _WEB.sub(lambda match: f"{match[1]}{match[2]}", text)
     text = _ADDRESS.sub(REMOVED, text)
     text = _STORAGE.sub(lambda match: _last_part(match[0]), text)
@@ -65,16 +61,6 @@ def cleaned(text: str) -> str:
 
 # Each is bounded, so that no text takes more than a pass: a log may have a line of a megabyte.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]{0,32}[@-~]|\r(?=\n)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?")
-_BEARER = re.compile(r"(?i)\b((?:bearer|basic)\s{1,4})[\w.~+/=-]{8,}")
-_GUARDED = (
-    r"[\w-]{0,40}(?:token|secret|passw(?:or)?d|api[_-]?key|access[_-]?key|credential)[\w-]{0,40}"
-)
-_SECRET = re.compile(
-    rf"""(?i)(?<![\w-])({_GUARDED}["']?(?:\s{{0,4}}[=:]\s{{0,4}}|\s{{1,4}}(?=[\w.~+/-]{{16}}))["']?)"""
-    r"""(?!\[removed\])[^\s"',;&)}\]]+"""
-)
-_KNOWN_KEYS = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\bgh[opsu]_\w{20,}|\bglpat-[\w-]{16,}")
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 # What stands before the host and after the `?` of a link may be a secret.
 _WEB = re.compile(r"""(?i)\b(https?://)(?:[^\s/@"']{1,200}@)?([^\s?#"']+)(?:\?[^\s"'#]*)?""")
@@ -92,7 +78,7 @@ def _last_part(path: str) -> str:
 
 def _value(value: Any, name: str = "") -> Any:
     """A value of JSON, cleaned through and through."""
-    if _SECRET_KEY.fullmatch(name) and value not in (None, "", False, True):
+    if SECRET_NAME.fullmatch(name) and value not in (None, "", False, True):
         return REMOVED
     if isinstance(value, str):
         is_path = value.startswith(("/", "~/")) and "\n" not in value
@@ -102,9 +88,6 @@ def _value(value: Any, name: str = "") -> Any:
     if isinstance(value, list | tuple):
         return [_value(item) for item in value]
     return value
-
-
-_SECRET_KEY = re.compile(rf"(?i){_GUARDED}")
 
 
 def _json(value: Any) -> str:

@@ -44,6 +44,7 @@ from flowtui.retry import (
     decide,
 )
 from flowtui.text.printable import printable
+from flowtui.text.redaction import know
 from flowtui.timings import ANSWERS, Deadlines
 
 CONFIRMED = 60.0
@@ -195,6 +196,7 @@ class ApiSession:
 
         Raises WrongPassword, SingleSignOnOnly, UnexpectedAnswer for another server than Flow's.
         """
+        know(password, in_names=False)
         url = self.absolute("/login")
         body = {"username": username, "password": password}
         response = self._exchange("POST", url, body=body)
@@ -211,6 +213,7 @@ class ApiSession:
 
     def log_in_by_id_token(self, id_token: str) -> tuple[str, str | None, User | None]:
         """`POST /oidc-login`, as `log_in` for who has signed in at another service."""
+        know(id_token)
         url = self.absolute("/oidc-login")
         response = self._exchange("POST", url, body={"id_token": id_token})
         return _signed_in(response, secret=id_token)
@@ -468,7 +471,7 @@ def _signed_in(response: httpx.Response, *, secret: str) -> tuple[str, str | Non
             status=response.status_code,
         )
     try:
-        user = User.model_validate(body_of(response).get("user"))
+        user = User.model_validate(json_of(response).get("user"))
     except ValidationError:
         user = None
     return token, refresh, user
@@ -501,7 +504,9 @@ def tokens_of(response: httpx.Response) -> tuple[str | None, str | None]:
     names = ("token", "access_token", "accessToken")
     token = next((body[name] for name in names if is_usable(body.get(name))), None)
     refresh = _refresh_cookie(response) or body.get("refresh_token")
-    return token, refresh if is_usable(refresh) else None
+    refresh = refresh if is_usable(refresh) else None
+    know(token, refresh)
+    return token, refresh
 
 
 def _refresh_cookie(response: httpx.Response) -> str | None:

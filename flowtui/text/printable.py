@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import unicodedata
 
+from flowtui.text.redaction import without_tokens
+
 _STAND_IN = "\ufffd"
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def printable(text: str) -> str:
+    """`text` as it may be shown: on one line, without tokens, see `without_controls`."""
+    return without_controls(without_tokens(text))
+
+
+def without_controls(text: str) -> str:
     """`text` on one line, with a visible stand-in for what could change the terminal.
 
     Control characters (C0, C1, DEL), format characters (bidi controls, zero-width ones), line and

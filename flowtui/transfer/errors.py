@@ -20,6 +20,7 @@ import errno
 from pathlib import Path
 
 from flowtui.text import quantities
+from flowtui.text.redaction import without_tokens
 
 _LOST_SHARE = {
     errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH,
@@ -36,6 +37,7 @@ class TransferError(Exception):
     crowded = False
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
+        message = without_tokens(message)
         super().__init__(message)
         self.message = message
         if code:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from flowtui.engine.queue.links import without_signed_links
 from flowtui.protocol.messages import BulkFileRow, BulkRow, file_from_json, file_to_json
 from flowtui.protocol.states import BULK_ENDED, BulkState
 from flowtui.transfer.task import DONE, ONE_BY_ONE, SKIPPED, ExpectedFile, FileResult
@@ -186,11 +187,13 @@ class BulkJobRecord:
 
 
 def pack(files: Iterable[ExpectedFile]) -> str:
-    """Files as the JSON text that is stored."""
+    """Files as the JSON text that is stored, without what signs their links."""
+    expected_files = tuple(files)
+    kept = without_signed_links(expected.file for expected in expected_files)
     return json.dumps(
         [
-            {**file_to_json(expected.file), "path": expected.path, "occupied": expected.occupied}
-            for expected in files
+            {**file_to_json(file), "path": expected.path, "occupied": expected.occupied}
+            for file, expected in zip(kept, expected_files, strict=True)
         ]
     )
 

@@ -13,6 +13,7 @@ from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.bulk.notes import Note
 from flowtui.protocol.states import BulkState
 from flowtui.retry import LONGEST_ASKED, TRIES, Failure, GiveUp, History, decide
+from flowtui.text.redaction import without_secrets
 from flowtui.transfer.errors import internal_error
 from flowtui.transfer.task import ExpectedFile
 
@@ -186,7 +187,7 @@ class JobPoller:
         if response.progress is not None or response.status != "processing":
             job.progress = response.progress
         if response.status == "failed":
-            words = response.error or "Flow could not prepare the archive"
+            words = without_secrets(response.error) or "Flow could not prepare the archive"
             if says_too_much(words) and len(job.missing()) > 1:
                 self._split(job, words)
             else:

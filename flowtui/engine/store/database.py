@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from flowtui.engine.bulk.job import BulkJobRecord, pack_results, unpack_results
+from flowtui.engine.queue.links import kept_link
 from flowtui.engine.queue.queue import Transfer
 from flowtui.flow.remote_file import NOWHERE, Origin
 from flowtui.protocol.messages import origin_from_json, origin_to_json
@@ -27,6 +28,7 @@ SCHEMA = 3
 
 _NOT_STORED = {"rate", "connections", "temporary"}
 _COLUMNS = [field.name for field in fields(Transfer) if field.name not in _NOT_STORED]
+_URL = _COLUMNS.index("url")
 _BULK_COLUMNS = [field.name for field in fields(BulkJobRecord) if field.name != "results"]
 
 
@@ -112,10 +114,7 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
                 f"INSERT OR REPLACE INTO transfers ({', '.join(_COLUMNS)}) VALUES ({marks})",
-                (
-                    tuple(_plain(getattr(transfer, name)) for name in _COLUMNS)
-                    for transfer in transfers
-                ),
+                map(_transfer_values, transfers),
             )
             self._db.executemany("DELETE FROM transfers WHERE id = ?", ((id_,) for id_ in removed))
             self._db.executemany(
@@ -221,10 +220,18 @@ def _with_defaults(values: dict[str, Any], kind: type) -> dict[str, Any]:
     return {k: v for k, v in values.items() if v is not None or k not in optional}
 
 
+def _transfer_values(transfer: Transfer) -> tuple[object, ...]:
+    """A transfer as a row."""
+    values = [_plain(getattr(transfer, name)) for name in _COLUMNS]
+    values[_URL] = _plain(kept_link(transfer.url, transfer.data_id))
+    return tuple(values)
+
+
 def _bulk_values(job: BulkJobRecord) -> tuple[object, ...]:
     """A bulk job as a row."""
     job.outcomes = pack_results(job.results)
-    return tuple(_plain(getattr(job, name)) for name in _BULK_COLUMNS)
+    values = {name: _plain(getattr(job, name)) for name in _BULK_COLUMNS}
+    return tuple((values | {"url": _plain(kept_link(job.url, None))}).values())
 
 
 def _plain(value: object) -> object:

@@ -19,6 +19,7 @@ from flowtui.engine.store.database import StoreError
 from flowtui.engine.store.recovery import open_store
 from flowtui.engine.store.request_log import RequestLog
 from flowtui.protocol.messages import Batch
+from flowtui.text.redaction import without_secrets
 
 NOTICE = 7 * 86_400.0
 """Seconds for which it is shown that the queue had to be rebuilt."""
@@ -51,7 +52,7 @@ class Persistence:
 
     def note_trouble(self, what: str, words: str) -> None:
         """Say what is wrong with `what`; empty words when it is right again."""
-        self._troubles[what] = words
+        self._troubles[what] = without_secrets(words)
 
     def transfers(self) -> Iterator[Transfer]:
         """The transfers as stored, or as far as they could be rescued."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
+from flowtui.engine.queue.links import kept_link, without_signed_links
 from flowtui.engine.queue.queue import Transfer
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch
@@ -33,7 +34,8 @@ class RequestLog:
 
     def add(self, batch_id: int, batch: Batch) -> None:
         """Note a batch."""
-        self._append({"add": batch_id, "batch": batch.to_json()})
+        kept = replace(batch, files=without_signed_links(batch.files))
+        self._append({"add": batch_id, "batch": kept.to_json()})
 
     def drop(self, transfers: Iterable[Transfer]) -> None:
         """Note that these are wanted no more."""
@@ -103,7 +105,7 @@ def _file_of(transfer: Transfer) -> RemoteFile:
     return RemoteFile(
         key=transfer.key,
         filename=transfer.filename,
-        url=transfer.url,
+        url=kept_link(transfer.url, transfer.data_id),
         folder=transfer.folder,
         size=transfer.expected,
         md5=transfer.md5,

@@ -13,6 +13,7 @@ from flowtui.flow.deadline import Deadline, within
 from flowtui.flow.decoding import decoded
 from flowtui.retry import retry_after
 from flowtui.text.printable import printable
+from flowtui.text.redaction import without_known, without_secrets
 from flowtui.transfer.errors import PermanentError, RemoteChanged, TransferError, TransientError
 
 _CONTENT_RANGE = re.compile(r"^\s*bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\s*$", re.IGNORECASE)
@@ -67,9 +68,23 @@ def content_encoding(response: httpx.Response) -> str:
 
 
 def entity_tag(response: httpx.Response) -> str | None:
-    """ETag as sent, or None where there is none or it is malformed."""
+    """ETag as sent, or None where there is none or it is malformed, or repeats a token.
+
+    It is kept in the journal, which others may read.
+    """
     etag = response.headers.get("etag", "").strip()
-    return etag if etag.removeprefix("W/").startswith('"') and len(etag) < 300 else None
+    is_sane = etag.removeprefix("W/").startswith('"') and len(etag) < 300
+    return etag if is_sane and without_known(etag) == etag else None
+
+
+def last_modified(response: httpx.Response) -> str | None:
+    """Last-Modified as sent, or None where there is none or it is no date; see `entity_tag`."""
+    modified = response.headers.get("last-modified", "").strip()
+    return (
+        modified
+        if modified and len(modified) < 100 and without_known(modified) == modified
+        else None
+    )
 
 
 def refusal(response: httpx.Response) -> TransferError:
@@ -170,7 +185,7 @@ def words_in(content: bytes) -> str:
     said = body.get("error") if isinstance(body, dict) else None
     if isinstance(said, dict):
         said = said.get("message")
-    return f" ({printable(said)[:200]})" if isinstance(said, str) and said else ""
+    return f" ({printable(without_secrets(said))[:200]})" if isinstance(said, str) and said else ""
 
 
 def network_trouble(error: Exception, timeout: httpx.Timeout | None = None) -> TransferError:

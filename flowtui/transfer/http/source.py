@@ -6,9 +6,11 @@ Content-Range, 200 from the start, 416 with the size, HTML or JSON where a file 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import httpx
 
@@ -32,6 +34,7 @@ from flowtui.transfer.http.response import (
     content_length,
     content_range,
     entity_tag,
+    last_modified,
     link_refusal,
     network_trouble,
     next_hop,
@@ -68,7 +71,8 @@ class RemoteSource:
 
     Attributes:
         key: see `RemoteFile.key`.
-        url: where the bytes are; changed by `renew` when the link has expired.
+        url: where the bytes are; changed by `renew` when the link has expired. Empty where that has
+            still to be asked: a signed link is not kept on the disk.
         size: as Flow's records say, or None.
         ranges: False once the server has shown that it sends the file from the start only.
         is_folder: True once it has shown that this is a folder, which comes as a ZIP.
@@ -108,6 +112,7 @@ class RemoteSource:
         self._stop = stop
         self._if_range = True
         self._renewed = self._generation = 0
+        self._linking = threading.Lock()
         self._wrong_parts = 0
 
     def open(self, start: int, end: int | None, known: Identity, *, probe: bool = False) -> Body:
@@ -121,6 +126,8 @@ class RemoteSource:
             RemoteChanged: the answer proves that the bytes before `start` are another file's.
             TransientError, FreshLink, AuthRequired, PermanentError, Stopped: see `errors`.
         """
+        if not self.url:
+            self._first_link()
         while True:
             headers = {"Accept-Encoding": "identity", "Accept": "*/*"}
             if self.ranges and (start > 0 or end is not None or probe):
@@ -142,8 +149,6 @@ class RemoteSource:
 
         Raises the refusal that the link ended with, where Flow has no other.
         """
-        from flowtui.flow.errors import FlowError, NotSignedIn
-
         if self._generation != expired.generation:
             return
         self._generation += 1
@@ -154,8 +159,27 @@ class RemoteSource:
             raise expired.refusal
         if self._data_id is None:
             return
+        link = self._asked_link(self._data_id)
+        if not link and not redirects:
+            raise expired.refusal
+        if link and link != self.url:
+            self.url = link
+            self.is_folder = False  # which this link has still to show
+
+    def _first_link(self) -> None:
+        """Ask Flow where the bytes are, once for all connections of the file."""
+        with self._linking:
+            if not self.url and self._data_id is not None:
+                id_, name = (quote(part, safe="") for part in (self._data_id, self.filename))
+                # Without one the service has it where the guide says.
+                self.url = self._asked_link(self._data_id) or f"/downloads/{id_}/{name}"
+
+    def _asked_link(self, data_id: str) -> str | None:
+        """The link that Flow gives for data now, or None."""
+        from flowtui.flow.errors import FlowError, NotSignedIn
+
         try:
-            data = self._client.data(self._data_id)
+            link: str | None = self._client.data(data_id).download_url
         except NotSignedIn as error:
             raise AuthRequired(error.message) from error
         except FlowError as error:
@@ -164,11 +188,7 @@ class RemoteSource:
             raise PermanentError(
                 f"Flow gave no new download link: {error.message}", code=error.code
             ) from error
-        if not data.download_url and not redirects:
-            raise expired.refusal
-        if data.download_url and data.download_url != self.url:
-            self.url = data.download_url
-            self.is_folder = False  # which this link has still to show
+        return link
 
     def _send(self, headers: dict[str, str]) -> httpx.Response:
         """Send the request, following redirects and refreshing the session once."""
@@ -321,7 +341,7 @@ class RemoteSource:
             key=known.key,
             size=total,
             etag=entity_tag(response),
-            modified=response.headers.get("last-modified"),
+            modified=last_modified(response),
         )
         if last is None and not decode and "transfer-encoding" not in response.headers:
             last = self.size  # the end of the connection is the only other sign of the end
