@@ -57,6 +57,7 @@ class Settings:
         md5sums: keep MD5SUMS beside downloads.log.
         accept_broken: a .gz, .bam or .zip that is broken on Flow itself is no failure for the exit
             status.
+        allow_http: send tokens and passwords over http too, to any machine.
         accept_any_type: take what comes as the file, also where it is called a web page or JSON.
         check_containers: try the checksums inside .gz/.bam/.zip where the server gives no md5.
         connect_timeout, read_timeout: seconds.
@@ -76,6 +77,7 @@ class Settings:
     check_containers: bool = True
     on_change: str = "replace"
     md5sums: bool = True
+    allow_http: bool = False
     accept_any_type: bool = False
     accept_broken: bool = False
     connect_timeout: float = 10.0
@@ -201,6 +203,8 @@ def _runtime(home: str | None) -> Path:
 def private_folder(path: Path) -> Path:
     """See `system.files.private_folder`. Raises ConfigError where that says NotOurs, OSError."""
     try:
+        if path.parent.name in ("flowtui", "state") and path.parent.is_dir():
+            files.private_folder(path.parent)  # who may write there can put another in its place
         return files.private_folder(path)
     except files.NotOurs as error:
         raise ConfigError(f"{error}; remove it or set FLOWTUI_HOME") from None

@@ -6,7 +6,8 @@ a person should know is handed back as words.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -101,20 +102,27 @@ def open_client(
         ca_file=settings.ca_file,
         connect_timeout=settings.connect_timeout,
         read_timeout=settings.read_timeout,
+        allow_http=settings.allow_http,
     )
 
 
-def connector(settings: Settings, where: Folders | None = None) -> Callable[[str], FlowClient]:
+def connector(
+    settings: Settings,
+    where: Folders | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Callable[[str], FlowClient]:
     """Opens a client of any server, as `open_client` does, for who talks to several."""
-    store = open_store(where or config.folders())
+    store = open_store(where or config.folders(), environment)
     return lambda server: open_client(settings, store, server)
 
 
-def open_store(where: Folders) -> CredentialStore:
-    """Where this user's tokens are kept."""
+def open_store(where: Folders, environment: Mapping[str, str] | None = None) -> CredentialStore:
+    """Where this user's tokens are kept, or given in `environment` (else this process's own)."""
     from flowtui.flow.credentials import CredentialStore
 
-    return CredentialStore(where.config)
+    store = CredentialStore(where.config, os.environ if environment is None else environment)
+    store.tidy()
+    return store
 
 
 def after_sign_in(

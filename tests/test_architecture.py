@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "connect": {"flow", "config"},
     "crash_report": {"config", "system", "text"},
     "config": {"system"},
-    "flow": {"retry", "timings", "text"},
+    "flow": {"retry", "timings", "system", "text"},
     "timings": {"retry"},
     "demo": {"text"},
     "retry": set(),

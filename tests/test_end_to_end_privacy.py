@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from flowtui.demo.serve import DemoServer
 from support.echoing_flow import SIGNATURE, EchoingFlow, echoing
 from support.shell import Shell
 from support.terminal import Terminal
+from support.waiting import until
 
 
 @pytest.fixture
@@ -134,3 +138,39 @@ def test_the_app_shows_none(flow: EchoingFlow, shell: Shell) -> None:
     finally:
         terminal.close()
     assert leaks(shell, {"screen": shown, **kept(shell)}) == []
+
+
+def engine_of(shell: Shell) -> dict[str, object]:
+    status: dict[str, object] = json.loads(shell.run("engine", "status", "--json").stdout)
+    return status
+
+
+def test_the_engine_has_the_token_and_nobody_sees_it_in_its_process(
+    flow: EchoingFlow, shell: Shell
+) -> None:
+    shell.run("add", "data/789", "--to", str(shell.to))
+    process = Path("/proc") / str(engine_of(shell)["pid"])
+    seen = {name: (process / name).read_bytes() for name in ("environ", "cmdline")}
+    assert b"FLOWTUI_HOME" in seen["environ"]
+    assert leaks(shell, seen) == []
+    until(lambda: [*shell.to.glob("data/*.gz")], "the engine is not signed in")
+
+
+@pytest.mark.parametrize("was_open", [False, True])
+def test_state_is_for_its_user_alone_whatever_the_umask(shell: Shell, was_open: bool) -> None:
+    home = Path(shell.environment["FLOWTUI_HOME"])
+    if was_open:  # as an earlier version left it
+        (home / "state").mkdir(parents=True, mode=0o700)
+        home.chmod(0o700)
+        (home / "state").chmod(0o777)
+    add = shell.command("add", "data/789", "--to", str(shell.to))
+    subprocess.run(add, env=shell.environment, umask=0, check=True, timeout=60)
+    shell.run("logout")
+    socket = Path(str(engine_of(shell)["socket"]))
+    until(lambda: (home / "state").is_dir() and [*home.rglob("queue.jsonl")])
+    open_to_others = [
+        str(path)
+        for path in (home, *home.rglob("*"), socket, socket.parent)
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077
+    ]
+    assert open_to_others == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 
 import click
@@ -20,11 +21,13 @@ def engine() -> None:
 
 
 @engine.command(short_help="Run the engine in the foreground.")
-def run() -> int:
+@click.option("--tokens-stdin", is_flag=True, hidden=True)
+def run(tokens_stdin: bool) -> int:
     """Run the engine in the foreground, until it is stopped or idle for five minutes."""
-    from flowtui.daemon.process import run_background_engine
+    from flowtui.daemon.process import read_tokens, run_background_engine
 
-    return run_background_engine() or Exit.OK
+    tokens = read_tokens(sys.stdin.buffer) if tokens_stdin else {}
+    return run_background_engine(tokens=tokens) or Exit.OK
 
 
 @engine.command(short_help="Stop the engine; transfers resume when it runs again.")

@@ -12,7 +12,14 @@ import errno
 from enum import IntEnum
 
 from flowtui.config import ConfigError
-from flowtui.flow.errors import BadReference, FlowError, NotFound, NotSignedIn, Refused
+from flowtui.flow.errors import (
+    BadReference,
+    FlowError,
+    InsecureServer,
+    NotFound,
+    NotSignedIn,
+    Refused,
+)
 from flowtui.protocol.messages import RequestRefused
 
 
@@ -113,6 +120,6 @@ def _exit_of_flow(error: FlowError) -> Exit:
         return Exit.NOT_ALLOWED
     if isinstance(error, NotFound):
         return Exit.NOTHING_FOUND
-    if isinstance(error, BadReference):
+    if isinstance(error, BadReference | InsecureServer):
         return Exit.USAGE
     return Exit.SOME_FAILED

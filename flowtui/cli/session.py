@@ -74,6 +74,7 @@ def open_session(
         if choice.notice:
             out.say(one_line(choice.notice))
     store = connect.open_store(where)
-    return Session(
-        settings, where, store, connect.open_client(settings, store, signed_in=signed_in)
-    )
+    client = connect.open_client(settings, store, signed_in=signed_in)
+    if client.credential is not None and client.credential.notice:
+        out.say(f"flowtui: {one_line(client.credential.notice)}")
+    return Session(settings, where, store, client)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import sys
 from flowtui.config import Folders, absolute, folders, private_folder
 from flowtui.daemon.errors import EngineError
 from flowtui.daemon.logout import scope_command
+from flowtui.text.redaction import TOKEN_VARIABLES
 
 
 def start_detached(where: Folders | None = None) -> None:
@@ -28,14 +31,17 @@ def start_detached(where: Folders | None = None) -> None:
             " flowtui's settings and queue"
         ) from error
     environment = dict(os.environ)
+    # What a process began with can be read by others of this user, and ends up in reports of bugs.
+    tokens = {name: environment.pop(name) for name in TOKEN_VARIABLES if name in environment}
     # Its working directory is another one, so relative paths are made absolute here.
     for name in ("FLOWTUI_HOME", "FLOW_TOKEN_FILE"):
         if environment.get(name):
             environment[name] = str(absolute(environment[name]))
+    engine = [sys.executable, "-m", "flowtui", "engine", "run"]
     try:
-        subprocess.Popen(
-            [*scope_command(), sys.executable, "-m", "flowtui", "engine", "run"],
-            stdin=subprocess.DEVNULL,
+        process = subprocess.Popen(
+            [*scope_command(), *engine, *(["--tokens-stdin"] if tokens else [])],
+            stdin=subprocess.PIPE if tokens else subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -45,3 +51,6 @@ def start_detached(where: Folders | None = None) -> None:
         )
     finally:
         os.close(log)
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(json.dumps(tokens).encode())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from flowtui.config import ConfigError, Folders, folders, load_settings, private_folder
 from flowtui.daemon.client import EngineClient
@@ -17,6 +19,7 @@ from flowtui.daemon.errors import EngineError
 from flowtui.daemon.log import log_to
 from flowtui.daemon.pidfile import PidFile
 from flowtui.system.locks import Held, lock
+from flowtui.text.redaction import TOKEN_VARIABLES
 
 if TYPE_CHECKING:
     from flowtui.daemon.server import Server
@@ -33,13 +36,26 @@ CHECK_SECONDS = 1.0
 NICE = 5
 """How far behind what people look at the engine stands when processors are short."""
 
+MOST_OF_TOKENS = 1 << 20
+
 _LOG = logging.getLogger("flowtui.engine")
 
 
-def run_background_engine(where: Folders | None = None, idle_seconds: float = IDLE_SECONDS) -> int:
+def read_tokens(stream: BinaryIO) -> dict[str, str]:
+    """The variables that the launcher hands over, which are not in this process's environment."""
+    given = json.loads(stream.read(MOST_OF_TOKENS) or b"{}")
+    return {name: str(given[name]) for name in TOKEN_VARIABLES if name in given}
+
+
+def run_background_engine(
+    where: Folders | None = None,
+    idle_seconds: float = IDLE_SECONDS,
+    tokens: Mapping[str, str] | None = None,
+) -> int:
     """Be the engine until told to end or idle for long; the exit status.
 
-    0 also where another engine is running already: then there is nothing to do.
+    `tokens`: variables to go by beside the environment's. 0 also where another engine is running
+    already: then there is nothing to do.
     """
     from flowtui.daemon.server import Server
     from flowtui.engine.engine import Engine
@@ -67,7 +83,12 @@ def run_background_engine(where: Folders | None = None, idle_seconds: float = ID
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     try:
-        engine = Engine(load_settings(where), database=where.database, folders=where)
+        engine = Engine(
+            load_settings(where),
+            database=where.database,
+            folders=where,
+            environment={**os.environ, **(tokens or {})},
+        )
     except StoreError as error:
         _LOG.error("cannot open the queue: %s", error)
         pidfile.release()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -67,16 +67,19 @@ class Engine:
         *,
         database: Path | None = None,
         folders: Folders | None = None,
+        environment: Mapping[str, str] | None = None,
         make_service: Callable[[str], ServerClients] | None = None,
         clock: Callable[[], float] = time.time,
         timings: Timings = Timings(),  # noqa: B008
     ) -> None:
         """`database` None keeps the queue in memory; `clock` is what bulk jobs go by.
 
+        `environment`: see `connect.open_store`.
+
         Raises StoreError.
         """
         if make_service is None:
-            make_service = service_maker(connector(settings, folders))
+            make_service = service_maker(connector(settings, folders, environment))
         patience = min(timings.bulk_patience, settings.bulk_patience * 60.0)
         timings = replace(timings, bulk_patience=patience)
         self.started = time.time()

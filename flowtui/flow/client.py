@@ -63,13 +63,19 @@ class FlowClient:
         ca_file: str | None = None,
         connect_timeout: float = 10.0,
         read_timeout: float = 30.0,
+        allow_http: bool = False,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`sleep` waits between two tries of a request; the rest is as in `make_client`."""
+        """`sleep` waits between two tries of a request; the rest is as in `make_client`.
+
+        `allow_http`: see `ApiSession`.
+        """
         self._http = http or make_client(
             ca_file=ca_file, connect_timeout=connect_timeout, read_timeout=read_timeout
         )
-        self._session = ApiSession(server, credential, store, self._http, sleep)
+        self._session = ApiSession(
+            server, credential, store, self._http, sleep, allow_http=allow_http
+        )
         self.server = self._session.server
         self._sleep = sleep
         self._stop: threading.Event | None = None

@@ -19,7 +19,7 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -28,12 +28,13 @@ from urllib.parse import urlsplit
 
 from flowtui.flow import keyring_access
 from flowtui.flow.keyring_access import SERVICE, KeyringError
-from flowtui.text.redaction import know
+from flowtui.system.files import NotOurs, private_folder
+from flowtui.text.redaction import TOKEN_VARIABLES, know
 
 FLOW_HOSTS = frozenset({"api.flow.bio", "app.flow.bio"})
 
-ENVIRONMENT = ("FLOW_ACCESS_TOKEN", "FLOW_API_TOKEN")
-"""Variables that may hold a token: the guide's, then the official client's."""
+LEFTOVER = ".credentials."
+"""What the name of a file begins with that is to replace the credentials; a kill may leave one."""
 
 LOCK_SECONDS = 2.0
 """How long another process may hold the file before it is written all the same."""
@@ -64,6 +65,7 @@ class Credential:
     Attributes:
         refresh_token: gets new access tokens; None for an API key.
         detail: which variable or file it is from, for people.
+        notice: what is wrong with that file and what to do, for people; else empty.
     """
 
     token: str = field(repr=False)
@@ -71,6 +73,7 @@ class Credential:
     username: str | None = None
     source: CredentialSource = CredentialSource.MEMORY
     detail: str = ""
+    notice: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         know(self.token, self.refresh_token)  # from now on they are in nothing that is shown
@@ -79,8 +82,12 @@ class Credential:
 class CredentialStore:
     """The credentials of one user of this machine. Safe to use from many threads."""
 
-    def __init__(self, config: Path) -> None:
-        """`config` is flowtui's configuration folder; it need not exist yet."""
+    def __init__(self, config: Path, environment: Mapping[str, str] = os.environ) -> None:
+        """`config` is flowtui's configuration folder; it need not exist yet.
+
+        `environment` is where TOKEN_VARIABLES are looked for.
+        """
+        self._environment = environment
         self._file = config / "credentials.json"
         self._lock = threading.Lock()
         self._works: bool | None = None
@@ -93,8 +100,8 @@ class CredentialStore:
         return (
             self._from_keyring(server, username)
             or self._from_file(server, username)
-            or _from_environment()
-            or _from_token_file()
+            or _from_environment(self._environment)
+            or _from_token_file(server)
         )
 
     def keep(self, server: str, credential: Credential, where: CredentialSource) -> Credential:
@@ -121,7 +128,9 @@ class CredentialStore:
         messages: list[str] = []
         entry = None
         try:
-            with self._locked():
+            with self._locked() as is_alone:
+                if is_alone:
+                    self._remove_leftovers()
                 # A token is removed from a file that others can read, too.
                 stored = self._read_file(allow_open=True)
                 entry = stored.pop(_file_key(server), None)
@@ -142,8 +151,8 @@ class CredentialStore:
                     f"cannot remove {key} from the keyring ({error}); remove it yourself "
                     f"(service {SERVICE})"
                 )
-        for name in ENVIRONMENT:
-            if os.environ.get(name):
+        for name in TOKEN_VARIABLES:
+            if self._environment.get(name):
                 messages.append(f"{name} is still set in the environment; unset it to sign out")
         remaining = _token_file()
         if remaining is not None and remaining.is_file():
@@ -177,9 +186,8 @@ class CredentialStore:
         """
         with contextlib.ExitStack() as held:
             descriptor = None
-            with contextlib.suppress(OSError):
-                folder = self._file.parent
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with contextlib.suppress(OSError, NotOurs):
+                folder = private_folder(self._file.parent)
                 flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
                 descriptor = os.open(folder / "renewal.lock", flags, 0o600)
             if descriptor is None:
@@ -274,11 +282,12 @@ class CredentialStore:
         self._write_file(stored)
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[bool]:
         """Hold the file against other threads, and against the other processes of this user.
 
         The engine and several clients read, change and write it; the lock is on the folder, since
-        the file itself is replaced. Where a file system has no locks, it goes without.
+        the file itself is replaced. Where a file system has no locks, it goes without, and gives
+        False.
         """
         with self._lock, contextlib.ExitStack() as held:
             folder = None
@@ -286,8 +295,7 @@ class CredentialStore:
                 folder = os.open(self._file.parent, os.O_RDONLY | os.O_DIRECTORY)
             if folder is not None:
                 held.callback(os.close, folder)
-                _lock(folder, LOCK_SECONDS)
-            yield
+            yield folder is not None and _lock(folder, LOCK_SECONDS)
 
     def _read_file(self, *, allow_open: bool = False) -> dict[str, Any]:
         try:
@@ -307,8 +315,8 @@ class CredentialStore:
 
     def _write_file(self, stored: dict[str, Any]) -> None:
         try:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=self._file.parent, prefix=".credentials.")
+            private_folder(self._file.parent)
+            descriptor, name = tempfile.mkstemp(dir=self._file.parent, prefix=LEFTOVER)
             try:
                 with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
                     json.dump(stored, stream)
@@ -321,6 +329,30 @@ class CredentialStore:
                 raise
         except OSError as error:
             raise SaveError(f"cannot write {self._file}: {error.strerror}") from error
+        except NotOurs as error:
+            raise SaveError(f"cannot write {self._file}: {error}") from None
+
+    def tidy(self) -> None:
+        """Close the folder to others, and remove what a killed process left of tokens in it.
+
+        Nobody is hurt where that cannot be: reading and writing say what is wrong.
+        """
+        with contextlib.suppress(OSError, NotOurs):
+            if not self._file.parent.is_dir():
+                return
+            private_folder(self._file.parent)
+            if any(self._leftovers()):
+                with self._locked() as is_alone:
+                    if is_alone:  # else one of them may just be written
+                        self._remove_leftovers()
+
+    def _remove_leftovers(self) -> None:
+        for path in self._leftovers():
+            with contextlib.suppress(OSError):  # it will be tried again
+                path.unlink()
+
+    def _leftovers(self) -> Iterator[Path]:
+        return self._file.parent.glob(f"{LEFTOVER}*")
 
 
 def _lock(descriptor: int, seconds: float) -> bool:
@@ -371,9 +403,9 @@ def plain_token(text: str) -> str:
     return token.strip("\"'").strip()
 
 
-def _from_environment() -> Credential | None:
-    for name in ENVIRONMENT:
-        token = plain_token(os.environ.get(name, ""))
+def _from_environment(environment: Mapping[str, str]) -> Credential | None:
+    for name in TOKEN_VARIABLES:
+        token = plain_token(environment.get(name, ""))
         if token:
             return Credential(token, source=CredentialSource.ENVIRONMENT, detail=name)
     return None
@@ -388,16 +420,31 @@ def _token_file() -> Path | None:
         return None
 
 
-def _from_token_file() -> Credential | None:
+def _from_token_file(server: str) -> Credential | None:
+    """The token of `FLOW_TOKEN_FILE`, or at Flow's own addresses that of the official client.
+
+    Nobody has said that the latter is for any other server.
+    """
     path = _token_file()
-    if path is None:
+    if path is None or not (os.environ.get("FLOW_TOKEN_FILE") or _is_flow(server)):
         return None
     try:
-        token = plain_token(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as stream:
+            is_open = stat.S_IMODE(os.fstat(stream.fileno()).st_mode) & 0o044
+            token = plain_token(stream.read())
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise SaveError(f"cannot read the token file {path}: {type(error).__name__}") from None
+    notice = f"other users can read {path}; run: chmod 600 {path}" if is_open else ""
     return (
-        Credential(token, source=CredentialSource.TOKEN_FILE, detail=str(path)) if token else None
+        Credential(token, source=CredentialSource.TOKEN_FILE, detail=str(path), notice=notice)
+        if token
+        else None
     )
+
+
+def _is_flow(server: str) -> bool:
+    """Whether this is one of Flow's own addresses."""
+    parts = urlsplit(server)
+    return parts.scheme == "https" and parts.netloc.lower() in FLOW_HOSTS

@@ -17,6 +17,7 @@ import httpx
 
 from flowtui.flow.answers import SMALL, body_of, send
 from flowtui.flow.errors import FlowError, NotSignedIn, SingleSignOnOnly, UnexpectedAnswer
+from flowtui.flow.plain_http import is_safe
 from flowtui.flow.responses import network_error
 from flowtui.text.printable import printable
 from flowtui.text.redaction import without_secrets
@@ -30,8 +31,6 @@ INTERVAL, SLOWER_BY, LONGEST_INTERVAL = 5.0, 5.0, 60.0
 
 LONGEST_LIFE = 3600.0
 """Seconds; a code that is said to be good for longer is not waited for longer."""
-
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class DeviceCode:
 
 def begin(http: httpx.Client, sso: SingleSignOnOnly) -> DeviceCode:
     """Ask for a code. Raises SingleSignOnOnly where the instance does not offer it, FlowError."""
-    if not sso.client_id or not _is_safe(sso.domain_url):
+    if not sso.client_id or not is_safe(sso.domain_url):
         raise sso
     body = _post(
         http, f"{sso.domain_url.rstrip('/')}/oauth/device/code",
@@ -60,7 +59,7 @@ def begin(http: httpx.Client, sso: SingleSignOnOnly) -> DeviceCode:
     )  # fmt: skip
     address = body.get("verification_uri_complete") or body.get("verification_uri")
     user_code, device_code = body.get("user_code"), body.get("device_code")
-    if not (isinstance(address, str) and _is_safe(address) and isinstance(user_code, str)
+    if not (isinstance(address, str) and is_safe(address) and isinstance(user_code, str)
             and isinstance(device_code, str)):  # fmt: skip
         raise sso
     return DeviceCode(
@@ -124,15 +123,6 @@ def _post(http: httpx.Client, url: str, fields: dict[str, str]) -> dict[str, Any
             status=response.status_code,
         )
     return body
-
-
-def _is_safe(url: str) -> bool:
-    """Whether a person may be sent to this address, and tokens be got from it."""
-    try:
-        parsed = httpx.URL(url)
-    except (httpx.InvalidURL, ValueError):
-        return False
-    return parsed.scheme == "https" or (parsed.scheme == "http" and parsed.host in _LOOPBACK)
 
 
 def _seconds(value: object, default: float) -> float:

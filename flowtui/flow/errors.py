@@ -17,6 +17,7 @@ carry words of the server, cleaned of control characters; they never carry a tok
     ├── TooMuch                413, or 400/422 in such words: one archive is not to hold it all
     ├── BadReference           a REF that names nothing (see `refs`)
     │   └── AmbiguousReference a REF that several outputs have
+    ├── InsecureServer         a token or password was to go over http, beyond this machine
     └── UnexpectedAnswer       anything else: other statuses, JSON of another shape
 """
 
@@ -157,6 +158,12 @@ class AmbiguousReference(BadReference):
     """A REF that several things have; the message says how to name one of them."""
 
     default_code = "AMBIGUOUS_REFERENCE"
+
+
+class InsecureServer(FlowError):
+    """A token or a password was to go over http to another machine; it was not sent."""
+
+    default_code = "INSECURE"
 
 
 class UnexpectedAnswer(FlowError):

@@ -18,6 +18,7 @@ from flowtui.flow.answers import DETAIL, PAGE, SMALL, Bound, body_of, send
 from flowtui.flow.credentials import Credential, CredentialSource, CredentialStore, SaveError
 from flowtui.flow.errors import (
     FlowError,
+    InsecureServer,
     NotSignedIn,
     RateLimited,
     SingleSignOnOnly,
@@ -25,6 +26,7 @@ from flowtui.flow.errors import (
     WrongPassword,
 )
 from flowtui.flow.models import User
+from flowtui.flow.plain_http import is_safe
 from flowtui.flow.responses import (
     WRONG_ADDRESS,
     error_of,
@@ -80,8 +82,12 @@ class ApiSession:
         clock: Callable[[], float] = time.monotonic,
         time_of_day: Callable[[], float] = time.time,
         deadlines: Deadlines = ANSWERS,
+        *,
+        allow_http: bool = False,
     ) -> None:
+        """`allow_http`: tokens go over http too, to any machine."""
         self.server = server.rstrip("/")
+        self._may_sign_in = allow_http or is_safe(self.server)
         self._credential = credential
         self._store = store
         self._http = http
@@ -126,7 +132,7 @@ class ApiSession:
     def headers_for(self, url: str) -> dict[str, str]:
         """`Authorization` for the server's own origin, nothing for any other.
 
-        A token that is about to end is renewed before.
+        A token that is about to end is renewed before. Raises InsecureServer.
         """
         self._renew_ahead()
         return self._headers_for(url)
@@ -135,7 +141,16 @@ class ApiSession:
         credential = self._credential
         if credential is None or not is_usable(credential.token) or not self.is_own(url):
             return {}
+        self._require_safe("token")
         return {"Authorization": f"Bearer {credential.token}"}
+
+    def _require_safe(self, what: str) -> None:
+        """Raises InsecureServer where `what` could be read on its way to the server."""
+        if not self._may_sign_in:
+            raise InsecureServer(
+                f"{printable(self.server)} is not encrypted, and others on the network could read"
+                f" your {what}; use https, or set allow_http = true in settings.toml"
+            )
 
     def get(
         self,
@@ -196,6 +211,7 @@ class ApiSession:
 
         Raises WrongPassword, SingleSignOnOnly, UnexpectedAnswer for another server than Flow's.
         """
+        self._require_safe("password")
         know(password, in_names=False)
         url = self.absolute("/login")
         body = {"username": username, "password": password}
@@ -213,6 +229,7 @@ class ApiSession:
 
     def log_in_by_id_token(self, id_token: str) -> tuple[str, str | None, User | None]:
         """`POST /oidc-login`, as `log_in` for who has signed in at another service."""
+        self._require_safe("token")
         know(id_token)
         url = self.absolute("/oidc-login")
         response = self._exchange("POST", url, body={"id_token": id_token})

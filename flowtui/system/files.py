@@ -17,10 +17,12 @@ class NotOurs(Exception):
 def private_folder(path: Path) -> Path:
     """Make `path` a folder that only this user can enter, and return it.
 
-    Raises NotOurs, OSError.
+    So are the folders above that have to be made for it. Raises NotOurs, OSError.
     """
-    with contextlib.suppress(FileExistsError):  # what is there is looked at below
-        path.mkdir(mode=0o700, parents=True)
+    for folder in (*reversed(path.parents), path):
+        if not folder.is_dir():
+            with contextlib.suppress(FileExistsError):  # what is there is looked at below
+                folder.mkdir(mode=0o700)
     status = path.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
         raise NotOurs(f"{path} is not a folder of yours")

@@ -22,6 +22,9 @@ from urllib.parse import quote
 
 REMOVED = "[removed]"
 
+TOKEN_VARIABLES = ("FLOW_ACCESS_TOKEN", "FLOW_API_TOKEN")
+"""Variables of the environment that may hold a token: the guide's, then the official client's."""
+
 SHORTEST = 8
 """Characters from which on a token is looked for: a shorter one is part of common words."""
 

@@ -20,7 +20,8 @@ class AppContext:
 
     Attributes:
         settings: as given, then with what was found out or signed in to.
-        found: words on another server than the default having been found; else empty.
+        found: words on another server than the default having been found, and on a token file that
+            others can read; else empty.
     """
 
     def __init__(self, settings: Settings, folders: Folders) -> None:
@@ -55,6 +56,8 @@ class AppContext:
             if self._client is None:
                 self._choose_server()
                 self._client = connect.open_client(self.settings, store)
+                notice = self._client.credential.notice if self._client.credential else ""
+                self.found = "; ".join(words for words in (self.found, notice) if words)
             return self._client
 
     def client_of(self, server: str) -> FlowClient:

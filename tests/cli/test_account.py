@@ -129,3 +129,18 @@ def test_logout_removes_what_is_kept_and_says_what_remains(
     assert "FLOW_API_TOKEN is still set" in result.output
     assert TOKEN not in folders().credentials_file.read_text()
     assert load_settings().usernames == {}
+
+
+@pytest.mark.usefixtures("flow")
+def test_a_token_file_that_others_can_read_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "key.txt"
+    file.write_text(TOKEN)
+    file.chmod(0o644)
+    monkeypatch.setenv("FLOW_TOKEN_FILE", str(file))
+    result = run("whoami")
+    assert result.exit_code == 0
+    assert result.stderr.count(f"flowtui: other users can read {file}; run: chmod 600 {file}") == 1
+    file.chmod(0o600)
+    assert run("whoami").stderr == ""

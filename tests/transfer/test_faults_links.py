@@ -5,12 +5,20 @@ from __future__ import annotations
 import ssl
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
+import httpx
 import pytest
 import trustme
 
+from flowtui.transfer.cancel import StopSignal
+from flowtui.transfer.errors import PermanentError
+from flowtui.transfer.http.response import next_hop
+from flowtui.transfer.http.source import RemoteSource
+from flowtui.transfer.identity import Identity
 from support.fault_server import Exchange, FaultServer, File, answer, cut_after
 from support.lab import TOKEN, Lab, content, patient
+from support.services import FakeClient
 from support.waiting import GUARD
 
 DATA = content(300_000)
@@ -319,3 +327,20 @@ def test_a_proxy_that_refuses_the_tunnel_is_named(lab: Lab, monkeypatch):
         lab.fetch(url=f"https://127.0.0.1:1{lab.path}")
         lab.expect("failed", code="PROXY", says="the proxy refused the request: 404", requests=0)
         assert {one.method for one in gate.requests} == {"CONNECT"}
+
+
+@pytest.mark.parametrize("leads", ["link", "redirect"])
+def test_no_file_comes_over_http_where_flow_is_reached_by_https(lab: Lab, leads: str):
+    lab.serve(DATA)
+    http = f"{lab.server.url}{lab.path}"
+    with pytest.raises(PermanentError, match="from https to http; refused") as caught:
+        if leads == "redirect":
+            next_hop("https://flow.example/downloads/1/a.bin", http)
+        else:
+            source = RemoteSource(
+                httpx.Client(), cast(Any, FakeClient("https://flow.example")), key="data/1",
+                url=http, filename="a.bin", data_id=None, stop=StopSignal(),
+            )  # fmt: skip
+            source.open(0, None, Identity("data/1"))
+    assert caught.value.code == "INSECURE"
+    assert not lab.server.requests

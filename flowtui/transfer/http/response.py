@@ -154,9 +154,14 @@ def next_hop(url: str, location: str) -> str:
         raise PermanentError(
             f"the server redirects to a {printable(target.scheme)}: link; refused", code=_BAD
         )
-    if httpx.URL(url).scheme == "https" and target.scheme == "http":
-        raise PermanentError("the server redirects from https to http; refused", code="INSECURE")
+    require_no_downgrade(url, str(target), "redirects")
     return str(target)
+
+
+def require_no_downgrade(before: str, after: str, how: str) -> None:
+    """Raises PermanentError where the server leads from https to http; `how` it does so, a verb."""
+    if httpx.URL(before).scheme == "https" and httpx.URL(after).scheme == "http":
+        raise PermanentError(f"the server {how} from https to http; refused", code="INSECURE")
 
 
 def message_of(response: httpx.Response) -> str:

@@ -39,6 +39,7 @@ from flowtui.transfer.http.response import (
     network_trouble,
     next_hop,
     refusal,
+    require_no_downgrade,
     size_of_unsatisfied,
     was_dropped,
 )
@@ -198,9 +199,11 @@ class RemoteSource:
         hops = 0
         while True:
             self._stop.check()
-            # Asked for anew at each hop: the token goes to the service's own origin alone.
-            auth = self._client.headers_for(url)
             try:
+                if not hops:
+                    require_no_downgrade(self._client.server, url, "gives a link that leads")
+                # Asked for anew at each hop: the token goes to the service's own origin alone.
+                auth = self._authorization(url)
                 request = self._http.build_request("GET", url, headers={**headers, **auth})
                 if (request.url.port or 0) > 65535:
                     raise ValueError("there is no such port")  # the system would take another
@@ -256,6 +259,15 @@ class RemoteSource:
                 raise refusal(response)
             finally:
                 response.close()
+
+    def _authorization(self, url: str) -> dict[str, str]:
+        """The token for the service's own origin. Raises PermanentError where it must not go."""
+        from flowtui.flow.errors import InsecureServer
+
+        try:
+            return self._client.headers_for(url)
+        except InsecureServer as error:
+            raise PermanentError(error.message, code=error.code, retryable=True) from error
 
     def _as_folder(self, link: str) -> str | None:
         """The link by which a folder comes as a ZIP, or None where this cannot be one, or is it.

@@ -1,0 +1,23 @@
+"""Where a token may go: over https, or no further than this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import httpx
+
+
+def is_safe(url: str) -> bool:
+    """Whether what goes to this address can be read by nobody on the way."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        return False
+    return parsed.scheme == "https" or (parsed.scheme == "http" and _is_loopback(parsed.host))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
