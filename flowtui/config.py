@@ -6,7 +6,8 @@ use it to touch nothing of the user's.
 
     config    $XDG_CONFIG_HOME/flowtui/settings.toml, credentials.json
     state     $XDG_STATE_HOME/flowtui/<hostname>/  queue.db, engine.log, engine.lock
-    runtime   $XDG_RUNTIME_DIR/flowtui, else a 0700 folder under /tmp: engine.sock
+    runtime   $XDG_RUNTIME_DIR/flowtui, else a 0700 folder under /tmp: engine.sock; where somebody
+              else has taken that, run/ of the state
 
 The runtime folder may be another one in the next session; engine.lock says where the engine
 that runs has its socket.
@@ -135,6 +136,11 @@ class Folders:
     def socket(self) -> Path:
         """Where the background engine listens."""
         return self.runtime / "engine.sock"
+
+    @property
+    def fallback_socket(self) -> Path:
+        """Where it listens where somebody else has taken the folder of `socket`."""
+        return self.state / "run" / "engine.sock"
 
 
 def host_name() -> str:

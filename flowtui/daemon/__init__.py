@@ -4,6 +4,7 @@
     launcher   starts the process, detached from the terminal
     process    the process itself: one of a user and host, until it is stopped or idle
     server     the Unix socket on which the process answers its clients
+    sockets    at paths longer than the system takes
     pidfile    engine.lock: who is the engine, and where it listens
     log        engine.log, without secrets
     peer       who is at the other end of a Unix socket

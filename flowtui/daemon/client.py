@@ -18,6 +18,7 @@ from flowtui.config import Folders, folders
 from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning, EngineSilent
 from flowtui.daemon.peer import is_same_user
 from flowtui.daemon.pidfile import read_address
+from flowtui.daemon.sockets import address_of
 from flowtui.protocol.messages import (
     Added,
     Batch,
@@ -28,6 +29,7 @@ from flowtui.protocol.messages import (
     Status,
 )
 from flowtui.protocol.wire import MAX_LINE, PROTOCOL, ProtocolError, decode, encode
+from flowtui.system.files import is_taken
 from flowtui.system.locks import is_held
 
 REPLY_TIMEOUT = 60.0
@@ -136,7 +138,8 @@ class EngineClient:
         """The engine where it says it listens. Raises EngineError."""
         address = read_address(where.engine_lock)
         if address.socket is None or not _is_held(where):
-            return cls(where.socket)  # of an engine that could not note it, or of none
+            # Of an engine that could not note it, or of none.
+            return cls(where.fallback_socket if is_taken(where.runtime) else where.socket)
         client = cls(address.socket)
         if client.pid != address.pid:
             client.close()  # not the one that keeps our queue
@@ -305,7 +308,8 @@ def _open(path: Path, timeout: float | None) -> tuple[socket.socket, BinaryIO]:
     stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         stream.settimeout(timeout)
-        stream.connect(str(path))
+        with address_of(path) as address:
+            stream.connect(address)
     except (FileNotFoundError, ConnectionRefusedError) as error:
         stream.close()
         raise EngineNotRunning("no background engine is running") from error

@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,6 +18,8 @@ from flowtui.daemon.client import EngineClient
 from flowtui.daemon.errors import EngineError
 from flowtui.daemon.log import log_to
 from flowtui.daemon.pidfile import PidFile
+from flowtui.daemon.sockets import address_of
+from flowtui.system.files import is_taken
 from flowtui.system.locks import Held, lock
 from flowtui.text.redaction import TOKEN_VARIABLES
 
@@ -93,8 +95,12 @@ def run_background_engine(
         _LOG.error("cannot open the queue: %s", error)
         pidfile.release()
         return 1
-    server = Server(engine, _socket_paths(where)[0], stop)
+    server = _open_server(where, lambda path: Server(engine, path, stop))
+    if server is None:
+        pidfile.release()
+        return 1
     _write_address(pidfile, server.path)
+    engine.tell_once("socket", _taken(where, server.path))
     engine.start()
     _LOG.info("engine %d is ready", os.getpid())
     last_used = time.monotonic()
@@ -117,24 +123,44 @@ def run_background_engine(
     return 0
 
 
+def _open_server(where: Folders, make: Callable[[Path], Server]) -> Server | None:
+    """Listen at the first place where that can be; None, and it is logged, where it can nowhere."""
+    for path in _socket_paths(where):
+        try:
+            return make(path)
+        except (OSError, ConfigError) as error:
+            _LOG.warning("cannot listen at %s: %s", path, error)
+    return None
+
+
+def _taken(where: Folders, path: Path) -> str:
+    """That somebody has taken the folder of the socket, in words; else nothing."""
+    if path.parent != where.fallback_socket.parent:
+        return ""
+    words = f"{where.runtime} is not a folder of yours; the engine listens in {path.parent} instead"
+    _LOG.warning("%s", words)
+    return words
+
+
 def _socket_paths(where: Folders) -> list[Path]:
     """Where the engine can listen, the best first.
 
-    The folder it began with may be gone by now, and an engine of another state folder may listen
-    in the same one.
+    The folder it began with may be gone by now, or be somebody else's, and an engine of another
+    state folder may listen in the same one.
     """
     paths = [where.socket] if where.runtime.parent.is_dir() else []
-    paths.append(folders().socket)
+    paths = [path for path in (*paths, folders().socket) if not is_taken(path.parent)]
     free = [path for path in paths if not _is_in_use(path)]
     free += [path.with_name(f"engine-{os.getpid()}.sock") for path in paths]
-    return list(dict.fromkeys(free))
+    return list(dict.fromkeys([*free, where.fallback_socket]))
 
 
 def _is_in_use(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
         other.settimeout(1.0)
         try:
-            other.connect(str(path))
+            with address_of(path) as address:
+                other.connect(address)
         except TimeoutError:
             return True
         except OSError:

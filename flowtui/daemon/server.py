@@ -19,6 +19,7 @@ from typing import Any
 from flowtui import __version__
 from flowtui.config import host_name, private_folder
 from flowtui.daemon.peer import is_same_user
+from flowtui.daemon.sockets import address_of
 from flowtui.engine.engine import Engine
 from flowtui.engine.runtime_settings import BOUNDS
 from flowtui.protocol.messages import Batch, Changes, RequestRefused
@@ -53,7 +54,8 @@ class Server:
             path.unlink()  # a stale one: the engine's lock says that we are the only engine
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            listening.bind(str(path))
+            with address_of(path) as address:
+                listening.bind(address)
             path.chmod(0o600)
             listening.listen(16)
             status = path.lstat()

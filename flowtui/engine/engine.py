@@ -143,6 +143,13 @@ class Engine:
         self._bulk.restore(self._persistence.bulk_jobs())
         self._persistence.rebuild(self._queue, self._bulk.list, self._add)
 
+    def tell_once(self, what: str, words: str) -> None:
+        """Have `words` shown while this engine runs, unless an earlier one has said the same.
+
+        To be called before `start`; empty words where there is nothing to tell.
+        """
+        self._persistence.tell_once(what, words)
+
     @property
     def trouble(self) -> str:
         """What is wrong with the engine itself, in words, or empty."""

@@ -23,10 +23,9 @@ def private_folder(path: Path) -> Path:
         if not folder.is_dir():
             with contextlib.suppress(FileExistsError):  # what is there is looked at below
                 folder.mkdir(mode=0o700)
-    status = path.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+    if is_taken(path):
         raise NotOurs(f"{path} is not a folder of yours")
-    if stat.S_IMODE(status.st_mode) & 0o077:
+    if stat.S_IMODE(path.lstat().st_mode) & 0o077:
         path.chmod(0o700)
     return path
 
@@ -56,6 +55,15 @@ def owner_of(path: Path) -> str:
         return pwd.getpwuid(user).pw_name
     except KeyError:
         return f"user {user}"
+
+
+def is_taken(path: Path) -> bool:
+    """Whether somebody else's folder, a link or a file stands at `path`. Raises OSError."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return False
+    return not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid()
 
 
 def write_private(file: Path, text: str) -> None:

@@ -401,3 +401,37 @@ def test_two_gets_on_one_folder_share_the_work(tmp_path: Path):
         assert here == sorted(f"f{n}" for n in range(24))
         lines = (tmp_path / "to" / "downloads.log").read_text().splitlines()
         assert sum('"done"' in line for line in lines) == 24
+
+
+@pytest.mark.parametrize("taken_by", ["file", "link", "folder of another user"])
+@pytest.mark.parametrize("state_is_deep", [False, True])
+def test_a_taken_folder_of_the_socket_does_not_stop_the_engine(
+    runtime: Path, tmp_path: Path, monkeypatch, taken_by: str, state_is_deep: bool
+):
+    if state_is_deep:  # deeper than a socket's path may be
+        monkeypatch.setenv("FLOWTUI_HOME", str(tmp_path / ("deep" * 30) / "home"))
+    where = folders()
+    trap = runtime.with_name("trap")
+    trap.mkdir()
+    if taken_by == "file":
+        where.runtime.write_text("")
+    elif taken_by == "link":
+        where.runtime.symlink_to(trap)
+    else:
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a folder away")
+        where.runtime.mkdir(mode=0o700)
+        os.chown(where.runtime, 12345, 12345)
+    with EngineClient.connect(where) as talk:
+        assert talk.path.parent == where.state / "run"
+        said = talk.status().summary.trouble
+        assert f"{where.runtime} is not a folder of yours" in said
+        assert str(where.state / "run") in said
+        assert (where.state / "run").stat().st_mode & 0o777 == 0o700
+        talk.stop()
+    until(lambda: gone(talk.pid))
+    with EngineClient.connect(where) as again:
+        assert again.status().summary.trouble == ""  # it was told
+        again.stop()
+    until(lambda: gone(again.pid))
+    assert [*trap.iterdir()] == []

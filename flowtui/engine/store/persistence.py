@@ -54,6 +54,15 @@ class Persistence:
         """Say what is wrong with `what`; empty words when it is right again."""
         self._troubles[what] = without_secrets(words)
 
+    def tell_once(self, what: str, words: str) -> None:
+        """`note_trouble`, unless the last engine that was asked to had the same words."""
+        try:
+            if words and self._store.fact(what) != words:
+                self.note_trouble(what, words)
+            self._store.remember(what, words)
+        except StoreError as error:
+            self._troubles["store"] = str(error)
+
     def transfers(self) -> Iterator[Transfer]:
         """The transfers as stored, or as far as they could be rescued."""
         return iter(self._rescued.transfers) if self._rescued else self._store.transfers()
