@@ -61,8 +61,14 @@ _SECRETS = (
     re.compile(r"(?i)\b(sig=)(?!\[removed\])[^\s\"',;&)}\]]+"),
 )  # fmt: skip
 
-_HINT = re.compile(r"(?i)eyJ|bearer|basic|AKIA|ASIA|gh[opsu]_|glpat-|[?&]|@")
-"""What every text has that one of `_TOKENS` fits; most names have none of it."""
+_TOKEN_HINTS = ("eyj", "bearer", "basic", "akia", "asia", "gho_", "ghp_", "ghs_", "ghu_", "glpat-",
+                "?", "&", "@")  # fmt: skip
+_SECRET_HINTS = ("bearer", "basic", "authorization", "token", "secret", "passw", "passphrase",
+                 "key", "credential", "signature", "cookie", "sig=")  # fmt: skip
+"""In small letters, one of these is in every text that a pattern of `_TOKENS`, of `_SECRETS` fits.
+
+Most names have none, and that is found out ten times as fast.
+"""
 
 SECRET_NAME = re.compile(rf"(?i){_TELLING}")
 """A name of a field whose value is a secret."""
@@ -84,14 +90,18 @@ class _Known:
         self._bytes = tuple(form.encode("utf-8", "surrogatepass") for form in self._small)
 
     def taken_out(self, text: str) -> str:
-        small = text.lower()
-        if not any(form in small for form in self._small):  # ten times as fast as the pattern
-            return text
-        return self._pattern.sub(REMOVED, text)
+        return self._pattern.sub(REMOVED, text) if _has_any(text.lower(), self._small) else text
 
     def may_be_in(self, content: bytes) -> bool:
         small = content.lower()
         return any(form in small for form in self._bytes)
+
+
+def _has_any(text: str, parts: tuple[str, ...]) -> bool:
+    for part in parts:  # noqa: SIM110 - `any` takes twice as long, and every name comes by here
+        if part in text:
+            return True
+    return False
 
 
 _in_names = _anywhere = _Known()
@@ -132,12 +142,13 @@ def without_known(text: str) -> str:
 def without_tokens(text: str) -> str:
     """`text` without what can be nothing but a token or a signature."""
     text = without_known(text)
-    return _without(_TOKENS, text) if _HINT.search(text) else text
+    return _without(_TOKENS, text) if _has_any(text.lower(), _TOKEN_HINTS) else text
 
 
 def without_secrets(text: str) -> str:
     """`text` without tokens, and without what is called a token, a password or a signature."""
-    return _without(_SECRETS, _without(_TOKENS, _anywhere.taken_out(text)))
+    text = without_tokens(_anywhere.taken_out(text))
+    return _without(_SECRETS, text) if _has_any(text.lower(), _SECRET_HINTS) else text
 
 
 def has_secret_query(url: str) -> bool:

@@ -1,12 +1,17 @@
 """Crash reports: no secrets, no values, not too many, only for this user."""
 
 import stat
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from flowtui.__main__ import _thread_failed
 from flowtui.config import Folders
 from flowtui.crash_report import KEPT, describe, scrub, write_report
+from flowtui.flow.credentials import Credential
+from flowtui.text.redaction import forget_known, know
 
 TOKEN = "tok-5f2e8a91c4d7"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjMifQ.c2lnbmF0dXJl"
@@ -83,3 +88,50 @@ def test_old_reports_go(folders: Folders) -> None:
     kept = sorted(place.iterdir())
     assert len(kept) == KEPT
     assert file in kept
+
+
+@pytest.fixture
+def secrets() -> Iterator[list[str]]:
+    """A token, a password and a signature as this process has met them."""
+    Credential("opaque/token+9", "refresh-token-8")
+    know("cortex2027", in_names=False)
+    yield ["opaque/token+9", "opaque%2Ftoken%2B9", "refresh-token-8", "cortex2027", "5160ed5160ed"]
+    forget_known()
+
+
+def test_what_an_error_says_of_this_process_is_in_no_report(
+    folders: Folders, secrets: list[str]
+) -> None:
+    words = f"{secrets[:-1]}: not found: https://s3.example/x?X-Amz-Signature=5160ed5160ed&y=1"
+    try:
+        try:
+            raise ValueError(words)
+        except ValueError as cause:
+            raise RuntimeError(words) from cause
+    except RuntimeError as error:
+        text = write_report(error, folders).read_text()
+    assert "not found" in text
+    assert [secret for secret in secrets if secret in text] == []
+
+
+def test_what_fails_in_a_thread_is_reported_without_its_words(
+    secrets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setenv("FLOWTUI_HOME", str(tmp_path))
+    failed: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+
+    def fail() -> None:
+        raise RuntimeError(f"it broke with {secrets[:-1]}")
+
+    thread = threading.Thread(target=fail, name="worker-3")
+    thread.start()
+    thread.join()
+    _thread_failed(failed[0])
+    said = capsys.readouterr().err
+    (report,) = tmp_path.glob("state/*/crashes/crash-*.txt")
+    assert said == (
+        f"flowtui: unexpected error in the thread worker-3; see the report in {report}\n"
+    )
+    assert "it broke" in report.read_text()
+    assert [secret for secret in secrets if secret in report.read_text()] == []
