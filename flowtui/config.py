@@ -55,6 +55,8 @@ class Settings:
         unpack_archives: unpack the archive of a bulk job and remove it; else it is kept.
         on_change: what happens to a file that flowtui fetched and that was changed here or on Flow:
             `replace` (what is no part of the new one is kept as NAME.old-DATE), `keep` or `fail`.
+        link: how data that is at another place below the target already comes to its path: `auto`
+            (what the file system can, in this order), `reflink`, `hard`, `copy`; `never` fetches.
         md5sums: keep MD5SUMS beside downloads.log.
         accept_broken: a .gz, .bam or .zip that is broken on Flow itself is no failure for the exit
             status.
@@ -77,6 +79,7 @@ class Settings:
     unpack_archives: bool = True
     check_containers: bool = True
     on_change: str = "replace"
+    link: str = "auto"
     md5sums: bool = True
     allow_http: bool = False
     accept_any_type: bool = False
@@ -311,6 +314,7 @@ _BOUNDS: dict[str, tuple[int, int]] = {
 }
 
 ON_CHANGE = ("replace", "keep", "fail")
+_CHOICES = {"on_change": ON_CHANGE, "link": ("auto", "reflink", "hard", "copy", "never")}
 
 
 def _checked(given: dict[str, Any], file: Path) -> dict[str, Any]:
@@ -341,8 +345,8 @@ def _value(name: str, value: Any) -> Any:
         lowest, highest = _BOUNDS[name]
         if not lowest <= value <= highest:
             raise ConfigError(f"must be from {lowest} to {highest}")
-    if name == "on_change" and value not in ON_CHANGE:
-        raise ConfigError(f"must be one of {', '.join(ON_CHANGE)}, not {value!r}")
+    if name in _CHOICES and value not in _CHOICES[name]:
+        raise ConfigError(f"must be one of {', '.join(_CHOICES[name])}, not {value!r}")
     if isinstance(value, dict) and not all(isinstance(one, str) for one in value.values()):
         raise ConfigError("must have text as its values")
     return check_server(value) if name in ("server", "found_server") else value

@@ -154,3 +154,51 @@ def test_what_cannot_be_repaired_keeps_its_bytes_and_the_exit_status(
     done = shell.run("verify", "--repair", str(shell.to), status=1)
     assert path.read_bytes() == b"edited by hand"
     assert "not found on Flow" in done.stderr and "1 file not as recorded" in done.stderr
+
+
+@pytest.mark.parametrize("bulk", ["never", "always"])
+def test_a_file_that_is_here_by_another_layout_is_linked(
+    server: DemoServer, shell: Shell, bulk: str
+) -> None:
+    file = next(
+        file
+        for file in server.service.catalogue.files.values()
+        if file.sample is not None and file.sample.id == "34"
+    )
+    shell.get(f"data/{file.id}")
+    events = shell.get("sample/34", "--bulk", bulk)
+    summary = events[-1]
+    assert (summary["status"], summary["linked"]) == (0, 1)
+    (row,) = [event for event in events if event["event"] == "transfer" and event["linked"]]
+    assert row["linked"] == f"data/{file.filename}" and row["path"].startswith(str(shell.to))
+    paths = [path for path in shell.to.rglob(file.filename) if path.is_file()]
+    assert len(paths) == 2 and paths[0].read_bytes() == paths[1].read_bytes()
+    others = sum(
+        other.size
+        for other in server.service.catalogue.files.values()
+        if other.sample is not None and other.sample.id == "34" and other.id != file.id
+    )
+    assert bulk == "always" or summary["fetched"] <= others
+    assert verify(shell)[-1]["status"] == 0
+
+
+def test_a_project_has_its_file_also_where_that_is_named_by_itself(
+    server: DemoServer, shell: Shell
+) -> None:
+    file = server.service.catalogue.files["789"]
+    assert file.project is not None
+    events = shell.get("data/789", f"project/{file.project.id}", "--include", file.filename)
+    assert events[-1]["status"] == 0
+    (path,) = [path for path in shell.to.rglob(file.filename) if path.is_file()]
+    assert path.relative_to(shell.to).parts[0] == file.project.name
+
+
+def test_a_file_goes_back_to_its_name_with_a_line(server: DemoServer, shell: Shell) -> None:
+    path = target(server, shell)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"mine")
+    get(shell, status=1)
+    path.unlink()
+    (numbered,) = path.parent.glob("*~2*")
+    assert f"renamed data/{numbered.name} back to {path}" in get(shell)
+    assert verify(shell)[-1]["status"] == 0

@@ -146,7 +146,11 @@ class BatchProgress:
 
     def fetched_bytes(self) -> int:
         """Bytes that came over the network in this run, as far as they are still here."""
-        rows = (row for row in self.rows.values() if row.state != TransferState.SKIPPED)
+        rows = (
+            row
+            for row in self.rows.values()
+            if row.state != TransferState.SKIPPED and not row.linked
+        )
         return sum(max(0, row.done - row.resumed_at) for row in rows)
 
     def waiting_reason(self, code: str) -> str:

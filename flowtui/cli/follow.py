@@ -216,6 +216,8 @@ class Follower:
             aside = "" if row.replaced == REMOVED else one_line(row.replaced)
             kept = f"; the earlier one is {aside}" if aside else ""
             self._out.say(f"flowtui: replaced {path}{kept}")
+        if row.state in GOOD and row.renamed_from:
+            self._out.say(f"flowtui: renamed {one_line(row.renamed_from)} back to {path}")
         if row.state in GOOD and row.occupied:
             self._say_foreign(row.root, row.path)
         if row.code == CHANGED and row.state in GOOD:

@@ -271,6 +271,8 @@ def _print_end(state: BatchProgress, plan: Plan, status: Exit, out: Output) -> N
     text = f"{complete:,} of {counted(max(state.files, counts.total()), 'file')} complete"
     if skipped := counts["skipped"]:
         text += f" ({skipped:,} already present)"
+    if linked := sum(1 for row in state.rows.values() if row.linked):
+        text += f", {linked:,} linked"
     if replaced:
         text += f", {replaced:,} replaced"
     text += f", {size_text(state.fetched_bytes())} downloaded in {seconds_text(state.seconds)}"
@@ -350,6 +352,7 @@ def _summary_event(
         excluded=found.excluded,
         missing_refs=len(found.errors),
         replaced=0 if state is None else sum(1 for row in state.rows.values() if row.replaced),
+        linked=0 if state is None else sum(1 for row in state.rows.values() if row.linked),
         beside_foreign=0 if state is None else len(state.beside_foreign()),
         bytes=0 if state is None else state.verified_bytes(),
         fetched=0 if state is None else state.fetched_bytes(),

@@ -38,6 +38,8 @@ def transfer_fields(row: TransferRow) -> dict[str, object]:
         "verified_by": row.verified_by,
         "seconds": round(row.seconds, 3),
         "replaced": row.replaced or None,
+        "linked": row.linked or None,
+        "renamed_from": row.renamed_from or None,
         "beside_foreign": row.occupied > 0,
         **origin_fields(row.sample, row.belongs_to, row.origin),
     }

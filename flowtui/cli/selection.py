@@ -105,6 +105,7 @@ def parse_refs(
     Raises BadReference for what is none, CommandError for a list that cannot be read or where there
     are no REFs at all.
     """
+    from flowtui.flow.refs import RefKind
     from flowtui.flow.refs import parse_refs as parse
 
     refs = [
@@ -113,7 +114,8 @@ def parse_refs(
         for ref in (_listed("-", client) if word == "-" else parse(word, client.server))
     ]
     refs += [ref for name in lists for ref in _listed(name, client)]
-    refs = list(dict.fromkeys(refs))
+    # A file that is named by itself, too, goes where the project or sample has it.
+    refs = sorted(dict.fromkeys(refs), key=lambda ref: ref.kind is RefKind.DATA)
     if not refs:
         raise CommandError(
             "no REFs given; name some, such as project/12, or use --from FILE",

@@ -92,7 +92,10 @@ class Engine:
         self._space = SpaceWatch(self._on_room_measured, timings.space_every)
         self._sign_ins = SignIns()
         self._folders = TargetFolders(
-            self._queue, self._space, FolderRecords(md5sums=settings.md5sums)
+            self._queue,
+            self._space,
+            FolderRecords(md5sums=settings.md5sums),
+            links=settings.link != "never",
         )
         self._admission = Admission(self._queue, self._space, timings.room_retry)
         self._scheduler = Scheduler(
@@ -106,6 +109,7 @@ class Engine:
             connections=settings.connections,
             check_containers=settings.check_containers,
             on_change=settings.on_change,
+            link=settings.link,
             accept_any_type=settings.accept_any_type,
             accept_broken=settings.accept_broken,
             timings=timings,

@@ -195,6 +195,8 @@ class TransferRow(Message):
         belongs_to, origin: see `RemoteFile`.
         occupied: how many foreign files stand where it should be, so that it has another name.
         replaced: what became of an earlier file of ours there, see `Outcome.replaced`.
+        linked: the path below the root that its bytes were taken from, instead of being fetched.
+        renamed_from: the path below the root that it had until now.
     """
 
     id: int
@@ -223,6 +225,8 @@ class TransferRow(Message):
     origin: Origin = NOWHERE
     occupied: int = 0
     replaced: str = ""
+    linked: str = ""
+    renamed_from: str = ""
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:

@@ -6,6 +6,7 @@
     verify/    what proves bytes right or wrong, and whether a file is here already
     http/      one request and the checks of what comes back; clients, rate limit
     disk/      part file, journal, paths, names, downloads.log, room
+    local_copy a file that is at another place below the target: linked, or given its own name
     run_record a record of a run, made of what Flow says of it
     task       what a worker is given, and what came of it
     errors     why a transfer stopped, as one tree; identity, cancel, formats: beside it

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +50,7 @@ from flowtui.transfer.fetch.progress import CarryOver, Progress
 from flowtui.transfer.http.rate_limit import RateLimit
 from flowtui.transfer.http.source import RemoteSource
 from flowtui.transfer.identity import Identity
+from flowtui.transfer.local_copy import from_elsewhere
 from flowtui.transfer.run_record import write_record
 from flowtui.transfer.task import Outcome, Task
 from flowtui.transfer.verify import verdict
@@ -119,15 +120,21 @@ def steps(
     try:
         if task.url.startswith(RECORD):
             made = write_record(
-                task, tools.client, tools.notes, lambda: strike(task, tools.records)
+                task, tools.client, tools.notes, lambda: _unlisted(task, tools.records)
             )
             return replace(made, seconds=time.monotonic() - began)
         there = _look(task, stop)
         if isinstance(there, Outcome):
             _sweep(task.target)
-            return there
+            return _with_former_name(task, there, tools.records)
+        if there is None and task.elsewhere:
+            brought = from_elsewhere(
+                task, tools.notes, stop.check, lambda path: _unlisted(task, tools.records, path)
+            )
+            if brought is not None:
+                return replace(brought, seconds=time.monotonic() - began)
         if there is None and task.recorded is not None:
-            strike(task, tools.records, durable=False)  # somebody has taken the file away
+            _strike(task, tools.records)  # somebody has taken the file away
         outcome = yield from _with_part(task, tools, progress, memory, stop, opened, there)
         return replace(outcome, seconds=time.monotonic() - began)
     except Stopped:
@@ -195,13 +202,32 @@ def _with_part(
         part.close()
 
 
-def strike(task: Task, records: FolderRecords, *, durable: bool = True) -> None:
-    """Take the file's line out of MD5SUMS, before another file has its name."""
-    if task.root is None:
-        return
-    path = str(task.target.relative_to(task.root))
-    with contextlib.suppress(OSError):  # who writes the file's line meets the same, and tells it
-        records.of(task.root).strike([path], durable=durable)
+def _with_former_name(task: Task, outcome: Outcome, records: FolderRecords) -> Outcome:
+    """The outcome of a file that is here, with the name it had until a kill kept us from saying."""
+    for other in task.elsewhere:
+        if other.moves and not os.path.lexists(other.path):
+            _strike(task, records, other.name)
+            return replace(outcome, renamed_from=other.name, is_news=True)
+    return outcome
+
+
+def _strike(task: Task, records: FolderRecords, path: str = "") -> None:
+    """Take the line of the file, or of another `path`, out of MD5SUMS, since it is gone."""
+    if task.root is not None:
+        path = path or str(task.target.relative_to(task.root))
+        with contextlib.suppress(OSError):  # who writes the file's line meets the same
+            records.of(task.root).strike([path])
+
+
+@contextlib.contextmanager
+def _unlisted(task: Task, records: FolderRecords, path: str = "") -> Iterator[None]:
+    """While entered the file, or the one at another `path`, has no line in MD5SUMS."""
+    with contextlib.ExitStack() as stack:
+        if task.root is not None:
+            path = path or str(task.target.relative_to(task.root))
+            with contextlib.suppress(OSError):  # who writes the file's line meets the same
+                stack.enter_context(records.of(task.root).replacing(path))
+        yield
 
 
 def _keep_good(task: Task, tools: Tools, part: PartFile, stop: StopSignal) -> None:
@@ -358,9 +384,12 @@ def _fetch_and_verify(
                 code="TAMPERED",
                 retryable=True,
             )
+        renaming = None
         if replaces is not None and final == task.target:
-            strike(task, tools.records)
-        replaced = part.rename(final, size, replaces if final == task.target else None)
+            with _unlisted(task, tools.records):
+                pass  # where it cannot be linked aside, it loses its name before
+            renaming = _unlisted(task, tools.records)
+        replaced = part.rename(final, size, replaces if final == task.target else None, renaming)
     except FileExistsError:
         if final == task.target:
             raise

@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,9 @@ def write_record(
     task: Task,
     client: FlowClient,
     notes: NoteBudget,
-    replacing: Callable[[], None] = lambda: None,
+    replacing: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Outcome:
-    """Bring the record that `task.url` names to its path; `replacing` is called before a change.
+    """Bring the record that `task.url` names to its path; `replacing` is entered for a change.
 
     One that we wrote before is replaced where Flow says something else now, as it does while a run
     goes on; what somebody made of it is set aside. Raises TransferError, OSError.
@@ -48,13 +49,12 @@ def write_record(
     try:
         part.write(0, content)
         part.settle(len(content))
-        if here is not None:
-            replacing()
-        if here is not None and _is_as_recorded(here, task.recorded):
-            task.target.unlink()
-            here = None
-        replaces = None if here is None else fingerprint(here)
-        replaced = part.rename(task.target, len(content), replaces)
+        with replacing() if here is not None else nullcontext():
+            if here is not None and _is_as_recorded(here, task.recorded):
+                task.target.unlink()
+                here = None
+            replaces = None if here is None else fingerprint(here)
+            replaced = part.rename(task.target, len(content), replaces)
         mtime_ns = os.fstat(part.descriptor).st_mtime_ns
         part.finish()
     finally:

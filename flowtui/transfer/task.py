@@ -28,6 +28,21 @@ class Recorded:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """Another place below the target folder that the same file was brought to.
+
+    Attributes:
+        name: relative to the target folder. `recorded`: what downloads.log says stands there.
+        moves: that is the file's own name with a number, which it need not have any more.
+    """
+
+    path: Path
+    name: str
+    recorded: Recorded
+    moves: bool
+
+
+@dataclass(frozen=True)
 class Task:
     """What a worker needs to know of one transfer.
 
@@ -38,6 +53,7 @@ class Task:
         archive: a bulk job's archive, whose ending follows its content.
         on_change: what happens to a file of ours that is not as it was recorded, or not as Flow
             has it now: `replace`, `keep` or `fail`.
+        elsewhere: where it may be already. `link`: how it is taken from there, see `local_copy`.
         connections: at most so many for this file, 0 for as many as pay.
         accept_broken: a file that is broken on Flow itself is no reason for a code of its own.
         accept_any_type: what comes is the file, also where it is called or looks like a web page.
@@ -57,6 +73,8 @@ class Task:
     connections: int = 1
     check_containers: bool = True
     on_change: str = "replace"
+    elsewhere: tuple[Elsewhere, ...] = ()
+    link: str = "auto"
     accept_any_type: bool = False
     accept_broken: bool = False
 
@@ -77,6 +95,7 @@ class Outcome:
             logged; a file that is as it was recorded is no news.
         replaced: what became of an earlier file of ours at its place: the name that it has now, or
             `removed` where it was only a part of the new one; empty where there was none.
+        linked, renamed_from: the path, below the target folder, that it was linked to, or had.
         blocks: see `LogEntry.blocks`.
         crowded: the server may have refused it only because it serves other files now.
         final: the name that it got, where that is not the planned one.
@@ -96,6 +115,8 @@ class Outcome:
     mtime_ns: int | None = None
     is_news: bool = True
     replaced: str = ""
+    linked: str = ""
+    renamed_from: str = ""
     blocks: bytes = b""
     final: Path | None = None
 

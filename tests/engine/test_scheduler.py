@@ -104,6 +104,7 @@ class Bench:
             connections=1,
             check_containers=True,
             on_change="replace",
+            link="auto",
             accept_any_type=False,
             accept_broken=False,
             timings=timings,

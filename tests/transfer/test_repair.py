@@ -46,7 +46,7 @@ def test_a_flipped_byte_costs_its_block(
     lab: Lab, flow_md5: bool, shared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not shared:
-        monkeypatch.setattr(blocks, "_share", lambda source, target: False)
+        monkeypatch.setattr(blocks, "share_bytes", lambda source, part: False)
     fetch(lab, flow_md5)
     flip(lab, BLOCK + 77)
     assert fetch(lab, flow_md5) == BLOCK

@@ -73,6 +73,11 @@ class JobStarter:
         )
         files = job.missing()
         recorded = {p.path: r for p in files if (r := paths.recorded.get(p.path)) is not None}
+        elsewhere = {
+            expected.file.key: places
+            for expected in files
+            if (places := self._folders.elsewhere(job.root, expected.path, expected.file.key))
+        }
         stop = self.busy[job.id] = StopSignal()
         record = self._folders.records.of(Path(job.root))
         root, server, notes, id_ = Path(job.root), job.server, self._jobs.notes, job.id
@@ -80,7 +85,7 @@ class JobStarter:
         def work() -> None:
             found, earlier, trouble = Found(), list[Note](), ""
             try:
-                found = find_existing(root, files, recorded, stop.check)
+                found = find_existing(root, files, recorded, elsewhere, stop.check)
                 with contextlib.suppress(OSError):  # who logs the files meets the same
                     record.strike(path for path in recorded if not os.path.lexists(root / path))
                 earlier = notes.find(root, server) if notes is not None else []
@@ -137,6 +142,9 @@ class JobStarter:
         started = [expected for expected in job.missing() if expected.file.key in found.started]
         if started:
             self._jobs.one_by_one(job, started, "already partly downloaded")
+        there = [expected for expected in job.missing() if expected.file.key in found.elsewhere]
+        if there:
+            self._jobs.one_by_one(job, there, "already here at another place")
         known = job.job_id
         for note in earlier:
             self._adopt(job, note)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from flowtui.engine.queue.queue import Queue
 from flowtui.protocol.states import TransferState
 from flowtui.transfer.disk.downloads_log import LogEntry
 from flowtui.transfer.disk.folder_record import FolderRecords
+from flowtui.transfer.disk.names import number_of
 from flowtui.transfer.disk.paths import TargetPaths
 from flowtui.transfer.disk.space import SpaceWatch
-from flowtui.transfer.task import Recorded
+from flowtui.transfer.task import Elsewhere, Recorded
 
 LOG_AGAIN = 5.0
 """Seconds until entries that a full disk did not take are tried again."""
@@ -33,8 +34,15 @@ class TargetFolders:
     """
 
     def __init__(
-        self, queue: Queue, space: SpaceWatch, records: FolderRecords | None = None
+        self,
+        queue: Queue,
+        space: SpaceWatch,
+        records: FolderRecords | None = None,
+        *,
+        links: bool = True,
     ) -> None:
+        """`links`: whether files are taken from other places below the same folder."""
+        self._links = links
         self.records = records or FolderRecords()
         self._queue = queue
         self._space = space
@@ -67,6 +75,25 @@ class TargetFolders:
         paths = self._paths.get(root)
         return paths.recorded.get(path) if paths is not None else None
 
+    def elsewhere(self, root: str, path: str, key: str) -> tuple[Elsewhere, ...]:
+        """Where else below `root` the file `key` was brought to, as downloads.log says."""
+        paths = self._paths.get(root)
+        if paths is None:
+            return ()
+        own = PurePosixPath(path)
+        found = (
+            Elsewhere(
+                Path(root) / place,
+                place,
+                paths.recorded[place],
+                moves=PurePosixPath(place).parent == own.parent
+                and (number_of(PurePosixPath(place).name, own.name) or 1) > 1,
+            )
+            for place in paths.elsewhere(key, path)
+            if not PurePosixPath(place).is_absolute() and ".." not in PurePosixPath(place).parts
+        )
+        return tuple(other for other in found if other.moves or self._links)
+
     def forget_unused(self) -> None:
         """Forget the folders that the queue has nothing for any more.
 
@@ -84,6 +111,8 @@ class TargetFolders:
         """Have an entry written into the downloads.log of `root`."""
         self._log.setdefault(root, []).append(entry)
         paths = self._paths.get(root)
+        if paths is not None and entry.renamed_from:
+            paths.renamed(entry.renamed_from, entry.key)
         if paths is not None and entry.status in (TransferState.DONE, TransferState.SKIPPED):
             paths.recorded[entry.path] = Recorded(
                 entry.key, entry.size, entry.md5, entry.belongs_to, entry.mtime_ns

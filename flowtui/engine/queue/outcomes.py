@@ -120,6 +120,8 @@ def _end(
         "seconds": outcome.seconds,
         "md5": outcome.md5 or transfer.md5,
         "replaced": outcome.replaced,
+        "linked": outcome.linked,
+        "renamed_from": outcome.renamed_from,
     }
     effects = [Effect.DROP_CARRY_OVER]
     if outcome.final is not None:

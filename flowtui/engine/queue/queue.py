@@ -26,7 +26,7 @@ class Transfer:
         folder, within, url, data_id, belongs_to, fileset, origin: of the `RemoteFile`.
         expected: its size as Flow's records say, or None. `final`: another name it got at the end.
         occupied: how many names were found taken by foreign files.
-        replaced: see `Outcome.replaced`. `reread`: see `Batch.reread`. Not stored.
+        replaced, linked, renamed_from: see `Outcome`. `reread`: see `Batch`.
         temporary: it goes again once it has been used, as an archive that is unpacked. Not stored.
     """
 
@@ -59,6 +59,8 @@ class Transfer:
     seconds: float = 0.0
     occupied: int = 0
     replaced: str = ""
+    linked: str = ""
+    renamed_from: str = ""
     rate: float = 0.0
     connections: int = 0
     temporary: bool = False
@@ -91,6 +93,8 @@ class Transfer:
             belongs_to=self.belongs_to,
             origin=self.origin,
             mtime_ns=outcome.mtime_ns,
+            linked=outcome.linked,
+            renamed_from=outcome.renamed_from,
             blocks=outcome.blocks,
             message=self.reason if self.state is TransferState.FAILED else "",
         )
@@ -126,6 +130,8 @@ class Transfer:
             origin=self.origin,
             occupied=self.occupied,
             replaced=self.replaced,
+            linked=self.linked,
+            renamed_from=self.renamed_from,
         )
 
 

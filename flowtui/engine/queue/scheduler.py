@@ -65,6 +65,7 @@ class Scheduler:
         connections: int,
         check_containers: bool,
         on_change: str,
+        link: str,
         accept_any_type: int,
         accept_broken: bool,
         timings: Timings,
@@ -78,6 +79,7 @@ class Scheduler:
         self.rate = 0.0
         self._check_containers = check_containers
         self._on_change = on_change
+        self._link = link
         self._accept_broken = accept_broken
         self._queue = queue
         self._workers = workers
@@ -253,6 +255,8 @@ class Scheduler:
             # What is unpacked is checked then, member by member.
             check_containers=self._check_containers and not transfer.temporary,
             on_change=self._on_change,
+            elsewhere=self._folders.elsewhere(transfer.root, transfer.path, transfer.key),
+            link=self._link,
             accept_broken=self._accept_broken,
             accept_any_type=bool(self.accept_any_type),
         )

@@ -34,6 +34,7 @@ class LogEntry:
         status: `done`, `skipped` or `failed`.
         mtime_ns: when the file was changed last, nanoseconds; None where nobody looked.
         blocks: the CRC-32 of each of its blocks, which is kept beside the log.
+        linked: the path of the file that it was linked to. `renamed_from`: the path that it had.
         sample: its name. `belongs_to`, `origin`: see `RemoteFile`.
     """
 
@@ -52,6 +53,8 @@ class LogEntry:
     origin: Origin = NOWHERE
     mtime_ns: int | None = None
     blocks: bytes = b""
+    linked: str = ""
+    renamed_from: str = ""
 
 
 PATIENCE = 5.0
@@ -108,6 +111,10 @@ def write(descriptor: int, entries: list[LogEntry]) -> None:
         }
         if one.mtime_ns is not None:
             fields["mtime_ns"] = one.mtime_ns
+        if one.linked:
+            fields["linked"] = one.linked
+        if one.renamed_from:
+            fields["renamed_from"] = one.renamed_from
         if one.belongs_to:
             fields["belongs_to"] = one.belongs_to
         if one.sample:
@@ -140,7 +147,8 @@ def trouble(root: Path, error: OSError) -> str:
 def read(root: Path) -> Iterator[tuple[str, Recorded]]:
     """`(path, what is recorded)` of every file that the log calls here, oldest first.
 
-    Lines that are no entry of ours (cut off, edited, another program's) are passed over.
+    What had a path that it was renamed from later is passed over, and so are lines that are no
+    entry of ours (cut off, edited, another program's).
     """
     try:
         stream = (root / LOG_NAME).open(encoding="utf-8", errors="replace")
@@ -150,6 +158,8 @@ def read(root: Path) -> Iterator[tuple[str, Recorded]]:
         if not os.access(root, os.R_OK | os.X_OK):
             raise
         return  # another user's, closed to all others: `append` tells
+    lines: list[tuple[str, Recorded]] = []
+    renamed: dict[str, int] = {}
     with stream:
         for line in stream:
             try:
@@ -160,20 +170,27 @@ def read(root: Path) -> Iterator[tuple[str, Recorded]]:
                 size, md5 = fields.get("size"), fields.get("md5")
                 belongs_to, mtime_ns = fields.get("belongs_to"), fields.get("mtime_ns")
                 logged = _seconds(fields.get("timestamp"))
+                if isinstance(former := fields.get("renamed_from"), str):
+                    renamed[former] = len(lines)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue
             if isinstance(key, str) and isinstance(path, str):
-                yield (
-                    path,
-                    Recorded(
-                        key=key,
-                        size=size if isinstance(size, int) else None,
-                        md5=md5 if isinstance(md5, str) else None,
-                        belongs_to=belongs_to if isinstance(belongs_to, str) else "",
-                        mtime_ns=mtime_ns if type(mtime_ns) is int else None,
-                        logged=logged,
-                    ),
+                lines.append(
+                    (
+                        path,
+                        Recorded(
+                            key=key,
+                            size=size if isinstance(size, int) else None,
+                            md5=md5 if isinstance(md5, str) else None,
+                            belongs_to=belongs_to if isinstance(belongs_to, str) else "",
+                            mtime_ns=mtime_ns if type(mtime_ns) is int else None,
+                            logged=logged,
+                        ),
+                    )
                 )
+    for number, entry in enumerate(lines):
+        if number >= renamed.get(entry[0], 0):
+            yield entry
 
 
 def _seconds(timestamp: object) -> float | None:

@@ -141,6 +141,16 @@ class FolderRecord:
         with self._thread, downloads_log.locked(self.root):
             self._strike(paths, durable=durable)
 
+    @contextlib.contextmanager
+    def replacing(self, path: str) -> Iterator[None]:
+        """While entered the file at `path` may get another one's bytes, or lose its name.
+
+        Its line is struck out, and nobody adds one meanwhile. Raises OSError.
+        """
+        with self._thread, downloads_log.locked(self.root):
+            self._strike([path], durable=True)
+            yield
+
     def _strike(self, paths: Iterable[str], *, durable: bool = False) -> None:
         with self._opened(os.O_RDWR) as sums:
             if sums < 0:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from flowtui.system.files import open_shared, owner_of
@@ -255,10 +256,17 @@ class PartFile:
             self._settled = size
             return _is_solid(self.descriptor, size)
 
-    def rename(self, final: Path, size: int, replaces: Fingerprint | None = None) -> str:
+    def rename(
+        self,
+        final: Path,
+        size: int,
+        replaces: Fingerprint | None = None,
+        renaming: AbstractContextManager[None] | None = None,
+    ) -> str:
         """Give the whole, verified file its final name; `finish` has still to be called.
 
         `replaces`: a file of our own that stands there; what became of it, else an empty text.
+        `renaming` is entered for the moment in which the name changes.
         Raises OSError; FileExistsError where something else stands at `final`.
         """
         if self._settled != size:
@@ -267,7 +275,8 @@ class PartFile:
             aside = ""
             if replaces is not None and os.path.lexists(final):
                 aside = set_aside(self.path, final, replaces)
-            self._renamed = give_name(self.path, final, replaces)
+            with renaming or nullcontext():
+                self._renamed = give_name(self.path, final, replaces)
             return aside
 
     def finish(self) -> None:

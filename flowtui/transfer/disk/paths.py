@@ -70,6 +70,7 @@ class TargetPaths:
         # Whose a folder is (see `RemoteFile.belongs_to`), and the numbers that sets of files have.
         self._samples: dict[str, str] = {}
         self._numbers: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self._kept_numbers: set[tuple[tuple[str, ...], str]] = set()
         self._unfinished: defaultdict[str, set[str]] = defaultdict(set)
         for path, entry in downloads_log.read(root):
             self.recorded[path] = entry
@@ -87,6 +88,22 @@ class TargetPaths:
         self._paths[key] = path
         if belongs_to:
             self._samples.setdefault(name.rpartition("/")[0], belongs_to)
+
+    def elsewhere(self, key: str, path: str) -> list[str]:
+        """The other paths that the file `key` was brought to, the latest first."""
+        places = [self._paths.get(key, path), *reversed(self._also.get(key, ()))]
+        return [
+            place
+            for place in dict.fromkeys(places)
+            if place != path
+            and (found := self.recorded.get(place)) is not None
+            and found.key == key
+        ]
+
+    def renamed(self, former: str, key: str) -> None:
+        """Say that the file `key` is not at that path any more."""
+        self.recorded.pop(former, None)
+        self.release(former, key)
 
     def release(self, path: str, key: str) -> None:
         """Say that `path` is free again, if it was `key`'s."""
@@ -110,6 +127,11 @@ class TargetPaths:
         for folder in {file.folder for file in wanted if file.belongs_to and file.folder}:
             self._find_begun(folder)
         known = [file.key in self._paths for file in wanted]
+        self._kept_numbers = {
+            (file.folder, file.fileset)
+            for file in wanted
+            if file.fileset and not self._may_go_back(file)
+        }
         for file, is_known in zip(wanted, known, strict=True):
             if is_known and file.belongs_to:
                 self._unfinished[same_name(self._paths[file.key]).rpartition("/")[0]].discard(
@@ -158,6 +180,13 @@ class TargetPaths:
         if known is not None and not after and self._owners.get(same_name(known)) == key:
             parent = self._known_parent(PurePosixPath(known), parts, shared)
             number = None if parent is None else self._number_in(known, parent, parts[-1])
+            if parent is not None and number is not None and number > 1 and not within:
+                is_set = (folder, fileset) in self._kept_numbers
+                if not is_set and self._can_go_back(known, parent, parts[-1]):
+                    path = str(parent / parts[-1])
+                    self.claim(path, key, belongs_to)
+                    self._take(parent, belongs_to, fileset, 1)
+                    return path
             if parent is not None and number is not None:
                 self._take(parent, belongs_to, fileset, number)
                 return known
@@ -172,6 +201,27 @@ class TargetPaths:
                 self._take(parent, belongs_to, fileset, number)
                 return path
             number += 1
+
+    def _may_go_back(self, file: RemoteFile) -> bool:
+        """Whether a file's own name is free, where it has one with a number."""
+        known = PurePosixPath(self._paths.get(file.key, ""))
+        name = self._parts(file.folder, file.filename)[-1]
+        if not file.folder or number_of(known.name, name) in (None, 1):
+            return True
+        return self._can_go_back(str(known), known.parent, name)
+
+    def _can_go_back(self, known: str, parent: PurePosixPath, name: str) -> bool:
+        """Whether a file with a number need not have it any more: nothing stands at its own name.
+
+        Or what stands there is the file itself, where it is gone from the path with the number.
+        """
+        plain = str(parent / name)
+        self._look_into(parent)
+        if same_name(plain) in self._owners or self._is_folder(same_name(plain)):
+            return False
+        if known not in self.recorded:
+            return False
+        return not (os.path.lexists(self.root / plain) and os.path.lexists(self.root / known))
 
     def _former(self, key: str, parts: tuple[str, ...]) -> str | None:
         """Where an output is, or was begun, below the first of its folders.

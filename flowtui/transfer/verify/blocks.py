@@ -32,7 +32,7 @@ def keep_good_blocks(
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return 0
-        is_shared = _share(descriptor, part.descriptor)
+        is_shared = share_bytes(descriptor, part)
         for number in range(len(sums) // 4):
             check()
             begin, end = number * BLOCK, min(size, (number + 1) * BLOCK)
@@ -66,10 +66,10 @@ def _copy(descriptor: int, begin: int, end: int, part: PartFile) -> None:
         begin += len(piece)
 
 
-def _share(source: int, target: int) -> bool:
-    """Have the target hold the bytes of the source without a copy; False where that cannot be."""
+def share_bytes(source: int, part: PartFile) -> bool:
+    """Have a part file hold the bytes of an open file without a copy; whether that can be."""
     try:
-        fcntl.ioctl(target, FICLONE, source)
+        fcntl.ioctl(part.descriptor, FICLONE, source)
     except OSError:
         return False
     return True

@@ -13,7 +13,7 @@ from flowtui.protocol.states import AS_RECORDED
 from flowtui.transfer.disk.commit import Fingerprint, fingerprint
 from flowtui.transfer.disk.downloads_log import is_untouched
 from flowtui.transfer.disk.part_file import journal_path, part_path
-from flowtui.transfer.task import SKIPPED, ExpectedFile, FileResult, Recorded
+from flowtui.transfer.task import SKIPPED, Elsewhere, ExpectedFile, FileResult, Recorded
 from flowtui.transfer.verify import md5 as hashing
 
 
@@ -109,11 +109,13 @@ class Found:
     Attributes:
         here: key → its result, for files that are here.
         started: keys of those whose first bytes are here, from a download that was not finished.
+        elsewhere: keys of those that are at another place below the folder, as far as size tells.
         changed: keys of files of ours that are not as they were recorded, or as Flow has them.
     """
 
     here: dict[str, FileResult] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
 
 
@@ -121,11 +123,12 @@ def find_existing(
     root: Path,
     files: Iterable[ExpectedFile],
     recorded: Mapping[str, Recorded],
+    elsewhere: Mapping[str, tuple[Elsewhere, ...]],
     check: Callable[[], None],
 ) -> Found:
-    """Look for each file where it would be put. `check` is called now and then and may raise.
+    """Look for each file where it would be put, then where else it may be, by its key.
 
-    Raises OSError.
+    `check` is called now and then and may raise. Raises OSError.
     """
     found = Found()
     for expected in files:
@@ -138,7 +141,18 @@ def find_existing(
             found.changed.append(expected.file.key)
         elif journal_path(target).exists() and part_path(target).exists():
             found.started.append(expected.file.key)
+        elif any(_may_be_there(other) for other in elsewhere.get(expected.file.key, ())):
+            found.elsewhere.append(expected.file.key)
     return found
+
+
+def _may_be_there(other: Elsewhere) -> bool:
+    """Whether a file of the recorded size stands at another place."""
+    try:
+        found = other.path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and other.recorded.size in (None, found.st_size)
 
 
 def already_here(
