@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from flowtui.system import folder_fsync, fsync
+from flowtui.system import files, folder_fsync, fsync
 from flowtui.transfer.disk import journal, part_file
 
 BLOCK = 4096
@@ -65,6 +65,7 @@ class CrashDisk:
         monkeypatch.setattr(journal, "os", shim)
         monkeypatch.setattr(folder_fsync, "os", shim)
         monkeypatch.setattr(fsync, "os", shim)
+        monkeypatch.setattr(files, "os", shim)
         for name in ("rename", "replace", "unlink"):
             monkeypatch.setattr(Path, name, self._naming(getattr(Path, name)))
 
