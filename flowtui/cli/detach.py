@@ -45,7 +45,10 @@ def hand_over(session: Session, source: Source, changes: dict[str, int], out: Ou
                     bulk=batch.bulk,
                     bulk_id=added.bulk_id,
                 )
+        trouble = engine.status().summary.trouble
     out.say(f"{total.text()}; see `flowtui status`")
+    if trouble:
+        out.say(f"flowtui: the background engine has a problem: {one_line(trouble)}")
     if changes:
         settings = ", ".join(_setting_text(name, value) for name, value in changes.items())
         out.say(f"note: this applies to the whole background engine until it stops: {settings}")

@@ -57,6 +57,8 @@ class Interrupted(BaseException):
     """SIGINT, SIGTERM or SIGHUP: the user or the scheduler wants an end."""
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 _BY_CODE = {
     "NO_SPACE": Exit.NO_ROOM,
     "UNAUTHENTICATED": Exit.NOT_ALLOWED,
@@ -88,7 +90,7 @@ def as_command_error(error: BaseException) -> CommandError | None:
             code="LOCALE",
         )
     if isinstance(error, OSError):
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        full = error.errno in _FULL
         reason = error.strerror or str(error) or type(error).__name__
         where = f"{error.filename}: " if error.filename else ""
         exit = Exit.NO_ROOM if full else Exit.SOME_FAILED
@@ -98,7 +100,12 @@ def as_command_error(error: BaseException) -> CommandError | None:
 
 def _of_engine(error: BaseException) -> CommandError | None:
     """What the engine's client and the credential store raise; those modules are not light."""
-    from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning
+    from flowtui.daemon.errors import (
+        EngineError,
+        EngineGone,
+        EngineNotRunning,
+        EngineWithoutRoom,
+    )
     from flowtui.flow.credentials import SaveError
 
     if isinstance(error, EngineNotRunning):
@@ -110,6 +117,11 @@ def _of_engine(error: BaseException) -> CommandError | None:
         return CommandError(
             f"the engine stopped during this command ({error}); run it again", code="ENGINE_GONE"
         )
+    cause = error.__cause__
+    if isinstance(error, EngineWithoutRoom) or (
+        isinstance(error, SaveError) and isinstance(cause, OSError) and cause.errno in _FULL
+    ):
+        return CommandError(str(error), exit=Exit.NO_ROOM, code="NO_SPACE")
     if isinstance(error, EngineError | SaveError):
         return CommandError(str(error), code="ENGINE" if isinstance(error, EngineError) else "KEEP")
     return None

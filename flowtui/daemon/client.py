@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,14 @@ from typing import Any, BinaryIO, Self
 
 from flowtui import __version__
 from flowtui.config import Folders, folders
-from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning, EngineSilent
+from flowtui.daemon.errors import (
+    NO_ROOM_STATUS,
+    EngineError,
+    EngineGone,
+    EngineNotRunning,
+    EngineSilent,
+    EngineWithoutRoom,
+)
 from flowtui.daemon.peer import is_same_user
 from flowtui.daemon.pidfile import read_address
 from flowtui.daemon.sockets import address_of
@@ -102,6 +110,7 @@ class EngineClient:
         began = time.monotonic()
         deadline = began + timeout
         start_at = 0.0
+        process: subprocess.Popen[bytes] | None = None
         while True:
             try:
                 client = cls._reach(where)
@@ -126,10 +135,15 @@ class EngineClient:
                 with contextlib.suppress(EngineGone, RequestRefused):  # it may be ending already
                     client.stop()
                 client.close()
+            if process is not None and process.poll() == NO_ROOM_STATUS:
+                raise EngineWithoutRoom(
+                    f"the background engine did not start: no space left for its queue in"
+                    f" {where.state}; free some, or set FLOWTUI_HOME to a folder elsewhere"
+                )
             if time.monotonic() > deadline:
                 raise EngineError(_no_answer(where))
             if time.monotonic() >= start_at:
-                start_detached(where)
+                process = start_detached(where)
                 start_at = time.monotonic() + START_AGAIN
             time.sleep(0.03)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+NO_ROOM_STATUS = 5
+"""What an engine's process ends with that has no room to start; the commands' status, too."""
+
 
 class EngineError(Exception):
     """The engine cannot be reached or started; the message says why and what to do."""
@@ -9,6 +12,10 @@ class EngineError(Exception):
 
 class EngineNotRunning(EngineError):
     """No engine is running, and none was to be started."""
+
+
+class EngineWithoutRoom(EngineError):
+    """The disk of the state folder is full, so that no engine can start."""
 
 
 class EngineGone(EngineError):

@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import subprocess
 import sys
 
 from flowtui.config import Folders, absolute, folders, private_folder
-from flowtui.daemon.errors import EngineError
+from flowtui.daemon.errors import EngineError, EngineWithoutRoom
 from flowtui.daemon.logout import scope_command
 from flowtui.text.redaction import TOKEN_VARIABLES
 
 
-def start_detached(where: Folders | None = None) -> None:
+def start_detached(where: Folders | None = None) -> subprocess.Popen[bytes]:
     """Start the engine in a session of its own, without terminal. It may take a moment to answer.
 
     Where a logout ends all processes of the user, it gets a scope of its own if there can be one.
 
-    Raises EngineError where not even its log can be written.
+    Raises EngineError where its folder or its lock cannot be written: it could tell nobody. Its log
+    is no condition.
     """
     where = where or folders()
     try:
         private_folder(where.state)
-        log = os.open(where.engine_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.close(os.open(where.engine_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise EngineWithoutRoom(
+                f"cannot write to {where.state}: {error.strerror}; free some space, or set"
+                " FLOWTUI_HOME to a folder elsewhere"
+            ) from error
         raise EngineError(
             f"cannot write to {where.state}: {error.strerror}; set FLOWTUI_HOME to a folder for"
             " flowtui's settings and queue"
         ) from error
+    try:
+        log = os.open(where.engine_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError:
+        log = os.open(os.devnull, os.O_WRONLY)  # the engine finds out itself, and tells its clients
     environment = dict(os.environ)
     # What a process began with can be read by others of this user, and ends up in reports of bugs.
     tokens = {name: environment.pop(name) for name in TOKEN_VARIABLES if name in environment}
@@ -54,3 +65,4 @@ def start_detached(where: Folders | None = None) -> None:
     if process.stdin is not None:
         with contextlib.suppress(BrokenPipeError), process.stdin:
             process.stdin.write(json.dumps(tokens).encode())
+    return process

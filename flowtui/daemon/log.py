@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import sys
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from flowtui.text.redaction import without_secrets
@@ -21,17 +24,63 @@ class _WithoutSecrets(logging.Formatter):
         return without_secrets(super().format(record))
 
 
-def log_to(path: Path) -> None:
+@dataclass
+class LogTrouble:
+    """What is wrong with the engine's log, for the engine to tell as soon as there is one."""
+
+    words: str = ""
+    _tell: Callable[[str], None] | None = None
+
+    def say(self, words: str) -> None:
+        """It is so now; empty words where all is well."""
+        if words != self.words:
+            self.words = words
+            if self._tell is not None:
+                self._tell(words)
+
+    def tell_to(self, tell: Callable[[str], None]) -> None:
+        """Have `tell` told how it is, and whenever that changes."""
+        self._tell = tell
+        tell(self.words)
+
+
+class EngineLog(logging.handlers.RotatingFileHandler):
+    """The engine's log; what cannot be written into it is told, and lost."""
+
+    def __init__(self, path: Path, trouble: LogTrouble) -> None:
+        """Nothing is opened yet."""
+        super().__init__(path, maxBytes=LOG_BYTES, backupCount=1, delay=True)
+        self._trouble = trouble
+        self._failed = False
+        self.setFormatter(_WithoutSecrets("%(asctime)s %(levelname)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, or say that it could not be."""
+        self._failed = False
+        super().emit(record)
+        if not self._failed:
+            self._trouble.say("")
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say why the record that is being written was lost."""
+        self._failed = True
+        error = sys.exc_info()[1]
+        why = (error.strerror if isinstance(error, OSError) else "") or error
+        self._trouble.say(f"cannot write {self.baseFilename}: {why}")
+
+
+def log_to(path: Path) -> LogTrouble:
     """Have all of ours, and what nobody caught in a thread, written to `path`.
 
-    Python itself would write the latter to stderr, with the words of the error as they are.
+    Gives what will be wrong with it. Python itself would write uncaught errors to stderr, with
+    their words as they are.
     """
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=1)
-    handler.setFormatter(_WithoutSecrets("%(asctime)s %(levelname)s %(message)s"))
+    trouble = LogTrouble()
     logger = logging.getLogger("flowtui")
-    logger.addHandler(handler)
+    logger.addHandler(EngineLog(path, trouble))
     logger.setLevel(logging.INFO)
     threading.excepthook = _log_uncaught
+    return trouble
 
 
 def _log_uncaught(given: threading.ExceptHookArgs) -> None:

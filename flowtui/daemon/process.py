@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from flowtui.config import ConfigError, Folders, folders, load_settings, private_folder
 from flowtui.daemon.client import EngineClient
-from flowtui.daemon.errors import EngineError
+from flowtui.daemon.errors import NO_ROOM_STATUS, EngineError
 from flowtui.daemon.log import log_to
 from flowtui.daemon.pidfile import PidFile
 from flowtui.daemon.sockets import address_of
@@ -65,7 +65,7 @@ def run_background_engine(
 
     where = where or folders()
     private_folder(where.state)
-    log_to(where.engine_log)
+    log_trouble = log_to(where.engine_log)
     pidfile = _lock(where)
     if pidfile is None:
         _LOG.info("another engine is running")
@@ -94,19 +94,25 @@ def run_background_engine(
     except StoreError as error:
         _LOG.error("cannot open the queue: %s", error)
         pidfile.release()
-        return 1
-    server = _open_server(where, lambda path: Server(engine, path, stop))
-    if server is None:
+        return NO_ROOM_STATUS if error.is_full else 1
+    try:
+        server = _listen(lambda path: Server(engine, path, stop), where)
+    except (OSError, ConfigError):
         pidfile.release()
-        return 1
-    _write_address(pidfile, server.path)
+        raise
+    is_noted = _write_address(pidfile, server.path)
+    log_trouble.tell_to(lambda words: engine.note_trouble("engine.log", words))
     engine.tell_once("socket", _taken(where, server.path))
     engine.start()
     _LOG.info("engine %d is ready", os.getpid())
     last_used = time.monotonic()
     while not ended.wait(CHECK_SECONDS):
         if not server.socket_exists():
-            _reopen(server, where, pidfile)
+            is_noted = _reopen(server, where, pidfile)
+        elif not is_noted:
+            is_noted = _write_address(pidfile, server.path)
+        if log_trouble.words:
+            _LOG.info("some lines of this log are missing: it could not be written")
         if not engine.is_alive:
             _LOG.error("the engine's thread is gone: stopping; the next engine takes up the queue")
             break
@@ -121,16 +127,6 @@ def run_background_engine(
     pidfile.release()
     _LOG.info("engine %d has ended", os.getpid())
     return 0
-
-
-def _open_server(where: Folders, make: Callable[[Path], Server]) -> Server | None:
-    """Listen at the first place where that can be; None, and it is logged, where it can nowhere."""
-    for path in _socket_paths(where):
-        try:
-            return make(path)
-        except (OSError, ConfigError) as error:
-            _LOG.warning("cannot listen at %s: %s", path, error)
-    return None
 
 
 def _taken(where: Folders, path: Path) -> str:
@@ -155,6 +151,19 @@ def _socket_paths(where: Folders) -> list[Path]:
     return list(dict.fromkeys([*free, where.fallback_socket]))
 
 
+def _listen(make: Callable[[Path], Server], where: Folders) -> Server:
+    """Listen at the first place where that can be. Raises OSError, ConfigError of the first one."""
+    first: OSError | ConfigError | None = None
+    for path in _socket_paths(where):
+        try:
+            return make(path)
+        except (OSError, ConfigError) as error:
+            _LOG.warning("the socket cannot be made at %s: %s", path, error)
+            first = first or error
+    assert first is not None
+    raise first
+
+
 def _is_in_use(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
         other.settimeout(1.0)
@@ -168,8 +177,11 @@ def _is_in_use(path: Path) -> bool:
     return True
 
 
-def _reopen(server: Server, where: Folders, pidfile: PidFile) -> None:
-    """Listen again, where the socket has vanished: without it nobody reaches this engine."""
+def _reopen(server: Server, where: Folders, pidfile: PidFile) -> bool:
+    """Listen again, where the socket has vanished: without it nobody reaches this engine.
+
+    Whether clients find it now.
+    """
     for path in _socket_paths(where):
         try:
             server.move(path)
@@ -177,16 +189,19 @@ def _reopen(server: Server, where: Folders, pidfile: PidFile) -> None:
             _LOG.warning("the socket is gone, and cannot be made at %s: %s", path, error)
             continue
         _LOG.warning("the socket was gone; now listening at %s", path)
-        _write_address(pidfile, path)
-        return
+        return _write_address(pidfile, path)
+    return False
 
 
-def _write_address(pidfile: PidFile, path: Path | None) -> None:
+def _write_address(pidfile: PidFile, path: Path | None) -> bool:
+    """Say where the engine listens; whether that could be written."""
     try:
         pidfile.write(path)
     except OSError as error:
         # On a full disk, say. Who has the same folders finds the engine all the same.
         _LOG.warning("cannot write where the engine listens: %s", error)
+        return False
+    return True
 
 
 def _lock(where: Folders) -> PidFile | None:

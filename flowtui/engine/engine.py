@@ -159,6 +159,10 @@ class Engine:
         """What is wrong with the engine itself, in words, or empty."""
         return self._persistence.trouble
 
+    def note_trouble(self, what: str, words: str) -> None:
+        """Tell clients what is wrong with `what`; empty words when it is right again."""
+        self._mailbox.post(lambda: self._persistence.note_trouble(what, words))
+
     @property
     def mistake(self) -> BaseException | None:
         """The latest exception in one of the engine's threads that nobody expected."""

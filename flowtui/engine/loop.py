@@ -150,7 +150,8 @@ class Loop:
         bulk_in = self._bulk.tick()
         self._persistence.collect(self._queue, self._bulk.list)
         self._events.collect()
-        if self._was_called or now - self._saved_at >= tick:
+        again_at = self._persistence.again_at
+        if self._was_called or now - self._saved_at >= tick or (again_at and now >= again_at):
             # What was asked for is stored at once, what workers did together with more of it.
             self._save()
             self._was_called, self._saved_at = False, now
@@ -167,6 +168,8 @@ class Loop:
             waits.append(self._published_at + tick - now)
         if (log_at := self._folders.log_due()) is not None:
             waits.append(log_at - now)
+        if (again_at := self._persistence.again_at) is not None:
+            waits.append(again_at - now)
         if self._queue.unsaved:
             waits.append(self._saved_at + tick - now)
         return max(0.0, min(waits)) if waits else None

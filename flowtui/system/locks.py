@@ -20,11 +20,11 @@ from flowtui.system.boot import this_boot
 
 ENDING = ".lock"
 
-_LOST = {
+_OTHER_TROUBLE = {
     errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH,
-    errno.ENOLINK, errno.ENOMEM,
+    errno.ENOLINK, errno.ENOMEM, errno.EROFS, errno.ENOSPC, errno.EDQUOT,
 }  # fmt: skip
-"""What says nothing of locks: the file system's server is away, or this system is short of memory.
+"""What says nothing of locks: the file system's server is away, its disk full, or the like.
 
 Whatever else a lock is answered with means that there are no locks here: ENOLCK and ENOSYS, but
 also EINVAL, EIO, EBADF, EACCES and 524, which has no name outside the kernel.
@@ -59,7 +59,7 @@ def _locks_known(lock: Callable[[], None]) -> bool:
     except BlockingIOError:
         raise
     except OSError as error:
-        if error.errno in _LOST:
+        if error.errno in _OTHER_TROUBLE:
             raise
         return False
     return True

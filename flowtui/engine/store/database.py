@@ -8,6 +8,7 @@ the files and their journals. No token is ever in it.
 
 from __future__ import annotations
 
+import errno
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -31,9 +32,24 @@ _COLUMNS = [field.name for field in fields(Transfer) if field.name not in _NOT_S
 _URL = _COLUMNS.index("url")
 _BULK_COLUMNS = [field.name for field in fields(BulkJobRecord) if field.name != "results"]
 
+_TABLES = {
+    "transfers": _COLUMNS,
+    "bulk_jobs": _BULK_COLUMNS,
+    "facts": ["name", "value"],
+}
+
 
 class StoreError(Exception):
-    """A database that cannot be used; the message says which and why."""
+    """A database that cannot be used; the message says which and why.
+
+    Attributes:
+        is_full: its disk has no room. `is_new`: nothing was ever stored in it.
+    """
+
+    def __init__(self, message: str, *, is_full: bool = False, is_new: bool = False) -> None:
+        super().__init__(message)
+        self.is_full = is_full
+        self.is_new = is_new
 
 
 class StoreUnusable(StoreError):
@@ -59,10 +75,11 @@ class Store:
 
     def __init__(self, file: Path | None) -> None:
         self.file = file
+        self._is_new = False
         try:
             self._db = _connect(file)
         except sqlite3.Error as error:
-            raise StoreError(f"cannot open {file}: {error}") from error
+            raise StoreError(f"cannot open {file}: {error}", is_full=has_no_room(error)) from error
         try:
             self._open()
         except BaseException as error:
@@ -70,12 +87,17 @@ class Store:
             if isinstance(error, sqlite3.Error):
                 if is_damage(error):
                     raise StoreUnusable(f"{file} is damaged: {error}", "corrupt") from error
-                raise StoreError(f"cannot open {file}: {error}") from error
+                raise StoreError(
+                    f"cannot open {file}: {error}",
+                    is_full=has_no_room(error),
+                    is_new=self._is_new,
+                ) from error
             raise
 
     def _open(self) -> None:
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        self._is_new = version == 0
         if version > SCHEMA:
             raise StoreUnusable(f"{self.file} was written by a newer flowtui", "newer")
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -83,20 +105,29 @@ class Store:
         (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise StoreUnusable(f"{self.file} is damaged: {verdict}", "corrupt")
-        self._create()
+        if version < SCHEMA or not self._is_complete():
+            self._create()  # else nothing is written: it can be read on a full disk, too
+
+    def _is_complete(self) -> bool:
+        """Whether the tables have all their columns."""
+        return all(
+            set(names) <= {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
+            for table, names in _TABLES.items()
+        )
 
     def _create(self) -> None:
         self._db.execute("BEGIN")
-        for table, names in (("transfers", _COLUMNS), ("bulk_jobs", _BULK_COLUMNS)):
-            columns = ", ".join(name for name in names if name != "id")
+        for table, names in _TABLES.items():
+            first, *others = names
+            kind = "INTEGER" if first == "id" else "TEXT"
             self._db.execute(
-                f"CREATE TABLE IF NOT EXISTS {table} (id INTEGER PRIMARY KEY, {columns})"
+                f"CREATE TABLE IF NOT EXISTS {table} "
+                f"({first} {kind} PRIMARY KEY, {', '.join(others)})"
             )
             existing = {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
             for name in names:
                 if name not in existing:
                     self._db.execute(f"ALTER TABLE {table} ADD COLUMN {name}")
-        self._db.execute("CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value)")
         self._db.execute(f"PRAGMA user_version={SCHEMA}")
         self._db.execute("COMMIT")
 
@@ -129,7 +160,10 @@ class Store:
         except (sqlite3.Error, OverflowError) as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise StoreError(f"cannot save the queue to {self.file}: {error}") from error
+            raise StoreError(
+                f"cannot save the queue to {self.file}: {error}",
+                is_full=isinstance(error, sqlite3.Error) and has_no_room(error),
+            ) from error
 
     def transfers(self) -> Iterator[Transfer]:
         """All transfers in order; what a worker held when the last engine ended is queued again."""
@@ -172,7 +206,10 @@ def _connect(file: Path | None) -> sqlite3.Connection:
     try:
         bare = file is not None and not has_record_locks(file)
     except OSError as error:
-        raise StoreError(f"cannot open {file}: {error.strerror}") from error
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise StoreError(
+            f"cannot open {file}: {error.strerror}", is_full=is_full, is_new=is_full
+        ) from error  # there was no room even for an empty one
     if bare:
         assert file is not None
         name = f"{file.absolute().as_uri()}?vfs=unix-none"
@@ -212,6 +249,11 @@ def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file itself is at fault, not its disk or another process."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def has_no_room(error: sqlite3.Error) -> bool:
+    """Whether the disk, or the user's part of it, is full."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def _with_defaults(values: dict[str, Any], kind: type) -> dict[str, Any]:

@@ -15,14 +15,17 @@ from pathlib import Path
 from flowtui.engine.bulk.job import BulkJobRecord
 from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.queue.queue import Queue, Transfer
-from flowtui.engine.store.database import StoreError
-from flowtui.engine.store.recovery import open_store
+from flowtui.engine.store.database import Store, StoreError
+from flowtui.engine.store.recovery import Rescued, open_store
 from flowtui.engine.store.request_log import RequestLog
 from flowtui.protocol.messages import Batch
 from flowtui.text.redaction import without_secrets
 
 NOTICE = 7 * 86_400.0
 """Seconds for which it is shown that the queue had to be rebuilt."""
+
+AGAIN = 5.0
+"""Seconds until what a full disk did not take is tried again."""
 
 _LOG = logging.getLogger("flowtui.engine")
 
@@ -39,11 +42,28 @@ class Persistence:
     """The database and the text record of one queue. The engine's thread alone uses it."""
 
     def __init__(self, database: Path | None) -> None:
-        """`database` None keeps all in memory. Raises StoreError."""
-        self._store, self._rescued = open_store(database)
+        """`database` None keeps all in memory. Raises StoreError.
+
+        Where the disk has no room to begin a database it is kept in memory, too, and begun later.
+        """
+        self._unopened: Path | None = None
+        self._record_is_whole = True
+        self._again_at = 0.0
+        self._troubles: dict[str, str] = {}
+        self._rescued: Rescued | None
+        try:
+            self._store, self._rescued = open_store(database)
+        except StoreError as error:
+            if not (error.is_full and error.is_new):
+                raise
+            assert database is not None
+            # As where it is gone: what the text record has is taken up.
+            self._store, self._rescued = Store(None), Rescued(database)
+            self._unopened = database
+            self._troubles["store"] = f"{error}; the queue is in memory only until there is room"
+            self._try_again_later()
         self._request_log = RequestLog(database.with_name("queue.jsonl") if database else None)
         self._unsaved = _Unsaved()
-        self._troubles: dict[str, str] = {}
 
     @property
     def trouble(self) -> str:
@@ -93,7 +113,10 @@ class Persistence:
             if added or rescued.aside is not None:  # else this is the first start of all
                 words = rescued.words(added)
                 _LOG.warning("%s", words)
-                self._store.remember("notice", {"text": words, "time": time.time()})
+                try:
+                    self._store.remember("notice", {"text": words, "time": time.time()})
+                except StoreError as error:
+                    self._troubles["notice"] = f"{words} ({error})"
         notice = self._store.fact("notice")
         if notice and time.time() - notice["time"] < NOTICE:
             self._troubles["notice"] = notice["text"]
@@ -101,11 +124,13 @@ class Persistence:
 
     def added(self, batch_id: int, batch: Batch) -> None:
         """Keep what was asked for."""
-        self._log_request(lambda: self._request_log.add(batch_id, batch))
+        if self._record_is_whole:  # else it is written anew, with this
+            self._log_request(lambda: self._request_log.add(batch_id, batch))
 
     def dropped(self, transfers: Iterable[Transfer]) -> None:
         """Keep that these are wanted no more."""
-        self._log_request(lambda: self._request_log.drop(transfers))
+        if self._record_is_whole:
+            self._log_request(lambda: self._request_log.drop(transfers))
 
     def collect(self, queue: Queue, jobs: BulkJobs) -> None:
         """Take note of what is to be stored, before others take it over."""
@@ -115,6 +140,10 @@ class Persistence:
     def save(self, queue: Queue, jobs: BulkJobs) -> None:
         """Store what changed since the last time, in one transaction."""
         self.collect(queue, jobs)
+        if self._again_at and time.monotonic() >= self._again_at:
+            self._try_again(queue, jobs)
+        if self._unopened is not None:
+            return  # all of it is saved once there is room to begin
         unsaved = self._unsaved
         if self._store.file is None:
             queue.unsaved.clear()  # this engine's queue ends with it
@@ -137,6 +166,29 @@ class Persistence:
         except StoreError as error:
             self._troubles["store"] = str(error)
 
+    @property
+    def again_at(self) -> float | None:
+        """When what a full disk did not take is tried again, by the monotonic clock; or None."""
+        return self._again_at or None
+
+    def _try_again_later(self) -> None:
+        self._again_at = time.monotonic() + AGAIN
+
+    def _try_again(self, queue: Queue, jobs: BulkJobs) -> None:
+        """Begin the database, and write the text record anew, where there was no room for them."""
+        self._again_at = 0.0
+        if self._unopened is not None:
+            try:
+                self._store, _ = open_store(self._unopened)
+            except StoreError:
+                self._try_again_later()
+                return
+            self._unopened = None
+            queue.unsaved.update(queue.transfers)
+            jobs.unsaved.update(jobs.jobs)
+        if not self._record_is_whole:
+            self._log_request(lambda: self._request_log.rewrite(queue.transfers.values()))
+
     def close(self) -> None:
         """Let go of the files."""
         self._store.close()
@@ -151,6 +203,11 @@ class Persistence:
     def _log_request(self, write: Callable[[], None]) -> None:
         try:
             write()
-            self._troubles["record"] = ""
         except OSError as error:
+            # What lacks a line is written anew as a whole when there is room.
+            self._record_is_whole = False
+            self._try_again_later()
             self._troubles["record"] = f"cannot write {self._request_log.file}: {error.strerror}"
+        else:
+            self._record_is_whole = True
+            self._troubles["record"] = ""
