@@ -38,6 +38,8 @@ def outcome_line(row: TransferRow) -> str:
     name = one_line(row.path)
     if row.code == BROKEN_ON_FLOW:
         return f"broken   {name}  {size_text(row.size or row.done)}: {one_line(row.reason)}"
+    if row.state == TransferState.DONE and row.linked:
+        return f"linked   {name}  {size_text(row.size or row.done)}, as {one_line(row.linked)}"
     if row.state == TransferState.DONE:
         text = f"done     {name}  {size_text(row.size or row.done)}"
         if row.resumed_at:

@@ -87,6 +87,11 @@ def test_bars_are_redrawn_in_place_and_taken_away() -> None:
     assert after == "\x1b[3A\r\x1b[Jfailed   data/f: md5 differs\n"
 
 
+def test_a_linked_file_is_no_download() -> None:
+    words = outcome_line(row(1, "done", linked="data/\x1bother", verified_by="md5"))
+    assert words.startswith("linked   data/f  ") and words.endswith(", as data/�other")
+
+
 def test_bars_are_not_drawn_more_often_than_a_terminal_over_ssh_likes() -> None:
     terminal = Terminal()
     bars = Bars(terminal)

@@ -109,6 +109,8 @@ def full_words(row: TransferRow) -> str:
     """All there is to say of a transfer's state, for the line below the table."""
     if row.state in (TransferState.DONE, TransferState.SKIPPED) and row.verified_by:
         what = "already here" if row.state == TransferState.SKIPPED else "done"
+        if row.linked:
+            what = f"linked, as {printable(row.linked)}"
         how = "" if row.verified_by == AS_RECORDED else "verified by "
         beside = "  (a different file stands at its name)" if row.occupied else ""
         return f"{what}, {how}{printable(row.verified_by)}{beside}{_source(row)}"

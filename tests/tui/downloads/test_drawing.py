@@ -94,6 +94,10 @@ def test_one_hundred_percent_is_not_said_too_early() -> None:
         ({"state": "waiting", "reason": "needs 12.4 GB more in /to"}, "needs 12.4 GB more"),
         ({"state": "done", "verified_by": "md5"}, "done, verified by md5"),
         ({"state": "skipped", "verified_by": "size"}, "already here, verified by size"),
+        (
+            {"state": "done", "verified_by": "md5", "linked": "data/a.gz"},
+            "linked, as data/a.gz, verified by md5",
+        ),
         ({"state": "failed", "reason": "403", "retryable": True}, "(r: retry)"),
         ({"state": "active", "reason": "resumed at 61 %", "connections": 4}, "4 connections"),
         ({"state": "active", "reason": "resumed at 61 %"}, "resumed at 61 %"),
