@@ -16,8 +16,8 @@ import re
 import stat
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from flowtui.system.files import open_shared
 from flowtui.transfer.disk import downloads_log
@@ -41,8 +41,7 @@ _HIDDEN = b"#"
 _ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
 
 
-@dataclass(frozen=True)
-class _Label:
+class _Label(NamedTuple):
     """A name as a line has it; `mark` is the backslash in front of a line whose name is escaped."""
 
     mark: bytes
@@ -60,7 +59,9 @@ def _label(path: str) -> _Label | None:
         return None
     if not raw or b"\0" in raw:
         return None
-    escaped = re.sub(rb"[\\\n\r]", lambda found: _ESCAPES[found[0]], raw)
+    escaped = raw
+    if b"\\" in raw or b"\n" in raw or b"\r" in raw:
+        escaped = re.sub(rb"[\\\n\r]", lambda found: _ESCAPES[found[0]], raw)
     return _Label(b"" if escaped == raw else b"\\", escaped)
 
 
@@ -171,8 +172,11 @@ class FolderRecord:
         with self._opened(os.O_RDWR) as sums:
             if sums >= 0:
                 self._read(sums)
+            else:
+                self._lines = {}
             for path, record in (known or {}).items():
-                if path not in present and self._is_listed(sums, path) is False:
+                # Just read, and without hidden lines: no need to look at each.
+                if path not in present and _label(path) not in self._lines:
                     md5 = _md5_if_here(self.root / path, record)
                     if md5 is not None:
                         present[path] = md5
@@ -263,20 +267,14 @@ class FolderRecord:
                 self._read(sums, anew=True)
         return None
 
-    def _is_listed(self, sums: int, path: str) -> bool | None:
-        """Whether a path has a line that counts; None where it cannot have one."""
-        label = _label(path)
-        if label is None:
-            return None
-        at = self._find(sums, label) if sums >= 0 else None
-        return at is not None and os.pread(sums, 1, at) != _HIDDEN
-
     def _renew(self) -> None:
         """Write MD5SUMS without its hidden lines, if it has any. Raises OSError."""
         with self._opened(os.O_RDONLY) as sums:
             if sums < 0:
                 return
             text = _read_from(sums, 0)
+            if not text.startswith(_HIDDEN) and b"\n" + _HIDDEN not in text:
+                return
             kept = _LINE.sub(lambda line: b"" if line[0][:1] == _HIDDEN else line[0], text)
             head, end, tail = kept.rpartition(b"\n")
             kept = head + end + (b"" if tail[:1] == _HIDDEN else tail)
