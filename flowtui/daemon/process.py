@@ -131,7 +131,7 @@ def run_background_engine(
 
 def _taken(where: Folders, path: Path) -> str:
     """That somebody has taken the folder of the socket, in words; else nothing."""
-    if path.parent != where.fallback_socket.parent:
+    if path.parent != where.fallback_socket.parent or not is_taken(where.runtime):
         return ""
     words = f"{where.runtime} is not a folder of yours; the engine listens in {path.parent} instead"
     _LOG.warning("%s", words)

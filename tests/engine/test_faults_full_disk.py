@@ -176,7 +176,7 @@ def test_what_the_log_of_a_folder_had_no_room_for_is_written_later(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, soon: None
 ) -> None:
     with monkeypatch.context() as disk:
-        disk.setattr(downloads_log, "append", full)
+        disk.setattr(downloads_log, "write", full)
         lab.serve(content(1000))
         made = lab.start()
         assert made.wait_idle(GUARD)
@@ -255,11 +255,11 @@ def test_the_socket_goes_to_the_state_folder_where_no_other_takes_it(home: Folde
 
     def make(path: Path) -> Any:
         tried.append(path)
-        if path.parent != home.state:
+        if path != home.fallback_socket:
             raise FULL
         return "server"
 
     assert process._listen(make, home) == "server"
-    assert tried[-1].parent == home.state
+    assert tried[-1] == home.fallback_socket
     with pytest.raises(OSError, match="No space left"):
         process._listen(full, home)
