@@ -57,7 +57,7 @@ async def test_what_is_found_opens_is_marked_and_downloads(tmp_path: Path) -> No
         app = await find(pilot, "liver", "liver.bam")
         while (node := tree(app).node) is None or node.name != "liver_rep1":
             await pilot.press("down")
-        await pilot.press("enter")
+        await pilot.press("right")
         await until(pilot, lambda: any("liver_rep1_R1.fastq.gz" in line for line in lines(app)))
         await pilot.press("space", "d")
         await until(pilot, lambda: "1 file" in said(app, "#dialog-what"))
@@ -203,3 +203,50 @@ async def test_what_is_found_comes_as_it_is_found(tmp_path: Path) -> None:
         flow.holds["search samples page 2"].set()
         await until(pilot, lambda: group.load is Load.READY)
         assert len(group.children) == 40 and group.name == "Samples"
+
+
+async def go_to(pilot: Pilot[Any], app: FlowApp, name: str) -> None:
+    """Move down to what was found of this name, and press enter."""
+    while (node := tree(app).node) is None or node.name != name:
+        await pilot.press("down")
+    await pilot.press("enter")
+
+
+async def test_enter_goes_to_the_place_of_a_sample_and_of_a_file(tmp_path: Path) -> None:
+    flow = full()
+    project = [sample(f"s{n}", f"other_{n}") for n in range(150)]
+    flow.project_of("5", "Livers", [*project, sample("7", "liver_rep1", project_id="5")])
+    flow.search["samples"] = [sample("7", "liver_rep1", project_id="5")]
+    flow.search["data"] = [data("70", "liver_R1.gz", sample_id="7", project_id="5")]
+    flow.files["7"] = [data("70", "liver_R1.gz")]
+    async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
+        app = await find(pilot, "liver", "liver_R1.gz")
+        await go_to(pilot, app, "liver_rep1")
+        place = ["sample/7", "project/5/samples", "project/5", "scope/mine", "root"]
+        await until(
+            pilot,
+            lambda: (
+                tree(app).node is not None
+                and [node.key for node in tree(app).node.ancestors()] == place
+            ),
+        )  # type: ignore[union-attr]
+        tree(app).set_cursor(0)
+        await go_to(pilot, app, "liver_R1.gz")
+        await until(
+            pilot,
+            lambda: (
+                tree(app).node is not None
+                and [node.key for node in tree(app).node.ancestors()] == ["data/70", *place]
+            ),
+        )  # type: ignore[union-attr]
+
+
+async def test_what_has_no_place_is_said_and_stays(tmp_path: Path) -> None:
+    flow = full()
+    flow.search["samples"] = [sample("7", "liver_rep1", project_id="99")]
+    async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
+        app = await find(pilot, "liver", "liver.bam")
+        await go_to(pilot, app, "liver_rep1")
+        await until(pilot, lambda: app._notifications)
+        assert "not in the tree" in next(iter(app._notifications)).message
+        assert tree(app).node is not None and tree(app).node.name == "liver_rep1"

@@ -11,12 +11,14 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.timer import Timer
 
+from flowtui.text.printable import printable
 from flowtui.tui.background import Background
 from flowtui.tui.browser import drawing
-from flowtui.tui.browser.finding import ROOT
+from flowtui.tui.browser.finding import KINDS, ROOT
 from flowtui.tui.browser.loader import TreeLoader
 from flowtui.tui.browser.marks import Marks
 from flowtui.tui.browser.nodes import REST, Load, Node, NodeKind, Row, visible_rows
+from flowtui.tui.browser.place import Route, Step, next_step, route_of
 from flowtui.tui.widgets.line_list import LineList, Piece
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ class TreePane(LineList):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark"),
-        Binding("right,l,enter", "open", "Open", key_display="→"),
+        Binding("right,l", "open", "Open", key_display="→"),
+        Binding("enter", "open_or_go", "Open", show=False),
         Binding("left,h", "close", "Close", show=False),
         Binding("d", "app.download", "Download"),
         Binding("slash", "app.filter", "Filter"),
@@ -87,6 +90,7 @@ class TreePane(LineList):
         self._loader = TreeLoader(client, background, self._on_result)
         self._load_timer: Timer | None = None
         self._match_timer: Timer | None = None
+        self._route: Route | None = None
         self._failing = False
 
     @property
@@ -166,6 +170,7 @@ class TreePane(LineList):
         if self.filter_text:
             self.filter("")
             self.post_message(self.FilterDropped())
+        self._route = None
         found = self._loader.find(words)
         self._rebuild()
         self._go_to(found)
@@ -173,8 +178,48 @@ class TreePane(LineList):
 
     # Keys
 
+    def action_open_or_go(self) -> None:
+        """Open the node; for what a search found, go to its place in the tree."""
+        node = self.node
+        is_found = node is not None and node.parent is not None and node.parent.key in KINDS
+        if node is None or not is_found:
+            self.action_open()
+            return
+        self._route = route_of(node)
+        if self._route is None:
+            self.app.notify("Flow does not say where this is. Press → to open it here.")
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Go on towards the place that was asked for, as far as the tree is loaded."""
+        while self._route is not None:
+            step, node = next_step(self.root, self._route)
+            if step is Step.WAIT:
+                return
+            if step is Step.OPEN:
+                self._loader.open(node)
+            elif step is Step.LOAD:
+                self._loader.load_rest(node)
+            else:
+                self._route = None
+                if step is Step.ARRIVED:
+                    for above in node.ancestors():
+                        above.expanded = above.expanded or above is not node
+                    self._rebuild()
+                    self._go_to(node)
+                    self._reveal()
+                elif step is Step.TOO_MANY:
+                    name = printable(node.parent.name if node.parent else node.name)
+                    self.app.notify(
+                        f"Too much to look through in {name}: go there, and press / to filter.",
+                        markup=False,
+                    )
+                else:
+                    self.app.notify("It is not in the tree. Press → to open it here.")
+
     def action_open(self) -> None:
         """Open the node, or step into it when it is open."""
+        self._route = None
         node, row = self.node, self.row
         if row is not None and row.index == REST:
             self._loader.load_rest(row.parent)
@@ -261,6 +306,7 @@ class TreePane(LineList):
         self._rebuild()
         if number == 1:
             self._reveal()
+        self._go_on()
         self.post_message(self.Highlighted(self.node))
 
     def _load_soon(self) -> None:

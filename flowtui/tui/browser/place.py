@@ -1,0 +1,104 @@
+"""The way to where something is in the tree, for what a search found: one step at a time, pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from flowtui.tui.browser.nodes import Load, Node, NodeKind
+
+PROJECTS = ("scope/mine", "scope/shared", "scope/public")
+"""Where projects are, in the order in which they are looked through."""
+
+MOST_PAGES = 20
+"""Pages of a list that are loaded to find something in it."""
+
+
+class Step(Enum):
+    """What is to be done next, with a node."""
+
+    OPEN = "open it"
+    LOAD = "load the pages of it that are missing"
+    WAIT = "wait until it is loaded"
+    ARRIVED = "it is the one"
+    LOST = "it is not below it"
+    TOO_MANY = "too much is below it to be loaded for this"
+
+
+@dataclass(frozen=True)
+class Route:
+    """The keys that lead to something, from the top; projects are in one of the scopes of them."""
+
+    keys: tuple[str, ...]
+
+
+def route_of(node: Node) -> Route | None:
+    """Where something is that a search found; None where its record does not tell."""
+    record, kind = node.record, node.kind
+    project = _key("project", getattr(record, "project_id", None))
+    if kind is NodeKind.PROJECT:
+        return Route((node.key,))
+    if kind is NodeKind.SAMPLE:
+        return Route((project, f"{project}/samples", node.key) if project
+                     else ("scope/samples", node.key))  # fmt: skip
+    if kind is NodeKind.EXECUTION:
+        return Route((project, f"{project}/executions", node.key) if project
+                     else ("scope/executions", node.key))  # fmt: skip
+    sample, run = _key("sample", record.sample_id), _key("execution", record.execution_id)
+    if run and project:
+        return Route((project, f"{project}/executions", run, node.key))
+    if sample and project:
+        return Route((project, f"{project}/samples", sample, node.key))
+    if sample:
+        return Route(("scope/samples", sample, node.key))
+    if run:
+        return Route(("scope/executions", run, node.key))
+    is_upload = not (record.pipeline_name or record.process_name or record.sample_name)
+    return Route(("scope/data", node.key)) if is_upload else None
+
+
+def _key(kind: str, id_: Any) -> str:
+    return f"{kind}/{id_}" if id_ else ""
+
+
+def next_step(root: Node, route: Route) -> tuple[Step, Node]:
+    """What to do next on a route, as far as the tree is loaded by now."""
+    at = root
+    for key in route.keys:
+        found = _below(at, key)
+        if found is None and at is root and key.startswith("project/"):
+            scopes = [scope for scope in root.children
+                      if scope is not None and scope.key in PROJECTS]  # fmt: skip
+            found = next((node for scope in scopes if (node := _below(scope, key))), None)
+            for scope in scopes if found is None else ():
+                if (step := _to_load(scope)) is not None:
+                    return step, scope
+        if found is None:
+            return (_to_load(at) if at is not root else None) or Step.LOST, at
+        at = found
+    return Step.ARRIVED, at
+
+
+def _below(node: Node, key: str) -> Node | None:
+    """A child, or the child of a process; what a search found is not its place."""
+    for child in node.children:
+        if child is not None and child.key == key:
+            return child
+        if child is not None and child.kind is NodeKind.PROCESS:
+            found = _below(child, key)
+            if found is not None:
+                return found
+    return None
+
+
+def _to_load(node: Node) -> Step | None:
+    """How more of what is below a node can be known; None where all is."""
+    if node.load is Load.NEW:
+        return Step.OPEN
+    if node.load is Load.LOADING or node.pending:
+        return Step.WAIT
+    missing = [number for number in node.missing_pages() if number not in node.failed]
+    if not missing:
+        return None
+    return Step.LOAD if len(missing) <= MOST_PAGES else Step.TOO_MANY
