@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, TextIO
 
 from flowtui.cli.output import counted, one_line, seconds_text, size_text
 from flowtui.protocol.messages import BulkRow, TransferRow
-from flowtui.protocol.states import BROKEN_ON_FLOW, BULK_ENDED, BulkState, TransferState
+from flowtui.protocol.states import (
+    AS_RECORDED,
+    BROKEN_ON_FLOW,
+    BULK_ENDED,
+    BulkState,
+    TransferState,
+)
 from flowtui.text.columns import fit, pad, width
 
 if TYPE_CHECKING:
@@ -46,6 +52,8 @@ def outcome_line(row: TransferRow) -> str:
             text += f", resumed at {size_text(row.resumed_at)}"
         return text + (f", verified by {row.verified_by}" if row.verified_by else "")
     if row.state == TransferState.SKIPPED:
+        if row.verified_by == AS_RECORDED:
+            return f"skipped  {name}  already present, {AS_RECORDED}"
         return f"skipped  {name}  already present" + (
             f", verified by {row.verified_by}" if row.verified_by else ""
         )

@@ -117,12 +117,14 @@ def test_lines_say_each_end_once_and_the_whole_now_and_then(
     lines.transfer(row(1, "active"))
     lines.transfer(row(1, "done", verified_by="md5", resumed_at=40))
     lines.transfer(row(2, "skipped", verified_by="size"))
+    lines.transfer(row(3, "skipped", verified_by="as recorded"))
     lines.update(following(row(1, "done")))
     monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
     lines.update(following(row(1, "done"), done=100, total=200, files=2))
     assert stream.getvalue().splitlines() == [
         "done     data/f  100 B, resumed at 40 B, verified by md5",
         "skipped  data/f  already present, verified by size",
+        "skipped  data/f  already present, as recorded",
         "100 B of 200 B, 1 of 2 files",
     ]
 
