@@ -6,7 +6,6 @@ import base64
 import json
 import secrets
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -30,16 +29,13 @@ class Accounts:
     """The tokens given out by one server. Access tokens last `token_seconds`.
 
     Attributes:
-        tells_life: whether a new token says itself when it ends, as a JWT.
-        uses: after so many questions a token has ended, too; None for any number.
+        tells_life: whether a new token says itself when it ends, as a JWT; may be changed.
     """
 
     def __init__(self, users: Mapping[str, User], token_seconds: float) -> None:
         self._users = users
         self._token_seconds = token_seconds
         self.tells_life = True
-        self.uses: int | None = None
-        self._used: Counter[str] = Counter()
         self._access: dict[str, _Grant] = {}
         self._refresh: dict[str, _Grant] = {}
 
@@ -75,12 +71,15 @@ class Accounts:
         if authorization is None:
             return None
         token = _bearer(authorization) or ""
-        self._used[token] += 1
         grant = self._access.get(token)
-        is_worn = self.uses is not None and self._used[token] > self.uses
-        if grant is None or grant.expires <= time.monotonic() or is_worn:
+        if grant is None or grant.expires <= time.monotonic():
             raise NotAuthenticated("Invalid or expired token")
         return self._users[grant.username]
+
+    def has_ended(self, authorization: str | None) -> bool:
+        """Whether this is a token that was good once."""
+        grant = self._access.get(_bearer(authorization) or "")
+        return grant is not None and grant.expires <= time.monotonic()
 
     def expire_all(self) -> None:
         """Let every access token expire now (for tests)."""

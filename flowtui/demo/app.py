@@ -40,13 +40,17 @@ _SHELL = """<!DOCTYPE html>
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """A request that was answered. `path` is as it came, percent-encoded, without its query."""
+    """A request that was answered. `path` is as it came, percent-encoded, without its query.
+
+    `had_ended` tells of its token that it was good once and no longer when the request arrived.
+    """
 
     method: str
     path: str
     query: str
     range: str | None
     has_authorization: bool
+    had_ended: bool
     status: int
 
 
@@ -81,9 +85,14 @@ class App:
             return
         raw = scope["raw_path"].decode("ascii", "replace")
 
+        if self.service.arrived:
+            self.service.arrived(raw)
+        sent = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        had_ended = self.service.accounts.has_ended(sent)
+
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start" and self._record:
-                self._record(_recorded(scope, raw, message["status"]))
+                self._record(_recorded(scope, raw, had_ended, message["status"]))
             await send(message)
 
         below = raw.removeprefix("/api")
@@ -100,7 +109,7 @@ class App:
             await self._routed({**scope, "path": raw}, receive, answer)
 
 
-def _recorded(scope: Scope, path: str, status: int) -> RecordedRequest:
+def _recorded(scope: Scope, path: str, had_ended: bool, status: int) -> RecordedRequest:
     headers = dict(scope["headers"])
     wanted = headers.get(b"range")
     return RecordedRequest(
@@ -109,6 +118,7 @@ def _recorded(scope: Scope, path: str, status: int) -> RecordedRequest:
         query=scope["query_string"].decode("latin-1"),
         range=wanted.decode("latin-1") if wanted is not None else None,
         has_authorization=b"authorization" in headers,
+        had_ended=had_ended,
         status=status,
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -44,7 +45,7 @@ class Service:
     Attributes:
         rate: bytes per second for each connection, 0 or None for as fast as it goes.
         bad_is_nobody: whether a bad or ended token counts as none wherever nobody may ask.
-        taken_as_nobody: the paths at which one did, in order.
+        arrived: called with the path of each request before it is answered, on the server's thread.
     """
 
     catalogue: Catalogue
@@ -52,7 +53,7 @@ class Service:
     dialect: Dialect
     rate: float | None
     bad_is_nobody: bool = False
-    taken_as_nobody: list[str] = field(default_factory=list)
+    arrived: Callable[[str], None] | None = None
 
     @property
     def serializer(self) -> Serializer:
@@ -65,7 +66,6 @@ class Service:
             return self.accounts.user(request.headers.get("authorization"))
         except NotAuthenticated as error:
             if bad_is_nobody or self.bad_is_nobody:
-                self.taken_as_nobody.append(request.url.path)
                 return None
             raise unauthenticated(str(error)) from error
 
