@@ -27,7 +27,7 @@ class RequestedFiles:
     """What was found for the REFs.
 
     Attributes:
-        files: each file once, where the first REF that has it puts it.
+        files: each file once, where the first REF that has it puts it, projects before `data/ID`.
         left_out: how many Flow would not give; the reasons have been printed.
         missing: the names of these that are on Flow all the same, so that something is missing.
         excluded: how many the filters left out.
@@ -114,8 +114,10 @@ def parse_refs(
         for ref in (_listed("-", client) if word == "-" else parse(word, client.server))
     ]
     refs += [ref for name in lists for ref in _listed(name, client)]
-    # A file that is named by itself, too, goes where the project or sample has it.
-    refs = sorted(dict.fromkeys(refs), key=lambda ref: ref.kind is RefKind.DATA)
+    refs = list(dict.fromkeys(refs))
+    if any(ref.kind is RefKind.PROJECT for ref in refs):
+        # A project is to be whole: a file of it that is named by itself, too, goes there.
+        refs.sort(key=lambda ref: ref.kind is RefKind.DATA)
     if not refs:
         raise CommandError(
             "no REFs given; name some, such as project/12, or use --from FILE",
