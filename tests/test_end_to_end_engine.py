@@ -213,6 +213,6 @@ def running_engines(shell: Shell) -> list[int]:
             mine = home in (one / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        if mine and words[-4:-1] == [b"flowtui", b"engine", b"run"]:
+        if mine and b" ".join(words).find(b"flowtui engine run") >= 0:
             found.append(int(one.name))
     return found
