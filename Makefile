@@ -37,7 +37,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/flowtui demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 -m "not long"
+	$(BIN)/python -m pytest -n 3 -m "not long"
 
 test-long: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2
