@@ -88,8 +88,9 @@ def _shown(value: Any, name: str = "") -> Any:
 
 def _write(stream: Any, text: str) -> None:
     """Write a line; what the terminal's encoding lacks is shown escaped, never an error."""
+    text = without_tokens(text)
     try:
-        stream.write(without_tokens(text) + "\n")
+        stream.write(text + "\n")
     except UnicodeEncodeError:
         encoding = stream.encoding or "ascii"
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
