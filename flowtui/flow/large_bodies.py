@@ -178,7 +178,7 @@ class LargeBodyTransport(httpx.BaseTransport):
         response = self._inner.handle_request(request)
         found = _socket_of(response, request.url.scheme)
         length = _known_length(response)
-        if found is None or length is None or length < LARGE:
+        if found is None or length is None or length < LARGE or request.method == "HEAD":
             return response
         assert isinstance(response.stream, httpx.SyncByteStream)
         stream, first = response.extensions["network_stream"], iter(response.stream)
@@ -324,11 +324,17 @@ def _ask(
     Raises httpx.TransportError.
     """
     parser = h11.Connection(h11.CLIENT)
-    sent = h11.Request(
-        method=request.method.encode(), target=request.url.raw_path, headers=request.headers.raw
-    )
     timeouts = request.extensions.get("timeout", {})
-    asked = (parser.send(sent) or b"") + (parser.send(h11.EndOfMessage()) or b"")
+    try:
+        sent = h11.Request(
+            method=request.method.encode(),
+            target=request.url.raw_path,
+            headers=request.headers.raw,
+        )
+        asked = (parser.send(sent) or b"") + (parser.send(h11.EndOfMessage()) or b"")
+    except h11.LocalProtocolError as error:
+        wire.close()
+        raise httpx.LocalProtocolError(str(error), request=request) from error
     answer = _Answer(wire, parser, request, timeouts.get("read"), kept)
     try:
         wire.stream.write(asked, timeouts.get("write"))

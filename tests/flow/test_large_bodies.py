@@ -262,3 +262,23 @@ def test_a_body_that_drips_ends_with_its_deadline(server: FaultServer, http: htt
     ):
         for _ in response.iter_raw():
             pass
+
+
+def test_an_answer_without_a_body_is_not_waited_for(
+    server: FaultServer, http: httpx.Client
+) -> None:
+    """An answer to HEAD tells the length of what is not sent (RFC 9110, 9.3.2)."""
+    server.files["/head"] = File(b"", always=answer(200, b"", Content_Length=len(CONTENT)))
+    assert http.head(f"{server.url}/head").content == b""
+    assert get(http, server, "/small") == b"small"
+
+
+@pytest.mark.parametrize("first", [[], ["/big"]])
+def test_a_request_that_cannot_be_sent_is_the_same_error_over_a_kept_connection(
+    server: FaultServer, http: httpx.Client, first: list[str]
+) -> None:
+    for path in first:
+        assert get(http, server, path) == CONTENT
+    with pytest.raises(httpx.LocalProtocolError):
+        get(http, server, "/small", X="a\nb")
+    assert get(http, server, "/small") == b"small"
