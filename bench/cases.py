@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import peers
 from peers import Peer
@@ -18,13 +18,13 @@ class Case:
     """A comparison.
 
     Attributes:
-        make: makes its files; `base`: the URL at which they are to be had.
+        make: makes the files of its sample; `base`: the URL at which they are to be had.
         goals: name of a peer → flowtui's time over its time, at most.
     """
 
     letter: str
     title: str
-    make: Callable[[Farm], list[Served]]
+    make: Callable[[Farm, str], list[Served]]
     peers: tuple[Peer, ...]
     goals: dict[str, float] = field(default_factory=dict)
     base: Callable[[Farm], str] = lambda farm: farm.url
@@ -35,11 +35,11 @@ class Case:
         return self.letter.lower()
 
 
-CASES = (
+_PLAIN = (
     Case(
         "A",
         "one 2 GiB file with md5, local, to disk",
-        lambda farm: farm.put("a", 1, 2 * GIB),
+        lambda farm, sample: farm.put(sample, 1, 2 * GIB),
         (peers.flowtui, peers.md5sum, peers.curl_and_md5sum, peers.aria2c_md5,
          peers.aria2c_md5_quick_disk),
         {"md5sum": 1.25, "curl && md5sum": 0.65, "aria2c": 0.25},
@@ -47,21 +47,21 @@ CASES = (
     Case(
         "B",
         "one 1 GiB file, 8 MiB/s per connection",
-        lambda farm: farm.put("b", 1, GIB, limited=True),
+        lambda farm, sample: farm.put(sample, 1, GIB, limited=True),
         (peers.flowtui, peers.aria2c, peers.curl),
         {"aria2c": 1.05, "curl": 0.08},
     ),
     Case(
         "C",
         "2,000 files of 64 KiB, local",
-        lambda farm: farm.put("c", 2000, 64 << 10),
+        lambda farm, sample: farm.put(sample, 2000, 64 << 10),
         (peers.flowtui, peers.aria2c_many, peers.curl_many),
         {"aria2c": 0.8},
     ),
     Case(
         "D",
         "2,000 files of 64 KiB, 50 ms round trip",
-        lambda farm: farm.put("d", 2000, 64 << 10),
+        lambda farm, sample: farm.put(sample, 2000, 64 << 10),
         (peers.flowtui, peers.aria2c_many, peers.curl_many),
         {"aria2c": 1.0},
         lambda farm: farm.behind(0.05, 1 << 20),
@@ -69,49 +69,28 @@ CASES = (
     Case(
         "E",
         "one 1 GiB file, 80 ms round trip, window of 800 kB",
-        lambda farm: farm.put("e", 1, GIB),
+        lambda farm, sample: farm.put(sample, 1, GIB),
         (peers.flowtui, peers.aria2c, peers.curl),
         {"aria2c": 1.05, "curl": 0.08},
         lambda farm: farm.behind(0.08, 800_000),
     ),
-    Case(
-        "AT",
-        "one 2 GiB file with md5, local, over TLS",
-        lambda farm: farm.put("at", 1, 2 * GIB),
-        (peers.flowtui, peers.md5sum, peers.curl_and_md5sum, peers.aria2c_md5),
-        {"curl && md5sum": 0.9, "aria2c": 0.5},
-        lambda farm: farm.tls_url,
-    ),
-    Case(
-        "BT",
-        "one 1 GiB file, 8 MiB/s per connection, over TLS",
-        lambda farm: farm.put("bt", 1, GIB, limited=True),
-        (peers.flowtui, peers.aria2c, peers.curl),
-        {"aria2c": 1.02},
-        lambda farm: farm.tls_url,
-    ),
-    Case(
-        "CT",
-        "2,000 files of 64 KiB, local, over TLS",
-        lambda farm: farm.put("ct", 2000, 64 << 10),
-        (peers.flowtui, peers.aria2c_many, peers.curl_many),
-        {"aria2c": 0.5},
-        lambda farm: farm.tls_url,
-    ),
-    Case(
-        "DT",
-        "2,000 files of 64 KiB, 50 ms round trip, over TLS",
-        lambda farm: farm.put("dt", 2000, 64 << 10),
-        (peers.flowtui, peers.aria2c_many, peers.curl_many),
-        {"aria2c": 0.35},
-        lambda farm: farm.behind(0.05, 1 << 20, tls=True),
-    ),
-    Case(
-        "ET",
-        "one 1 GiB file, 80 ms round trip, window of 800 kB, over TLS",
-        lambda farm: farm.put("et", 1, GIB),
-        (peers.flowtui, peers.aria2c, peers.curl),
-        {"aria2c": 0.65},
-        lambda farm: farm.behind(0.08, 800_000, tls=True),
-    ),
 )  # fmt: skip
+
+_OVER_TLS: dict[str, tuple[dict[str, float], Callable[[Farm], str]]] = {
+    "A": ({"curl && md5sum": 0.9, "aria2c": 0.5}, lambda farm: farm.tls_url),
+    "B": ({"aria2c": 1.02}, lambda farm: farm.tls_url),
+    "C": ({"aria2c": 0.5}, lambda farm: farm.tls_url),
+    "D": ({"aria2c": 0.35}, lambda farm: farm.behind(0.05, 1 << 20, tls=True)),
+    "E": ({"aria2c": 0.65}, lambda farm: farm.behind(0.08, 800_000, tls=True)),
+}
+"""Letter of a case → its goals over TLS, and where that is to be had."""
+
+
+def _over_tls(case: Case) -> Case:
+    goals, base = _OVER_TLS[case.letter]
+    return replace(
+        case, letter=f"{case.letter}T", title=f"{case.title}, over TLS", goals=goals, base=base
+    )
+
+
+CASES = (*_PLAIN, *(_over_tls(case) for case in _PLAIN))

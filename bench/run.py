@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def measure(case: Case, at: Farm, work: Path, runs: int, only: set[str]) -> dict[str, list[Run]]:
     """All runs of a case: a peer's name → its runs. Raises Failed."""
-    files = case.make(at)
+    files = case.make(at, case.sample)
     taking_part = [one for one in case.peers if not only or one.name in only]
     done: dict[str, list[Run]] = {one.name: [] for one in taking_part}
     kept = work / "kept"
