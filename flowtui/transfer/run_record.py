@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from flowtui.protocol.states import TransferState
 from flowtui.transfer.disk.commit import fingerprint
+from flowtui.transfer.disk.downloads_log import is_untouched
 from flowtui.transfer.disk.part_file import NoteBudget, PartFile, make_folder
 from flowtui.transfer.errors import AuthRequired, PermanentError, TargetExists, TransientError
 from flowtui.transfer.identity import Identity
-from flowtui.transfer.task import Outcome, Recorded, Task
+from flowtui.transfer.task import Outcome, Task
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -50,7 +51,7 @@ def write_record(
         part.write(0, content)
         part.settle(len(content))
         with replacing() if here is not None else nullcontext():
-            if here is not None and _is_as_recorded(here, task.recorded):
+            if here is not None and task.recorded and is_untouched(here, task.recorded):
                 task.target.unlink()
                 here = None
             replaces = None if here is None else fingerprint(here)
@@ -101,11 +102,3 @@ def _is_content(path: Path, content: bytes) -> bool:
     """Whether a file holds just this; of a larger one no more is read."""
     with path.open("rb") as stream:
         return stream.read(len(content) + 1) == content
-
-
-def _is_as_recorded(found: os.stat_result, recorded: Recorded | None) -> bool:
-    """Whether nobody has touched what we wrote."""
-    return recorded is not None and (found.st_size, found.st_mtime_ns) == (
-        recorded.size,
-        recorded.mtime_ns,
-    )

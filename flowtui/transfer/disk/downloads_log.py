@@ -202,7 +202,9 @@ def _seconds(timestamp: object) -> float | None:
 
 
 def is_untouched(found: os.stat_result, record: Recorded) -> bool:
-    """Whether a file is as it was recorded, as far as its time of change tells."""
+    """Whether a file is as it was recorded, as far as its size and time of change tell."""
+    if record.size not in (None, found.st_size):
+        return False
     if record.mtime_ns is not None:
         return found.st_mtime_ns == record.mtime_ns
     # A line of an earlier version: it was written after the last byte.

@@ -337,8 +337,7 @@ def _md5_if_here(path: Path, record: Recorded) -> str | None:
         found = path.stat()
     except OSError:
         return None  # gone or out of reach: it gets no line
-    is_it = stat.S_ISREG(found.st_mode) and record.size in (None, found.st_size)
-    return record.md5 if is_it and is_untouched(found, record) else None
+    return record.md5 if stat.S_ISREG(found.st_mode) and is_untouched(found, record) else None
 
 
 def _read_from(descriptor: int, at: int) -> bytes:

@@ -90,7 +90,6 @@ def existing(
         record is not None
         and record.md5 is not None
         and md5 in (None, record.md5)
-        and record.size in (None, found.st_size)
         and is_untouched(found, record)
     ):
         return replace(here, verified_by=AS_RECORDED, md5=record.md5)

@@ -40,22 +40,21 @@ def route_of(node: Node) -> Route | None:
     if kind is NodeKind.PROJECT:
         return Route((node.key,))
     if kind is NodeKind.SAMPLE:
-        return Route((project, f"{project}/samples", node.key) if project
-                     else ("scope/samples", node.key))  # fmt: skip
+        return Route((*_group(project, "samples"), node.key))
     if kind is NodeKind.EXECUTION:
-        return Route((project, f"{project}/executions", node.key) if project
-                     else ("scope/executions", node.key))  # fmt: skip
+        return Route((*_group(project, "executions"), node.key))
     sample, run = _key("sample", record.sample_id), _key("execution", record.execution_id)
-    if run and project:
-        return Route((project, f"{project}/executions", run, node.key))
-    if sample and project:
-        return Route((project, f"{project}/samples", sample, node.key))
+    if run and (project or not sample):
+        return Route((*_group(project, "executions"), run, node.key))
     if sample:
-        return Route(("scope/samples", sample, node.key))
-    if run:
-        return Route(("scope/executions", run, node.key))
+        return Route((*_group(project, "samples"), sample, node.key))
     is_upload = not (record.pipeline_name or record.process_name or record.sample_name)
     return Route(("scope/data", node.key)) if is_upload else None
+
+
+def _group(project: str, name: str) -> tuple[str, ...]:
+    """Where the samples or executions of a project are, or one's own of no project."""
+    return (project, f"{project}/{name}") if project else (f"scope/{name}",)
 
 
 def _key(kind: str, id_: Any) -> str:
