@@ -320,12 +320,12 @@ _CHOICES = {"on_change": ON_CHANGE, "link": ("auto", "reflink", "hard", "copy", 
 def _checked(given: dict[str, Any], file: Path) -> dict[str, Any]:
     """The known keys of a settings file, each of the right kind. Raises ConfigError."""
     checked: dict[str, Any] = {}
-    for one in fields(Settings):
-        if one.name in given:
+    for setting in fields(Settings):
+        if setting.name in given:
             try:
-                checked[one.name] = _value(one.name, given[one.name])
+                checked[setting.name] = _value(setting.name, given[setting.name])
             except ConfigError as error:
-                raise ConfigError(f"{file}: {one.name}: {error}") from None
+                raise ConfigError(f"{file}: {setting.name}: {error}") from None
     return checked
 
 
@@ -347,7 +347,7 @@ def _value(name: str, value: Any) -> Any:
             raise ConfigError(f"must be from {lowest} to {highest}")
     if name in _CHOICES and value not in _CHOICES[name]:
         raise ConfigError(f"must be one of {', '.join(_CHOICES[name])}, not {value!r}")
-    if isinstance(value, dict) and not all(isinstance(one, str) for one in value.values()):
+    if isinstance(value, dict) and not all(isinstance(item, str) for item in value.values()):
         raise ConfigError("must have text as its values")
     return check_server(value) if name in ("server", "found_server") else value
 

@@ -30,4 +30,4 @@ def answers_as_flow(server: str, http: httpx.Client) -> bool:
 
 def find_server(default: str, other: str, *, http: httpx.Client) -> str | None:
     """`default` if it answers as Flow, else `other` if that does, else None."""
-    return next((one for one in (default, other) if answers_as_flow(one, http)), None)
+    return next((server for server in (default, other) if answers_as_flow(server, http)), None)

@@ -27,14 +27,14 @@ class StopSignal:
         """Stop: no more bytes are asked for, and blocked reads end."""
         self.event.set()
         with self._lock:
-            for one in self._sockets:
-                _shut(one)
+            for connection in self._sockets:
+                _shut(connection)
 
     def interrupt(self) -> None:
         """End the reads that are under way now, as if their connections were lost."""
         with self._lock:
-            for one in self._sockets:
-                _shut(one)
+            for connection in self._sockets:
+                _shut(connection)
 
     def check(self) -> None:
         """Raise Stopped if it is time to stop."""
@@ -59,11 +59,11 @@ class StopSignal:
         return unwatch
 
 
-def _shut(one: socket.socket) -> None:
+def _shut(connection: socket.socket) -> None:
     try:
         # Not SSLSocket's own: that drops TLS first, and a read after it takes the packed bytes that
         # wait in the system for the file's.
-        socket.socket.shutdown(one, socket.SHUT_RDWR)
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
     except OSError:
         # Closed already: then nothing waits for it either.
         return

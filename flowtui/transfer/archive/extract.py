@@ -107,19 +107,19 @@ def _disk(error: OSError, root: Path) -> Unpacked:
 
 def _run(task: Unpack, stop: StopSignal, came: Callable[[dict[str, FileResult]], None]) -> Unpacked:
     here: dict[str, FileResult] = {}
-    for one in task.files:
+    for expected in task.files:
         stop.check()
-        if one.file.key not in task.done:
-            target = task.root / one.path
-            result = already_here(target, one, task.recorded.get(one.path), stop.check)
-            if result is not None and (one.file.md5 or task.recorded.get(one.path)):
-                here[one.file.key] = replace(result, state=DONE)
+        if expected.file.key not in task.done:
+            target = task.root / expected.path
+            result = already_here(target, expected, task.recorded.get(expected.path), stop.check)
+            if result is not None and (expected.file.md5 or task.recorded.get(expected.path)):
+                here[expected.file.key] = replace(result, state=DONE)
     if here:
         came(here)
     settled = task.done | here.keys()
-    if all(one.file.key in settled for one in task.files):
+    if all(expected.file.key in settled for expected in task.files):
         return Unpacked()
-    sizes = [one.file.size for one in task.files]
+    sizes = [expected.file.size for expected in task.files]
     archive = open_archive(task.archive, lambda size: Limits.of(sizes, size), stop.check)
     try:
         return _Extraction(task, archive, settled, stop, came).run()
@@ -156,10 +156,10 @@ class _Extraction:
             for index, expected in found.items()
             if expected.file.key not in settled
         }
-        matched = {one.file.key for one in found.values()}
-        for one in task.files:
-            if one.file.key not in settled and one.file.key not in matched:
-                self._absent[one.file.key] = "it is not in the archive"
+        matched = {expected.file.key for expected in found.values()}
+        for expected in task.files:
+            if expected.file.key not in settled and expected.file.key not in matched:
+                self._absent[expected.file.key] = "it is not in the archive"
 
     def run(self) -> Unpacked:
         """Unpack the plan. Raises Stopped, Broken, OSError."""
@@ -201,15 +201,15 @@ class _Extraction:
             with self._lock:
                 self._trouble = self._trouble or error
 
-    def _one(self, one: ExpectedFile, member: Member, pieces: Pieces) -> None:
+    def _one(self, expected: ExpectedFile, member: Member, pieces: Pieces) -> None:
         """Bring one file to its place, or say why not."""
-        target = self._task.root / one.path
-        key = one.file.key
+        target = self._task.root / expected.path
+        key = expected.file.key
         try:
             if os.path.lexists(target):
-                self._at_an_occupied_place(one, target, member)
+                self._at_an_occupied_place(expected, target, member)
                 return
-            self._finisher.put(self._write(one, target, member, pieces))
+            self._finisher.put(self._write(expected, target, member, pieces))
         except Broken as error:
             with self._lock:
                 self._damaged = True
@@ -221,22 +221,28 @@ class _Extraction:
                 raise
             self._absent[key] = error.strerror or str(error)
 
-    def _at_an_occupied_place(self, one: ExpectedFile, target: Path, member: Member) -> None:
+    def _at_an_occupied_place(self, expected: ExpectedFile, target: Path, member: Member) -> None:
         """The file there may be this one, from a run that was killed before it could say so."""
         if target.is_file() and target.stat().st_size == member.size:
             crc, md5 = _checksums(target, self._stop.check)
-            same = md5 == (one.file.md5 or member.md5) if member.crc is None else crc == member.crc
-            if same and one.file.md5 in (None, md5):
+            same = (
+                md5 == (expected.file.md5 or member.md5)
+                if member.crc is None
+                else crc == member.crc
+            )
+            if same and expected.file.md5 in (None, md5):
                 how = "md5" if member.crc is None else "size and crc"
-                self._came({one.file.key: FileResult(DONE, one.path, member.size, md5, how)})
+                self._came(
+                    {expected.file.key: FileResult(DONE, expected.path, member.size, md5, how)}
+                )
                 return
         with self._lock:
-            self._occupied.append(one.file.key)
+            self._occupied.append(expected.file.key)
 
-    def _write(self, one: ExpectedFile, target: Path, member: Member, pieces: Pieces) -> Ready:
+    def _write(self, expected: ExpectedFile, target: Path, member: Member, pieces: Pieces) -> Ready:
         """The member's bytes as NAME.part, verified. Raises Broken, Busy, OSError, Stopped."""
         self._make_folder(target.parent)
-        identity = Identity(key=one.file.key, md5=one.file.md5)
+        identity = Identity(key=expected.file.key, md5=expected.file.md5)
         part = PartFile(target, identity, journaled=False)
         try:
             # What a transfer left of it is of no use beside the whole file.
@@ -252,16 +258,20 @@ class _Extraction:
                 part.write(size, piece)
                 size += len(piece)
             digest = md5.hexdigest()
-            if one.file.md5 is not None and digest != one.file.md5:
-                raise Broken(f"md5 mismatch: Flow says {one.file.md5}, the archive has {digest}")
+            if expected.file.md5 is not None and digest != expected.file.md5:
+                raise Broken(
+                    f"md5 mismatch: Flow says {expected.file.md5}, the archive has {digest}"
+                )
             if member.md5 is not None and digest != member.md5:
                 raise Broken("it changed while it was read")
         except BaseException:
             part.remove()
             raise
-        how = "crc" if one.file.size is None else "size and crc"
-        how = "md5 and crc" if one.file.md5 else how
-        return Ready(one.file.key, part, target, FileResult(DONE, one.path, size, digest, how))
+        how = "crc" if expected.file.size is None else "size and crc"
+        how = "md5 and crc" if expected.file.md5 else how
+        return Ready(
+            expected.file.key, part, target, FileResult(DONE, expected.path, size, digest, how)
+        )
 
     def _make_folder(self, folder: Path) -> None:
         if folder not in self._folders:

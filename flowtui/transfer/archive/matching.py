@@ -37,28 +37,30 @@ def match(
     `md5_of` reads a member where only its md5 can tell (None: it cannot be read).
     """
     pairs = _Pairs(members, files)
-    paths = {one.index: _folded(parts_of(one.name)) for one in members}
+    paths = {member.index: _folded(parts_of(member.name)) for member in members}
     wanted = {
-        one.file.key: _folded((*one.file.folder, *one.file.within, *one.file.filename.split("/")))
-        for one in files
+        expected.file.key: _folded(
+            (*expected.file.folder, *expected.file.within, *expected.file.filename.split("/"))
+        )
+        for expected in files
     }
     for depth in range(DEEPEST, 0, -1):
         pairs.join(
             lambda member, depth=depth: _end(paths[member.index], depth),  # type: ignore[misc]
-            lambda one, depth=depth: (_end(wanted[one.file.key], depth),),  # type: ignore[misc]
+            lambda expected, depth=depth: (_end(wanted[expected.file.key], depth),),  # type: ignore[misc]
         )
     # A folder is kept as a ZIP, whose ending no list tells.
     pairs.join(
         lambda member: (paths[member.index][-1:], is_zip(member.name)),
-        lambda one: (((f"{part}.zip",), True) for part in wanted[one.file.key][-1:]),
+        lambda expected: (((f"{part}.zip",), True) for part in wanted[expected.file.key][-1:]),
     )
     pairs.join(
         lambda member: paths[member.index][-1:],
-        lambda one: _with_id(one, wanted[one.file.key]),
+        lambda expected: _with_id(expected, wanted[expected.file.key]),
     )
     pairs.join(
         lambda member: (paths[member.index][-1:], member.size),
-        lambda one: ((wanted[one.file.key][-1:], one.file.size),),
+        lambda expected: ((wanted[expected.file.key][-1:], expected.file.size),),
     )
     _by_md5(pairs, md5_of)
     return pairs.found
@@ -80,14 +82,14 @@ class _Pairs:
     """What is not paired yet, and the pairs."""
 
     def __init__(self, members: Sequence[Member], files: Sequence[ExpectedFile]) -> None:
-        self.members = {one.index: one for one in members}
-        self.files = {one.file.key: one for one in files}
+        self.members = {member.index: member for member in members}
+        self.files = {expected.file.key: expected for expected in files}
         self.found: dict[int, ExpectedFile] = {}
 
-    def take(self, member: Member, one: ExpectedFile) -> None:
+    def take(self, member: Member, expected: ExpectedFile) -> None:
         del self.members[member.index]
-        del self.files[one.file.key]
-        self.found[member.index] = one
+        del self.files[expected.file.key]
+        self.found[member.index] = expected
 
     def join(
         self,
@@ -99,26 +101,26 @@ class _Pairs:
         right: dict[Hashable, list[ExpectedFile]] = defaultdict(list)
         for member in self.members.values():
             left[key_of(member)].append(member)
-        for one in self.files.values():
-            for key in set(keys_of(one)):
-                right[key].append(one)
+        for expected in self.files.values():
+            for key in set(keys_of(expected)):
+                right[key].append(expected)
         for key, group in left.items():
             others = right.get(key, [])
             if key and len(group) == 1 and len(others) == 1:
-                member, one = group[0], others[0]
-                if one.file.key in self.files and one.file.size in (None, member.size):
-                    self.take(member, one)
+                member, expected = group[0], others[0]
+                if expected.file.key in self.files and expected.file.size in (None, member.size):
+                    self.take(member, expected)
 
 
 def _by_md5(pairs: _Pairs, md5_of: Callable[[Member], str | None]) -> None:
     """Pair by size and md5, which only members of a size that is looked for are read for."""
     known: dict[tuple[int, str], ExpectedFile | None] = {}
     sizes = set()
-    for one in pairs.files.values():
-        if one.file.size is not None and one.file.md5 is not None:
-            key = (one.file.size, one.file.md5)
-            known[key] = None if key in known else one
-            sizes.add(one.file.size)
+    for expected in pairs.files.values():
+        if expected.file.size is not None and expected.file.md5 is not None:
+            key = (expected.file.size, expected.file.md5)
+            known[key] = None if key in known else expected
+            sizes.add(expected.file.size)
     for member in list(pairs.members.values()):
         if member.size in sizes and (md5 := md5_of(member)) is not None:
             found = known.get((member.size, md5))
@@ -126,8 +128,8 @@ def _by_md5(pairs: _Pairs, md5_of: Callable[[Member], str | None]) -> None:
                 pairs.take(member, found)
 
 
-def _with_id(one: ExpectedFile, path: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    id_ = _plain(one.file.data_id or "")
+def _with_id(expected: ExpectedFile, path: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    id_ = _plain(expected.file.data_id or "")
     if not id_ or not path:
         return ()
     stem, dot, endings = path[-1].partition(".")
@@ -147,7 +149,7 @@ def _end(path: tuple[str, ...], depth: int) -> tuple[str, ...]:
 
 
 def _folded(parts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(_plain(one) for one in parts if one)
+    return tuple(_plain(part) for part in parts if part)
 
 
 def _plain(text: str) -> str:

@@ -61,7 +61,7 @@ class Limits:
         The slack is what a server may add of its own.
         """
         known = list(sizes)
-        promised = sum(one or 0 for one in known)
+        promised = sum(size or 0 for size in known)
         allowed = promised + promised // 10 + slack_bytes
         if None in known:
             allowed += RATIO * archive_size
@@ -127,7 +127,7 @@ def check_name(name: str) -> None:
 
 def parts_of(name: str) -> tuple[str, ...]:
     """The parts of a member's path; a backslash separates too, as some programs write it."""
-    return tuple(one for one in name.replace("\\", "/").split("/") if one not in ("", "."))
+    return tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
 
 
 def check_zip_entry(info: zipfile.ZipInfo) -> None:
@@ -147,7 +147,7 @@ def check_zip_entry(info: zipfile.ZipInfo) -> None:
 def check_zip_layout(infos: Sequence[zipfile.ZipInfo], directory: int) -> None:
     """Raise Hostile where members overlap, or lie beyond the start of the directory."""
     end = 0
-    for info in sorted(infos, key=lambda one: one.header_offset):
+    for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < end:
             raise Hostile(f"{_quoted(info.filename)} shares its bytes with another member")
         end = info.header_offset + 30 + len(info.orig_filename) + info.compress_size

@@ -95,35 +95,35 @@ def write(descriptor: int, entries: list[LogEntry]) -> None:
     """Add entries to a log that is open and `locked`. Raises OSError."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     lines = []
-    for one in entries:
+    for entry in entries:
         fields: dict[str, object] = {
             "action": "download",
-            "file_id": one.file_id,
-            "filename": one.filename,
-            "size": one.size,
+            "file_id": entry.file_id,
+            "filename": entry.filename,
+            "size": entry.size,
             "timestamp": now,
-            "key": one.key,
-            "path": one.path,
-            "md5": one.md5,
-            "verified_by": one.verified_by,
-            "seconds": round(one.seconds, 3),
-            "status": one.status,
+            "key": entry.key,
+            "path": entry.path,
+            "md5": entry.md5,
+            "verified_by": entry.verified_by,
+            "seconds": round(entry.seconds, 3),
+            "status": entry.status,
         }
-        if one.mtime_ns is not None:
-            fields["mtime_ns"] = one.mtime_ns
-        if one.linked:
-            fields["linked"] = one.linked
-        if one.renamed_from:
-            fields["renamed_from"] = one.renamed_from
-        if one.belongs_to:
-            fields["belongs_to"] = one.belongs_to
-        if one.sample:
-            fields["sample"] = one.sample
-        fields |= {name: text for name, text in asdict(one.origin).items() if text}
-        if one.origin.execution:
-            fields["execution"] = f"execution/{one.origin.execution}"
-        if one.message:
-            fields["message"] = one.message
+        if entry.mtime_ns is not None:
+            fields["mtime_ns"] = entry.mtime_ns
+        if entry.linked:
+            fields["linked"] = entry.linked
+        if entry.renamed_from:
+            fields["renamed_from"] = entry.renamed_from
+        if entry.belongs_to:
+            fields["belongs_to"] = entry.belongs_to
+        if entry.sample:
+            fields["sample"] = entry.sample
+        fields |= {name: text for name, text in asdict(entry.origin).items() if text}
+        if entry.origin.execution:
+            fields["execution"] = f"execution/{entry.origin.execution}"
+        if entry.message:
+            fields["message"] = entry.message
         lines.append(json.dumps(fields) + "\n")
     size = os.fstat(descriptor).st_size
     if size and os.pread(descriptor, 1, size - 1) != b"\n":

@@ -71,7 +71,7 @@ def load(file: Path) -> JournalRecord | None:
             entry = json.loads(line) if line else {}
             if same_boot and "w" in entry:
                 ranges.add(*_span(entry["w"]))
-            for span in [_span(one) for one in entry.get("f", ())]:
+            for span in [_span(pair) for pair in entry.get("f", ())]:
                 ranges.add(*span)
                 flushed.add(*span)
         except (ValueError, TypeError, AttributeError, RecursionError):
@@ -86,7 +86,7 @@ def _identity(head: dict[str, object]) -> Identity:
     if not isinstance(key, str) or (size is not None and (type(size) is not int or size < 0)):
         raise ValueError("a damaged head")
     texts = [head.get(name) for name in ("md5", "etag", "modified")]
-    md5, etag, modified = [one if isinstance(one, str) else None for one in texts]
+    md5, etag, modified = [text if isinstance(text, str) else None for text in texts]
     if texts != [md5, etag, modified]:
         raise ValueError("a damaged head")
     return Identity(key, size, md5, etag, modified)

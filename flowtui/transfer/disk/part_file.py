@@ -361,8 +361,8 @@ def make_folder(folder: Path) -> None:
         missing.append(at)
         at = at.parent
     folder.mkdir(parents=True, exist_ok=True)
-    for one in missing:
-        flush_folder(one.parent)
+    for made in missing:
+        flush_folder(made.parent)
 
 
 def remove_leftovers(target: Path) -> None:

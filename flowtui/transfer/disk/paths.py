@@ -379,9 +379,9 @@ class TargetPaths:
         if parent in self._looked:
             return
         self._looked.add(parent)
-        for one in {parent, *self._spellings[same_name(str(parent))]} - self._listed:
-            self._listed.add(one)
-            self._list(one)
+        for spelling in {parent, *self._spellings[same_name(str(parent))]} - self._listed:
+            self._listed.add(spelling)
+            self._list(spelling)
 
     def _list(self, parent: PurePosixPath) -> None:
         try:

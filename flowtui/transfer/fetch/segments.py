@@ -106,9 +106,9 @@ class Segments:
             if self.size is None or connections < 2:
                 return
             piece = self._piece(connections)
-            for one in self._taken:
-                if one.end is not None and one.end - one.claimed > 2 * piece:
-                    one.end = one.claimed + piece
+            for taken in self._taken:
+                if taken.end is not None and taken.end - taken.claimed > 2 * piece:
+                    taken.end = taken.claimed + piece
 
     def claim(self, segment: Segment, length: int) -> int:
         """How many of the next `length` bytes the segment's connection shall write."""
@@ -128,7 +128,7 @@ class Segments:
     def give_back(self, segment: Segment) -> None:
         """Let go of a segment; what of it was not written is nobody's again."""
         with self.lock:
-            self._taken = [one for one in self._taken if one is not segment]
+            self._taken = [other for other in self._taken if other is not segment]
 
     def is_at_end(self, segment: Segment) -> bool:
         """Whether the segment has all of its bytes claimed."""
@@ -149,9 +149,9 @@ class Segments:
         """Say how long the file is, for all that is under way too."""
         with self.lock:
             self.size = size
-            for one in self._taken:
-                if one.end is None or one.end > size:
-                    one.end = size
+            for taken in self._taken:
+                if taken.end is None or taken.end > size:
+                    taken.end = size
 
     @property
     def is_complete(self) -> bool:
@@ -176,9 +176,9 @@ class Segments:
 
     def _with_taken(self) -> RangeSet:
         both = self.done.copy()
-        for one in self._taken:
-            if one.end is not None:
-                both.add(one.start, one.end)
+        for taken in self._taken:
+            if taken.end is not None:
+                both.add(taken.start, taken.end)
         return both
 
     def _piece(self, connections: int) -> int:
@@ -191,8 +191,8 @@ class Segments:
 
         A small rest is left to its connection, unless that has stalled.
         """
-        open_ends = [one for one in self._taken if one.end is not None]
-        stalled = [one for one in open_ends if self._clock() - one.moved > STALLED]
+        open_ends = [taken for taken in self._taken if taken.end is not None]
+        stalled = [taken for taken in open_ends if self._clock() - taken.moved > STALLED]
         for among, at_least in ((open_ends, self.smallest), (stalled, 1)):
             largest = max(among, key=_to_come, default=None)
             if largest is not None and _to_come(largest) >= at_least:

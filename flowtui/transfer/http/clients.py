@@ -60,6 +60,6 @@ class Clients:
 
     def close(self) -> None:
         """Close all connections."""
-        for one in self._made.values():
-            one.client.close()
-            one.http.close()
+        for made in self._made.values():
+            made.client.close()
+            made.http.close()
