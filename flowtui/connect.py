@@ -16,7 +16,7 @@ from flowtui.config import ConfigError, Folders, Settings
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.credentials import CredentialStore
+    from flowtui.flow.credential_store import CredentialStore
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def connector(
 
 def open_store(where: Folders, environment: Mapping[str, str] | None = None) -> CredentialStore:
     """Where this user's tokens are kept, or given in `environment` (else this process's own)."""
-    from flowtui.flow.credentials import CredentialStore
+    from flowtui.flow.credential_store import CredentialStore
 
     store = CredentialStore(where.config, os.environ if environment is None else environment)
     store.tidy()

@@ -131,7 +131,8 @@ async def take(name: str, drive: Driver, size: tuple[int, int], server: str, hom
     from flowtui.daemon.client import EngineClient
     from flowtui.daemon.errors import EngineError
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.credentials import CredentialSource, CredentialStore
+    from flowtui.flow.credential_store import CredentialStore
+    from flowtui.flow.credentials import CredentialSource
     from flowtui.tui.app import FlowApp
 
     os.environ["FLOWTUI_HOME"] = str(home)

@@ -40,7 +40,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
     monkeypatch.setenv("FLOWTUI_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(
-        "flowtui.flow.credentials.CredentialStore.keyring_works", lambda self: False
+        "flowtui.flow.credential_keyring.CredentialKeyring.works", lambda self: False
     )
     return folders()
 

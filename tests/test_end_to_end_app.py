@@ -16,7 +16,8 @@ from flowtui.daemon.client import EngineClient
 from flowtui.daemon.errors import EngineError
 from flowtui.demo.serve import DemoServer
 from flowtui.flow.client import FlowClient
-from flowtui.flow.credentials import CredentialSource, CredentialStore
+from flowtui.flow.credential_store import CredentialStore
+from flowtui.flow.credentials import CredentialSource
 from flowtui.protocol.messages import TransferRow
 from support.terminal import Terminal
 from support.waiting import until

@@ -16,7 +16,8 @@ import pytest
 from flowtui.demo.catalogue import Project
 from flowtui.demo.scenarios import Scenario
 from flowtui.demo.serve import DemoServer
-from flowtui.flow.credentials import Credential, CredentialSource, CredentialStore
+from flowtui.flow.credential_store import CredentialStore
+from flowtui.flow.credentials import Credential, CredentialSource
 from support.ended_tokens import end_tokens, hidden
 from support.shell import Shell
 

@@ -14,7 +14,7 @@ from flowtui.text import quantities
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.credentials import CredentialStore
+    from flowtui.flow.credential_store import CredentialStore
 
 
 @dataclass(frozen=True)

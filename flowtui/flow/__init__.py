@@ -15,7 +15,10 @@
     bulk_jobs        asking for an archive, and how far it is
     session, token_life     requests with the token, its renewal, and retries
     device_flow      signing in at another service, by a code entered in a browser
-    credentials      where tokens come from and where they are kept; keyring_access asks the keyring
+    credentials      what a token is, where it is from, and what refreshes it
+    credential_store     where tokens are looked for and kept: credential_keyring (keyring_access
+                     asks it), credential_file, and the given_tokens of variables and files
+    process_locks    between the processes of a user: on that file, and on renewing a session
     discover         which server to talk to where the user named none
     http_client      the pool of connections, and its timeouts
     large_bodies     long answers, read from the socket over connections that live on

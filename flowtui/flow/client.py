@@ -18,7 +18,8 @@ from urllib.parse import quote
 import httpx
 
 from flowtui.flow import bulk_jobs
-from flowtui.flow.credentials import Credential, CredentialStore, plain_token
+from flowtui.flow.credential_store import CredentialStore
+from flowtui.flow.credentials import Credential, plain_token
 from flowtui.flow.errors import (
     NotFound,
     NotOffered,

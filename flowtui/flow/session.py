@@ -15,7 +15,8 @@ import httpx
 from pydantic import ValidationError
 
 from flowtui.flow.answers import DETAIL, PAGE, SMALL, Bound, body_of, send
-from flowtui.flow.credentials import Credential, CredentialSource, CredentialStore, SaveError
+from flowtui.flow.credential_store import CredentialStore
+from flowtui.flow.credentials import Credential, CredentialSource, SaveError
 from flowtui.flow.errors import (
     FlowError,
     InsecureServer,

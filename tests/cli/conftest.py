@@ -49,7 +49,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FLOWTUI_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setattr(
-        "flowtui.flow.credentials.CredentialStore.keyring_works", lambda self: False
+        "flowtui.flow.credential_keyring.CredentialKeyring.works", lambda self: False
     )
     return tmp_path / "home"
 

@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 from flowtui.cli.exit_codes import Exit
 from flowtui.cli.main import cli
 from flowtui.config import folders, load_settings
-from flowtui.flow.credentials import Credential, CredentialStore
+from flowtui.flow.credential_keyring import CredentialKeyring
+from flowtui.flow.credentials import Credential
 
 TOKEN = "tok-a1b2c3d4e5"
 
@@ -29,11 +30,11 @@ def keyring(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """A keyring that works."""
     kept: dict[str, str] = {}
 
-    def keep(self: CredentialStore, server: str, username: str, one: Credential) -> None:
+    def put(self: CredentialKeyring, server: str, username: str, one: Credential) -> None:
         kept[username] = one.token
 
-    monkeypatch.setattr(CredentialStore, "keyring_works", lambda self: True)
-    monkeypatch.setattr(CredentialStore, "_to_keyring", keep)
+    monkeypatch.setattr(CredentialKeyring, "works", lambda self: True)
+    monkeypatch.setattr(CredentialKeyring, "put", put)
     return kept
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import stat
 import threading
@@ -16,8 +15,9 @@ import keyring.backends.fail
 import keyring.errors
 import pytest
 
-from flowtui.flow import credentials, keyring_access
-from flowtui.flow.credentials import Credential, CredentialSource, CredentialStore, SaveError
+from flowtui.flow import credential_file, keyring_access
+from flowtui.flow.credential_store import CredentialStore
+from flowtui.flow.credentials import Credential, CredentialSource, SaveError
 
 FLOW = "https://api.flow.bio"
 OTHER = "https://flow.example:8443/api"
@@ -124,14 +124,14 @@ def test_what_was_kept_last_is_found(ring, store, first) -> None:
 def test_the_file_is_private_from_the_first_byte(store, tmp_path, monkeypatch) -> None:
     before = os.umask(0)
     modes = []
-    real = json.dump
+    real = os.fdopen
     folder = tmp_path / "config"
 
-    def dump(what, stream) -> None:
-        modes.extend(stat.S_IMODE(one.stat().st_mode) for one in folder.iterdir())
-        real(what, stream)
+    def fdopen(*how, **more):
+        modes.extend(stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir())
+        return real(*how, **more)
 
-    monkeypatch.setattr(json, "dump", dump)
+    monkeypatch.setattr(os, "fdopen", fdopen)
     try:
         kept = store.keep(OTHER, Credential("T", "R", "alice"), CredentialSource.FILE)
     finally:
@@ -267,7 +267,7 @@ def test_stores_of_many_processes_do_not_undo_each_other(tmp_path) -> None:
 def test_a_lock_that_is_never_given_back_does_not_hang_a_sign_in(
     store, tmp_path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(credentials, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(credential_file, "LOCK_SECONDS", 0.05)
     (tmp_path / "config").mkdir(mode=0o700)
     held = os.open(tmp_path / "config", os.O_RDONLY)
     try:

@@ -14,12 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowtui.flow.credentials import (
-    Credential,
-    CredentialSource,
-    CredentialStore,
-    plain_token,
-)
+from flowtui.flow.credential_store import CredentialStore
+from flowtui.flow.credentials import Credential, CredentialSource, plain_token
 from flowtui.flow.errors import FlowError, NotFound, NotSignedIn, ServiceUnavailable
 from flowtui.flow.http_client import make_client
 from flowtui.flow.session import CONFIRMED, ApiSession
@@ -305,7 +301,9 @@ def test_two_processes_renew_one_session_once(flow, tmp_path: Path, monkeypatch,
     kept = Credential("T0", "R0", "alice")
     CredentialStore(tmp_path).keep(BASE, kept, CredentialSource.FILE)
     if not locks:
-        monkeypatch.setattr("flowtui.flow.credentials._lock", lambda descriptor, seconds: False)
+        monkeypatch.setattr(
+            "flowtui.flow.process_locks.flock_within", lambda descriptor, seconds: False
+        )
     first_done = threading.Event()
 
     def sleep(seconds: float) -> None:

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from flowtui.flow.client import FlowClient
-from flowtui.flow.credentials import Credential, CredentialSource, CredentialStore
+from flowtui.flow.credential_store import CredentialStore
+from flowtui.flow.credentials import Credential, CredentialSource
 from flowtui.flow.errors import (
     FlowError,
     NotSignedIn,

@@ -10,9 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flowtui.flow import credentials
+from flowtui.flow import credential_file
 from flowtui.flow.client import FlowClient
-from flowtui.flow.credentials import Credential, CredentialSource, CredentialStore
+from flowtui.flow.credential_store import CredentialStore
+from flowtui.flow.credentials import Credential, CredentialSource
 from flowtui.flow.errors import InsecureServer
 from flowtui.flow.http_client import make_client
 from flowtui.flow.plain_http import is_safe
@@ -85,7 +86,7 @@ def test_leftovers_of_a_kill_go_at_the_next_start_and_at_sign_out(
 def test_what_another_process_is_just_writing_stays(
     store: CredentialStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(credentials, "LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(credential_file, "LOCK_SECONDS", 0.0)
     folder = tmp_path / "flowtui"
     folder.mkdir()
     (folder / ".credentials.x1y2").write_text("{}")
