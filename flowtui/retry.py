@@ -218,6 +218,9 @@ LOST_SHARE = every(15.0)
 FULL_DISK = every(10.0)
 """Room on the disk."""
 
+TOO_MANY_OPEN = every(1.0)
+"""A file or connection more that this process, or the machine, may open."""
+
 BUSY_FILE = every(5.0)
 """A part file that another process holds."""
 

@@ -53,7 +53,8 @@ class Timings:
 
     Attributes:
         transfer: how patient a file is with its server. `bulk_job`: the same of an archive's job.
-        lost_share, full_disk, busy_file, signed_out: what is waited for, and how often it is tried.
+        lost_share, full_disk, too_many_open, busy_file, signed_out: what is waited for, and how
+            often it is tried.
         tick: seconds between two times that clients are told what moves.
         mistake_rest: seconds of rest after a turn that failed, so that a lasting mistake does not
             burn a core.
@@ -74,6 +75,7 @@ class Timings:
     bulk_job: Policy = retry.BULK_JOB
     lost_share: Policy = retry.LOST_SHARE
     full_disk: Policy = retry.FULL_DISK
+    too_many_open: Policy = retry.TOO_MANY_OPEN
     busy_file: Policy = retry.BUSY_FILE
     signed_out: Policy = retry.SIGNED_OUT
     tick: float = 0.1

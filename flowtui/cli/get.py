@@ -196,6 +196,7 @@ def _fetch(
     from flowtui.cli.progress import stderr_view
     from flowtui.connect import connector
     from flowtui.engine.engine import Engine
+    from flowtui.system.descriptors import raise_limit
     from flowtui.transfer.http.clients import service_maker
 
     # What the engine logs with a traceback is told below in words; logging would print it.
@@ -203,6 +204,7 @@ def _fetch(
     feeder = feeder_of(finding, found, plan)
     # From here on a signal is noticed between two events, to stop the engine cleanly.
     stop.raising = False
+    raise_limit()
     # With the connections by which the files were found.
     engine = Engine(settings, make_service=service_maker(connector(settings), client))
     engine.start()

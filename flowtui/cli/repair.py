@@ -114,6 +114,7 @@ def _fetch(
     from flowtui.connect import connector
     from flowtui.engine.engine import Engine
     from flowtui.protocol.messages import Batch
+    from flowtui.system.descriptors import raise_limit
     from flowtui.transfer.http.clients import service_maker
 
     wanted = tuple(files)
@@ -125,6 +126,7 @@ def _fetch(
         reread=True,
     )
     settings = replace(session.settings, on_change="replace")
+    raise_limit()
     engine = Engine(settings, make_service=service_maker(connector(settings), session.client))
     stop.raising = False  # a signal is noticed between two events, to stop the engine cleanly
     engine.start()

@@ -19,6 +19,7 @@ from flowtui.daemon.errors import NO_ROOM_STATUS, EngineError
 from flowtui.daemon.log import log_to
 from flowtui.daemon.pidfile import PidFile
 from flowtui.daemon.sockets import address_of
+from flowtui.system import descriptors
 from flowtui.system.files import is_taken
 from flowtui.system.locks import Held, lock
 from flowtui.text.redaction import TOKEN_VARIABLES
@@ -64,6 +65,7 @@ def run_background_engine(
     from flowtui.engine.store.database import StoreError
 
     where = where or folders()
+    descriptors.raise_limit()
     private_folder(where.state)
     log_trouble = log_to(where.engine_log)
     pidfile = _lock(where)

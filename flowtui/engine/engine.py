@@ -43,6 +43,7 @@ from flowtui.protocol.messages import (
     TransferRow,
 )
 from flowtui.protocol.states import CANCELLABLE, ENDED, PENDING_WORK, TransferState
+from flowtui.system.descriptors import Shares, own_shares
 from flowtui.timings import Timings
 from flowtui.transfer.disk import space as disk_space
 from flowtui.transfer.disk.folder_record import FolderRecords
@@ -71,10 +72,12 @@ class Engine:
         make_service: Callable[[str], ServerClients] | None = None,
         clock: Callable[[], float] = time.time,
         timings: Timings = Timings(),  # noqa: B008
+        shares: Shares | None = None,
     ) -> None:
         """`database` None keeps the queue in memory; `clock` is what bulk jobs go by.
 
-        `environment`: see `connect.open_store`.
+        `environment`: see `connect.open_store`. `shares`: of the descriptors that it may have open,
+        if not of all that this process has.
 
         Raises StoreError.
         """
@@ -88,7 +91,8 @@ class Engine:
         self._limit = RateLimit(settings.limit_rate)
         self._clients = Clients(make_service, self._limit)
         self._queue = Queue()
-        self._workers = Workers(self._on_result, timings, self._on_mistake)
+        shares = shares or own_shares()
+        self._workers = Workers(self._on_result, timings, self._on_mistake, shares)
         self._space = SpaceWatch(self._on_room_measured, timings.space_every)
         self._sign_ins = SignIns()
         self._folders = TargetFolders(
@@ -112,6 +116,7 @@ class Engine:
             link=settings.link,
             accept_any_type=settings.accept_any_type,
             accept_broken=settings.accept_broken,
+            shares=shares,
             timings=timings,
             post=self._mailbox.post,
         )

@@ -10,8 +10,9 @@ from flowtui import __version__
 from flowtui.flow.certificates import BadCertificateFile, tls_context
 from flowtui.flow.deadline import keep_deadlines
 from flowtui.flow.decoding import ACCEPTED
-from flowtui.flow.large_bodies import LargeBodyTransport
+from flowtui.flow.large_bodies import MOST_KEPT, LargeBodyTransport
 from flowtui.flow.proxies import BadProxy, ProxyRoutes
+from flowtui.system.descriptors import own_shares
 
 __all__ = ["USER_AGENT", "BadCertificateFile", "BadProxy", "make_client"]
 
@@ -34,7 +35,8 @@ def make_client(
     BadProxy.
     """
     timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=None)
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30)
+    kept = min(MOST_KEPT, own_shares().kept)
+    limits = httpx.Limits(max_keepalive_connections=kept, keepalive_expiry=30)
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPTED}
     if transport is not None:
         return _without_cookies(httpx.Client(timeout=timeout, headers=headers, transport=transport))
@@ -46,7 +48,7 @@ def make_client(
         )
         if proxy is not None and proxy.startswith("https:"):
             return by  # TLS within TLS: no socket has the very bytes
-        return LargeBodyTransport(by, keeps=proxy is None)
+        return LargeBodyTransport(by, most_kept=0 if proxy else kept)
 
     routes = ProxyRoutes(connections)
     return _without_cookies(

@@ -123,6 +123,7 @@ def _wait(of: socket.socket, seconds: float | None, *, writes: bool = False) -> 
 class _Kept:
     """Connections that wait for another request. For many threads."""
 
+    _most: int
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _idle: list[_Wire] = field(default_factory=list)
     _is_closed: bool = False
@@ -132,7 +133,7 @@ class _Kept:
         wire.idle_since = time.monotonic()
         with self._lock:
             self._idle.append(wire)
-            surplus = len(self._idle) if self._is_closed else len(self._idle) - MOST_KEPT
+            surplus = len(self._idle) if self._is_closed else len(self._idle) - self._most
             dropped = [self._idle.pop(0) for _ in range(max(0, surplus))]
         for old in dropped:
             old.close()
@@ -160,11 +161,13 @@ class _Kept:
 class LargeBodyTransport(httpx.BaseTransport):
     """Sends requests by another transport, and reads large bodies as the module says."""
 
-    def __init__(self, inner: httpx.BaseTransport, *, keeps: bool = True) -> None:
-        """`keeps`: false where requests go through a proxy: only `inner` knows how it asks."""
+    def __init__(self, inner: httpx.BaseTransport, *, most_kept: int = MOST_KEPT) -> None:
+        """`most_kept`: connections that wait for another request. None where requests go through a
+        proxy: only `inner` knows how it asks.
+        """
         self._inner = inner
-        self._keeps = keeps
-        self._kept = _Kept()
+        self._keeps = most_kept > 0
+        self._kept = _Kept(most_kept)
         self._bodies = _Bodies()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -28,6 +28,7 @@ from flowtui.flow.errors import (
 )
 from flowtui.flow.proxies import by_proxy
 from flowtui.retry import retry_after
+from flowtui.system import descriptors
 from flowtui.text import quantities
 from flowtui.text.printable import printable
 from flowtui.text.redaction import REMOVED, without_known_in, without_secrets
@@ -185,6 +186,8 @@ def _secrets_of(response: httpx.Response) -> list[str]:
 def network_error(error: httpx.RequestError, url: str) -> ServiceUnavailable:
     """What a failure below HTTP means."""
     host = printable(httpx.URL(url).host)
+    if shortage := descriptors.shortage(error):
+        return ServiceUnavailable(f"cannot connect to {host}: {shortage}; try again later")
     if isinstance(error, httpx.ConnectTimeout):
         return ServiceUnavailable(
             f"timed out connecting to {host}{by_proxy(error)}; check the network"

@@ -4,6 +4,7 @@
     fsync             the bytes of a file on the disk
     folder_fsync      a name on the disk, once for many that ask at the same time
     files             files that only their user may read, and those that a group shares
+    descriptors       how many files and connections may be open at once
     boot              which boot of which machine this is
     standard_streams  streams that are always there and never fail
     utf8_mode         names of files in UTF-8, whatever the locale

@@ -15,6 +15,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flowtui.system.descriptors import patiently
+
 GATHER = 0.01
 """Seconds that a flush waits for more to flush, where one has just ended: then files come fast."""
 
@@ -120,7 +122,7 @@ def _wait(other: Future[None]) -> None:
 
 
 def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = patiently(lambda: os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
     try:
         os.fsync(descriptor)
     except OSError as error:

@@ -2,7 +2,8 @@
 
 TransferError
 ├── TransientError        passing: cut connection, timeout, 408/429/5xx
-│   └── ShareLost   the network file system went away
+│   ├── ShareLost   the network file system went away
+│   └── TooManyOpen   no file or connection more can be opened just now
 ├── RemoteChanged       the remote file is another one now, or the server cannot resume
 ├── FreshLink       the link has expired, or may have: ask for a new one
 ├── AuthRequired    401 that a refresh did not mend
@@ -19,6 +20,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from flowtui.system import descriptors
 from flowtui.text import quantities
 from flowtui.text.redaction import without_tokens
 
@@ -97,6 +99,13 @@ class TransientError(TransferError):
 
 class ShareLost(TransientError):
     """The network file system of the target went away; it is waited for."""
+
+
+class TooManyOpen(TransientError):
+    """No file or connection more can be opened: others are waited for that have theirs open."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code=descriptors.CODE)
 
 
 class RemoteChanged(TransferError):
@@ -193,6 +202,8 @@ def internal_error(error: BaseException) -> PermanentError:
 def disk_trouble(error: OSError, path: Path) -> TransferError:
     """What an error of the file system means for a transfer to `path`."""
     words = error.strerror or str(error)
+    if shortage := descriptors.shortage(error):
+        return TooManyOpen(shortage)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         what = "the quota is used up" if error.errno == errno.EDQUOT else "the disk is full"
         return DiskFull(f"{what} at {path.parent}")

@@ -40,6 +40,7 @@ from flowtui.transfer.errors import (
     ShareLost,
     Stopped,
     TargetExists,
+    TooManyOpen,
     TransferError,
     TransientError,
     disk_trouble,
@@ -528,8 +529,11 @@ def _waiting(trouble: TransferError, reason: str, wait: float | None, needs: str
 
 def _postponed(trouble: TransientError, tools: Tools) -> Outcome:
     """To be tried again later, by whichever worker is free then."""
-    lost = isinstance(trouble, ShareLost)
-    wait = tools.timings.lost_share.first if lost else trouble.retry_after or 0.0
+    wait = trouble.retry_after or 0.0
+    if isinstance(trouble, ShareLost):
+        wait = tools.timings.lost_share.first
+    if isinstance(trouble, TooManyOpen):
+        wait = tools.timings.too_many_open.first
     return _waiting(trouble, trouble.waiting(wait), wait)
 
 

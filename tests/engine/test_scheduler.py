@@ -15,6 +15,7 @@ from flowtui.engine.queue.scheduler import Scheduler
 from flowtui.engine.queue.sign_ins import SignIns
 from flowtui.engine.workers.run import Run
 from flowtui.protocol.states import TransferState
+from flowtui.system.descriptors import ENOUGH, shares
 from flowtui.timings import Timings
 from flowtui.transfer.disk.space import Room
 from flowtui.transfer.http.rate_limit import RateLimit
@@ -107,6 +108,7 @@ class Bench:
             link="auto",
             accept_any_type=False,
             accept_broken=False,
+            shares=shares(ENOUGH),
             timings=timings,
             post=lambda message: message(),
         )

@@ -25,6 +25,7 @@ QUICK = Timings(
     transfer=replace(retry.TRANSFER, first=0.01, longest=0.01),
     lost_share=retry.every(0.1),
     full_disk=retry.every(0.1),
+    too_many_open=retry.every(0.02),
     busy_file=retry.every(0.1),
     space_every=0.05,
     room_retry=0.1,

@@ -13,6 +13,7 @@ from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.bulk.notes import Note
 from flowtui.protocol.states import BulkState
 from flowtui.retry import LONGEST_ASKED, TRIES, Failure, GiveUp, History, decide
+from flowtui.system import descriptors
 from flowtui.text.redaction import without_secrets
 from flowtui.transfer.errors import internal_error
 from flowtui.transfer.task import ExpectedFile
@@ -131,7 +132,7 @@ class JobPoller:
         part = root / job.part if job.part else None
 
         def ask() -> None:
-            from flowtui.flow.errors import FlowError, UnexpectedAnswer
+            from flowtui.flow.errors import FlowError, ServiceUnavailable, UnexpectedAnswer
 
             response: BulkJob | FlowError
             try:
@@ -146,7 +147,10 @@ class JobPoller:
             except FlowError as error:
                 response = error
             except OSError as error:
-                response = UnexpectedAnswer(f"cannot write to {root}: {error.strerror}")
+                if shortage := descriptors.shortage(error):
+                    response = ServiceUnavailable(shortage)
+                else:
+                    response = UnexpectedAnswer(f"cannot write to {root}: {error.strerror}")
             except Exception as error:  # noqa: BLE001
                 # A mistake of ours must not leave the job unasked about for ever.
                 response = UnexpectedAnswer(internal_error(error).message)

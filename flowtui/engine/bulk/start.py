@@ -11,6 +11,7 @@ from flowtui.engine.bulk.job import BulkJobRecord
 from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.bulk.notes import Note
 from flowtui.protocol.states import AS_RECORDED, BulkState
+from flowtui.system.descriptors import patiently
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.part_file import part_path
@@ -85,7 +86,10 @@ class JobStarter:
         def work() -> None:
             found, earlier, trouble = Found(), list[Note](), ""
             try:
-                found = find_existing(root, files, recorded, elsewhere, stop.check)
+                found = patiently(
+                    lambda: find_existing(root, files, recorded, elsewhere, stop.check),
+                    stop.event.wait,
+                )
                 with contextlib.suppress(OSError):  # who logs the files meets the same
                     record.strike(path for path in recorded if not os.path.lexists(root / path))
                 earlier = notes.find(root, server) if notes is not None else []

@@ -13,6 +13,7 @@ from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.bulk.start import entry_of
 from flowtui.engine.queue.queue import Transfer
 from flowtui.protocol.states import BulkState, TransferState
+from flowtui.system import descriptors
 from flowtui.transfer.archive.extract import Unpack, Unpacked, run
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.errors import disk_trouble
@@ -164,6 +165,9 @@ class Unpacker:
             return
         if outcome.code == "NO_SPACE":
             self._due[id_] = self._jobs.clock() + self._timings.full_disk.first
+            self._jobs.change(job, None, outcome.reason, outcome.code)
+        elif outcome.code == descriptors.CODE:
+            self._due[id_] = self._jobs.clock() + self._timings.too_many_open.first
             self._jobs.change(job, None, outcome.reason, outcome.code)
         elif outcome.code in ("GONE", "BROKEN"):
             self._remove_archive(job, lambda: self._lost(job, outcome.reason, outcome.code))

@@ -29,9 +29,11 @@ from flowtui.engine.workers.run import Run
 from flowtui.engine.workers.small_files import AHEAD
 from flowtui.protocol.states import ENDED, TransferState
 from flowtui.retry import History
+from flowtui.system.descriptors import Shares
 from flowtui.timings import Timings
 from flowtui.transfer.disk.part_file import NoteBudget
 from flowtui.transfer.errors import internal_error
+from flowtui.transfer.fetch.concurrency import AT_MOST
 from flowtui.transfer.fetch.progress import CarryOver
 from flowtui.transfer.pipeline import Tools
 from flowtui.transfer.task import INLINE_BELOW, Outcome, Recorded, Task
@@ -68,6 +70,7 @@ class Scheduler:
         link: str,
         accept_any_type: int,
         accept_broken: bool,
+        shares: Shares,
         timings: Timings,
         post: Callable[[Callable[[], None]], None],
     ) -> None:
@@ -87,6 +90,7 @@ class Scheduler:
         self._admission = admission
         self._folders = folders
         self._sign_ins = sign_ins
+        self._shares = shares
         self._timings = timings
         self._post = post
         self._notes = NoteBudget(timings.note_every)
@@ -172,19 +176,21 @@ class Scheduler:
         large = sum(1 for run in staying if not run.task.is_small)
         small = -(-(len(staying) - large) // self._answers.share)  # places, rounded up
         kept_free = 0
+        places = self._shares.files(self.jobs)
         while self._ready:
             transfer = self._queue.transfers.get(self._ready[0])
             size = None if transfer is None else transfer.expected
             if size is not None and size <= INLINE_BELOW:
-                if small_files.waiting >= max(0, self.jobs - large) * self._answers.share * AHEAD:
+                if small_files.waiting >= max(0, places - large) * self._answers.share * AHEAD:
                     break
                 self._start(heapq.heappop(self._ready), now)
-            elif large + small < self.jobs:
+            elif large + small < places:
                 large += self._start(heapq.heappop(self._ready), now)
             else:
                 kept_free = 1  # the next place is its own
                 break
-        small_files.widen(self._answers.threads(max(0, self.jobs - large - kept_free)))
+        threads = self._answers.threads(max(0, places - large - kept_free))
+        small_files.widen(min(threads, self._shares.small))
 
     def _start(self, transfer_id: int, now: float) -> bool:
         """Start a transfer if it can start; whether it did. One that cannot be started fails."""
@@ -251,7 +257,7 @@ class Scheduler:
             data_id=transfer.data_id,
             recorded=self._recorded(transfer),
             archive=transfer.bulk_id is not None,
-            connections=self.connections,
+            connections=self._connections(),
             # What is unpacked is checked then, member by member.
             check_containers=self._check_containers and not transfer.temporary,
             on_change=self._on_change,
@@ -260,6 +266,11 @@ class Scheduler:
             accept_broken=self._accept_broken,
             accept_any_type=bool(self.accept_any_type),
         )
+
+    def _connections(self) -> int:
+        """The setting, or fewer where there are not descriptors for so many."""
+        most = self._shares.connections(self._shares.files(self.jobs))
+        return self.connections if most >= AT_MOST else min(self.connections or most, most)
 
     def _recorded(self, transfer: Transfer) -> Recorded | None:
         recorded = self._folders.recorded(transfer.root, transfer.path)

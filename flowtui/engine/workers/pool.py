@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from flowtui.engine.workers.run import Run
 from flowtui.engine.workers.small_files import SmallFilePool
+from flowtui.system.descriptors import Shares, own_shares
 from flowtui.timings import Timings
 from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.pipeline import Steps, steps, to_the_end
@@ -31,6 +32,7 @@ class Workers:
         finished: Callable[[Run, Outcome], None],
         timings: Timings,
         on_mistake: Callable[[str, Exception], None] = lambda what, error: None,
+        shares: Shares | None = None,
     ) -> None:
         """`finished` is called in a worker's thread; `on_mistake` in one where something raised
         what it must not: what was done, and the exception.
@@ -38,7 +40,8 @@ class Workers:
         self._timings = timings
         self._finished = finished
         self._on_mistake = on_mistake
-        self.small_files = SmallFilePool(self._begin, finished, self.do)
+        to_flush = (shares or own_shares()).to_flush
+        self.small_files = SmallFilePool(self._begin, finished, self.do, to_flush)
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []

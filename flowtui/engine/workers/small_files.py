@@ -47,9 +47,11 @@ class SmallFilePool:
         begin: Callable[[Run], Steps],
         finished: Callable[[Run, Outcome], None],
         in_thread: Callable[[Callable[[], None]], None],
+        to_flush: int = 1 << 20,
     ) -> None:
         """`begin` gives the steps of a file, `finished` is given its outcome; `in_thread` calls a
-        function in a thread."""
+        function in a thread. `to_flush`: fetched files, each of them open, that may wait to be put
+        on the disk, about."""
         self._begin = begin
         self._finished = finished
         self._in_thread = in_thread
@@ -59,6 +61,8 @@ class SmallFilePool:
         self._busy = 0
         self._fetched: deque[tuple[Run, Steps]] = deque()
         self._unflushed = 0
+        self._open = 0
+        self._to_flush = to_flush
         self._flushers = 0
 
     @property
@@ -119,10 +123,11 @@ class SmallFilePool:
         with self._lock:
             self._fetched.append((run, steps))
             self._unflushed += run.task.size or 0
+            self._open += 1
             crowd = len(self._fetched) > TOGETHER * self._flushers
             more = crowd and self._flushers < FLUSHERS
             self._flushers += more
-            behind = self._unflushed > UNFLUSHED
+            behind = self._unflushed > UNFLUSHED or self._open > self._to_flush
         if more:
             self._in_thread(self._flush)
         if behind:
@@ -154,4 +159,5 @@ class SmallFilePool:
             self._finished(run, to_the_end(steps))
         with self._lock:
             self._unflushed -= sum(run.task.size or 0 for run, _ in some)
+            self._open -= len(some)
         return len(some)

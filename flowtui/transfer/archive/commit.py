@@ -21,8 +21,8 @@ GROUP_FILES = 128
 GROUP_BYTES = 64 << 20
 """A group is flushed when it has so many files or bytes."""
 
-WAITING = 2 * GROUP_FILES
-"""Files that may wait for their flush, each with an open descriptor."""
+MOST_OPEN = 3 * GROUP_FILES
+"""Files that are in a group or wait for one, each with an open descriptor."""
 
 LONGEST = 0.5
 """Seconds that a group waits for its next file."""
@@ -46,11 +46,17 @@ class Finisher:
         trouble: what ended it before its time.
     """
 
-    def __init__(self, came: Callable[[dict[str, FileResult]], None]) -> None:
+    def __init__(
+        self, came: Callable[[dict[str, FileResult]], None], most_open: int = MOST_OPEN
+    ) -> None:
+        """`came` is told of each group. `most_open`: files that it may hold open, two at least."""
+        self._group = min(GROUP_FILES, (most_open + 1) // 2)
         self.occupied: list[str] = []
         self.trouble: BaseException | None = None
         self._came = came
-        self._ready: queue.Queue[Ready | None] = queue.Queue(WAITING)
+        self._ready: queue.Queue[Ready | None] = queue.Queue(
+            max(1, min(most_open, MOST_OPEN) - self._group)
+        )
         self._thread = threading.Thread(target=self._serve, name="finisher", daemon=True)
 
     def start(self) -> None:
@@ -80,7 +86,7 @@ class Finisher:
             if ready is not None:
                 group.append(ready)
                 size += ready.result.size or 0
-                if len(group) < GROUP_FILES and size < GROUP_BYTES:
+                if len(group) < self._group and size < GROUP_BYTES:
                     continue
             if group:
                 self._finish(group)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from flowtui.system.descriptors import own_shares
 from flowtui.transfer.archive.commit import Finisher, Ready
 from flowtui.transfer.archive.matching import match, with_ending
 from flowtui.transfer.archive.reader import Archive, Broken, Locked, Pieces, open_archive
@@ -42,6 +43,7 @@ class Unpack:
     Attributes:
         files: all that the archive should hold. `done`: keys of those that need no look any more.
         recorded: path → what downloads.log says stands there.
+        most_open: files that may be open at once until they are put on the disk.
     """
 
     archive: Path
@@ -49,6 +51,7 @@ class Unpack:
     files: tuple[ExpectedFile, ...]
     done: frozenset[str] = frozenset()
     recorded: Mapping[str, Recorded] = field(default_factory=dict)
+    most_open: int = field(default_factory=lambda: own_shares().unpacked)
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ class _Extraction:
         self._archive = archive
         self._stop = stop
         self._came = came
-        self._finisher = Finisher(came)
+        self._finisher = Finisher(came, task.most_open)
         self._absent: dict[str, str] = {}
         self._damaged = False
         self._occupied: list[str] = []

@@ -22,6 +22,7 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 
 from flowtui.flow.remote_file import RemoteFile
+from flowtui.system import descriptors
 from flowtui.system.locks import ENDING as LOCK_ENDING
 from flowtui.transfer.disk import downloads_log, journal
 from flowtui.transfer.disk.downloads_log import LOG_NAME
@@ -387,7 +388,9 @@ class TargetPaths:
         try:
             with os.scandir(self.root / parent) as entries:
                 there = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-        except OSError:
+        except OSError as error:
+            if descriptors.shortage(error):
+                raise
             # Not there yet, or one that its transfers will find unusable and say so, each for
             # itself: no reason to refuse the others.
             return

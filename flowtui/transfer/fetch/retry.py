@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from flowtui.retry import ErrorKind, Failure, GiveUp, YieldWorker, decide
-from flowtui.transfer.errors import PermanentError, Stopped, TransientError
+from flowtui.transfer.errors import PermanentError, Stopped, TooManyOpen, TransientError
 from flowtui.transfer.fetch.connection import Connection
 from flowtui.transfer.fetch.shared import Shared
 
@@ -23,8 +23,9 @@ class Patience:
         self._failed_at = 0
 
     def is_crowded(self, error: TransientError) -> bool:
-        """Whether fewer connections help: the server has too many, or asks for a long wait."""
-        return error.crowded or (error.retry_after or 0.0) > self._policy.hold
+        """Whether fewer connections help: there are too many, or a long wait is asked for."""
+        too_many = error.crowded or isinstance(error, TooManyOpen)
+        return too_many or (error.retry_after or 0.0) > self._policy.hold
 
     def wait(self, error: TransientError, connection: Connection) -> None:
         """Wait before the next try.
@@ -35,6 +36,8 @@ class Patience:
             Stopped: someone asked to.
         """
         connection.answered = False
+        if isinstance(error, TooManyOpen):
+            raise error  # what this file has open is of more use to others meanwhile
         delay = self._count(error, time.monotonic())
         self._shared.progress.report(reason=error.waiting(delay))
         if self._shared.stop.event.wait(delay):

@@ -12,9 +12,16 @@ from flowtui.flow.answers import parsed
 from flowtui.flow.deadline import Deadline, within
 from flowtui.flow.decoding import decoded
 from flowtui.retry import retry_after
+from flowtui.system import descriptors
 from flowtui.text.printable import printable
 from flowtui.text.redaction import without_known, without_secrets
-from flowtui.transfer.errors import PermanentError, RemoteChanged, TransferError, TransientError
+from flowtui.transfer.errors import (
+    PermanentError,
+    RemoteChanged,
+    TooManyOpen,
+    TransferError,
+    TransientError,
+)
 
 _CONTENT_RANGE = re.compile(r"^\s*bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\s*$", re.IGNORECASE)
 _UNSATISFIED = re.compile(r"^\s*bytes\s+\*/(\d{1,18})\s*$", re.IGNORECASE)
@@ -195,6 +202,8 @@ def words_in(content: bytes) -> str:
 
 def network_trouble(error: Exception, timeout: httpx.Timeout | None = None) -> TransferError:
     """An exception of httpx in words."""
+    if shortage := descriptors.shortage(error):
+        return TooManyOpen(shortage)
     if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
         from flowtui.flow.proxies import by_proxy
 
