@@ -3,7 +3,8 @@
     locks             locks between processes, also where the file system knows none
     fsync             the bytes of a file on the disk
     folder_fsync      a name on the disk, once for many that ask at the same time
-    files             files that only their user may read, and those that a group shares
+    files             files that only their user may read, and those that a group shares; a
+                      bounded look at what may be anything by now
     descriptors       how many files and connections may be open at once
     boot              which boot of which machine this is
     standard_streams  streams that are always there and never fail

@@ -1,13 +1,28 @@
-"""Files and folders that only their user may read, and files that a group shares."""
+"""Files and folders that only their user may read, and files that a group shares.
+
+What stands under the name of one of our files may be anything by now: a pipe that never ends, a
+link to `/dev/zero`, a gigabyte, a hundred thousand brackets. `open_regular` and `read_regular` open
+and read none of that, and say so in words; `parse_json` does the same for what is in it.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import json
 import os
 import pwd
 import stat
 import tempfile
 from pathlib import Path
+from typing import Any
+
+
+class UnfitFile(OSError):
+    """No regular file, or one that is too long; `strerror` says which, and what to do.
+
+    It is worded to follow the file's name: `it is a named pipe, not a regular file; move it away`.
+    """
 
 
 class NotOurs(Exception):
@@ -41,6 +56,99 @@ def open_shared(path: Path, flags: int) -> int:
         return os.open(path, flags)
     except FileNotFoundError:
         return os.open(path, flags | os.O_CREAT, 0o666)
+
+
+def open_regular(
+    path: Path | str, flags: int = os.O_RDONLY, mode: int = 0o600, *, folder: int | None = None
+) -> int:
+    """Open a regular file, without waiting for whoever is at the other end of anything else.
+
+    `mode` is for O_CREAT; `folder` is the open folder that `path` is relative to. Links are
+    followed, unless `flags` has O_NOFOLLOW. Raises UnfitFile where something else stands there,
+    OSError.
+    """
+    try:
+        descriptor = os.open(
+            path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, mode, dir_fd=folder
+        )
+    except OSError as error:
+        # A folder; a link that is not followed; a socket, or a pipe that nobody reads: the system
+        # names none of them.
+        if error.errno in (errno.EISDIR, errno.ELOOP, errno.ENXIO):
+            try:
+                mode = os.stat(
+                    path, dir_fd=folder, follow_symlinks=not flags & os.O_NOFOLLOW
+                ).st_mode
+            except OSError:
+                raise error from None
+            _check_regular(mode, path)
+        raise
+    try:
+        _check_regular(os.fstat(descriptor).st_mode, path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_regular(mode: int, path: Path | str) -> None:
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+        words = f"it is {kind}, not a regular file; move it away"
+        raise UnfitFile(errno.EINVAL, words, str(path))
+
+
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a link",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def read_regular(
+    path: Path | str, most: int, *, flags: int = os.O_RDONLY, folder: int | None = None
+) -> bytes:
+    """All of a regular file of at most `most` bytes; for the rest see `open_regular`.
+
+    Raises UnfitFile where it is longer, or no regular file, OSError.
+    """
+    descriptor = open_regular(path, flags, folder=folder)
+    try:
+        return read_open(descriptor, most, path)
+    finally:
+        os.close(descriptor)
+
+
+def read_open(descriptor: int, most: int, path: Path | str) -> bytes:
+    """What an open regular file has from its position on, at most `most` bytes.
+
+    Raises UnfitFile where it has more, before that is read, OSError.
+    """
+    size = os.fstat(descriptor).st_size
+    pieces: list[bytes] = []
+    length = 0
+    while size <= most and length <= most:  # it may have grown since
+        piece = os.read(descriptor, min(_PIECE, most + 1 - length))
+        if not piece:
+            return b"".join(pieces)
+        pieces.append(piece)
+        length += len(piece)
+    words = f"it has {max(size, length):,} bytes, of {most:,} at most; move it away"
+    raise UnfitFile(errno.EFBIG, words, str(path))
+
+
+_PIECE = 1 << 20
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text. Raises ValueError, also for what is nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def owner_of(path: Path) -> str:

@@ -1,0 +1,67 @@
+"""Files of ours that are something else by now: refused in words, without waiting."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from flowtui.system.files import UnfitFile, open_regular, parse_json, read_regular
+from support.odd_files import DEEP, IRREGULAR, put
+
+WAYS = [os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_APPEND, os.O_RDWR | os.O_CREAT]
+
+
+@pytest.mark.parametrize("flags", WAYS)
+@pytest.mark.parametrize("kind", IRREGULAR)
+def test_what_is_no_regular_file_is_not_opened_and_named(kind: str, flags: int, tmp_path: Path):
+    file = put(kind, tmp_path / "x")
+    with pytest.raises(UnfitFile) as caught:
+        open_regular(file, flags)
+    told = "a device" if "zero" in kind else kind
+    assert caught.value.strerror == f"it is {told}, not a regular file; move it away"
+    assert caught.value.filename == str(file)
+
+
+def test_a_link_is_refused_in_words_where_it_is_not_followed(tmp_path: Path):
+    (tmp_path / "real").write_text("text")
+    (tmp_path / "link").symlink_to("real")
+    assert read_regular(tmp_path / "link", 100) == b"text"
+    with pytest.raises(UnfitFile, match="a link"):
+        open_regular(tmp_path / "link", os.O_NOFOLLOW)
+
+
+def test_a_file_is_read_to_its_bound_and_no_further(tmp_path: Path):
+    file = tmp_path / "x"
+    file.write_bytes(b"x" * 100)
+    assert read_regular(file, 100) == b"x" * 100
+    with pytest.raises(UnfitFile, match="it has 100 bytes, of 99 at most; move it away"):
+        read_regular(file, 99)
+
+
+def test_a_gigabyte_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    file = put("a gigabyte", tmp_path / "x")
+    monkeypatch.delattr(os, "read")
+    with pytest.raises(UnfitFile, match="1,073,741,824 bytes"):
+        read_regular(file, 1 << 20)
+
+
+def test_a_name_is_opened_below_an_open_folder(tmp_path: Path):
+    (tmp_path / "x").write_bytes(b"here")
+    folder = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        assert read_regular("x", 10, folder=folder) == b"here"
+    finally:
+        os.close(folder)
+
+
+def test_what_is_missing_is_missing(tmp_path: Path):
+    with pytest.raises(FileNotFoundError):
+        read_regular(tmp_path / "x", 10)
+
+
+@pytest.mark.parametrize("text", ["[" * DEEP, '{"a":' * DEEP, b"\xff", b"\0", "", "9" * 10_000])
+def test_a_text_that_is_no_json_is_a_value_error(text: str | bytes):
+    with pytest.raises(ValueError):  # noqa: PT011 - that it is no other kind is what counts
+        parse_json(text)
