@@ -36,9 +36,9 @@ def signed_in(server: str, home: Path) -> dict[str, str]:
         "import sys; from flowtui.config import folders; from flowtui.flow.client import "
         "FlowClient; from flowtui.flow.credentials import CredentialSource; "
         "from flowtui.flow.credential_store import CredentialStore; "
-        "c = FlowClient(sys.argv[1]); c.sign_in('demo', 'demo'); f = folders().config; "
+        "c = FlowClient(sys.argv[1]); c.account.sign_in('demo', 'demo'); f = folders().config; "
         "f.mkdir(parents=True, exist_ok=True); "
-        "CredentialStore(f).keep(c.server, c.credential, CredentialSource.FILE)"
+        "CredentialStore(f).keep(c.server, c.account.credential, CredentialSource.FILE)"
     )
     subprocess.run([sys.executable, "-c", code, server], env=environment, check=True)
     return environment

@@ -140,10 +140,10 @@ async def take(name: str, drive: Driver, size: tuple[int, int], server: str, hom
     where = folders()
     if name != "sign-in":
         client = FlowClient(server)
-        client.sign_in("demo", "demo")
-        assert client.credential is not None
+        client.account.sign_in("demo", "demo")
+        assert client.account.credential is not None
         where.config.mkdir(parents=True, exist_ok=True)
-        CredentialStore(where.config).keep(server, client.credential, CredentialSource.FILE)
+        CredentialStore(where.config).keep(server, client.account.credential, CredentialSource.FILE)
         client.close()
     settings = Settings(server=server, usernames={server: "demo"} if name != "sign-in" else {})
     app = FlowApp(settings, where, to=str(home / "downloads"))

@@ -243,7 +243,7 @@ def test_all_find_the_same_credential(
     client = client_of()
     client.close()
     assert client.server == SERVER
-    assert (client.credential.token if client.credential else None) == found
+    assert (client.account.credential.token if client.account.credential else None) == found
 
 
 @all_ways

@@ -53,11 +53,11 @@ class Person:
     def sign_in(self) -> None:
         """Have a token in the credentials file, as an earlier `flowtui login` leaves it."""
         client = FlowClient(self.server.base_url)
-        client.sign_in("demo", "demo")
-        assert client.credential is not None
+        client.account.sign_in("demo", "demo")
+        assert client.account.credential is not None
         self.folders.config.mkdir(parents=True)
         CredentialStore(self.folders.config).keep(
-            client.server, client.credential, CredentialSource.FILE
+            client.server, client.account.credential, CredentialSource.FILE
         )
         save_settings({"usernames": {client.server: "demo"}}, self.folders)
         client.close()

@@ -50,10 +50,10 @@ def login(server: str | None, token_stdin: bool, sso: bool, keep: str | None) ->
     with closing(open_session(server, out, signed_in=False)) as session:
         where = _where(session, keep, out, may_ask=not token_stdin and _can_ask())
         user = _sign_in_by_browser(session, out) if sso else _sign_in(session, token_stdin, out)
-        credential = session.client.credential
+        credential = session.client.account.credential
         assert credential is not None
         kept = session.store.keep(session.client.server, credential, where)
-        session.client.use(kept)
+        session.client.account.use(kept)
         _remember_name(session, kept.username or user.username)
         out.line(
             f"Signed in to {one_line(session.client.server)} as {_full_name(user)};"
@@ -89,16 +89,16 @@ def whoami(server: str | None, as_json: bool) -> int:
     """Show who is signed in, to which server, and where the token comes from."""
     out = Output(as_json=as_json, is_listing=True)
     with closing(open_session(server, out)) as session:
-        credential = session.client.credential
+        credential = session.client.account.credential
         if credential is None:
             raise CommandError(
                 f"not signed in to {session.client.server}; run `flowtui login`",
                 exit=Exit.NOT_ALLOWED,
                 code="UNAUTHENTICATED",
             )
-        user = session.client.me()
+        user = session.client.account.me()
         # A refresh in between may have replaced it.
-        credential = session.client.credential or credential
+        credential = session.client.account.credential or credential
         if as_json:
             out.event(
                 "whoami",
@@ -150,7 +150,7 @@ def _sign_in_by_browser(session: Session, out: Output) -> User:
         out.say(f"Open {one_line(code.address)}")
         out.say(f"and enter the code {one_line(code.user_code)} within {minutes} minutes.")
 
-    return session.client.sign_in_by_device(show)
+    return session.client.account.sign_in_by_device(show)
 
 
 def _sign_in(session: Session, token_stdin: bool, out: Output) -> User:
@@ -159,7 +159,7 @@ def _sign_in(session: Session, token_stdin: bool, out: Output) -> User:
         token = sys.stdin.readline().strip()
         if not token:
             raise click.UsageError("no token on standard input")
-        return session.client.sign_in_with_token(token)
+        return session.client.account.sign_in_with_token(token)
     if not _can_ask():
         raise click.UsageError("cannot ask for a password without a terminal; use --token-stdin")
     click.echo(f"Signing in to {one_line(session.client.server)}", err=True)
@@ -168,7 +168,7 @@ def _sign_in(session: Session, token_stdin: bool, out: Output) -> User:
     from flowtui.flow.errors import SingleSignOnOnly
 
     try:
-        return session.client.sign_in(username, password)
+        return session.client.account.sign_in(username, password)
     except SingleSignOnOnly as error:
         if not error.client_id:
             raise

@@ -188,8 +188,8 @@ def _sign_in(url: str, where: Folders, base: Path) -> Settings:
     store = open_store(where)
     client = open_client(Settings(server=url), store, signed_in=False)
     try:
-        client.sign_in(USER, PASSWORD)
-        credential = client.credential
+        client.account.sign_in(USER, PASSWORD)
+        credential = client.account.credential
         assert credential is not None
         store.keep(client.server, credential, CredentialSource.FILE)
     finally:

@@ -106,7 +106,7 @@ def share_sign_in(session: Session, engine: EngineClient) -> None:
     """
     from flowtui.flow.credentials import CredentialSource
 
-    credential = session.client.credential
+    credential = session.client.account.credential
     if credential is None or credential.source in (CredentialSource.KEYRING, CredentialSource.FILE):
         return
     engine.sign_in(

@@ -119,7 +119,7 @@ def find(
     found, owners = 0, set[str]()
     lacking: list[FlowError] = []
     with reading(server, out) as client, tables.writing():
-        if client.credential is None:
+        if client.account.credential is None:
             out.say("flowtui: not signed in; only what is public is searched")
         for kind in kinds:
             found += _search(client, kind, wanted, tables, said, lacking, owners)

@@ -128,7 +128,7 @@ def get(
             from flowtui.cli.session import open_session
 
             with closing(open_session(server, out)) as session:
-                if session.client.credential is None:
+                if session.client.account.credential is None:
                     out.say("flowtui: not signed in; only public files are available")
                 filters = Filters(include, exclude, records)
                 wanted = parse_refs(session.client, refs, lists, found)

@@ -75,6 +75,7 @@ def open_session(
             out.say(one_line(choice.notice))
     store = connect.open_store(where)
     client = connect.open_client(settings, store, signed_in=signed_in)
-    if client.credential is not None and client.credential.notice:
-        out.say(f"flowtui: {one_line(client.credential.notice)}")
+    credential = client.account.credential
+    if credential is not None and credential.notice:
+        out.say(f"flowtui: {one_line(credential.notice)}")
     return Session(settings, where, store, client)

@@ -306,7 +306,7 @@ class Engine:
         )
 
         def use() -> int:
-            self._clients.get(server).client.use(credential)
+            self._clients.get(server).client.account.use(credential)
             self._bulk.signed_in(server)
             return self._scheduler.signed_in(server)
 

@@ -13,7 +13,11 @@
     refs             references as people type or paste them: `sample/34`, a web link
     listing, pages   lists, fetched page by page, in either dialect of the service
     bulk_jobs        asking for an archive, and how far it is
-    session, token_life     requests with the token, its renewal, and retries
+    account          who is signed in, and the ways to sign in
+    session          requests with the token, and retries
+    session_token, token_life, tokens     the token in force, and another when its life ends
+    confirmation     whether a refusal is believed
+    address          what is below a server's address, and whom a token may go to
     device_flow      signing in at another service, by a code entered in a browser
     credentials      what a token is, where it is from, and what refreshes it
     credential_store     where tokens are looked for and kept: credential_keyring (keyring_access

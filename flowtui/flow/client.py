@@ -1,4 +1,4 @@
-"""The client of a Flow server: who is signed in, what is there, and bulk jobs.
+"""The client of a Flow server: what is there, and bulk jobs.
 
 One client speaks both dialects of the service: sub-resources with pages (live) are asked first,
 and where a server has none, what its details have inlined (documented) is used.
@@ -10,36 +10,25 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 from flowtui.flow import bulk_jobs
+from flowtui.flow.account import Account
 from flowtui.flow.credential_store import CredentialStore
-from flowtui.flow.credentials import Credential, plain_token
-from flowtui.flow.errors import (
-    NotFound,
-    NotOffered,
-    NotSignedIn,
-    Refused,
-    SingleSignOnOnly,
-    WrongPassword,
-)
+from flowtui.flow.credentials import Credential
 from flowtui.flow.genomes import Organism, read_organisms
 from flowtui.flow.http_client import make_client
 from flowtui.flow.listing import Inlined, Listing, Reader, filtered_where_missing, read_record
-from flowtui.flow.models import BulkJob, Data, Execution, Project, R, Sample, User
+from flowtui.flow.models import BulkJob, Data, Execution, Project, R, Sample
 from flowtui.flow.pages import MapPages, Pages
 from flowtui.flow.patient import PatientReader, Told
 from flowtui.flow.run_records import RunRecords
-from flowtui.flow.session import ApiSession, is_nobody, is_usable
+from flowtui.flow.session import ApiSession
 from flowtui.flow.vocabulary import Term, terms
-
-if TYPE_CHECKING:
-    from flowtui.flow.device_flow import DeviceCode
 
 
 class Scope(StrEnum):
@@ -52,7 +41,12 @@ class Scope(StrEnum):
 
 
 class FlowClient:
-    """What is on one Flow server. Safe to use from many threads; all methods raise FlowError."""
+    """What is on one Flow server. Safe to use from many threads; all methods raise FlowError.
+
+    Attributes:
+        session: how it is asked. `account`: who is signed in.
+        server: its base URL.
+    """
 
     def __init__(
         self,
@@ -69,28 +63,28 @@ class FlowClient:
     ) -> None:
         """`sleep` waits between two tries of a request; the rest is as in `make_client`.
 
-        `allow_http`: see `ApiSession`.
+        `allow_http`: see `ServerAddress`.
         """
         self._http = http or make_client(
             ca_file=ca_file, connect_timeout=connect_timeout, read_timeout=read_timeout
         )
-        self._session = ApiSession(
+        self.session = ApiSession(
             server, credential, store, self._http, sleep, allow_http=allow_http
         )
-        self.server = self._session.server
+        self.account = Account(self.session, self._http, sleep)
+        self.server = self.session.server
         self._sleep = sleep
         self._stop: threading.Event | None = None
-        self._reader: Reader = self._session
-        self._listing = Listing(self._session)
+        self._reader: Reader = self.session
+        self._listing = Listing(self.session)
         self._records = RunRecords(self._run)
-        self._me: User | None = None
 
     def walking(self, told: Told, map_pages: MapPages) -> tuple[FlowClient, PatientReader]:
         """This client for a walk: it waits as long as the server asks, and tells so.
 
         `map_pages` is how its lists fetch their pages; see `Pages`. With how it asks.
         """
-        reader = PatientReader(self._session, told, self._sleep, stop=self._stop)
+        reader = PatientReader(self.session, told, self._sleep, stop=self._stop)
         other = copy(self)
         other._reader, other._listing = reader, self._listing.by(reader, map_pages)
         other._records = RunRecords(other._run)
@@ -109,120 +103,6 @@ class FlowClient:
     def http(self) -> httpx.Client:
         """The pool of connections, good for the files too: a new one costs round trips."""
         return self._http
-
-    # Signing in
-
-    @property
-    def credential(self) -> Credential | None:
-        """What is in force, or None."""
-        return self._session.credential
-
-    def use(self, credential: Credential | None) -> None:
-        """Use another credential from now on."""
-        self._me = None
-        self._session.use(credential)
-
-    def sign_in(self, username: str, password: str) -> User:
-        """Sign in (`POST /login`); the credential is in `credential` then, kept nowhere yet.
-
-        Raises WrongPassword, SingleSignOnOnly.
-        """
-        token, refresh, user = self._session.log_in(username, password)
-        try:
-            return self._use_if_valid(Credential(token, refresh, username))
-        except NotFound:
-            # A server without /me; it has just said itself that this is a good token.
-            self.use(Credential(token, refresh, username))
-            return user or User(id=username, username=username)
-
-    def sign_in_by_device(self, show: Callable[[DeviceCode], None]) -> User:
-        """Sign in at the service that the instance leaves that to, in a browser anywhere.
-
-        `show` is called with the address and the code; then it is waited until that is entered.
-        Raises SingleSignOnOnly where the instance does not offer it, NotSignedIn where it has no
-        single sign-on, or nobody enters the code.
-        """
-        from flowtui.flow import device_flow
-
-        try:
-            self._session.log_in("", "")
-        except SingleSignOnOnly as sso:
-            code = device_flow.begin(self._http, sso)
-            show(code)
-            id_token = device_flow.await_token(self._http, sso, code, self._sleep)
-        except WrongPassword as error:
-            raise NotSignedIn(
-                "this server has no single sign-on; run `flowtui login` without --sso"
-            ) from error
-        else:
-            raise NotSignedIn("this server has no single sign-on")
-        token, refresh, user = self._session.log_in_by_id_token(id_token)
-        name = user.username if user is not None else None
-        found = self._use_if_valid(Credential(token, refresh, name or None))
-        used = self.credential
-        if used is not None and not used.username and found.username:
-            self.use(replace(used, username=found.username))
-        return found
-
-    def sign_in_with_token(self, token: str) -> User:
-        """Sign in with a token or API key, checked by `GET /me`. Raises NotSignedIn."""
-        token = plain_token(token)
-        if not is_usable(token):
-            raise NotSignedIn(
-                "not a valid token: a token has no spaces, quotes, commas or semicolons"
-            )
-        user = self._use_if_valid(Credential(token))
-        found = self.credential
-        if found is not None and user.username:
-            self.use(replace(found, username=user.username))
-        return user
-
-    def me(self) -> User:
-        """Who is signed in (`GET /me`): the one honest check of a token. Raises NotSignedIn."""
-        used = self.credential
-        body = self._session.get("/me")
-        if is_nobody(body) and used is not None and self.refresh(used.token):
-            body = self._session.get("/me")
-        if is_nobody(body):
-            raise NotSignedIn(
-                "not signed in, or the session has expired; sign in again", status=200
-            )
-        if (good := self.credential) is not None:
-            self._session.note_good(good.token)
-        self._me = read_record(User, body)
-        return self._me
-
-    def _use_if_valid(self, credential: Credential) -> User:
-        """Use a credential if `GET /me` takes it; else the one before stays in force."""
-        before = self.credential
-        self.use(credential)
-        try:
-            return self.me()
-        except BaseException:
-            self.use(before)
-            raise
-
-    def refresh(self, used_token: str | None) -> bool:
-        """See `ApiSession.refresh`."""
-        return self._session.refresh(used_token)
-
-    def confirm(self, used_token: str | None) -> bool:
-        """See `ApiSession.confirm`."""
-        return self._session.confirm(used_token)
-
-    # URLs
-
-    def absolute(self, url: str) -> str:
-        """See `ApiSession.absolute`."""
-        return self._session.absolute(url)
-
-    def is_own(self, url: str) -> bool:
-        """See `ApiSession.is_own`."""
-        return self._session.is_own(url)
-
-    def headers_for(self, url: str) -> dict[str, str]:
-        """See `ApiSession.headers_for`."""
-        return self._session.headers_for(url)
 
     # What is there
 
@@ -367,31 +247,19 @@ class FlowClient:
         """One file's record."""
         return read_record(Data, self._reader.get(f"/data/{_quoted(id_)}"))
 
-    def my_names(self) -> frozenset[str]:
-        """What lists call an owner who is the user; none where nobody knows.
-
-        A group that the user is in is among them: all its members own what it owns.
-        """
-        if self._me is None and self.credential is not None:
-            try:
-                self.me()
-            except (NotFound, NotOffered, Refused):
-                return frozenset()  # a server without /me, or a key that is not for it
-        return self._me.names if self._me is not None else frozenset()
-
     def is_mine(self, project: Project) -> bool:
         """Whether the user owns a project, as far as its owner's name tells."""
-        return project.owner_name in self.my_names()
+        return project.owner_name in self.account.names()
 
     # Bulk jobs
 
     def create_bulk_job(self, data_ids: Sequence[str], name: str) -> BulkJob:
         """See `bulk_jobs.create`. Raises NotOffered."""
-        return bulk_jobs.create(self._session, data_ids, name)
+        return bulk_jobs.create(self.session, data_ids, name)
 
     def bulk_job(self, job_id: str) -> BulkJob:
         """See `bulk_jobs.state`. Raises Gone once it has expired."""
-        return bulk_jobs.state(self._session, self._http, job_id)
+        return bulk_jobs.state(self.session, self._http, job_id)
 
     def close(self) -> None:
         """Close all connections."""

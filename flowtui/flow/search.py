@@ -71,12 +71,12 @@ def words_of(client: FlowClient, kind: Kind, wanted: Criteria) -> Words:
 
 def _my_names(client: FlowClient) -> frozenset[str]:
     """Raises NotSignedIn; none where the server or this token has no `/me`."""
-    if client.credential is None:
+    if client.account.credential is None:
         try:
-            client.me()
+            client.account.me()
         except (NotFound, NotOffered, Refused):
             return frozenset()
-    return client.my_names()
+    return client.account.names()
 
 
 def parameters(kind: Kind, wanted: Criteria, words: Words) -> dict[str, str]:

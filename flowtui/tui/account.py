@@ -87,10 +87,10 @@ class Account:
 
         try:
             client = self._context.client()
-            if client.credential is None:
+            if client.account.credential is None:
                 self._background.call_later(self._missing, "")
                 return
-            user = client.me()
+            user = client.account.me()
         except NotSignedIn:
             self._background.call_later(self._missing, "Your saved session has expired.")
         except (FlowError, SaveError):
@@ -167,7 +167,7 @@ class Account:
                 done = self._context.sign_out()
             except (OSError, ConfigError) as error:
                 done = [f"the user name stays in the settings: {error}"]
-            client.use(None)
+            client.account.use(None)
         self._background.call_later(self._signed_out, done)
 
     def _signed_out(self, done: list[str]) -> None:

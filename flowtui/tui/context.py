@@ -56,7 +56,8 @@ class AppContext:
             if self._client is None:
                 self._choose_server()
                 self._client = connect.open_client(self.settings, store)
-                notice = self._client.credential.notice if self._client.credential else ""
+                credential = self._client.account.credential
+                notice = credential.notice if credential else ""
                 self.found = "; ".join(words for words in (self.found, notice) if words)
             return self._client
 
@@ -97,7 +98,7 @@ class AppContext:
 
     def secrets(self) -> list[str]:
         """The tokens in use, for a crash report to leave out."""
-        credential = self._client.credential if self._client is not None else None
+        credential = self._client.account.credential if self._client is not None else None
         found = (credential.token, credential.refresh_token) if credential else ()
         return [token for token in found if token]
 

@@ -61,7 +61,7 @@ def test_the_app_opens_signed_in_and_afterwards_it_is_said_where_the_files_are(
         assert credential is not None
         assert credential.source is CredentialSource.FILE
         client = FlowClient(settings.base_url, credential)
-        assert client.me().username == "demo"
+        assert client.account.me().username == "demo"
         client.close()
         return 0
 

@@ -27,7 +27,7 @@ def demo(request: pytest.FixtureRequest) -> Iterator[DemoServer]:
 @pytest.fixture
 def client(demo: DemoServer) -> Iterator[FlowClient]:
     client = FlowClient(demo.base_url)
-    client.sign_in("demo", "demo")
+    client.account.sign_in("demo", "demo")
     yield client
     client.close()
 
@@ -46,8 +46,8 @@ def test_what_the_guide_names_can_be_had(client: FlowClient, text: str, least: i
     if text != "execution/456":
         assert "data/789" in {one.key for one in files}
     for one in (files[0], files[-1]):
-        url = client.absolute(one.url)
-        with httpx.stream("GET", url, headers=client.headers_for(url)) as answer:
+        url = client.session.absolute(one.url)
+        with httpx.stream("GET", url, headers=client.session.headers_for(url)) as answer:
             assert answer.status_code == 200
             assert int(answer.headers["content-length"]) == one.size
 
@@ -60,7 +60,7 @@ def test_loose_values_are_read_as_the_right_ones(dialect: Dialect) -> None:
     ):
         right, read = FlowClient(plain.base_url), FlowClient(loose.base_url)
         for client in (right, read):
-            client.sign_in("demo", "demo")
+            client.account.sign_in("demo", "demo")
         for text in ("project/12", "execution/456"):
             wanted = list(walk(right, parse_ref(text, right.server)))
             found = list(walk(read, parse_ref(text, read.server)))
@@ -90,10 +90,10 @@ def test_whose_projects(client: FlowClient) -> None:
 
 
 def test_an_expired_token_is_renewed(client: FlowClient, demo: DemoServer) -> None:
-    before = client.credential
+    before = client.account.credential
     demo.service.accounts.expire_all()
-    assert client.me().username == "demo"
-    assert client.credential != before
+    assert client.account.me().username == "demo"
+    assert client.account.credential != before
 
 
 def test_a_bulk_job_comes_to_its_end(client: FlowClient) -> None:
@@ -109,7 +109,7 @@ def test_refusals(client: FlowClient, demo: DemoServer) -> None:
     with pytest.raises(NotFound):
         client.data("1234567")
     with pytest.raises(WrongPassword):
-        FlowClient(demo.base_url).sign_in("demo", "wrong")
+        FlowClient(demo.base_url).account.sign_in("demo", "wrong")
 
 
 def test_the_server_that_answers_as_flow_is_found(demo: DemoServer) -> None:

@@ -101,7 +101,7 @@ def test_a_page_without_end_is_read_to_its_bound(server, client) -> None:
 def test_secrets_of_a_query_are_not_told(server, client) -> None:
     server.files["/samples/1"] = File(b"", always=endless(BLANK, begin=b"{", **JSON))
     with pytest.raises(UnexpectedAnswer) as failure:
-        client._session.get("/samples/1", {"page": 1, "signature": "secret"})
+        client.session.get("/samples/1", {"page": 1, "signature": "secret"})
     assert "secret" not in str(failure.value)
 
 
@@ -177,14 +177,14 @@ def test_an_unknown_charset_is_no_crash(server, client) -> None:
 def test_an_archive_that_is_asked_after_is_not_read(server, client) -> None:
     archive = endless(BLANK, begin=b"PK", Content_Type="application/zip")
     server.files["/downloads/j1"] = File(b"", always=archive)
-    assert state(client._session, client.http, "j1").status == "completed"
+    assert state(client.session, client.http, "j1").status == "completed"
     assert server.sent("/downloads/j1") < 16 * MIB
 
 
 def test_a_job_without_end_is_left(server, client) -> None:
     server.files["/downloads/j1"] = File(b"", always=endless(BLANK, begin=b"{", **JSON))
     with pytest.raises(UnexpectedAnswer, match=r"larger than 1\.0 MB"):
-        state(client._session, client.http, "j1")
+        state(client.session, client.http, "j1")
 
 
 def test_a_server_that_answers_without_end_is_not_flow(server) -> None:
@@ -363,4 +363,4 @@ def test_what_a_server_asks_to_wait_is_no_crash(flow, said: str) -> None:
 def test_nobody_is_signed_in_by_an_answer_of_any_form(flow) -> None:
     flow.answers["/login"] = httpx.Response(200, text='{"token": ["x"], "user": {"id": 1e999}}')
     with pytest.raises((UnexpectedAnswer, NotSignedIn)):
-        flow.client().sign_in("alice", "secret")
+        flow.client().account.sign_in("alice", "secret")

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
+from flowtui.flow.credentials import Credential
 from flowtui.flow.device_flow import LONGEST_LIFE, DeviceCode
 from flowtui.flow.errors import FlowError, NotSignedIn, SingleSignOnOnly, UnexpectedAnswer
 
@@ -50,14 +51,12 @@ def test_the_code_is_shown_and_waited_for_as_slowly_as_is_asked(instance) -> Non
     polled(instance, PENDING, SLOWER, PENDING, GIVEN)
     shown: list[DeviceCode] = []
     client = instance.client()
-    user = client.sign_in_by_device(shown.append)
+    user = client.account.sign_in_by_device(shown.append)
     assert user.username == "alice"
     (code,) = shown
     assert (code.address, code.user_code) == (CODE["verification_uri_complete"], "ABCD-EFGH")
     assert instance.waits == [5.0, 5.0, 10.0, 10.0]
-    assert client.credential is not None
-    assert (client.credential.token, client.credential.refresh_token) == ("NEW", "R")
-    assert client.credential.username == "alice"
+    assert client.account.credential == Credential("NEW", "R", "alice")
     asked = next(r for r in instance.requests if r.url.path == "/oauth/device/code")
     assert parse_qs(asked.content.decode())["scope"] == ["openid profile email"]
     for request in instance.requests:
@@ -79,7 +78,7 @@ def test_the_code_is_shown_and_waited_for_as_slowly_as_is_asked(instance) -> Non
 def test_what_ends_it(instance, answer, error, says: str) -> None:
     polled(instance, PENDING, answer)
     with pytest.raises(error, match=says) as caught:
-        instance.client().sign_in_by_device(lambda code: None)
+        instance.client().account.sign_in_by_device(lambda code: None)
     assert str(caught.value).isprintable()
     assert "dc-secret" not in str(caught.value)
 
@@ -88,7 +87,7 @@ def test_it_is_not_waited_for_ever(instance) -> None:
     instance.answers["POST /oauth/device/code"] = {**CODE, "expires_in": 1e12}
     polled(instance, PENDING)
     with pytest.raises(NotSignedIn, match="in time"):
-        instance.client().sign_in_by_device(lambda code: None)
+        instance.client().account.sign_in_by_device(lambda code: None)
     assert sum(instance.waits) <= LONGEST_LIFE + 5
 
 
@@ -100,17 +99,17 @@ def test_it_is_not_waited_for_ever(instance) -> None:
 def test_an_instance_that_does_not_offer_it_names_the_key(instance, sso: dict[str, Any]) -> None:
     instance.answers["/login"] = httpx.Response(501, json=sso)
     with pytest.raises(SingleSignOnOnly, match="API key in Settings"):
-        instance.client().sign_in_by_device(lambda code: None)
+        instance.client().account.sign_in_by_device(lambda code: None)
 
 
 def test_an_address_that_nobody_should_be_sent_to(instance) -> None:
     bad = {**CODE, "verification_uri_complete": "http://evil.example/"}
     instance.answers["POST /oauth/device/code"] = bad
     with pytest.raises(FlowError):
-        instance.client().sign_in_by_device(lambda code: None)
+        instance.client().account.sign_in_by_device(lambda code: None)
 
 
 def test_a_server_with_passwords_says_so(instance) -> None:
     instance.answers["/login"] = httpx.Response(400, json={"error": "Invalid credentials"})
     with pytest.raises(NotSignedIn, match="no single sign-on"):
-        instance.client().sign_in_by_device(lambda code: None)
+        instance.client().account.sign_in_by_device(lambda code: None)

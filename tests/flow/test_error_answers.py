@@ -167,7 +167,7 @@ def test_reading_is_tried_three_times(flow, trouble) -> None:
 
     flow.answers["/me"] = fail
     with pytest.raises(ServiceUnavailable):
-        flow.client(Credential("tok-secret")).me()
+        flow.client(Credential("tok-secret")).account.me()
     assert flow.asked("/me") == 3
     first, second = flow.waits
     assert 0.5 <= first <= 1.0 <= second <= 1.5

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowtui.flow.confirmation import CONFIRMED
 from flowtui.flow.credential_store import CredentialStore
 from flowtui.flow.credentials import Credential, CredentialSource, plain_token
 from flowtui.flow.errors import FlowError, NotFound, NotSignedIn, ServiceUnavailable
 from flowtui.flow.http_client import make_client
-from flowtui.flow.session import CONFIRMED, ApiSession
+from flowtui.flow.session import ApiSession
 from flowtui.flow.token_life import AHEAD, renew_in
 from flowtui.retry import ONCE
 from tests.flow.conftest import BASE
@@ -200,7 +201,7 @@ def test_one_question_is_enough_for_all_who_wait(
     flow.answers |= {"/data/7": private, "/me": asked_of_me}
     http = make_client(transport=httpx.MockTransport(flow.handle))
     session = ApiSession(BASE, Credential("OLD", "R"), None, http)
-    confirming = session._confirming
+    confirming = session.confirmation._confirming
     found: list[object] = []
 
     class Counted:
@@ -213,7 +214,7 @@ def test_one_question_is_enough_for_all_who_wait(
         def __exit__(self, *what: object) -> None:
             confirming.release()
 
-    session._confirming = Counted()  # type: ignore[assignment]
+    session.confirmation._confirming = Counted()  # type: ignore[assignment]
 
     def ask() -> None:
         try:

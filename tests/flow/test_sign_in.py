@@ -34,17 +34,17 @@ def test_a_sign_in_brings_the_token_and_the_refresh_cookie(flow, key) -> None:
     )
     flow.answers["/me"] = ME
     client = flow.client()
-    assert client.sign_in("alice", "pw").username == "alice"
-    assert client.credential == Credential("T1", "R1", "alice", CredentialSource.MEMORY)
+    assert client.account.sign_in("alice", "pw").username == "alice"
+    assert client.account.credential == Credential("T1", "R1", "alice", CredentialSource.MEMORY)
     assert "cookie" not in flow.requests[-1].headers
 
 
 def test_a_refresh_token_in_the_body_is_taken_too(flow) -> None:
     flow.answers |= {"/login": {"access_token": "T1", "refresh_token": "R1"}, "/me": ME}
     client = flow.client()
-    client.sign_in("alice", "pw")
-    assert client.credential is not None
-    assert client.credential.refresh_token == "R1"
+    client.account.sign_in("alice", "pw")
+    assert client.account.credential is not None
+    assert client.account.credential.refresh_token == "R1"
 
 
 @pytest.mark.parametrize(
@@ -68,23 +68,23 @@ def test_a_refused_sign_in_says_what_to_do(flow, answer, error, words) -> None:
     flow.answers["POST /login"] = answer
     client = flow.client()
     with pytest.raises(error) as caught:
-        client.sign_in("alice", "secret-pw")
+        client.account.sign_in("alice", "secret-pw")
     assert words in str(caught.value)
     assert "secret-pw" not in str(caught.value)
-    assert client.credential is None
+    assert client.account.credential is None
 
 
 def test_a_server_without_me_still_signs_in(flow) -> None:
     flow.answers["/login"] = {"token": "T1", "user": {"id": 1, "username": "alice"}}
     client = flow.client()
-    assert client.sign_in("alice", "pw").id == "1"
-    assert client.credential is not None
+    assert client.account.sign_in("alice", "pw").id == "1"
+    assert client.account.credential is not None
 
 
 @pytest.mark.parametrize("token", ["", "two words", "new\nline", "\xe9", "x" * 5 + "\x7f"])
 def test_what_is_no_token_is_not_sent(flow, token) -> None:
     with pytest.raises(NotSignedIn):
-        flow.client().sign_in_with_token(token)
+        flow.client().account.sign_in_with_token(token)
     assert flow.requests == []
 
 
@@ -93,15 +93,15 @@ def test_a_bad_token_leaves_the_one_before_in_force(flow) -> None:
     before = Credential("OLD")
     client = flow.client(before)
     with pytest.raises(NotSignedIn):
-        client.sign_in_with_token("NEW")
-    assert client.credential is before
+        client.account.sign_in_with_token("NEW")
+    assert client.account.credential is before
 
 
 def test_a_pasted_token_is_checked_and_named(flow) -> None:
     flow.token, flow.answers["/me"] = "KEY", ME
     client = flow.client()
-    client.sign_in_with_token("  Bearer KEY\n")
-    assert client.credential == Credential("KEY", None, "alice")
+    client.account.sign_in_with_token("  Bearer KEY\n")
+    assert client.account.credential == Credential("KEY", None, "alice")
 
 
 def test_sixteen_threads_refresh_once(flow) -> None:
@@ -118,12 +118,12 @@ def test_sixteen_threads_refresh_once(flow) -> None:
 
     def ask(_: int) -> str:
         together.wait(10)
-        return client.me().username
+        return client.account.me().username
 
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(ask, range(16))) == ["alice"] * 16
     assert flow.asked("/token") == 1
-    assert client.credential == Credential("NEW", "R", "alice")
+    assert client.account.credential == Credential("NEW", "R", "alice")
 
 
 class _CountingLock:
@@ -156,9 +156,9 @@ def test_those_who_wait_share_a_failed_refresh(flow) -> None:
 
     flow.answers["/token"] = refuse
     client = flow.client(Credential("OLD", "R"))
-    client._session._refreshing = lock
+    client.session.token._refreshing = lock
     with ThreadPoolExecutor(8) as pool:
-        assert not any(pool.map(client.refresh, ["OLD"] * 8))
+        assert not any(pool.map(client.session.refresh, ["OLD"] * 8))
     assert flow.asked("/token") == 1
 
 
@@ -175,7 +175,7 @@ def test_an_api_key_that_has_ended_needs_a_sign_in(flow) -> None:
     flow.token = "OTHER"
     flow.answers["/token"] = httpx.Response(400, json={"error": "No refresh token supplied"})
     with pytest.raises(NotSignedIn, match="sign in again"):
-        flow.client(Credential("KEY")).me()
+        flow.client(Credential("KEY")).account.me()
     assert "cookie" not in next(r for r in flow.requests if r.url.path.endswith("/token")).headers
 
 
@@ -187,15 +187,15 @@ def test_the_documented_dialect_renews_by_the_old_token(flow) -> None:
         return httpx.Response(200, json={"access_token": "NEW"})
 
     flow.answers["/token"] = renew
-    assert flow.client(Credential("OLD")).me().username == "alice"
+    assert flow.client(Credential("OLD")).account.me().username == "alice"
 
 
 def test_a_refresh_answered_by_a_proxy_is_no_sign_out(flow) -> None:
     flow.token, flow.answers["/token"] = "NEW", PAGE
     client = flow.client(Credential("OLD", "R"))
     with pytest.raises(UnexpectedAnswer):
-        client.refresh("OLD")
-    assert client.credential is not None
+        client.session.refresh("OLD")
+    assert client.account.credential is not None
 
 
 def test_a_token_that_another_process_stored_is_taken_first(flow, tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_token_that_another_process_stored_is_taken_first(flow, tmp_path: Path
     old = store.keep(BASE, Credential("OLD", "R", "alice"), CredentialSource.FILE)
     CredentialStore(tmp_path).keep(BASE, Credential("NEWER", "R2", "alice"), CredentialSource.FILE)
     client = flow.client(old, store=store)
-    assert client.me().username == "alice"
+    assert client.account.me().username == "alice"
     assert flow.asked("/token") == 0
 
 
@@ -214,7 +214,7 @@ def test_a_refreshed_token_is_stored_where_the_old_one_was(flow, tmp_path: Path)
     client = flow.client(
         store.keep(BASE, Credential("OLD", "R", "alice"), CredentialSource.FILE), store=store
     )
-    client.me()
+    client.account.me()
     found = CredentialStore(tmp_path).find(BASE, "alice")
     assert found is not None
     assert (found.token, found.refresh_token) == ("NEW", "R")
@@ -230,7 +230,7 @@ def test_a_sign_out_by_another_process_ends_the_session_and_nothing_is_stored(
     )
     store.forget(BASE, "alice")
     with pytest.raises(NotSignedIn):
-        client.me()
+        client.account.me()
     assert flow.asked("/token") == 0
     assert CredentialStore(tmp_path).find(BASE, "alice") is None
 
@@ -241,7 +241,7 @@ def test_me_with_no_id_is_a_bad_token_and_worth_a_refresh(flow) -> None:
         return httpx.Response(200, json=ME if good else {"id": None})
 
     flow.answers |= {"/me": me, "/token": {"token": "NEW"}}
-    assert flow.client(Credential("OLD", "R")).me().id == "1"
+    assert flow.client(Credential("OLD", "R")).account.me().id == "1"
 
 
 @pytest.mark.parametrize(
@@ -262,23 +262,23 @@ def test_me_with_no_id_is_a_bad_token_and_worth_a_refresh(flow) -> None:
 )
 def test_the_token_goes_to_the_own_origin_alone(url: str, own: bool) -> None:
     client = FlowClient(BASE, Credential("T"), http=httpx.Client())
-    assert client.is_own(url) is own
-    assert bool(client.headers_for(url)) is own
+    assert client.session.is_own(url) is own
+    assert bool(client.session.headers_for(url)) is own
     if own:
-        assert httpx.URL(client.absolute(url)).host == "flow.example"
+        assert httpx.URL(client.session.absolute(url)).host == "flow.example"
     client.close()
 
 
 def test_relative_links_keep_the_path_of_the_base() -> None:
     client = FlowClient(BASE + "/", http=httpx.Client())
-    assert client.absolute("/downloads/1/x") == f"{BASE}/downloads/1/x"
-    assert client.absolute("https://s3.example/x?y=1") == "https://s3.example/x?y=1"
+    assert client.session.absolute("/downloads/1/x") == f"{BASE}/downloads/1/x"
+    assert client.session.absolute("https://s3.example/x?y=1") == "https://s3.example/x?y=1"
 
 
 def test_a_redirect_is_not_followed_with_the_token(flow) -> None:
     flow.answers["/me"] = httpx.Response(302, headers={"Location": "https://evil.example/me"})
     with pytest.raises(UnexpectedAnswer, match="address"):
-        flow.client(Credential("T")).me()
+        flow.client(Credential("T")).account.me()
     assert {one.url.host for one in flow.requests} == {"flow.example"}
 
 
@@ -305,9 +305,9 @@ def test_the_refresh_cookie_as_servers_set_it(flow, lines: list[str], found: str
         200, json={"token": "T1"}, headers=[("Set-Cookie", line) for line in lines]
     )
     client = flow.client()
-    client.sign_in("alice", "pw")
-    assert client.credential is not None
-    assert client.credential.refresh_token == found
+    client.account.sign_in("alice", "pw")
+    assert client.account.credential is not None
+    assert client.account.credential.refresh_token == found
 
 
 def test_a_refresh_may_bring_a_new_cookie(flow) -> None:
@@ -316,5 +316,5 @@ def test_a_refresh_may_bring_a_new_cookie(flow) -> None:
         200, json={"token": "NEW"}, headers={"Set-Cookie": "flow_refresh_token=R2; Path=/"}
     )
     client = flow.client(Credential("OLD", "R1"))
-    client.me()
-    assert client.credential == Credential("NEW", "R2")
+    client.account.me()
+    assert client.account.credential == Credential("NEW", "R2")

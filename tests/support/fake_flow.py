@@ -99,6 +99,10 @@ class FakeFlow:
 
     # What the app calls
 
+    @property
+    def account(self) -> FakeFlow:
+        return self
+
     def use(self, credential: Credential | None) -> None:
         self.credential = credential
 

@@ -46,6 +46,14 @@ class FakeClient:
         self.links_given = 0
         self._lock = threading.Lock()
 
+    @property
+    def session(self) -> FakeClient:
+        return self
+
+    @property
+    def account(self) -> FakeClient:
+        return self
+
     def absolute(self, url: str) -> str:
         return url if "://" in url else f"{self.server}/{url.lstrip('/')}"
 

@@ -110,6 +110,7 @@ class RemoteSource:
         self._file_link = url
         self._http = http
         self._client = client
+        self._session = client.session
         self._stop = stop
         self._if_range = True
         self._renewed = self._generation = 0
@@ -155,7 +156,7 @@ class RemoteSource:
         self._generation += 1
         self._renewed += 1
         # The service's own link leads to a fresh one by itself each time.
-        redirects = self._client.is_own(self._client.absolute(self.url)) and expired.redirected
+        redirects = self._session.is_own(self._session.absolute(self.url)) and expired.redirected
         if self._renewed > FRESH_LINKS or (self._data_id is None and not redirects):
             raise expired.refusal
         if self._data_id is None:
@@ -194,14 +195,14 @@ class RemoteSource:
     def _send(self, headers: dict[str, str]) -> httpx.Response:
         """Send the request, following redirects and refreshing the session once."""
         link, generation = self.url, self._generation
-        url = self._client.absolute(link)
+        url = self._session.absolute(link)
         refreshed = confirmed = False
         hops = 0
         while True:
             self._stop.check()
             try:
                 if not hops:
-                    require_no_downgrade(self._client.server, url, "gives a link that leads")
+                    require_no_downgrade(self._session.server, url, "gives a link that leads")
                 # Asked for anew at each hop: the token goes to the service's own origin alone.
                 auth = self._authorization(url)
                 request = self._http.build_request("GET", url, headers={**headers, **auth})
@@ -233,7 +234,7 @@ class RemoteSource:
                 self.ranges = False
                 headers = {name: headers[name] for name in headers if "ange" not in name}
                 continue
-            own = self._client.is_own(url)
+            own = self._session.is_own(url)
             if status == 410 or (status in _LINK_ENDED and not own):
                 try:
                     raise FreshLink(link_refusal(response), generation, redirected=hops > 0)
@@ -241,19 +242,19 @@ class RemoteSource:
                     response.close()
             if status == 401:
                 response.close()
-                if refreshed or not self._ask_session(self._client.refresh, auth, "renew"):
+                if refreshed or not self._ask_session(self._session.refresh, auth, "renew"):
                     raise AuthRequired(_SIGNED_OUT)
                 refreshed = True
                 continue
             if status in (403, 404) and own and not confirmed:
                 # The service takes an ended token as none, and says so of what is private.
                 confirmed = True
-                if self._ask_session(self._client.confirm, auth, "check"):
+                if self._ask_session(self._session.confirm, auth, "check"):
                     response.close()
                     continue
             if status == 404 and own and not hops and (folder := self._as_folder(link)):
                 response.close()
-                url = self._client.absolute(folder)
+                url = self._session.absolute(folder)
                 continue
             try:
                 raise refusal(response)
@@ -265,7 +266,7 @@ class RemoteSource:
         from flowtui.flow.errors import InsecureServer
 
         try:
-            return self._client.headers_for(url)
+            return self._session.headers_for(url)
         except InsecureServer as error:
             raise PermanentError(error.message, code=error.code, retryable=True) from error
 

@@ -173,7 +173,10 @@ class SignInScreen(ModalScreen[SignedIn | None]):
 
         try:
             client = self._app_context.client_of(server)
-            user = client.sign_in_with_token(token) if token else client.sign_in(username, password)
+            account = client.account
+            user = (
+                account.sign_in_with_token(token) if token else account.sign_in(username, password)
+            )
             name = user.username or username
             kept = self._keep(client, keep)
             self._app_context.take(client, name)
@@ -187,13 +190,13 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         """Keep the token of this sign-in where it was wanted. Raises SaveError."""
         from flowtui.flow.credentials import CredentialSource
 
-        credential = client.credential
+        credential = client.account.credential
         assert credential is not None
         source = CredentialSource(where)
         if source is CredentialSource.KEYRING and not credential.username:
             source = CredentialSource.FILE  # the keyring's key is a user name
         kept = self._app_context.store().keep(client.server, credential, source)
-        client.use(kept)
+        client.account.use(kept)
         return kept
 
     def _done(self, signed_in: SignedIn) -> None:
