@@ -85,7 +85,7 @@ def _add_again(settings: dict[str, str], wish: peers.Wish) -> float:
     """Seconds that the engine takes to queue them, from request to answer, to another folder."""
     code = f"""
 import time
-from flowtui.daemon.client import EngineClient
+from flowtui.daemon.connect import connect_engine
 from flowtui.protocol.messages import Batch
 from flowtui.flow.remote_file import RemoteFile
 files = tuple(
@@ -93,7 +93,7 @@ files = tuple(
                ("samples", "g"), {SIZE}, None, f"g-{{n}}")
     for n in range({FILES})
 )
-with EngineClient.connect(start=False) as client:
+with connect_engine(start=False) as client:
     client.pause(None)
     began = time.monotonic()
     added = client.add(Batch({wish.base!r}, {str(wish.folder.with_name("out2"))!r}, "g", files))
@@ -109,11 +109,11 @@ def _pause_and_resume(settings: dict[str, str], at: Farm) -> tuple[float, float]
     """Pause all while files come in: seconds to the answer, and until nobody fetches any more."""
     code = f"""
 import time, urllib.request
-from flowtui.daemon.client import EngineClient
+from flowtui.daemon.connect import connect_engine
 def busy():
     text = urllib.request.urlopen("{at.url}/connections").read().decode()
     return int(text.split("Writing:")[1].split()[0]) - 1
-with EngineClient.connect(start=False) as client:
+with connect_engine(start=False) as client:
     client.resume(None)
     deadline = time.monotonic() + 10
     while not busy() and time.monotonic() < deadline:

@@ -32,6 +32,7 @@ from servers import environment
 
 from flowtui.config import Folders, host_name
 from flowtui.daemon.client import EngineClient
+from flowtui.daemon.connect import connect_engine
 from flowtui.daemon.errors import EngineError
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch, RequestRefused
@@ -111,7 +112,7 @@ class Soak:
         deadline = time.monotonic() + 20
         while True:
             try:
-                return EngineClient.connect(self.folders, start=False)
+                return connect_engine(self.folders, start=False)
             except EngineError:
                 if time.monotonic() > deadline:
                     raise

@@ -128,7 +128,7 @@ PICTURES: dict[str, Driver] = {
 async def take(name: str, drive: Driver, size: tuple[int, int], server: str, home: Path) -> None:
     """One picture."""
     from flowtui.config import Settings, folders
-    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.connect import connect_engine
     from flowtui.daemon.errors import EngineError
     from flowtui.flow.client import FlowClient
     from flowtui.flow.credential_store import CredentialStore
@@ -155,7 +155,7 @@ async def take(name: str, drive: Driver, size: tuple[int, int], server: str, hom
         file.write_text(svg, encoding="utf-8")
         app.link.close()
     try:
-        with EngineClient.connect(where, start=False) as engine:
+        with connect_engine(where, start=False) as engine:
             engine.stop()
     except EngineError:
         pass

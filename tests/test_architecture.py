@@ -83,7 +83,7 @@ def test_nothing_but_the_app_loads_textual(package: str):
 
 def test_a_client_of_the_engine_is_light():
     """`flowtui status` opens neither httpx nor a database."""
-    loaded = imported("import flowtui.daemon.client, flowtui.protocol.messages")
+    loaded = imported("import flowtui.daemon.connect, flowtui.protocol.messages")
     assert not loaded & {"httpx", "pydantic", "sqlite3", "flowtui.engine.engine"}
 
 
@@ -196,7 +196,7 @@ def test_every_request_of_the_protocol_is_told_in_its_own_words():
     lines = [one for one in text.splitlines() if one.startswith("    ")]
     listed = {one.split()[0] for one in lines}
     public = {name for name in vars(EngineClient) if not name.startswith("_")}
-    asked = public - {"connect", "events", "close", "is_same_version"}
+    asked = public - {"events", "close", "is_same_version"}
     assert asked <= listed
 
 

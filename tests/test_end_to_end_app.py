@@ -13,6 +13,7 @@ import pytest
 
 from flowtui.config import Folders, folders, save_settings
 from flowtui.daemon.client import EngineClient
+from flowtui.daemon.connect import connect_engine
 from flowtui.daemon.errors import EngineError
 from flowtui.demo.serve import DemoServer
 from flowtui.flow.client import FlowClient
@@ -69,7 +70,7 @@ class Person:
         return terminal
 
     def engine(self) -> EngineClient:
-        return EngineClient.connect(self.folders, start=False)
+        return connect_engine(self.folders, start=False)
 
     def rows(self) -> list[TransferRow]:
         with self.engine() as engine:

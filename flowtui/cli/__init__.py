@@ -10,7 +10,7 @@
     session          what a command needs to talk to Flow: settings, credential, client
     options, output, json_fields, exit_codes, signals     what the commands share
 
-Commands talk to the engine through `flowtui.daemon.client`; only `get` runs an engine in its own
+Commands talk to the engine through `flowtui.daemon.connect`; only `get` runs an engine in its own
 process. Every error becomes one line and an exit status in `main`. Nothing here draws the app, and
 imports that take time are made inside the command that needs them.
 """

@@ -211,11 +211,11 @@ def _remember_name(session: Session, username: str) -> None:
 
 def _share_with_engine(session: Session, credential: Credential, out: Output) -> None:
     """Hand the sign-in to a running engine, whose transfers may wait for it."""
-    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.connect import connect_engine
     from flowtui.daemon.errors import EngineNotRunning
 
     try:
-        with closing(EngineClient.connect(session.folders, start=False)) as engine:
+        with closing(connect_engine(session.folders, start=False)) as engine:
             waiting = engine.sign_in(
                 session.client.server,
                 credential.username,
@@ -230,11 +230,11 @@ def _share_with_engine(session: Session, credential: Credential, out: Output) ->
 
 
 def _engine_runs(session: Session) -> bool:
-    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.connect import connect_engine
     from flowtui.daemon.errors import EngineNotRunning
 
     try:
-        EngineClient.connect(session.folders, start=False).close()
+        connect_engine(session.folders, start=False).close()
     except EngineNotRunning:
         return False
     return True

@@ -206,11 +206,11 @@ def _sign_in(url: str, where: Folders, base: Path) -> Settings:
 
 
 def _stop_engine(where: Folders) -> None:
-    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.connect import connect_engine
     from flowtui.daemon.errors import EngineGone, EngineNotRunning
 
     try:
-        with EngineClient.connect(where, start=False) as engine:
+        with connect_engine(where, start=False) as engine:
             engine.stop()
     except (EngineNotRunning, EngineGone):
         return  # then there is none to stop

@@ -20,11 +20,11 @@ def hand_over(session: Session, source: Source, changes: dict[str, int], out: Ou
 
     `changes` (see `Engine.settings`) apply to all that the engine does until it stops.
     """
-    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.connect import connect_engine
     from flowtui.daemon.logout import logout_warning
 
     total = _Total()
-    with closing(EngineClient.connect(session.folders)) as engine:
+    with closing(connect_engine(session.folders)) as engine:
         share_sign_in(session, engine)
         if changes:
             engine.settings(**changes)

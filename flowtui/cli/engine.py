@@ -34,12 +34,12 @@ def run(tokens_stdin: bool) -> int:
 @click.option("--pause", is_flag=True, help="Pause all transfers first.")
 def stop(pause: bool) -> int:
     """Stop the engine cleanly; its transfers resume where they stopped when it runs again."""
-    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.connect import connect_engine
     from flowtui.daemon.errors import EngineNotRunning
 
     out = Output()
     try:
-        with closing(EngineClient.connect(start=False)) as running:
+        with closing(connect_engine(start=False)) as running:
             pid = running.pid
             running.stop(pause=pause)
     except EngineNotRunning:
@@ -54,14 +54,14 @@ def stop(pause: bool) -> int:
 def status(as_json: bool) -> int:
     """Show whether the engine is running, and where its socket and log are."""
     from flowtui.config import folders
-    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.connect import connect_engine
     from flowtui.daemon.errors import EngineNotRunning
 
     out = Output(as_json=as_json, is_listing=True)
     where = folders()
     log = str(where.engine_log)
     try:
-        with closing(EngineClient.connect(where, start=False)) as running:
+        with closing(connect_engine(where, start=False)) as running:
             version, pid, now = running.version, running.pid, running.status()
             socket = str(running.path)
     except EngineNotRunning:

@@ -77,12 +77,12 @@ def status(as_json: bool) -> int:
     pause, resume, retry, cancel and forget take the IDs in the first column. IDs that begin with b
     are bulk jobs, archives that Flow prepares; they cannot be paused or resumed.
     """
-    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.connect import connect_engine
     from flowtui.daemon.errors import EngineNotRunning
 
     out = Output(as_json=as_json, is_listing=True)
     try:
-        with closing(EngineClient.connect(start=False)) as engine:
+        with closing(connect_engine(start=False)) as engine:
             now = engine.status(rows=True, most=None if as_json else SHOWN)
     except EngineNotRunning:
         out.event("status", running=False)
@@ -249,9 +249,9 @@ def _act(
     if bool(ids) == everything:
         raise click.UsageError("name the IDs that `flowtui status` shows, or use --all")
     transfers, jobs = _parsed(ids, bulk is not None)
-    from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.connect import connect_engine
 
-    with closing(EngineClient.connect(start=start)) as engine:
+    with closing(connect_engine(start=start)) as engine:
         now = engine.status(rows=True)
         if everything and bulk is not None:
             jobs = [job.id for job in now.bulk_jobs if _applies(job.state, bulk)]

@@ -1,6 +1,8 @@
 """The engine as a background process, and its client.
 
-    client     EngineClient: connects to the engine, starting or replacing it if need be
+    connect    the way to the engine, which is started or replaced if need be
+    client     EngineClient: what may be asked of it
+    connection requests and their answers over its socket
     launcher   starts the process, detached from the terminal
     process    the process itself: one of a user and host, until it is stopped or idle
     server     the Unix socket on which the process answers its clients

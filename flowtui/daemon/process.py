@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from flowtui.config import ConfigError, Folders, folders, load_settings, private_folder
-from flowtui.daemon.client import EngineClient
+from flowtui.daemon.connect import connect_engine
 from flowtui.daemon.errors import NO_ROOM_STATUS, EngineError
 from flowtui.daemon.log import log_to
 from flowtui.daemon.pidfile import PidFile
@@ -234,7 +234,7 @@ def _lock(where: Folders) -> PidFile | None:
 def _same_version_answers(where: Folders) -> bool:
     """Whether an engine of this version answers; another version's is about to end."""
     try:
-        with EngineClient.connect(where, start=False) as client:
+        with connect_engine(where, start=False) as client:
             return client.is_same_version
     except EngineError:
         return False

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from textual.message import Message
 
 from flowtui.daemon.client import EngineClient
+from flowtui.daemon.connect import connect_engine
 from flowtui.daemon.errors import EngineError, EngineGone
 from flowtui.protocol.messages import Changes, RequestRefused
 from flowtui.tui.background import Background
@@ -158,7 +159,7 @@ class EngineLink:
         failures = 0
         while not self._closed.is_set():
             try:
-                client = EngineClient.connect(self._folders)
+                client = connect_engine(self._folders)
                 failures = 0
                 self._connected(client)
                 for changes in client.events():

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from flowtui.cli.exit_codes import Exit
 from flowtui.cli.main import cli
-from flowtui.daemon.client import EngineClient
+from flowtui.daemon import connect
 from flowtui.daemon.errors import EngineNotRunning
 from flowtui.protocol.messages import BulkRow, Status, Summary, TransferRow
 
@@ -88,7 +88,7 @@ class Engine:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     fake = Engine()
-    monkeypatch.setattr(EngineClient, "connect", fake.connect)
+    monkeypatch.setattr(connect, "connect_engine", fake.connect)
     return fake
 
 

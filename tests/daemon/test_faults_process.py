@@ -17,8 +17,9 @@ import pytest
 
 from flowtui.config import Folders, Settings, folders
 from flowtui.daemon import client as client_module
-from flowtui.daemon import process, server
+from flowtui.daemon import connect, process, server
 from flowtui.daemon.client import EngineClient
+from flowtui.daemon.connect import connect_engine
 from flowtui.daemon.errors import EngineError, EngineNotRunning
 from flowtui.daemon.pidfile import PidFile, read_address
 from flowtui.engine.engine import Engine
@@ -34,7 +35,7 @@ DATA = content(3_000_000)
 def engine_status(where: Folders) -> EngineClient | None:
     """What the engine said of itself, or None where none runs; the connection is closed."""
     try:
-        with EngineClient.connect(where, start=False) as client:
+        with connect_engine(where, start=False) as client:
             return client
     except EngineNotRunning:
         return None
@@ -73,7 +74,7 @@ def run_engine() -> subprocess.Popen[bytes]:
 
 def begin(home: Folders, slow: FaultServer, to: Path) -> EngineClient:
     """A background engine with a good part of its file here."""
-    talk = EngineClient.connect(home)
+    talk = connect_engine(home)
     talk.add(batch(slow, to, remote(slow, "1", "a.bin")))
     until(lambda: talk.status(rows=True).transfers[0].done > 1_500_000)
     return talk
@@ -91,7 +92,7 @@ def finish(home: Folders, slow: FaultServer, to: Path) -> None:
     """A new engine brings the file to its end, from where the last one was."""
     for file in slow.files.values():
         file.rate = 0
-    with EngineClient.connect(home) as talk:
+    with connect_engine(home) as talk:
         until(lambda: talk.status(rows=True).transfers[0].state == "done")
         talk.stop()
     assert (to / "data" / "a.bin").read_bytes() == DATA
@@ -116,7 +117,7 @@ def test_a_told_engine_ends_also_while_a_server_answers_nothing(home, tmp_path):
 
     with FaultServer() as stalled:
         stalled.files["/downloads/1/a.bin"] = File(DATA, always=stalled_head(10 * GUARD))
-        talk = EngineClient.connect(home)
+        talk = connect_engine(home)
         talk.add(batch(stalled, tmp_path / "to", remote(stalled, "1", "a.bin")))
         until(lambda: len(stalled.requests) == 1)
         talk.stop()
@@ -145,12 +146,12 @@ def test_the_end_of_the_terminal_ends_no_download(home, slow, tmp_path):
     """Started from a terminal of its own, which is then closed on it."""
     import pty
 
-    code = "from flowtui.daemon.client import EngineClient; EngineClient.connect().close(); input()"
+    code = "from flowtui.daemon.connect import connect_engine; connect_engine().close(); input()"
     child, master = pty.fork()
     if child == 0:
         os.execv(sys.executable, [sys.executable, "-c", code])
     until(lambda: engine_status(home) is not None)
-    talk = EngineClient.connect(home, start=False)
+    talk = connect_engine(home, start=False)
     talk.add(batch(slow, tmp_path / "to", remote(slow, "1", "a.bin")))
     until(lambda: talk.status(rows=True).transfers[0].done > 300_000)
     os.close(master)
@@ -170,7 +171,7 @@ def test_a_suspended_engine_is_said_to_be_one_and_goes_on_when_woken(
     os.kill(talk.pid, signal.SIGSTOP)
     try:
         with pytest.raises(EngineError, match=rf"\(pid {talk.pid}\) does not answer.*kill -CONT"):
-            EngineClient.connect(home)
+            connect_engine(home)
     finally:
         os.kill(talk.pid, signal.SIGCONT)
     until(lambda: talk.status(rows=True).transfers[0].state == "done")
@@ -179,10 +180,10 @@ def test_a_suspended_engine_is_said_to_be_one_and_goes_on_when_woken(
 
 
 def test_a_second_engine_leaves_the_place_to_the_first(home):
-    with EngineClient.connect(home) as talk:
+    with connect_engine(home) as talk:
         second = run_engine()
         assert second.wait(15) == 0
-        assert EngineClient.connect(home, start=False).pid == talk.pid
+        assert connect_engine(home, start=False).pid == talk.pid
         talk.stop()
 
 
@@ -194,8 +195,8 @@ def test_a_stale_socket_and_a_stale_lock_are_no_engine(home):
     home.engine_lock.write_text("1\n")
     assert engine_status(home) is None
     with pytest.raises(EngineNotRunning):
-        EngineClient.connect(home, start=False)
-    with EngineClient.connect(home) as talk:
+        connect_engine(home, start=False)
+    with connect_engine(home) as talk:
         assert talk.status().summary.counts == {}
         talk.stop()
 
@@ -256,8 +257,8 @@ class OtherEngine:
 @pytest.mark.parametrize("ends_after", [0.0, 1.0])
 def test_another_versions_engine_is_asked_to_end_and_replaced(home, monkeypatch, ends_after):
     other = OtherEngine(home, monkeypatch, ends_after)
-    assert EngineClient.connect(home, start=False).version == "0.0.1"
-    with EngineClient.connect(home) as talk:
+    assert connect_engine(home, start=False).version == "0.0.1"
+    with connect_engine(home) as talk:
         assert other.ended.wait(5)
         assert talk.is_same_version
         assert talk.pid != os.getpid()
@@ -267,7 +268,7 @@ def test_another_versions_engine_is_asked_to_end_and_replaced(home, monkeypatch,
 def test_an_engine_that_is_just_ending_is_waited_for_and_replaced(home, slow, tmp_path):
     talk = begin(home, slow, tmp_path / "to")
     talk.stop()
-    with EngineClient.connect(home) as again:
+    with connect_engine(home) as again:
         assert again.pid != talk.pid
     talk.close()
     finish(home, slow, tmp_path / "to")
@@ -288,7 +289,7 @@ def runtime(home: Folders, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.mark.parametrize("other", ["another", None])
 def test_a_session_with_another_runtime_folder_finds_the_engine(runtime, monkeypatch, other):
     """cron, su, or a second login: the socket's folder differs, the engine is the same."""
-    with EngineClient.connect(folders()) as talk:
+    with connect_engine(folders()) as talk:
         assert talk.path.is_relative_to(runtime)
         if other is None:
             monkeypatch.delenv("XDG_RUNTIME_DIR")
@@ -311,7 +312,7 @@ def test_an_engine_whose_socket_is_taken_away_makes_another(runtime, slow, tmp_p
     shutil.rmtree(runtime)
     if comes_back:
         runtime.mkdir()
-    with EngineClient.connect(folders()) as again:
+    with connect_engine(folders()) as again:
         assert again.pid == talk.pid
         assert again.path.is_relative_to(runtime if comes_back else runtime.with_name("tmp"))
         assert talk.status().summary.counts  # who was there is still served
@@ -328,12 +329,12 @@ def test_an_engine_out_of_reach_is_named_and_how_to_end_it(home, tmp_path, monke
     place = process._lock(home)
     assert place is not None
     place.write(tmp_path / "nowhere" / "engine.sock")
-    monkeypatch.setattr(client_module, "UNREACHABLE_AFTER", 0.1)
+    monkeypatch.setattr(connect, "UNREACHABLE_AFTER", 0.1)
     started: list[Folders] = []
     monkeypatch.setattr("flowtui.daemon.launcher.start_detached", started.append)
     for start in (False, True):
         with pytest.raises(EngineError, match=rf"nowhere/engine.sock.*`kill {os.getpid()}`") as e:
-            EngineClient.connect(home, start=start, timeout=0.3)
+            connect_engine(home, start=start, timeout=0.3)
         assert not isinstance(e.value, EngineNotRunning)
     assert not started  # it would wait for the place, and work when the user has all stopped
     place.release()
@@ -346,16 +347,16 @@ def test_an_engine_that_took_a_dead_ones_socket_is_not_taken_for_it(home, monkey
     descriptor = os.open(home.engine_lock, os.O_RDWR)
     os.pwrite(descriptor, f"{os.getppid()}\n{home.socket}\n".encode(), 0)
     os.close(descriptor)
-    monkeypatch.setattr(client_module, "UNREACHABLE_AFTER", 0.1)
+    monkeypatch.setattr(connect, "UNREACHABLE_AFTER", 0.1)
     with pytest.raises(EngineError, match="cannot be reached"):
-        EngineClient.connect(home, start=False)
+        connect_engine(home, start=False)
     other.server.close()
     other.engine.stop()
 
 
 def test_an_engine_leaves_anothers_socket_alone(home, monkeypatch):
     """Two state folders, one runtime folder: the second engine listens beside the first."""
-    with EngineClient.connect(home) as first:
+    with connect_engine(home) as first:
         twin = Folders(home.config, home.state.with_name("twin"), home.runtime)
         (path, *_) = process._socket_paths(twin)
         assert path.parent == home.runtime
@@ -422,7 +423,7 @@ def test_a_taken_folder_of_the_socket_does_not_stop_the_engine(
             pytest.skip("only root can give a folder away")
         where.runtime.mkdir(mode=0o700)
         os.chown(where.runtime, 12345, 12345)
-    with EngineClient.connect(where) as talk:
+    with connect_engine(where) as talk:
         assert talk.path.parent == where.state / "run"
         said = talk.status().summary.trouble
         assert f"{where.runtime} is not a folder of yours" in said
@@ -430,7 +431,7 @@ def test_a_taken_folder_of_the_socket_does_not_stop_the_engine(
         assert (where.state / "run").stat().st_mode & 0o777 == 0o700
         talk.stop()
     until(lambda: gone(talk.pid))
-    with EngineClient.connect(where) as again:
+    with connect_engine(where) as again:
         assert again.status().summary.trouble == ""  # it was told
         again.stop()
     until(lambda: gone(again.pid))

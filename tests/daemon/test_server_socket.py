@@ -20,6 +20,7 @@ from flowtui.config import ConfigError, Settings
 from flowtui.daemon import client as client_module
 from flowtui.daemon import server as server_module
 from flowtui.daemon.client import EngineClient
+from flowtui.daemon.connect import connect_engine
 from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning
 from flowtui.daemon.server import Server
 from flowtui.engine.engine import Engine
@@ -149,16 +150,16 @@ def test_an_engine_of_another_version_is_replaced(door: Door, monkeypatch: pytes
     from flowtui.config import Folders
 
     where = Folders(door.path.parent, door.path.parent, door.path.parent)
-    with EngineClient.connect(where, start=False) as client:
+    with connect_engine(where, start=False) as client:
         assert client.version == __version__
     started: list[Folders] = []
     monkeypatch.setattr("flowtui.daemon.launcher.start_detached", started.append)
     monkeypatch.setattr(client_module, "__version__", "99.0")
-    with EngineClient.connect(where, start=False) as client:  # to look at it is no harm
+    with connect_engine(where, start=False) as client:  # to look at it is no harm
         assert client.version == __version__
     assert door.stops == []
     with pytest.raises(EngineError, match=r"did not start.*engine\.log"):
-        EngineClient.connect(where, timeout=0.2)
+        connect_engine(where, timeout=0.2)
     assert started == [where]
     until(lambda: door.stops)
     assert not any(door.stops)

@@ -222,6 +222,7 @@ def test_killed_with_9_and_started_again_an_hour_later(tmp_path, monkeypatch):
     """The clock of the engine that follows is an hour ahead; the server lives on meanwhile."""
     from flowtui.config import folders
     from flowtui.daemon.client import EngineClient
+    from flowtui.daemon.connect import connect_engine
     from flowtui.daemon.errors import EngineError
     from flowtui.flow.credential_store import CredentialStore
     from flowtui.flow.credentials import Credential, CredentialSource
@@ -241,12 +242,12 @@ def test_killed_with_9_and_started_again_an_hour_later(tmp_path, monkeypatch):
 
             def client() -> EngineClient | None:
                 try:
-                    return EngineClient.connect(where, start=False)
+                    return connect_engine(where, start=False)
                 except EngineError:
                     return None
 
             until(lambda: client() is not None)
-            with EngineClient.connect(where, start=False) as engine:
+            with connect_engine(where, start=False) as engine:
                 engine.add(bulk.batch(server, to, files))
                 until(lambda: engine.status(rows=True).bulk_jobs[0].job_id != "")
         finally:

@@ -15,7 +15,7 @@ import pytest
 from flowtui.cli.exit_codes import Exit, as_command_error
 from flowtui.config import Folders
 from flowtui.daemon import launcher, process
-from flowtui.daemon.client import EngineClient
+from flowtui.daemon.connect import connect_engine
 from flowtui.daemon.errors import NO_ROOM_STATUS, EngineWithoutRoom
 from flowtui.daemon.log import EngineLog, LogTrouble
 from flowtui.daemon.process import run_background_engine
@@ -209,7 +209,7 @@ def test_an_engine_that_cannot_even_be_started_for_lack_of_room_is_status_5(
 ) -> None:
     monkeypatch.setattr(launcher, "private_folder", full)
     with pytest.raises(EngineWithoutRoom, match="No space left on device; free some") as raised:
-        EngineClient.connect(home)
+        connect_engine(home)
     known = as_command_error(raised.value)
     assert known is not None
     assert (known.exit, known.code) == (Exit.NO_ROOM, "NO_SPACE")
@@ -221,7 +221,7 @@ def test_an_engine_that_ends_for_lack_of_room_is_not_waited_for(
     ended = SimpleNamespace(poll=lambda: NO_ROOM_STATUS)
     monkeypatch.setattr(launcher, "start_detached", lambda where: ended)
     with pytest.raises(EngineWithoutRoom, match="no space left for its queue"):
-        EngineClient.connect(home, timeout=3600.0)
+        connect_engine(home, timeout=3600.0)
 
 
 @pytest.mark.parametrize(("is_full", "status"), [(True, NO_ROOM_STATUS), (False, 1)])

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from flowtui.config import load_settings
-from flowtui.daemon.client import EngineClient
+from flowtui.daemon.connect import connect_engine
 from flowtui.daemon.errors import EngineError
 from flowtui.demo.scenarios import scenarios_of
 from flowtui.demo.serve import DemoServer
@@ -416,7 +416,7 @@ def test_the_background_engine_takes_it_up_and_tells_its_clients(
     rows: dict[str, TransferRow] = {}
     jobs: dict[str, BulkRow] = {}
     try:
-        with EngineClient.connect(old.where) as client:
+        with connect_engine(old.where) as client:
             guard = threading.Timer(GUARD, client.close)
             guard.start()
             asked = False

@@ -102,7 +102,7 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             raise engines.pop(0) if engines else EngineError("none there")
         return engines.pop(0)
 
-    monkeypatch.setattr(module.EngineClient, "connect", connect)
+    monkeypatch.setattr(module, "connect_engine", connect)
     app = make_app(screen(1), tmp_path)
     folders = Folders(tmp_path, tmp_path, tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
