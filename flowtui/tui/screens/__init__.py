@@ -2,5 +2,6 @@
 help, leaving.
 
 Each is one dialog in a file of its own, and gives its answer as the result of the screen; `panes`
-is the screen below them.
+is the screen below them. What the download dialog says, proposes and sends is `download_offer`, the
+room on the disk is its `space_line`.
 """
