@@ -11,7 +11,9 @@ import stat
 import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -173,6 +175,92 @@ def test_a_header_that_is_a_bomb(tmp_path: Path):
         opened(tmp_path / "a.tar.gz")
 
 
+def header(name: str, kind: bytes = b"0", size: bytes = b"0" * 11 + b"\0") -> bytes:
+    """A header of a tar, right but for what it says."""
+    made = bytearray(tarfile.TarInfo(name).tobuf(tarfile.USTAR_FORMAT))
+    made[124:136], made[156:157] = size, kind
+    made[148:156] = b" " * 8
+    made[148:156] = b"%06o\0 " % sum(made)
+    return bytes(made)
+
+
+def octal(size: int) -> bytes:
+    return b"%011o\0" % size
+
+
+def pax(content: bytes) -> bytes:
+    return header("x", b"x", octal(len(content))) + content + bytes(-len(content) % 512)
+
+
+A_FILE = header("a", size=octal(3)) + b"abc" + bytes(509)
+
+
+@pytest.mark.parametrize(
+    ("stream", "says"),
+    [
+        (header("x", size=b"\xff" * 10 + b"\xfe\0"), "below zero"),
+        (header("x", b"x", b"\xff" * 10 + b"\xfe\0"), "below zero"),
+        (header("x", b"L", b"-0000001000\0"), "below zero"),
+        (pax(b"12 size=-99\n") + A_FILE, "below zero"),
+        (pax(b"26 GNU.sparse.size=100000\n") + A_FILE, "holes"),
+        (pax(b"22 GNU.sparse.major=1\n") + A_FILE, "holes"),
+        (header("x", b"L", octal((1 << 33) - 1)) + bytes(1 << 20), "too long"),
+        (header("x", b"g", octal(2 << 20)) + bytes(1 << 20), "too long"),
+        (header("x", size=b"\x80" + b"\xff" * 11), "promised"),
+        (pax(b"28 size=9000000000000000000\n") + A_FILE, "promised"),
+        (pax(b"13 path=../x\n") + A_FILE, "outside"),
+        (header("x", b"L", octal(4)) + b"/etc" + bytes(508) + A_FILE, "absolute"),
+        (pax(b"8 path=\n") * 20 + A_FILE, "too many headers"),
+        (header("x", b"D", octal(3)), "neither a file nor a folder"),
+    ],
+    ids=count(),
+)
+def test_headers_of_a_tar_that_promise_what_cannot_be(tmp_path: Path, stream: bytes, says: str):
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(stream + bytes(1024)))
+    with pytest.raises(Hostile, match=says):
+        opened(tmp_path / "a.tar.gz")
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        pax(b"1" * (1 << 20)) + A_FILE,  # 1,127 bytes that froze Pythons before 3.11.10
+        pax(b"0 a=b\n") + A_FILE,
+        pax(b"99 a=b\n") + A_FILE,
+        pax(b"6 abc\n") + A_FILE,
+        pax(b"12 size=1e3\n") + A_FILE,
+        A_FILE[:600],
+        A_FILE[:512] + b"abc",
+        A_FILE[:100],
+        b"not a tar" + bytes(1000),
+        header("x", size=b"9" * 12),
+    ],
+    ids=count(),
+)
+def test_a_tar_with_a_damaged_header_is_broken(tmp_path: Path, stream: bytes):
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(stream))
+    with pytest.raises(Broken):
+        opened(tmp_path / "a.tar.gz")
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_a_tar_of_any_usual_form_is_read_as_tarfile_reads_it(tmp_path: Path, form: int):
+    names = ["a", "d/b", "d" * 90 + "/" + "e" * 90]
+    names += ["ü/ß", "f" * 300, "g" * 99 + "/" + "h" * 400] if form != tarfile.USTAR_FORMAT else []
+    path = tmp_path / "a.tar.gz"
+    with tarfile.open(path, "w:gz", format=form) as archive:
+        for number, name in enumerate(names):
+            folder = tarfile.TarInfo(f"folder {number}")
+            folder.type = tarfile.DIRTYPE
+            archive.addfile(folder)
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = 511 + number, 1.5 if form == tarfile.PAX_FORMAT else 1
+            archive.addfile(info, io.BytesIO(bytes([65 + number]) * info.size))
+    made = open_archive(path, lambda size: Limits.of([600] * 9, size), nothing)
+    read = {member.name: b"".join(pieces) for member, pieces in made.read(set(range(9)))}
+    assert read == {name: bytes([65 + n]) * (511 + n) for n, name in enumerate(names)}
+
+
 def test_more_members_than_there_can_be(tmp_path: Path):
     many = [(f"x{n}", b"") for n in range(20)]
     with pytest.raises(Hostile, match="members"):
@@ -200,6 +288,27 @@ def test_members_that_share_their_bytes(tmp_path: Path):
     path.write_bytes(shared)
     with pytest.raises(Hostile, match="shares its bytes"):
         opened(path)
+
+
+def test_members_that_share_their_bytes_behind_long_headers_of_their_own(tmp_path: Path):
+    """The directory shows no overlap: what lies between a header and its bytes it does not tell."""
+    content = zlib.compress(bytes(100_000), wbits=-15)
+    crc = zlib.crc32(bytes(100_000))
+    names, locals_, central = [b"a", b"b", b"c"], b"", b""
+    each = 31 + len(content)  # as far as the directory tells, one lies behind the other
+    for number, name in enumerate(names):
+        fields = (20, 0, 8, 0, 0, crc, len(content), 100_000)
+        extra = (len(names) - 1 - number) * each
+        at = len(locals_)
+        locals_ += struct.pack("<4s5H3L2H", b"PK\3\4", *fields, 1, extra) + name
+        locals_ += bytes(each - 31) if number < len(names) - 1 else content
+        central += struct.pack("<4sH5H3L5H2L", b"PK\1\2", 20, *fields, 1, 0, 0, 0, 0, 0, at) + name
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 3, 3, len(central), len(locals_), 0)
+    (tmp_path / "a.zip").write_bytes(locals_ + central + end)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert [info.header_offset for info in archive.infolist()] == [0, each, 2 * each]
+    with pytest.raises(Hostile, match="shares its bytes"):
+        opened(tmp_path / "a.zip")
 
 
 # Broken

@@ -10,7 +10,6 @@ import gzip
 import hashlib
 import io
 import struct
-import tarfile
 import threading
 import zipfile
 import zlib
@@ -27,16 +26,10 @@ from flowtui.transfer.archive.rules import (
     check_zip_entry,
     check_zip_layout,
 )
-
-PIECE = 1 << 18
-"""Bytes read at a time."""
-
-_LONGEST_HEADER = 1 << 20
-"""Bytes of a tar's extended header, which is read whole."""
+from flowtui.transfer.archive.tar import PIECE, TarStream
 
 _BROKEN = (
     zipfile.BadZipFile,
-    tarfile.TarError,
     gzip.BadGzipFile,
     zlib.error,
     struct.error,
@@ -105,7 +98,7 @@ class Zip:
             check_zip_directory(self._stream, limits)
             self._zip = zipfile.ZipFile(self._stream)
             infos = self._zip.infolist()
-            check_zip_layout(infos, self._zip.start_dir)
+            check_zip_layout(infos, self._zip.start_dir, self._stream)
             census = Census(limits)
             for info in infos:
                 check_zip_entry(info)
@@ -170,6 +163,7 @@ class TarGz:
     def __init__(self, path: Path, limits: Limits, check: Check) -> None:
         self._path = path
         self._limits = limits
+        self._check = check
         self.members = []
         for member, pieces in self._walk(Census(limits)):
             md5 = hashlib.md5(usedforsecurity=False)
@@ -191,32 +185,22 @@ class TarGz:
         """All files with their bytes, to the very end of the stream."""
         try:
             with gzip.open(self._path, "rb") as plain:
-                bounded: Any = _Bounded(plain, self._limits)
-                with tarfile.open(fileobj=bounded, mode="r|", tarinfo=_Entry) as tar:
-                    index = 0
-                    while (info := tar.next()) is not None:
-                        tar.members = []  # type: ignore[attr-defined]  # it would keep them all
-                        _check_tar_entry(info)
-                        census.take(info.name, info.size, is_folder=info.isdir())
-                        if info.isfile():
-                            yield Member(index, info.name, info.size), self._pieces(tar, info)
-                            index += 1
+                bounded = _Bounded(plain, self._limits)
+                tar = TarStream(bounded.read, self._check)
+                index = 0
+                while (entry := tar.next()) is not None:
+                    census.take(entry.name, entry.size, is_folder=entry.is_folder)
+                    if not entry.is_folder:
+                        yield Member(index, entry.name, entry.size), self._pieces(tar)
+                        index += 1
                 while bounded.read(PIECE):
-                    continue  # the checksum stands behind the padding
+                    self._check()  # the checksum stands behind the padding
         except _BROKEN as error:
             raise Broken(f"it is a broken tar.gz archive: {error}") from error
 
-    def _pieces(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> Pieces:
+    def _pieces(self, tar: TarStream) -> Pieces:
         try:
-            stream = tar.extractfile(info)
-            if stream is None:
-                raise Broken(f"{info.name!r} cannot be read")
-            left = info.size
-            while left:
-                piece = stream.read(min(PIECE, left))
-                if not piece:
-                    raise Broken("it ends too early")
-                left -= len(piece)
+            while piece := tar.read(PIECE):
                 yield piece
         except _BROKEN as error:
             raise Broken(f"it is a broken tar.gz archive: {error}") from error
@@ -235,32 +219,6 @@ class _Bounded:
         if self._left < 0:
             raise Hostile("it unpacks to far more than was promised")
         return piece
-
-
-class _Entry(tarfile.TarInfo):
-    """A header of a tar; what tarfile would read into memory whole, or reckon with, is refused."""
-
-    def _proc_member(self, tar: tarfile.TarFile) -> Any:
-        whole = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
-                 tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)  # fmt: skip
-        if self.type in whole and not 0 <= self.size <= _LONGEST_HEADER:
-            raise Hostile("it has a header that is too long")
-        if self.type == tarfile.GNUTYPE_SPARSE:
-            raise Hostile("it has a file with holes")
-        return super()._proc_member(tar)  # type: ignore[misc]
-
-    def _proc_gnusparse_00(self, *_: object) -> None:
-        raise Hostile("it has a file with holes")
-
-    _proc_gnusparse_01 = _proc_gnusparse_00
-    _proc_gnusparse_10 = _proc_gnusparse_00
-
-
-def _check_tar_entry(info: tarfile.TarInfo) -> None:
-    if info.issym() or info.islnk():
-        raise Hostile(f"{info.name!r} is a link")
-    if not info.isfile() and not info.isdir():
-        raise Hostile(f"{info.name!r} is a device")
 
 
 class Locked:

@@ -33,6 +33,9 @@ SLACK_MEMBERS = 1000
 DIRECTORY_ENTRY = 1024
 """Bytes of a zip's directory that one member may take on average, name and extras included."""
 
+_LOCAL_HEADER = 30
+"""Bytes of a member's own header in a zip, without its name and extra field."""
+
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -105,7 +108,7 @@ class Census:
             raise Hostile("it has a file without a name")
         known = unicodedata.normalize("NFC", "/".join(parts_of(name)))
         if known in self._names:
-            raise Hostile(f"it has {_quoted(name)} twice")
+            raise Hostile(f"it has {quoted(name)} twice")
         self._names.add(known)
         self._bytes += size
         if size < 0 or self._bytes > self._limits.bytes:
@@ -118,11 +121,11 @@ class Census:
 def check_name(name: str) -> None:
     """Raise Hostile for a path that is absolute or leads outside."""
     if name.startswith(("/", "\\")) or (len(name) > 1 and name[1] == ":" and name[0].isalpha()):
-        raise Hostile(f"it has the absolute path {_quoted(name)}")
+        raise Hostile(f"it has the absolute path {quoted(name)}")
     if "\0" in name:
-        raise Hostile(f"it has the name {_quoted(name)} with a zero byte")
+        raise Hostile(f"it has the name {quoted(name)} with a zero byte")
     if ".." in parts_of(name):
-        raise Hostile(f"it has the path {_quoted(name)}, which leads outside")
+        raise Hostile(f"it has the path {quoted(name)}, which leads outside")
 
 
 def parts_of(name: str) -> tuple[str, ...]:
@@ -133,24 +136,33 @@ def parts_of(name: str) -> tuple[str, ...]:
 def check_zip_entry(info: zipfile.ZipInfo) -> None:
     """Raise Hostile for a link, a device, an encrypted member, or a compression of no use here."""
     if "\0" in info.orig_filename:
-        raise Hostile(f"it has the name {_quoted(info.orig_filename)} with a zero byte")
+        raise Hostile(f"it has the name {quoted(info.orig_filename)} with a zero byte")
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         what = "link" if kind == stat.S_IFLNK else "device"
-        raise Hostile(f"{_quoted(info.filename)} is a {what}")
+        raise Hostile(f"{quoted(info.filename)} is a {what}")
     if info.flag_bits & 0x2041:
-        raise Hostile(f"{_quoted(info.filename)} is encrypted")
+        raise Hostile(f"{quoted(info.filename)} is encrypted")
     if info.compress_type not in _METHODS:
-        raise Hostile(f"{_quoted(info.filename)} is compressed in a way that is not used here")
+        raise Hostile(f"{quoted(info.filename)} is compressed in a way that is not used here")
 
 
-def check_zip_layout(infos: Sequence[zipfile.ZipInfo], directory: int) -> None:
-    """Raise Hostile where members overlap, or lie beyond the start of the directory."""
+def check_zip_layout(infos: Sequence[zipfile.ZipInfo], directory: int, stream: BinaryIO) -> None:
+    """Raise Hostile where members overlap, or reach beyond the start of the directory.
+
+    Where a member's bytes begin, its own header says, by the lengths of the name and the extra
+    field in front of them; these may be others than the directory's. Raises OSError.
+    """
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < end:
-            raise Hostile(f"{_quoted(info.filename)} shares its bytes with another member")
-        end = info.header_offset + 30 + len(info.orig_filename) + info.compress_size
+            raise Hostile(f"{quoted(info.filename)} shares its bytes with another member")
+        stream.seek(info.header_offset)
+        header = stream.read(_LOCAL_HEADER)
+        if len(header) < _LOCAL_HEADER:
+            raise Hostile("its members reach into its directory")
+        name, extra = struct.unpack("<HH", header[26:])
+        end = info.header_offset + _LOCAL_HEADER + name + extra + info.compress_size
     if end > directory:
         raise Hostile("its members reach into its directory")
 
@@ -178,6 +190,7 @@ def check_zip_directory(stream: BinaryIO, limits: Limits) -> None:
         raise Hostile(f"its directory lists {entries:,} members in {quantities.size(length)}")
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name of an archive as it is shown to people."""
     text = printable(name)
     return repr(text if len(text) <= 80 else text[:79] + "…")
