@@ -18,6 +18,7 @@ from flowtui.demo.scenarios import Scenario
 from flowtui.demo.serve import DemoServer
 from flowtui.flow.credential_store import CredentialStore
 from flowtui.flow.credentials import Credential, CredentialSource
+from support import forked
 from support.ended_tokens import end_tokens, hidden
 from support.shell import Shell
 
@@ -104,8 +105,5 @@ def test_single_sign_on_by_a_code(tmp_path: Path) -> None:
         assert "enter the code DEMO-CODE within 10 minutes" in done.stderr
         assert "/sso/activate?user_code=DEMO-CODE" in done.stderr
         assert "Signed in" in done.stdout
-        whoami = subprocess.run(
-            [sys.executable, "-m", "flowtui", "whoami"],
-            env=environment, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
+        whoami = forked.run(("whoami",), environment)
         assert "demo" in whoami.stdout, whoami.stderr

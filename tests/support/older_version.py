@@ -16,7 +16,6 @@ import re
 import socket
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ from flowtui.demo.bulk import Job
 from flowtui.demo.byte_source import Content, Joined
 from flowtui.demo.catalogue import Catalogue, File, Project, Sample, User
 from flowtui.demo.serve import DemoServer
+from support import forked
 
 DATA = Path(__file__).parents[1] / "data" / "older_version"
 
@@ -243,9 +243,7 @@ class OldFolders:
 
     def run(self, *args: str, status: int = 0) -> subprocess.CompletedProcess[str]:
         """flowtui as a process, signed in by what the older version left."""
-        done = subprocess.run(
-            [sys.executable, "-m", "flowtui", *args], capture_output=True, text=True, timeout=120
-        )
+        done = forked.run(args, dict(os.environ))
         assert done.returncode == status, (args, done.stdout[-3000:], done.stderr[-3000:])
         assert "Traceback" not in done.stderr
         return done

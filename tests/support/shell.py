@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from flowtui.demo.catalogue import Catalogue, File
+from support import forked
 
 
 class Shell:
@@ -31,12 +32,12 @@ class Shell:
         }
 
     def command(self, *args: str) -> list[str]:
+        """What a shell would start, from nothing."""
         return [sys.executable, "-m", "flowtui", *args]
 
     def run(self, *args: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            self.command(*args), env=self.environment, capture_output=True, text=True, timeout=120
-        )
+        """A command to its end, as a process that was forked (see `support.forked`)."""
+        done = forked.run(args, self.environment)
         if status is not None:
             assert done.returncode == status, (args, done.stdout[-3000:], done.stderr[-3000:])
         assert "Traceback" not in done.stderr
