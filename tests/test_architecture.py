@@ -84,7 +84,7 @@ def test_nothing_but_the_app_loads_textual(package: str):
 def test_a_client_of_the_engine_is_light():
     """`flowtui status` opens neither httpx nor a database."""
     loaded = imported("import flowtui.daemon.connect, flowtui.protocol.messages")
-    assert not loaded & {"httpx", "pydantic", "sqlite3", "flowtui.engine.engine"}
+    assert not loaded & {"httpx", "sqlite3", "flowtui.engine.engine"}
 
 
 def test_flows_client_and_the_demo_stand_alone():

@@ -110,7 +110,7 @@ def as_sent(record: Record, without: tuple[str, ...] = ()) -> dict[str, object]:
 
     But server paths, which are nobody's business, and what of a link may be a signature.
     """
-    given = record.given.fields
+    given = record.given
     return {str(key): _passed_on(str(key), value) for key, value in given.items()
             if key not in (*without, "absolute_path")}  # fmt: skip
 

@@ -14,6 +14,6 @@
     errors     what may be wrong with the engine, as its clients meet it
 
 Only process and server know the engine. The client and what it needs are light (no httpx, no
-pydantic, no SQLite), since the app and every command import them. Nothing here knows of transfers
-or of the terminal.
+SQLite), since the app and every command import them. Nothing here knows of transfers or of the
+terminal.
 """

@@ -32,7 +32,7 @@
     remote_file      a file that can be downloaded, the record that all other packages use
     responses        what an answer means: its JSON, or one of `errors`
 
-`errors`, `refs` and `remote_file` are light to import; the rest loads httpx and pydantic. Nothing
-here knows of settings files, downloads, the engine or the terminal. What a server sends is
-untrusted text, and stays as it came until somebody draws it or makes a path of it.
+`errors`, `refs` and `remote_file` are light to import; the rest loads httpx. Nothing here
+knows of settings files, downloads, the engine or the terminal. What a server sends is untrusted
+text, and stays as it came until somebody draws it or makes a path of it.
 """

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
-from pydantic import ValidationError
 
 from flowtui.flow.answers import body_of
 from flowtui.flow.confirmation import is_nobody
@@ -27,7 +26,7 @@ from flowtui.flow.errors import (
     WrongPassword,
 )
 from flowtui.flow.listing import read_record
-from flowtui.flow.models import User
+from flowtui.flow.models import UnreadableRecord, User
 from flowtui.flow.responses import WRONG_ADDRESS, error_of, is_web_page, json_of, web_page_error
 from flowtui.flow.session import ApiSession
 from flowtui.flow.tokens import is_usable, tokens_of
@@ -206,8 +205,8 @@ def _signed_in(response: httpx.Response, *, secret: str) -> SignedIn:
             status=response.status_code,
         )
     try:
-        user = User.model_validate(json_of(response).get("user"))
-    except ValidationError:
+        user = User.read(json_of(response).get("user"))
+    except UnreadableRecord:
         user = None
     return SignedIn(token, refresh, user)
 

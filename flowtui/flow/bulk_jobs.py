@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -143,14 +144,13 @@ def state(session: ApiSession, http: httpx.Client, job_id: str) -> BulkJob:
         raise error_of(response)
     if not is_text(response):
         if response.status_code in (202, 204):
-            found = BulkJob(id=job_id, status="processing")
-            return found.model_copy(update={"retry_after": _asked(response)})
+            return BulkJob(id=job_id, status="processing", retry_after=_asked(response))
         return BulkJob(id=job_id, status="completed", progress=100.0)
     body = json_of(response)
     if isinstance(body, dict):
         body = {"id": job_id, **{key: value for key, value in body.items() if value is not None}}
     job = read_record(BulkJob, body)
-    return job.model_copy(update={"retry_after": _asked(response)})
+    return replace(job, retry_after=_asked(response))
 
 
 def _asked(response: httpx.Response) -> float | None:

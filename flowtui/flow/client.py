@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
@@ -196,7 +197,7 @@ class FlowClient:
         leave_out = ["log", "stdout", "stderr"]
         body = self._reader.get(f"/executions/{_quoted(id_)}", {"exclude": leave_out})
         found = read_record(Execution, body)
-        return found if found.outputs is not None else found.model_copy(update={"outputs": ()})
+        return found if found.outputs is not None else replace(found, outputs=())
 
     def run_records(self, id_: str) -> dict[str, str]:
         """The records of a run as text files, by name; see `run_records.records_of`."""

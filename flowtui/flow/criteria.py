@@ -173,7 +173,7 @@ def _of_sample(
 
 def _attributes(sample: Sample) -> Iterator[tuple[tuple[str, ...], str]]:
     """The attributes of a sample: by their identifiers and names, and their values."""
-    given = sample.given.fields.get("metadata")
+    given = sample.given.get("metadata")
     for key, item in given.items() if isinstance(given, dict) else ():
         for name, text in metadata_of({key: item}).items():
             yield (str(key), name), text

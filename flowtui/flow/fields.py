@@ -1,7 +1,7 @@
 """The loose fields of Flow's answers, read into one form whichever dialect they come in.
 
-First the kinds of single values, as types for records; then what is spread over several fields.
-Nonsense is read as nothing: one odd field must not cost a whole record.
+First single values, then what is spread over several fields. Nonsense is read as nothing: one odd
+field must not cost a whole record. But what has no id, or a file no name, is no record.
 """
 
 from __future__ import annotations
@@ -10,18 +10,23 @@ import base64
 import math
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator
+from typing import Any
 
 
 def parse_id(value: object) -> str:
     """An id as an opaque string. Raises ValueError for what cannot be one."""
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+    if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("an id is a string or a whole number")
-    return str(value)
+    id_ = str(value)
+    if not id_ or _LONE.search(id_):
+        raise ValueError("an id has at least one character, and no half of one")
+    return id_
+
+
+_LONE = re.compile("[\ud800-\udfff]")
+"""Halves of characters, which JSON can hold and nothing else: no file, no terminal, no request."""
 
 
 _EXACT = 1 << 53
@@ -34,6 +39,18 @@ def parse_id_or_none(value: object) -> str | None:
         return parse_id(value)
     except ValueError:
         return None
+
+
+def parse_name(value: object) -> str:
+    """The name of a file, as it is. Raises ValueError for what cannot be one."""
+    if not isinstance(value, str):
+        raise ValueError("a name is text")
+    return value
+
+
+def parse_link(value: object) -> str | None:
+    """A link as the server gave it, whole or relative; None for none or nonsense."""
+    return value if isinstance(value, str) and value and not _LONE.search(value) else None
 
 
 def parse_time(value: object) -> datetime | None:
@@ -142,27 +159,20 @@ def parse_label(value: object) -> str | None:
 def parse_text(value: object) -> str:
     """Text, or a number (a version 3.1) as text; empty for anything else."""
     if isinstance(value, str):
-        return value
+        return value if value.isascii() else _LONE.sub("\ufffd", value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return ""
     return str(value)
 
 
+def in_words(value: object) -> str:
+    """Any value as text."""
+    return parse_text(str(value))
+
+
 def parse_count(value: object) -> int | None:
     """How many there are, or None where the service does not say."""
     return parse_size(value)
-
-
-Id = Annotated[str, BeforeValidator(parse_id)]
-Time = Annotated[datetime | None, BeforeValidator(parse_time)]
-Size = Annotated[int | None, BeforeValidator(parse_size)]
-Md5 = Annotated[str | None, BeforeValidator(parse_md5)]
-Label = Annotated[str | None, BeforeValidator(parse_label)]
-Count = Annotated[int | None, BeforeValidator(parse_count)]
-Text = Annotated[str, BeforeValidator(parse_text)]
-IdOrNone = Annotated[str | None, BeforeValidator(parse_id_or_none)]
-Flag = Annotated[bool | None, BeforeValidator(parse_flag)]
-Percent = Annotated[float | None, BeforeValidator(parse_percent)]
 
 
 def spread_named(fields: dict[str, Any], key: str) -> None:
@@ -184,11 +194,12 @@ def fill_owner(fields: dict[str, Any]) -> None:
             fields["owner_name"] = owner.get("name") or owner.get("username") or owner.get("slug")
 
 
-def fill_private(fields: dict[str, Any]) -> None:
-    """The documented dialect says `is_public` where the live one says `private`."""
-    fields["private"] = parse_flag(fields.get("private"))
-    if fields["private"] is None and (public := parse_flag(fields.get("is_public"))) is not None:
-        fields["private"] = not public
+def is_private(fields: dict[str, Any]) -> bool | None:
+    """Whether it is; the documented dialect says `is_public` where the live one says `private`."""
+    private = parse_flag(fields.get("private"))
+    if private is None and (public := parse_flag(fields.get("is_public"))) is not None:
+        return not public
+    return private
 
 
 def metadata_of(value: object) -> dict[str, str]:
@@ -197,14 +208,14 @@ def metadata_of(value: object) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     for key, item in value.items():
-        name, text = str(key), item
+        name, text = key, item
         if isinstance(item, dict):
-            name = str(item.get("attribute_name") or key)
+            name = item.get("attribute_name") or key
             text = item.get("value")
         if isinstance(text, list):
-            text = ", ".join(str(part) for part in text)
+            text = ", ".join(map(in_words, text))
         if text not in (None, ""):
-            found[name] = str(text)
+            found[in_words(name)] = in_words(text)
     return found
 
 

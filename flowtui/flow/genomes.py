@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
 
 from flowtui.flow.errors import UnexpectedAnswer
-from flowtui.flow.fields import Id, Text, Time
-from flowtui.flow.models import Data, Record, readable
+from flowtui.flow.fields import parse_id, parse_text, parse_time
+from flowtui.flow.models import Data, Fields, Record, needed, readable
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fileset(Record):
     """A genome: the files of one version of an organism's sequence and annotation.
 
@@ -16,20 +19,27 @@ class Fileset(Record):
         unreadable: how many more files it has that could not be read.
     """
 
-    id: Id
-    name: Text = ""
-    created: Time = None
+    id: str
+    name: str = ""
+    created: datetime | None = None
     data: tuple[Data, ...] = ()
     unreadable: int = 0
 
     @classmethod
-    def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
+    def _read(cls, fields: Fields, given: Fields) -> Self:
         rows = fields.get("data")
-        found, unreadable = readable(Data, rows if isinstance(rows, list) else [])
-        fields["data"], fields["unreadable"] = found, unreadable
-        return fields
+        data, unreadable = readable(Data, rows if isinstance(rows, list) else [])
+        return cls(
+            given=given,
+            id=needed(parse_id, fields, "id"),
+            name=parse_text(fields.get("name")),
+            created=parse_time(fields.get("created")),
+            data=data,
+            unreadable=unreadable,
+        )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Organism(Record):
     """A species, `id` a code such as `Hs`.
 
@@ -37,22 +47,27 @@ class Organism(Record):
         filesets: newest first as the server has them; of a list's row only the latest one.
     """
 
-    id: Id
-    name: Text = ""
-    latin_name: Text = ""
+    id: str
+    name: str = ""
+    latin_name: str = ""
     filesets: tuple[Fileset, ...] = ()
 
     @classmethod
-    def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
+    def _read(cls, fields: Fields, given: Fields) -> Self:
         rows = fields.get("filesets")
         if not isinstance(rows, list):
             rows = [fields.get("latest_fileset")]
-        fields["filesets"] = readable(Fileset, (row for row in rows if isinstance(row, dict)))[0]
-        return fields
+        return cls(
+            given=given,
+            id=needed(parse_id, fields, "id"),
+            name=parse_text(fields.get("name")),
+            latin_name=parse_text(fields.get("latin_name")),
+            filesets=readable(Fileset, (row for row in rows if isinstance(row, dict)))[0],
+        )
 
 
 def read_organisms(body: object) -> list[Organism]:
     """The organisms of `/organisms`, those that can be read. Raises UnexpectedAnswer."""
     if not isinstance(body, list):
         raise UnexpectedAnswer("cannot read the server's list of organisms")
-    return readable(Organism, body)[0]
+    return list(readable(Organism, body)[0])

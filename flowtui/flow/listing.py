@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
-from pydantic import ValidationError
-
 from flowtui.flow.errors import FlowError, NotFound, NotOffered, Refused, UnexpectedAnswer
-from flowtui.flow.models import Record
+from flowtui.flow.models import Record, UnreadableRecord
 from flowtui.flow.pages import PAGE_SIZE, MapPages, Page, Pages, read_page, single_page
 from flowtui.retry import API, ONCE, Policy
 
@@ -189,15 +187,12 @@ def filtered_where_missing(
 
 
 def read_record(model: type[R], body: Any) -> R:
-    """One record. Raises UnexpectedAnswer, naming the fields that do not fit."""
+    """One record. Raises UnexpectedAnswer, naming the field that does not fit."""
     try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        what = ", ".join(
-            ".".join(map(str, problem["loc"])) or "not an object" for problem in error.errors()[:3]
-        )
+        return model.read(body)
+    except UnreadableRecord as error:
         raise UnexpectedAnswer(
-            f"cannot read the server's {model.__name__.lower()} record ({what})"
+            f"cannot read the server's {model.__name__.lower()} record ({error})"
         ) from None
 
 

@@ -5,97 +5,101 @@ One record serves both dialects of the service. The documented one has integer i
 ids (above 2^53), Unix times, neither md5 nor download_url, and lists of its own for what is below.
 So: ids are opaque strings, times come in three forms, and all but id and name is optional.
 
-Text is kept as the server sent it. It is untrusted: whoever draws it or makes a path of it cleans
-it there.
+Text is kept as the server sent it, but for halves of characters, which nothing can take. It is
+untrusted: whoever draws it or makes a path of it cleans it there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Self, TypeVar
 
 from flowtui.flow.fields import (
-    Count,
-    Flag,
-    Id,
-    IdOrNone,
-    Label,
-    Md5,
-    Percent,
-    Size,
-    Text,
-    Time,
     fill_owner,
-    fill_private,
+    in_words,
+    is_private,
     job_status,
     metadata_of,
+    parse_count,
     parse_flag,
+    parse_id,
+    parse_id_or_none,
+    parse_label,
+    parse_link,
     parse_md5,
+    parse_name,
+    parse_percent,
+    parse_size,
+    parse_text,
+    parse_time,
     spread_named,
 )
 from flowtui.flow.remote_file import RECORD
 
+Fields = dict[str, Any]
+"""An object of JSON, as it came."""
 
-class Given:
-    """A record as Flow sent it. It makes no difference to whether two records are the same."""
-
-    __slots__ = ("fields",)
-
-    def __init__(self, fields: dict[str, Any] | None = None) -> None:
-        self.fields = fields or {}
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Given)
-
-    def __hash__(self) -> int:
-        return hash(Given)
+T = TypeVar("T")
 
 
-class Record(BaseModel):
+class UnreadableRecord(ValueError):
+    """What a server sent is no record of the kind; the message names the field, or says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
     """What all records share: unknown fields are passed over, and a record never changes.
 
     Attributes:
-        given: all that the server said of it, untouched: unknown fields, server paths and all.
+        given: all that the server said of it, untouched: unknown fields, server paths and all. It
+            makes no difference to whether two records are the same.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, arbitrary_types_allowed=True)
+    given: Fields = field(default_factory=dict, repr=False, compare=False)
 
-    given: Given = Field(default_factory=Given, repr=False, exclude=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_wire(cls, body: Any) -> Any:
-        if not isinstance(body, dict):
-            return body
-        return {**cls._normalised(dict(body)), "given": Given(body)}
-
-    def tells(self, field: str) -> bool:
+    def tells(self, name: str) -> bool:
         """Whether the server said something of a field, be it that there is nothing."""
-        return field in self.model_fields_set
+        return name in self.given or getattr(self, name) is not None
 
     @classmethod
-    def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
-        """The server's fields (a copy) under this record's names, in either dialect."""
-        return fields
+    def read(cls, body: object) -> Self:
+        """The record that an object of JSON is, in either dialect. Raises UnreadableRecord."""
+        if not isinstance(body, dict):
+            raise UnreadableRecord("not an object")
+        return cls._read(dict(body), body)
+
+    @classmethod
+    def _read(cls, fields: Fields, given: Fields) -> Self:
+        """The record of an object's fields, a copy of those `given`. Raises UnreadableRecord."""
+        raise NotImplementedError
 
 
 R = TypeVar("R", bound=Record)
 
 
-def readable(model: type[R], rows: Iterable[Any]) -> tuple[list[R], int]:
-    """The inlined records that can be read, and how many cannot: one must not cost the others."""
+def readable(model: type[R], rows: Iterable[Any]) -> tuple[tuple[R, ...], int]:
+    """The records that can be read, and how many cannot: one must not cost the others."""
     found: list[R] = []
     unreadable = 0
     for row in rows:
         try:
-            found.append(model.model_validate(row))
-        except ValidationError:
+            found.append(model.read(row))
+        except UnreadableRecord:
             unreadable += 1
-    return found, unreadable
+    return tuple(found), unreadable
 
 
+def needed(parse: Callable[[object], T], fields: Fields, name: str) -> T:
+    """A field that a record cannot do without. Raises UnreadableRecord."""
+    try:
+        return parse(fields.get(name))
+    except ValueError:
+        raise UnreadableRecord(name) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class User(Record):
     """Who is signed in (`GET /me`).
 
@@ -103,10 +107,10 @@ class User(Record):
         groups: the names of those that the user is in; all members own what a group owns.
     """
 
-    id: Id
-    username: Text = ""
-    name: Text = ""
-    email: Text = ""
+    id: str
+    username: str = ""
+    name: str = ""
+    email: str = ""
     groups: frozenset[str] = frozenset()
 
     @property
@@ -115,23 +119,28 @@ class User(Record):
         return (self.groups | {self.name, self.username}) - {""}
 
     @classmethod
-    def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
+    def _read(cls, fields: Fields, given: Fields) -> Self:
         groups: set[str] = set()
         for rows in (fields.get("memberships"), fields.get("groups")):
             for row in rows if isinstance(rows, list) else ():
                 names = (row.get("name"), row.get("slug")) if isinstance(row, dict) else (row,)
-                groups |= {name for name in names if isinstance(name, str)}
-        fields["groups"] = groups
-        if not fields.get("name"):
-            parts = [fields.get("first_name"), fields.get("last_name")]
-            fields["name"] = " ".join(part for part in parts if isinstance(part, str) and part)
-        return fields
+                groups |= {parse_text(name) for name in names if isinstance(name, str)}
+        parts = (parse_text(fields.get(key)) for key in ("first_name", "last_name"))
+        return cls(
+            given=given,
+            id=needed(parse_id, fields, "id"),
+            username=parse_text(fields.get("username")),
+            name=parse_text(fields.get("name")) or " ".join(part for part in parts if part),
+            email=parse_text(fields.get("email")),
+            groups=frozenset(groups),
+        )
 
 
 MOST_OF_CHECKSUM = 80
 """Characters of an unreadable checksum that are kept, to be shown."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Data(Record):
     """A file on Flow: an uploaded input, or an output of an execution.
 
@@ -151,31 +160,31 @@ class Data(Record):
         fileset_id: what an input was uploaded with: R1 and R2 of one are a pair. Lists lack it.
     """
 
-    id: Id | None = None
+    id: str | None = None
     filename: str
-    size: Size = None
-    md5: Md5 = None
-    unreadable_md5: Text = ""
-    filetype: Text = ""
-    created: Time = None
+    size: int | None = None
+    md5: str | None = None
+    unreadable_md5: str = ""
+    filetype: str = ""
+    created: datetime | None = None
     download_url: str | None = None
-    private: Flag = None
+    private: bool | None = None
     is_directory: bool = False
     is_removed: bool = False
-    owner_name: Label = None
-    sample_id: IdOrNone = None
-    sample_name: Label = None
-    fileset_id: IdOrNone = None
-    project_id: IdOrNone = None
-    project_name: Label = None
-    execution_id: IdOrNone = None
-    pipeline_name: Label = None
-    process_name: Label = None
-    process_label: Label = None
-    data_type: Label = None
+    owner_name: str | None = None
+    sample_id: str | None = None
+    sample_name: str | None = None
+    fileset_id: str | None = None
+    project_id: str | None = None
+    project_name: str | None = None
+    execution_id: str | None = None
+    pipeline_name: str | None = None
+    process_name: str | None = None
+    process_label: str | None = None
+    data_type: str | None = None
 
     @classmethod
-    def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
+    def _read(cls, fields: Fields, given: Fields) -> Self:
         for key in ("sample", "project"):
             spread_named(fields, key)
         execution = fields.get("execution")
@@ -184,22 +193,40 @@ class Data(Record):
             fields.setdefault("pipeline_name", execution.get("pipeline_name"))
             fields.setdefault("process_name", execution.get("process_name"))
         fields.setdefault("process_name", fields.get("process_execution_name"))
-        fields["is_removed"] = _is_removed(fields)
-        fields["is_directory"] = parse_flag(fields.get("is_directory")) or False
-        given = fields.get("md5")
-        fields["unreadable_md5"] = (
-            str(given)[:MOST_OF_CHECKSUM] if given and parse_md5(given) is None else ""
-        )
-        link = fields.get("download_url")
-        if not isinstance(link, str) or not link or link.startswith(RECORD):
-            fields["download_url"] = None
+        checksum = fields.get("md5")
+        md5 = parse_md5(checksum)
         fileset = fields.get("fileset")
         fields.setdefault("fileset_id", fileset.get("id") if isinstance(fileset, dict) else fileset)
         fill_owner(fields)
-        fill_private(fields)
-        return fields
+        link = parse_link(fields.get("download_url"))
+        return cls(
+            given=given,
+            id=None if fields.get("id") is None else needed(parse_id, fields, "id"),
+            filename=needed(parse_name, fields, "filename"),
+            size=parse_size(fields.get("size")),
+            md5=md5,
+            unreadable_md5=in_words(checksum)[:MOST_OF_CHECKSUM] if checksum and not md5 else "",
+            filetype=parse_text(fields.get("filetype")),
+            created=parse_time(fields.get("created")),
+            download_url=None if link is None or link.startswith(RECORD) else link,
+            private=is_private(fields),
+            is_directory=parse_flag(fields.get("is_directory")) or False,
+            is_removed=_is_removed(fields),
+            owner_name=parse_label(fields.get("owner_name")),
+            sample_id=parse_id_or_none(fields.get("sample_id")),
+            sample_name=parse_label(fields.get("sample_name")),
+            fileset_id=parse_id_or_none(fields.get("fileset_id")),
+            project_id=parse_id_or_none(fields.get("project_id")),
+            project_name=parse_label(fields.get("project_name")),
+            execution_id=parse_id_or_none(fields.get("execution_id")),
+            pipeline_name=parse_label(fields.get("pipeline_name")),
+            process_name=parse_label(fields.get("process_name")),
+            process_label=parse_label(fields.get("process_label")),
+            data_type=parse_label(fields.get("data_type")),
+        )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample(Record):
     """A sample and its metadata.
 
@@ -210,16 +237,16 @@ class Sample(Record):
         unreadable: how many more were inlined that could not be read.
     """
 
-    id: Id
-    name: Text = ""
-    created: Time = None
-    sample_type: Label = None
-    organism: Label = None
-    owner_name: Label = None
-    project_id: IdOrNone = None
-    project_name: Label = None
-    private: Flag = None
-    metadata: dict[str, str] = Field(default_factory=dict)
+    id: str
+    name: str = ""
+    created: datetime | None = None
+    sample_type: str | None = None
+    organism: str | None = None
+    owner_name: str | None = None
+    project_id: str | None = None
+    project_name: str | None = None
+    private: bool | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
     data: tuple[Data, ...] | None = None
     unreadable: int = 0
 
@@ -231,27 +258,38 @@ class Sample(Record):
         )
 
     @classmethod
-    def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
+    def _read(cls, fields: Fields, given: Fields) -> Self:
         spread_named(fields, "project")
         fill_owner(fields)
-        fill_private(fields)
-        fields["metadata"] = metadata_of(fields.get("metadata"))
-        if not isinstance(fields.get("data"), list):
+        rows = fields.get("data")
+        if not isinstance(rows, list):
             sets = fields.get("filesets")
-            files = [
+            rows = [
                 {**item, "fileset": fileset.get("id")} if isinstance(item, dict) else item
                 for fileset in (sets if isinstance(sets, list) else [])
                 if isinstance(fileset, dict) and isinstance(fileset.get("data"), list)
                 for item in fileset["data"]
-            ]
-            fields["data"] = files or None
-        fields["unreadable"] = 0
-        if isinstance(fields["data"], list):
-            # A list may mix ids with records; only a record names a file.
-            fields["data"], fields["unreadable"] = readable(Data, fields["data"])
-        return fields
+            ] or None
+        # A list may mix ids with records; only a record names a file.
+        data, unreadable = (None, 0) if rows is None else readable(Data, rows)
+        return cls(
+            given=given,
+            id=needed(parse_id, fields, "id"),
+            name=parse_text(fields.get("name")),
+            created=parse_time(fields.get("created")),
+            sample_type=parse_label(fields.get("sample_type")),
+            organism=parse_label(fields.get("organism")),
+            owner_name=parse_label(fields.get("owner_name")),
+            project_id=parse_id_or_none(fields.get("project_id")),
+            project_name=parse_label(fields.get("project_name")),
+            private=is_private(fields),
+            metadata=metadata_of(fields.get("metadata")),
+            data=data,
+            unreadable=unreadable,
+        )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project(Record):
     """A project.
 
@@ -261,30 +299,40 @@ class Project(Record):
         unreadable: how many more samples were inlined that could not be read.
     """
 
-    id: Id
-    name: Text = ""
-    description: Text = ""
-    created: Time = None
-    private: Flag = None
-    owner_name: Label = None
-    sample_count: Count = None
-    execution_count: Count = None
-    total_size: Size = None
+    id: str
+    name: str = ""
+    description: str = ""
+    created: datetime | None = None
+    private: bool | None = None
+    owner_name: str | None = None
+    sample_count: int | None = None
+    execution_count: int | None = None
+    total_size: int | None = None
     samples: tuple[Sample, ...] | None = None
     unreadable: int = 0
 
     @classmethod
-    def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
+    def _read(cls, fields: Fields, given: Fields) -> Self:
         fill_owner(fields)
-        fill_private(fields)
-        fields["unreadable"] = 0
-        if isinstance(fields.get("samples"), list):
-            fields["samples"], fields["unreadable"] = readable(Sample, fields["samples"])
-        else:
-            fields["samples"] = None
-        return fields
+        rows = fields.get("samples")
+        samples, unreadable = readable(Sample, rows) if isinstance(rows, list) else (None, 0)
+        return cls(
+            given=given,
+            id=needed(parse_id, fields, "id"),
+            name=parse_text(fields.get("name")),
+            description=parse_text(fields.get("description")),
+            created=parse_time(fields.get("created")),
+            private=is_private(fields),
+            owner_name=parse_label(fields.get("owner_name")),
+            sample_count=parse_count(fields.get("sample_count")),
+            execution_count=parse_count(fields.get("execution_count")),
+            total_size=parse_size(fields.get("total_size")),
+            samples=samples,
+            unreadable=unreadable,
+        )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Execution(Record):
     """A run of a pipeline.
 
@@ -298,26 +346,26 @@ class Execution(Record):
         unreadable: how many more files were in the answer that could not be read.
     """
 
-    id: Id
-    identifier: Text = ""
-    name: Text = ""
-    pipeline_name: Label = None
-    pipeline_version: Label = None
-    status: Text = ""
-    created: Time = None
-    started: Time = None
-    finished: Time = None
-    sample_id: IdOrNone = None
-    sample_name: Label = None
-    project_id: IdOrNone = None
-    project_name: Label = None
-    owner_name: Label = None
-    organism: Label = None
+    id: str
+    identifier: str = ""
+    name: str = ""
+    pipeline_name: str | None = None
+    pipeline_version: str | None = None
+    status: str = ""
+    created: datetime | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    sample_id: str | None = None
+    sample_name: str | None = None
+    project_id: str | None = None
+    project_name: str | None = None
+    owner_name: str | None = None
+    organism: str | None = None
     outputs: tuple[Data, ...] | None = None
     unreadable: int = 0
 
     @classmethod
-    def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
+    def _read(cls, fields: Fields, given: Fields) -> Self:
         pipeline = fields.get("pipeline")
         if isinstance(pipeline, dict):
             version = pipeline.get("version")
@@ -332,8 +380,27 @@ class Execution(Record):
         if "organism" not in fields and isinstance(genome, dict) and genome.get("organism"):
             fields["organism"] = genome["organism"]
         fill_owner(fields)
-        fields["outputs"], fields["unreadable"] = _outputs(fields)
-        return fields
+        outputs, unreadable = _outputs(fields)
+        return cls(
+            given=given,
+            id=needed(parse_id, fields, "id"),
+            identifier=parse_text(fields.get("identifier")),
+            name=parse_text(fields.get("name")),
+            pipeline_name=parse_label(fields.get("pipeline_name")),
+            pipeline_version=parse_label(fields.get("pipeline_version")),
+            status=parse_text(fields.get("status")),
+            created=parse_time(fields.get("created")),
+            started=parse_time(fields.get("started")),
+            finished=parse_time(fields.get("finished")),
+            sample_id=parse_id_or_none(fields.get("sample_id")),
+            sample_name=parse_label(fields.get("sample_name")),
+            project_id=parse_id_or_none(fields.get("project_id")),
+            project_name=parse_label(fields.get("project_name")),
+            owner_name=parse_label(fields.get("owner_name")),
+            organism=parse_label(fields.get("organism")),
+            outputs=outputs,
+            unreadable=unreadable,
+        )
 
     @property
     def label(self) -> str:
@@ -346,12 +413,12 @@ class Execution(Record):
         return self.status.upper() in {"", "-", "RUNNING", "PENDING", "QUEUED", "PROCESSING"}
 
 
-def _outputs(fields: dict[str, Any]) -> tuple[list[Data] | None, int]:
+def _outputs(fields: Fields) -> tuple[tuple[Data, ...] | None, int]:
     """The files of an execution's detail, each once, whichever dialect names them.
 
     With how many could not be read.
     """
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Fields] = {}
     known = False
     nameless = 0
     processes = fields.get("process_executions")
@@ -387,10 +454,11 @@ def _outputs(fields: dict[str, Any]) -> tuple[list[Data] | None, int]:
     return outputs, unreadable + nameless
 
 
-def _is_removed(row: dict[str, Any]) -> bool:
+def _is_removed(row: Fields) -> bool:
     return any(parse_flag(row.get(key)) for key in ("is_removed", "isRemoved"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BulkJob(Record):
     """An archive that Flow prepares.
 
@@ -403,25 +471,33 @@ class BulkJob(Record):
         retry_after: seconds after which the service wants to be asked again, or None.
     """
 
-    id: Id
-    name: Text = ""
+    id: str
+    name: str = ""
     status: str = "pending"
-    progress: Percent = None
+    progress: float | None = None
     download_url: str | None = None
-    size: Size = None
-    error: Text = ""
-    created: Time = None
-    started: Time = None
-    finished: Time = None
-    expires: Time = None
+    size: int | None = None
+    error: str = ""
+    created: datetime | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    expires: datetime | None = None
     retry_after: float | None = None
 
     @classmethod
-    def _normalised(cls, fields: dict[str, Any]) -> dict[str, Any]:
-        fields["retry_after"] = None
+    def _read(cls, fields: Fields, given: Fields) -> Self:
         fields["id"] = fields.get("id") or fields.get("uuid") or fields.get("job_id")
-        fields["expires"] = fields.get("expires") or fields.get("expires_at")
-        fields["status"] = job_status(fields)
-        if not isinstance(fields.get("download_url"), str) or not fields["download_url"]:
-            fields["download_url"] = None
-        return fields
+        return cls(
+            given=given,
+            id=needed(parse_id, fields, "id"),
+            name=parse_text(fields.get("name")),
+            status=job_status(fields),
+            progress=parse_percent(fields.get("progress")),
+            download_url=parse_link(fields.get("download_url")),
+            size=parse_size(fields.get("size")),
+            error=parse_text(fields.get("error")),
+            created=parse_time(fields.get("created")),
+            started=parse_time(fields.get("started")),
+            finished=parse_time(fields.get("finished")),
+            expires=parse_time(fields.get("expires") or fields.get("expires_at")),
+        )

@@ -13,11 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from pydantic import ValidationError
-
 from flowtui.flow.errors import FlowError, NotFound, ServiceUnavailable, UnexpectedAnswer
 from flowtui.flow.fields import parse_count
-from flowtui.flow.models import Record
+from flowtui.flow.models import Record, readable
 
 PAGE_SIZE = 100
 """Items a page; the live service refuses more."""
@@ -240,10 +238,5 @@ def read_page(body: Any, key: str, model: type[R], number: int, size: int) -> Pa
         size = max(size, len(rows) + 1)  # all there is, so never a full page
         if number > 1:
             rows = []
-    items = []
-    for row in rows:
-        try:
-            items.append(model.model_validate(row))
-        except ValidationError:
-            continue
-    return Page(tuple(items), number, total, size, len(rows))
+    items, _ = readable(model, rows)
+    return Page(items, number, total, size, len(rows))

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any
 
 from flowtui.flow.errors import UnexpectedAnswer
+from flowtui.flow.listing import read_record
 from flowtui.flow.models import Execution
 from flowtui.text.redaction import REMOVED, SECRET_NAME, without_secrets
 
@@ -172,7 +173,7 @@ def _field(value: Any, name: str) -> str:
 
 def _versions(body: Mapping[str, Any]) -> dict[str, Any]:
     """What ran, in which version, and when."""
-    run = Execution.model_validate({**body, "process_executions": None, "outputs": None})
+    run = read_record(Execution, {**body, "process_executions": None, "outputs": None})
     known = {
         "execution": f"execution/{run.id}",
         "run": run.label,

@@ -111,9 +111,14 @@ def named_by(listed: Execution | None, detail: Execution) -> Execution:
     """
     if listed is None:
         return detail
-    names = ("identifier", "name", "pipeline_name", "pipeline_version", "sample_name")
-    known = {name: value for name in names if (value := getattr(listed, name))}
-    return detail.model_copy(update=known)
+    return replace(
+        detail,
+        identifier=listed.identifier or detail.identifier,
+        name=listed.name or detail.name,
+        pipeline_name=listed.pipeline_name or detail.pipeline_name,
+        pipeline_version=listed.pipeline_version or detail.pipeline_version,
+        sample_name=listed.sample_name or detail.sample_name,
+    )
 
 
 def _made_by(execution: Execution) -> dict[str, Origin]:
@@ -164,13 +169,13 @@ class ListedOutputs:
         listed = self._listed.pop(row.data.id, None) if row.data.id is not None else None
         if listed is None:
             return None
-        known: dict[str, object] = {}
-        if row.data.size is None:
-            known["size"] = listed.size
-        if row.data.md5 is None and listed.md5 is not None:
-            known["md5"] = listed.md5
+        data = row.data
         return row._replace(
-            data=row.data.model_copy(update=known) if known else row.data,
+            data=replace(
+                data,
+                size=listed.size if data.size is None else data.size,
+                md5=listed.md5 if data.md5 is None else data.md5,
+            ),
             folder=listed.folder,
             sample=listed.sample,
             belongs_to=listed.belongs_to,
@@ -191,9 +196,10 @@ class ListedOutputs:
                 filename=listed.filename,
                 size=listed.size,
                 md5=listed.md5,
+                unreadable_md5=listed.unreadable_md5,
                 pipeline_name=listed.pipeline,
                 process_name=listed.process,
-            ).model_copy(update={"unreadable_md5": listed.unreadable_md5})
+            )
             origin = origin_of(data, project=listed.project)
             yield Row(data, listed.folder, listed.sample, listed.belongs_to,
                       within=inside(data, origin), origin=origin)  # fmt: skip

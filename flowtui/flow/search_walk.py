@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -218,5 +218,8 @@ def _raise(error: FlowError) -> Found:
 
 def _made_by(data: Data, pipeline: str | None, owner: str | None) -> Data:
     """An output with what its run tells of it."""
-    told = {"pipeline_name": data.pipeline_name or pipeline, "owner_name": data.owner_name or owner}
-    return data.model_copy(update={name: value for name, value in told.items() if value})
+    return replace(
+        data,
+        pipeline_name=data.pipeline_name or pipeline,
+        owner_name=data.owner_name or owner,
+    )

@@ -5,5 +5,5 @@
     wire       how a message is written: a JSON object a line; the version of the protocol
 
 Both sides import these modules and neither imports the other. They know nothing of sockets, the
-queue or the terminal, and are light: no httpx, no pydantic, no SQLite.
+queue or the terminal, and are light: no httpx, no SQLite.
 """

@@ -197,7 +197,7 @@ import sys
 from click.testing import CliRunner
 from flowtui.cli.main import cli
 CliRunner().invoke(cli, sys.argv[1:])
-heavy = ("textual", "httpx", "keyring", "pydantic", "humanize", "sqlite3", "flowtui.flow.client")
+heavy = ("textual", "httpx", "keyring", "humanize", "sqlite3", "flowtui.flow.client")
 print([name for name in heavy if name in sys.modules])
 """
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from flowtui.flow.fields import parse_count, parse_flag, parse_size, parse_time
 from flowtui.flow.models import (
@@ -18,13 +18,14 @@ from flowtui.flow.models import (
     Project,
     Record,
     Sample,
+    UnreadableRecord,
     User,
 )
 
 MODELS = [User, Data, Sample, Project, Execution, BulkJob]
 
 NAMES = sorted(
-    {name for model in MODELS for name in model.model_fields}
+    {field.name for model in MODELS for field in fields(model)}
     | {"owner", "group_owner", "sample", "project", "execution", "filesets", "pipeline"}
     | {"process_executions", "downstream_data", "isRemoved", "first_name", "job_id", "uuid"}
 )
@@ -42,18 +43,16 @@ JSON = st.recursive(
 @given(fields=st.dictionaries(st.sampled_from(NAMES), JSON, max_size=8) | JSON)
 def test_any_json_is_a_record_or_none(model: type[Record], fields: object) -> None:
     try:
-        found = model.model_validate(fields)
-    except ValidationError:
+        found = model.read(fields)
+    except UnreadableRecord:
         return
     assert isinstance(getattr(found, "id", None), str | None)
 
 
 def test_an_identity_and_a_name_are_enough() -> None:
-    assert Data.model_validate({"id": 657562493133188868, "filename": "a"}).id == (
-        "657562493133188868"
-    )
+    assert Data.read({"id": 657562493133188868, "filename": "a"}).id == ("657562493133188868")
     for model in (User, Sample, Project, Execution, BulkJob):
-        assert model.model_validate({"id": 7}).id == "7"  # type: ignore[attr-defined]
+        assert model.read({"id": 7}).id == "7"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -107,14 +106,14 @@ def test_sizes(given_size: object, size: int | None) -> None:
 def test_flags(given_flag: object, flag: bool | None) -> None:
     assert parse_flag(given_flag) is flag
     removed = {"id": 7, "filename": "a.bam", "is_removed": given_flag, "is_directory": given_flag}
-    assert Data.model_validate(removed).is_removed is bool(flag)
-    assert Data.model_validate(removed).is_directory is bool(flag)
-    run = Execution.model_validate(
+    assert Data.read(removed).is_removed is bool(flag)
+    assert Data.read(removed).is_directory is bool(flag)
+    run = Execution.read(
         {"id": 4, "process_executions": [{"name": "STAR", "downstream_data": [removed]}]}
     )
     assert len(run.outputs or ()) == (0 if flag else 1)
-    private = Project.model_validate({"id": 1, "private": given_flag}).private
-    public = Project.model_validate({"id": 1, "is_public": given_flag}).private
+    private = Project.read({"id": 1, "private": given_flag}).private
+    public = Project.read({"id": 1, "is_public": given_flag}).private
     assert private is flag and public is (None if flag is None else not flag)
 
 
@@ -125,7 +124,7 @@ def test_flags(given_flag: object, flag: bool | None) -> None:
      pytest.param(10**400, None, id="huge")],
 )  # fmt: skip
 def test_progress(given_progress: object, percent: float | None) -> None:
-    assert BulkJob.model_validate({"id": 1, "progress": given_progress}).progress == percent
+    assert BulkJob.read({"id": 1, "progress": given_progress}).progress == percent
 
 
 @pytest.mark.parametrize(
@@ -136,14 +135,14 @@ def test_progress(given_progress: object, percent: float | None) -> None:
 def test_an_odd_id_of_something_else_does_not_cost_the_record(
     given_id: object, id_: str | None
 ) -> None:
-    data = Data.model_validate({
+    data = Data.read({
         "id": 1, "filename": "a", "sample_id": given_id, "project_id": given_id,
         "execution_id": given_id, "fileset": given_id,
     })  # fmt: skip
     found = {data.sample_id, data.project_id, data.execution_id, data.fileset_id}
-    run = Execution.model_validate({"id": 1, "sample_id": given_id, "project_id": given_id})
+    run = Execution.read({"id": 1, "sample_id": given_id, "project_id": given_id})
     assert found | {run.sample_id, run.project_id} == {id_}
-    assert Sample.model_validate({"id": 1, "project_id": given_id}).project_id == id_
+    assert Sample.read({"id": 1, "project_id": given_id}).project_id == id_
 
 
 @pytest.mark.parametrize(
@@ -152,32 +151,32 @@ def test_an_odd_id_of_something_else_does_not_cost_the_record(
      (math.nan, "")],
 )  # fmt: skip
 def test_text_and_labels(given_text: object, text: str) -> None:
-    run = Execution.model_validate({"id": 1, "name": given_text, "pipeline_version": given_text})
+    run = Execution.read({"id": 1, "name": given_text, "pipeline_version": given_text})
     assert (run.name, run.pipeline_version) == (text, text or None)
 
 
 @pytest.mark.parametrize("nothing", [None, "", 0, {}, True])
 def test_nothing_where_a_list_is_expected(nothing: object) -> None:
-    run = Execution.model_validate({"id": 1, "process_executions": nothing, "outputs": nothing})
+    run = Execution.read({"id": 1, "process_executions": nothing, "outputs": nothing})
     assert (run.outputs, run.unreadable) == (None, 0)
     process = {"name": "STAR", "downstream_data": nothing}
-    assert Execution.model_validate({"id": 1, "process_executions": [process]}).outputs == ()
-    sample = Sample.model_validate({"id": 1, "data": nothing, "filesets": nothing})
+    assert Execution.read({"id": 1, "process_executions": [process]}).outputs == ()
+    sample = Sample.read({"id": 1, "data": nothing, "filesets": nothing})
     assert (sample.data, sample.metadata, sample.unreadable) == (None, {}, 0)
-    assert Project.model_validate({"id": 1, "samples": nothing}).samples is None
+    assert Project.read({"id": 1, "samples": nothing}).samples is None
 
 
 def test_both_dialects_name_a_records_owner_and_privacy() -> None:
-    documented = Project.model_validate(
+    documented = Project.read(
         {"id": 1, "is_public": False, "owner": {"id": 4, "username": "alice"}}
     )
-    live = Project.model_validate({"id": "1", "private": True, "owner_name": "alice"})
+    live = Project.read({"id": "1", "private": True, "owner_name": "alice"})
     assert documented == live
 
 
 def test_outputs_of_both_dialects_are_one_list() -> None:
     file = {"id": 7, "filename": "a.bam", "size": 3}
-    found = Execution.model_validate({
+    found = Execution.read({
         "id": 4,
         "process_executions": [
             {"process_name": "STAR", "downstream_data": [file, {**file, "id": 8}]},
@@ -191,3 +190,20 @@ def test_outputs_of_both_dialects_are_one_list() -> None:
         (None, "multiqc.html", None),
     ]
     assert found.unreadable == 0
+
+
+def test_two_records_are_the_same_by_what_is_read_of_them() -> None:
+    row = {"id": "7", "filename": "a.bam", "size": 3}
+    plain, more = Data.read(row), Data.read({**row, "absolute_path": "/srv/a.bam"})
+    assert plain == more and hash(plain) == hash(more)
+    assert plain != replace(plain, size=4)
+    assert more.given["absolute_path"] == "/srv/a.bam" and "srv" not in repr(more)
+
+
+def test_a_record_tells_what_the_server_said_of_it() -> None:
+    silent = Data.read({"id": "7", "filename": "a.bam"})
+    said = Data.read({"id": "7", "filename": "a.bam", "pipeline_name": None})
+    nested = Data.read({"id": "7", "filename": "a.bam", "execution": {"pipeline_name": "RNA-Seq"}})
+    tells = [data.tells("pipeline_name") for data in (silent, said, nested)]
+    assert tells == [False, True, True]
+    assert replace(silent, pipeline_name="RNA-Seq").tells("pipeline_name")

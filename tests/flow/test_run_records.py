@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowtui.flow.errors import ServiceUnavailable
+from flowtui.flow.errors import ServiceUnavailable, UnexpectedAnswer
 from flowtui.flow.refs import Ref, RefKind
 from flowtui.flow.run_records import KEPT, RunRecords, cleaned, records_of
 from flowtui.flow.walk import Walk
@@ -169,3 +169,8 @@ def test_records_come_only_where_they_are_asked_for(flow: FakeFlow) -> None:
         assert list(steps.files(Ref(RefKind.EXECUTION, "90"))) == []
     asked = [dict(request.url.params.multi_items()) for request in flow.requests]
     assert asked and all("exclude" in params for params in asked)
+
+
+def test_a_run_without_a_readable_id_is_told_in_words() -> None:
+    with pytest.raises(UnexpectedAnswer, match=r"cannot read .* execution record \(id\)"):
+        RunRecords(lambda _: {"id": {"of": "what"}}).of("9")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,14 +55,14 @@ def test_an_attribute_overrides_nothing_else() -> None:
     assert (asked["owned"], asked["name"], asked["sex"]) == ("true", "liver", "F")
 
 
-SAMPLE = Sample.model_validate({
+SAMPLE = Sample.read({
     "id": "1", "name": "liver_K562 rep1", "created": 1769817600, "owner_name": "Ann Lee",
     "sample_type": {"identifier": "rna_seq", "name": "RNA-Seq"}, "organism": {"id": "Hs",
     "name": "Human"}, "metadata": {"Cell type": "K562"},
 })  # fmt: skip
-DATA = Data.model_validate({"id": "7", "filename": "x.sorted.bam", "size": 100})
-RUN = Execution.model_validate({"id": "9", "identifier": "mad_cat", "pipeline_name": "RNA-Seq"})
-PROJECT = Project.model_validate({"id": "3", "name": "Cortex"})
+DATA = Data.read({"id": "7", "filename": "x.sorted.bam", "size": 100})
+RUN = Execution.read({"id": "9", "identifier": "mad_cat", "pipeline_name": "RNA-Seq"})
+PROJECT = Project.read({"id": "3", "name": "Cortex"})
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def test_a_word_that_the_server_does_not_have_is_said_with_those_that_it_has(wor
 def test_rows_are_held_to_the_word_that_was_meant() -> None:
     found = Words(types=(Term("RNA-Seq", ("Transcriptome",)),), organisms=(Term("Hs", ("Human",)),))
     assert judge(SAMPLE, Criteria(type="rna", organism="Hs"), found).fits
-    other = SAMPLE.model_copy(update={"organism": "Mouse"})
+    other = replace(SAMPLE, organism="Mouse")
     assert not judge(other, Criteria(organism="Hs"), found).fits
 
 

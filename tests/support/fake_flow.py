@@ -21,12 +21,12 @@ SERVER = "https://flow.test/api"
 
 def data(id_: str, filename: str | None = None, **more: Any) -> Data:
     fields = {"id": id_, "filename": filename or f"file_{id_}.fastq.gz", "size": 1000, **more}
-    return Data.model_validate(fields)
+    return Data.read(fields)
 
 
 def sample(id_: str, name: str | None = None, **more: Any) -> Sample:
     fields = {"id": id_, "name": name or f"sample_{id_}", "metadata": {"cell": "K562"}, **more}
-    return Sample.model_validate(fields)
+    return Sample.read(fields)
 
 
 class FakeFlow:
@@ -69,9 +69,7 @@ class FakeFlow:
 
     def project_of(self, id_: str, name: str, samples: list[Sample], **more: Any) -> Project:
         """Add a project of mine with these samples."""
-        made = Project.model_validate(
-            {"id": id_, "name": name, "sample_count": len(samples), **more}
-        )
+        made = Project.read({"id": id_, "name": name, "sample_count": len(samples), **more})
         self.mine.append(made)
         self.samples[id_] = samples
         return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ async def test_up_to_a_hundred_files_are_proposed_one_by_one(tmp_path: Path) -> 
 async def test_the_records_of_runs_come_where_their_box_is_marked(tmp_path: Path) -> None:
     flow = screen(2)
     outputs = [{"id": "o1", "filename": "a.html"}]
-    run = Execution.model_validate({"id": "9", "identifier": "mad_cat", "outputs": outputs})
+    run = Execution.read({"id": "9", "identifier": "mad_cat", "outputs": outputs})
     flow.project_runs["1"] = [run]
     flow.details["execution/9"] = run
     app = make_app(flow, tmp_path)
@@ -90,9 +91,7 @@ async def test_the_limit_of_the_settings_counts(tmp_path: Path) -> None:
 
 async def test_files_without_an_id_cannot_be_a_bulk_job(tmp_path: Path) -> None:
     flow = screen(1)
-    flow.files["s0"] = [
-        data("x", f"f{n}", execution_id="e").model_copy(update={"id": None}) for n in range(120)
-    ]
+    flow.files["s0"] = [replace(data("x", f"f{n}", execution_id="e"), id=None) for n in range(120)]
     app = make_app(flow, tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         dialog = await asked(pilot)

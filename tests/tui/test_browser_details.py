@@ -107,7 +107,7 @@ def test_facts_of_a_file_without_md5_and_size_say_so() -> None:
 
 
 def test_facts_of_an_execution() -> None:
-    record = Execution.model_validate(
+    record = Execution.read(
         {
             "id": "1",
             "identifier": "small_meucci",

@@ -57,7 +57,7 @@ def whole() -> FakeFlow:
          "data": [{"id": "11", "filename": "genome.fa", "size": 5}, {"id": "12"}]},
     ]  # fmt: skip
     human = {"id": "Hs", "name": "Human", "latin_name": "Homo sapiens", "filesets": filesets}
-    flow.genomes = [Organism.model_validate(human)]
+    flow.genomes = [Organism.read(human)]
     return flow
 
 

@@ -78,7 +78,7 @@ def test_marking_what_is_above_overrules_what_was_decided_below() -> None:
 
 def test_a_file_marked_twice_over_comes_once() -> None:
     flow = screen(1)
-    run = Execution.model_validate(
+    run = Execution.read(
         {
             "id": "e1",
             "identifier": "run",
@@ -100,7 +100,7 @@ def test_a_file_marked_twice_over_comes_once() -> None:
 
 def test_a_samples_executions_taken_out_are_not_had_through_the_project() -> None:
     flow = screen(1)
-    run = Execution.model_validate(
+    run = Execution.read(
         {"id": "e1", "identifier": "run", "outputs": [{"id": "o1", "filename": "out.tsv"}]}
     )
     flow.sample_runs["s0"] = flow.project_runs["1"] = [run]

@@ -6,6 +6,7 @@ Everything shown is made up here, so that nothing of the machine or the time is 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ Driver = Callable[[Pilot[Any]], Awaitable[None]]
 
 def flow() -> FakeFlow:
     made = screen(3)
-    made.mine[0] = made.mine[0].model_copy(update={"name": "CRISPR screen", "private": True})
+    made.mine[0] = replace(made.mine[0], name="CRISPR screen", private=True)
     made.files["s0"] = [
         data("1", "guide_0000_L001_R1.fastq.gz", size=3_182_699, filetype="fastq.gz", md5="a" * 32),
         data("2", "guide_0000_L001_R2.fastq.gz", size=3_201_334, filetype="fastq.gz", md5="b" * 32),
@@ -45,9 +46,9 @@ def flow() -> FakeFlow:
         data("4", "片段_αβγ_" + "long" * 60 + ".bam", size=40, filetype="bam", md5="d" * 32),
     ]
     run = {"id": "9", "identifier": "small_meucci", "pipeline_name": "RNA-seq", "status": "ERROR"}
-    made.project_runs["1"] = [Execution.model_validate(run)]
+    made.project_runs["1"] = [Execution.read(run)]
     made.details["execution/9"] = made.project_runs["1"][0]
-    made.mine.append(Project.model_validate({"id": "2", "name": "Empty one", "sample_count": 0}))
+    made.mine.append(Project.read({"id": "2", "name": "Empty one", "sample_count": 0}))
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.table import Table
@@ -124,10 +125,6 @@ def with_details(node: Node, client: FlowClient) -> Any:
     record = node.record
     more = client.data(record.id) if node.kind is NodeKind.DATA else client.sample(record.id)
     lacking: tuple[object, ...] = (None, "", {}, ())
-    return record.model_copy(
-        update={
-            name: getattr(more, name)
-            for name in type(record).model_fields
-            if getattr(record, name) in lacking
-        }
-    )
+    names = [field.name for field in fields(record) if field.name != "given"]
+    known = {name: getattr(more, name) for name in names if getattr(record, name) in lacking}
+    return replace(record, **known)
