@@ -10,13 +10,35 @@ from flowtui import __version__
 from flowtui.flow.certificates import BadCertificateFile, tls_context
 from flowtui.flow.deadline import keep_deadlines
 from flowtui.flow.decoding import ACCEPTED
-from flowtui.flow.large_bodies import MOST_KEPT, LargeBodyTransport
+from flowtui.flow.kept_connections import MOST_KEPT, KeptConnections
+from flowtui.flow.large_bodies import LargeBodyTransport
 from flowtui.flow.proxies import BadProxy, ProxyRoutes
 from flowtui.system.descriptors import own_shares
 
-__all__ = ["USER_AGENT", "BadCertificateFile", "BadProxy", "make_client"]
+__all__ = ["USER_AGENT", "BadCertificateFile", "BadProxy", "HttpClient", "make_client"]
 
 USER_AGENT = f"flowtui/{__version__}"
+
+
+class HttpClient(httpx.Client):
+    """A client of httpx that tells of the connections which are kept outside its pool.
+
+    Attributes:
+        kept: for `kept_answers`; empty where requests do not go straight to their servers.
+    """
+
+    def __init__(
+        self,
+        transport: httpx.BaseTransport,
+        kept: KeptConnections,
+        *,
+        timeout: httpx.Timeout,
+        headers: dict[str, str],
+    ) -> None:
+        super().__init__(transport=transport, timeout=timeout, headers=headers, trust_env=False)
+        self.kept = kept
+        # A cookie of Flow's would go to every port and, by its domain, to other hosts too.
+        self.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
 
 
 def make_client(
@@ -25,21 +47,21 @@ def make_client(
     connect_timeout: float = 10.0,
     read_timeout: float = 30.0,
     transport: httpx.BaseTransport | None = None,
-) -> httpx.Client:
+) -> HttpClient:
     """A pool of connections; proxies come from the environment, redirects are not followed.
 
-    It keeps no cookies: a cookie of Flow's would go to every port and, by its domain, to other
-    hosts too, its storage among them.
+    It keeps no cookies.
 
     Times are seconds; `read_timeout` is how long no byte may come. Raises BadCertificateFile,
     BadProxy.
     """
     timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=None)
-    kept = min(MOST_KEPT, own_shares().kept)
-    limits = httpx.Limits(max_keepalive_connections=kept, keepalive_expiry=30)
+    most_kept = min(MOST_KEPT, own_shares().kept)
+    limits = httpx.Limits(max_keepalive_connections=most_kept, keepalive_expiry=30)
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": ACCEPTED}
+    kept = KeptConnections(most_kept)
     if transport is not None:
-        return _without_cookies(httpx.Client(timeout=timeout, headers=headers, transport=transport))
+        return HttpClient(transport, kept, timeout=timeout, headers=headers)
     tls = tls_context(ca_file)
 
     def connections(proxy: str | None) -> httpx.BaseTransport:
@@ -48,14 +70,6 @@ def make_client(
         )
         if proxy is not None and proxy.startswith("https:"):
             return by  # TLS within TLS: no socket has the very bytes
-        return LargeBodyTransport(by, most_kept=0 if proxy else kept)
+        return LargeBodyTransport(by, kept if proxy is None else None)
 
-    routes = ProxyRoutes(connections)
-    return _without_cookies(
-        httpx.Client(timeout=timeout, headers=headers, transport=routes, trust_env=False)
-    )
-
-
-def _without_cookies(client: httpx.Client) -> httpx.Client:
-    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    return client
+    return HttpClient(ProxyRoutes(connections), kept, timeout=timeout, headers=headers)

@@ -15,7 +15,9 @@ from urllib.parse import quote
 import httpx
 
 from flowtui.flow.deadline import Clock, Deadline, within
-from flowtui.flow.large_bodies import WAITED
+from flowtui.flow.http_client import USER_AGENT, HttpClient
+from flowtui.flow.kept_answers import kept_answer
+from flowtui.flow.large_bodies import KEEP, WAITED
 from flowtui.text.printable import printable
 from flowtui.timings import ANSWERS, Deadlines
 from flowtui.transfer.cancel import StopSignal
@@ -44,6 +46,7 @@ from flowtui.transfer.http.response import (
     was_dropped,
 )
 from flowtui.transfer.identity import Identity
+from flowtui.transfer.task import INLINE_BELOW
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -61,6 +64,8 @@ FRESH_LINKS = 2
 
 _CHANGED = "the file on Flow has changed since the download began"
 _SIGNED_OUT = "the session has ended; sign in again"
+
+_BY_US = {"Connection": "keep-alive", "User-Agent": USER_AGENT}
 
 _LINK_ENDED = (400, 401, 403, 404, 410)
 """What object stores answer when a signed link's time is over: 403 (S3, Azure, CloudFront), 400
@@ -112,6 +117,7 @@ class RemoteSource:
         self._client = client
         self._session = client.session
         self._stop = stop
+        self._is_small = size is not None and size <= INLINE_BELOW
         self._if_range = True
         self._renewed = self._generation = 0
         self._linking = threading.Lock()
@@ -205,15 +211,20 @@ class RemoteSource:
                     require_no_downgrade(self._session.server, url, "gives a link that leads")
                 # Asked for anew at each hop: the token goes to the service's own origin alone.
                 auth = self._authorization(url)
-                request = self._http.build_request("GET", url, headers={**headers, **auth})
-                if (request.url.port or 0) > 65535:
-                    raise ValueError("there is no such port")  # the system would take another
+                response = self._over_kept_connection(url, {**headers, **auth})
+                request = None
+                if response is None:
+                    request = self._http.build_request("GET", url, headers={**headers, **auth})
+                    if (request.url.port or 0) > 65535:
+                        raise ValueError("there is no such port")  # the system would take another
             except (httpx.InvalidURL, ValueError) as error:
                 raise PermanentError(
                     f"the server sent an invalid link: {printable(str(error))}",
                     code="BAD_LINK",
                 ) from None
-            response = self._exchange(request)
+            if response is None:
+                assert request is not None
+                response = self._exchange(request)
             status = response.status_code
             if status in (200, 206, 416):
                 return response
@@ -287,8 +298,17 @@ class RemoteSource:
         self._file_link, self.url = link, f"{path}.zip{mark}{query}"
         return self.url
 
+    def _over_kept_connection(self, url: str, headers: dict[str, str]) -> httpx.Response | None:
+        """The answer by the short way, see `kept_answers`; None where httpx has to ask."""
+        if not self._is_small or "Range" in headers or not isinstance(self._http, HttpClient):
+            return None
+        with within(Deadline(self._deadlines.head, self._clock)):
+            return kept_answer(self._http.kept, url, {**headers, **_BY_US}, self._http.timeout.read)
+
     def _exchange(self, request: httpx.Request) -> httpx.Response:
         """Send one request; again where a connection that was kept from before proves dropped."""
+        if self._is_small:
+            request.extensions[KEEP] = True
         for _ in range(KEPT_AT_MOST):
             is_new: list[str] = []
             request.extensions["trace"] = lambda event, _info, is_new=is_new: (
@@ -411,8 +431,10 @@ class RemoteSource:
         """
         if start > 0 and not known.goes_on_as(found, self.size):
             raise RemoteChanged(_CHANGED)
+        if start == 0 or response.status_code == 206:
+            return True
         sent = response.request.headers
-        if start > 0 and response.status_code != 206 and "range" in sent:
+        if "range" in sent:
             # RFC 9110, 13.1.5: it means another file, where the server knows If-Range. Some do not
             # and say so of every file, and each node of a storage may have tags of its own.
             if "if-range" in sent:
