@@ -22,8 +22,17 @@ for _number, _usual in (
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+def lab(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Lab]:
     with FaultServer() as server:
         made = Lab(server, tmp_path / "to")
+        made.is_connected = getattr(request, "param", "new") == "kept"
         yield made
         made.stop()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a module's tests with a new connection and with one that is kept, where it says so."""
+    wanted = getattr(metafunc.module, "WITH_KEPT_CONNECTIONS", False)
+    own = any("lab" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if wanted and not own and "lab" in metafunc.fixturenames:
+        metafunc.parametrize("lab", ["new", "kept"], indirect=True)

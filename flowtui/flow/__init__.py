@@ -25,7 +25,8 @@
     process_locks    between the processes of a user: on that file, and on renewing a session
     discover         which server to talk to where the user named none
     http_client      the pool of connections, and its timeouts
-    large_bodies     long answers, read from the socket over connections that live on
+    large_bodies     long answers, read from the socket (direct_body) over kept_connections that
+                     live on; kept_answers: the short way to small files over those
     certificates     whose certificates are trusted
     proxies          which proxy a request goes by
     models, fields   Flow's records, read from whatever the server sent

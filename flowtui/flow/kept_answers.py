@@ -3,8 +3,7 @@
 httpx, httpcore and h11 take 0.8 to 1.1 ms of processor for a request and its answer, whatever its
 size: for thousands of small files that is most of the time. Over a kept connection (see
 `kept_connections`) a request is one write, and of the answer nothing is understood but the plainest
-form: HTTP/1.1, one Content-Length, no coding of any kind. Any other answer ends the connection, is
-told by None, and the whole of httpx asks once more; from then on it alone asks that server.
+form: HTTP/1.1, one Content-Length, no coding of any kind. Any other answer is read by h11.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ import httpx
 
 from flowtui.flow.direct_body import Bodies, DirectBody
 from flowtui.flow.kept_connections import DirectConnection, KeptConnections, Origin
-from flowtui.flow.large_bodies import WAITED
+from flowtui.flow.large_bodies import WAITED, begun_answer
 
 LONGEST_HEAD = 64 << 10
-"""Bytes; an answer whose head is longer is not a plain one."""
+"""Bytes; an answer whose head is longer is no plain one."""
 
 _URL = re.compile(
     r"(https?)://([A-Za-z0-9.-]+)(?::([0-9]{1,5}))?(/[A-Za-z0-9/_.~%?&=+,;:@!$()*-]*)"
@@ -29,6 +28,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2})(?: ([\t -~\x80-\xff]*))?")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
 _HEADER_TEXT = re.compile(r"[!-~][ -~]*")
+_END = b"\r\n\r\n"
 _UNASKED = (204, 205, 206, 304, 416)
 """Statuses whose answer has no body, or belongs to a request that was not made here."""
 
@@ -40,33 +40,31 @@ def kept_answer(
 ) -> httpx.Response | None:
     """The answer to a GET, its body still to be read; None where httpx has to ask.
 
-    `headers` are sent as they are, with a Host; `timeout`: seconds without a byte. Reading the body
-    raises httpx.TransportError.
+    `headers` are sent as they are, with a Host; `timeout`: seconds without a byte. Raises
+    httpx.TransportError, as does reading the body.
     """
-    if (target := _target(url)) is None:
+    target = _target(url)
+    if target is None or not all(_HEADER_TEXT.fullmatch(text) for text in headers.values()):
         return None
     origin, asked = target
-    if kept.is_forgone(origin) or not all(
-        _HEADER_TEXT.fullmatch(text) for text in headers.values()
-    ):
-        return None
     asked += "".join(f"{name}: {text}\r\n" for name, text in headers.items()) + "\r\n"
     while (connection := kept.take(origin)) is not None:
         try:
-            connection.stream.write(asked.encode("ascii"), timeout)
-            head, first = _read_head(connection, timeout)
-        except (httpcore.NetworkError, httpcore.TimeoutException):
+            came = _exchange(connection, asked.encode("ascii"), timeout)
+        except httpcore.TimeoutException as error:
             connection.close()
-            return None
-        if not head and not first:
+            raise httpx.ReadTimeout(str(error)) from error
+        if not came:
             connection.close()
             continue  # the server had dropped it
-        answer = _parsed(head, first, connection, kept, timeout) if head else None
-        if answer is not None and answer.status_code != 200:
+        if (answer := _plain_answer(came, connection, kept, timeout)) is None:
+            request = httpx.Request(
+                "GET", url, headers=headers, extensions={"timeout": {"read": timeout}}
+            )
+            answer = begun_answer(connection, request, came, kept, _bodies)
+            answer.request = request
+        elif answer.status_code != 200:
             answer.request = httpx.Request("GET", url, headers=headers)  # an error names it
-        if answer is None:
-            connection.close()
-            kept.forgo(origin)
         return answer
     return None
 
@@ -85,31 +83,32 @@ def _target(url: str) -> tuple[Origin, str] | None:
     return (scheme, host, port), f"GET {path} HTTP/1.1\r\nHost: {named}\r\n"
 
 
-def _read_head(connection: DirectConnection, timeout: float | None) -> tuple[bytes, bytes]:
-    """The head of an answer without its empty line, and what came behind that.
+def _exchange(connection: DirectConnection, asked: bytes, timeout: float | None) -> bytes:
+    """Send a request; what came until its head was whole, or nothing more came.
 
-    The head is empty where it did not come whole. Raises httpcore.NetworkError, TimeoutException.
+    Raises httpcore.TimeoutException.
     """
     came = b""
-    while True:
-        more = connection.stream.read(LONGEST_HEAD, timeout)
-        came += more
-        head, end, rest = came.partition(b"\r\n\r\n")
-        if end:
-            return head, rest
-        if not more or len(came) > LONGEST_HEAD:
-            return b"", came
+    try:
+        connection.stream.write(asked, timeout)
+        while _END not in came and len(came) <= LONGEST_HEAD:
+            more = connection.stream.read(LONGEST_HEAD, timeout)
+            if not more:
+                break
+            came += more
+    except httpcore.NetworkError:
+        pass  # what came is all that comes, and who reads it on meets the same
+    return came
 
 
-def _parsed(
-    head: bytes,
-    first: bytes,
-    connection: DirectConnection,
-    kept: KeptConnections,
-    timeout: float | None,
+def _plain_answer(
+    came: bytes, connection: DirectConnection, kept: KeptConnections, timeout: float | None
 ) -> httpx.Response | None:
-    """The answer with this head, where it is a plain one."""
+    """The answer that begins so, where it is a plain one."""
+    head, end, first = came.partition(_END)
     status_line, *lines = head.split(b"\r\n")
+    if not end:
+        return None
     status = _STATUS.fullmatch(status_line)
     fields = [(field[1], field[2]) for line in lines if (field := _FIELD.fullmatch(line))]
     if status is None or len(fields) != len(lines) or int(status[1]) in _UNASKED:

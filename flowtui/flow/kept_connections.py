@@ -106,7 +106,6 @@ class KeptConnections:
     _most: int = MOST_KEPT
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _idle: list[DirectConnection] = field(default_factory=list)
-    _forgone: set[Origin] = field(default_factory=set)
     _is_closed: bool = False
 
     def put(self, connection: DirectConnection) -> None:
@@ -131,14 +130,6 @@ class KeptConnections:
             if time.monotonic() - connection.idle_since < KEPT_FOR and connection.is_silent:
                 return connection
             connection.close()
-
-    def forgo(self, origin: Origin) -> None:
-        """Note that this server's answers are not to be read the short way."""
-        self._forgone.add(origin)
-
-    def is_forgone(self, origin: Origin) -> bool:
-        """Whether that was noted."""
-        return origin in self._forgone
 
     def close(self) -> None:
         """End all of them."""

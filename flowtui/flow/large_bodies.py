@@ -115,21 +115,16 @@ def _ask(
     Raises httpx.TransportError.
     """
     parser = h11.Connection(h11.CLIENT)
-    timeouts = request.extensions.get("timeout", {})
     try:
-        sent = h11.Request(
-            method=request.method.encode(),
-            target=request.url.raw_path,
-            headers=request.headers.raw,
-        )
-        asked = (parser.send(sent) or b"") + (parser.send(h11.EndOfMessage()) or b"")
+        asked = _sent(parser, request)
     except h11.LocalProtocolError as error:
         connection.close()
         raise httpx.LocalProtocolError(str(error), request=request) from error
+    timeouts = request.extensions.get("timeout", {})
     answer = _Answer(connection, parser, request, timeouts.get("read"), kept)
     try:
         connection.stream.write(asked, timeouts.get("write"))
-        head = answer.head()
+        return answer.read(bodies)
     except (httpcore.NetworkError, httpcore.WriteTimeout, httpx.ReadError) as error:
         if not answer.has_begun:
             return None
@@ -140,22 +135,36 @@ def _ask(
             return None
         connection.close()
         raise
-    extensions: dict[str, object] = {
-        "http_version": b"HTTP/" + head.http_version,
-        "reason_phrase": head.reason,
-        "network_stream": connection.stream,
-    }
-    headers = list(head.headers.raw_items())
-    response = httpx.Response(head.status_code, headers=headers, extensions=extensions)
-    length = known_length(response)
-    if length is None or length < LARGE or head.http_version != b"1.1":
-        return httpx.Response(
-            head.status_code, headers=headers, stream=answer, extensions=extensions
-        )
-    keep = kept.put if lives_on(response) else None
-    first = iter([parser.trailing_data[0]])
-    body = DirectBody(connection, first, length, request, keep=keep, bodies=bodies)
-    return _answer(head.status_code, headers, body, extensions, connection)
+
+
+def begun_answer(
+    connection: DirectConnection,
+    request: httpx.Request,
+    came: bytes,
+    kept: KeptConnections,
+    bodies: Bodies,
+) -> httpx.Response:
+    """The answer to a request that was sent, of which these bytes have come.
+
+    Raises httpx.TransportError.
+    """
+    parser = h11.Connection(h11.CLIENT)
+    _sent(parser, request)
+    parser.receive_data(came)
+    timeout = request.extensions.get("timeout", {}).get("read")
+    try:
+        return _Answer(connection, parser, request, timeout, kept).read(bodies)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _sent(parser: h11.Connection, request: httpx.Request) -> bytes:
+    """What is to be sent for a request. Raises h11.LocalProtocolError."""
+    sent = h11.Request(
+        method=request.method.encode(), target=request.url.raw_path, headers=request.headers.raw
+    )
+    return (parser.send(sent) or b"") + (parser.send(h11.EndOfMessage()) or b"")
 
 
 class _Answer(httpx.SyncByteStream):
@@ -180,6 +189,26 @@ class _Answer(httpx.SyncByteStream):
         self._timeout = timeout
         self._kept = kept
         self._is_over = False
+
+    def read(self, bodies: Bodies) -> httpx.Response:
+        """The answer, its body still to be read. Raises httpx.TransportError."""
+        head = self.head()
+        extensions: dict[str, object] = {
+            "http_version": b"HTTP/" + head.http_version,
+            "reason_phrase": head.reason,
+            "network_stream": self._connection.stream,
+        }
+        headers = list(head.headers.raw_items())
+        response = httpx.Response(head.status_code, headers=headers, extensions=extensions)
+        length = known_length(response)
+        if length is None or length < LARGE or head.http_version != b"1.1":
+            return httpx.Response(
+                head.status_code, headers=headers, stream=self, extensions=extensions
+            )
+        keep = self._kept.put if lives_on(response) else None
+        first = iter([self._parser.trailing_data[0]])
+        body = DirectBody(self._connection, first, length, self._request, keep=keep, bodies=bodies)
+        return _answer(head.status_code, headers, body, extensions, self._connection)
 
     def head(self) -> h11.Response:
         """The final answer's status and headers. Raises httpx.TransportError."""

@@ -14,8 +14,9 @@ import pytest
 import trustme
 
 from flowtui.flow.deadline import Deadline, within
+from flowtui.flow.direct_body import IN_HAND, PIECE, SMALLEST_PIECE, Bodies
 from flowtui.flow.http_client import make_client
-from flowtui.flow.large_bodies import IN_HAND, LARGE, PIECE, SMALLEST_PIECE, WAITED, _Bodies
+from flowtui.flow.large_bodies import LARGE, WAITED
 from flowtui.transfer.cancel import StopSignal
 from support.fault_server import (
     Exchange,
@@ -243,7 +244,7 @@ def test_a_read_that_is_ended_gives_no_bytes_of_tls(
 
 
 def test_many_bodies_have_little_in_hand() -> None:
-    bodies = _Bodies()
+    bodies = Bodies()
     bodies.add(1)
     assert bodies.piece == PIECE
     bodies.add(63)

@@ -56,6 +56,7 @@ class Lab:
         self.engine: Engine | None = None
         self.row: TransferRow | None = None
         self.record = Record()
+        self.is_connected = False  # whether engines have a connection open before they begin
 
     @property
     def path(self) -> str:
@@ -82,6 +83,7 @@ class Lab:
     def start(self, **more: Any) -> Engine:
         """An engine with the file queued; `more` are fields of its `RemoteFile`."""
         self.stop()
+        self.server.files["/first"] = File(b"first")
         settings = Settings(connections=self.connections, **self.settings)
         made = self.engine = engine(
             self.client,
@@ -90,6 +92,7 @@ class Lab:
             ca_file=self.ca_file,
             timings=self.timings,
             record=self.record,
+            first="/first" if self.is_connected else None,
         )
         made.add(batch(self.server, self.root, remote(self.server, "1", self.name, **more)))
         return made

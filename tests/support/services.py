@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,6 +15,7 @@ from flowtui import retry
 from flowtui.config import Settings
 from flowtui.engine.engine import Engine
 from flowtui.flow.http_client import make_client
+from flowtui.flow.large_bodies import KEEP
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch, TransferRow
 from flowtui.timings import Timings
@@ -90,10 +92,18 @@ class FakeClient:
 
 
 def make_service(
-    client: FakeClient | None = None, read_timeout: float = 5.0, ca_file: str | None = None
+    client: FakeClient | None = None,
+    read_timeout: float = 5.0,
+    ca_file: str | None = None,
+    first: str | None = None,
 ) -> Callable[[str], ServerClients]:
+    """`first`: a path that is asked for at once: a connection is open then for `kept_answers`."""
+
     def make(server: str) -> ServerClients:
         http = make_client(ca_file=ca_file, connect_timeout=2.0, read_timeout=read_timeout)
+        if first is not None:
+            with suppress(httpx.HTTPError):  # where the server is down, none is open
+                http.get(f"{server}{first}", extensions={KEEP: True})
         mine = client if client is not None and client.server == server else FakeClient(server)
         return ServerClients(cast(Any, mine), http)
 
@@ -104,7 +114,8 @@ def engine(
     client: FakeClient | None = None, settings: Settings | None = None, **more: Any
 ) -> Engine:
     read_timeout = more.pop("read_timeout", 5.0)
-    service = make_service(client, read_timeout, more.pop("ca_file", None))
+    first = more.pop("first", None)
+    service = make_service(client, read_timeout, more.pop("ca_file", None), first)
     record: Record | None = more.pop("record", None)
     more.setdefault("timings", QUICK)
     made = Engine(settings or Settings(), make_service=service, **more)

@@ -16,6 +16,8 @@ from support.fault_server import File, answer, chunked, cut_after, without_lengt
 from support.lab import Lab, content
 from support.waiting import GUARD
 
+WITH_KEPT_CONNECTIONS = True
+
 DATA = content(300_000)
 BAD = bytes([DATA[0] ^ 1]) + DATA[1:]
 TEXT = b"gene\tcount\n" * 30_000

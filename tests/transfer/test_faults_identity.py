@@ -8,6 +8,8 @@ from support.fault_server import File, cut_after
 from support.lab import Lab, content
 
 OLD, NEW = content(1_000_000, 1), content(1_000_000, 2)
+WITH_KEPT_CONNECTIONS = True
+
 LONGER = content(1_200_000, 3)
 
 

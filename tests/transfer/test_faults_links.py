@@ -21,6 +21,8 @@ from support.lab import TOKEN, Lab, content, patient
 from support.services import FakeClient
 from support.waiting import GUARD
 
+WITH_KEPT_CONNECTIONS = True
+
 DATA = content(300_000)
 
 
@@ -283,6 +285,7 @@ def proxy(monkeypatch):
         yield one
 
 
+@pytest.mark.parametrize("lab", ["new"], indirect=True)
 def test_the_proxy_of_the_environment_is_used(lab: Lab, proxy: FaultServer):
     lab.serve(DATA)
     proxy.files[f"{lab.server.url}{lab.path}"] = File(DATA)

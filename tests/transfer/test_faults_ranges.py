@@ -12,6 +12,8 @@ from support.fault_server import Exchange, File, Handler, answer, chunked, cut_a
 from support.lab import BUFFERS, QUICK, Lab, content
 from support.waiting import GUARD
 
+WITH_KEPT_CONNECTIONS = True
+
 SIZE = 1_000_000
 DATA = content(SIZE)
 DATE = "Mon, 02 Jun 2025 10:00:00 GMT"

@@ -12,6 +12,8 @@ from support.fault_server import answer, cut_after
 from support.lab import Lab, content, patient
 from support.waiting import GUARD
 
+WITH_KEPT_CONNECTIONS = True
+
 DATA = content(300_000)
 PASSING = [408, 429, 500, 502, 503, 504]
 

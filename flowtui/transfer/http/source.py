@@ -27,6 +27,7 @@ from flowtui.transfer.errors import (
     FreshLink,
     PermanentError,
     RemoteChanged,
+    TransferError,
     TransientError,
 )
 from flowtui.transfer.http.body import Body, checked_pieces
@@ -302,8 +303,13 @@ class RemoteSource:
         """The answer by the short way, see `kept_answers`; None where httpx has to ask."""
         if not self._is_small or "Range" in headers or not isinstance(self._http, HttpClient):
             return None
-        with within(Deadline(self._deadlines.head, self._clock)):
-            return kept_answer(self._http.kept, url, {**headers, **_BY_US}, self._http.timeout.read)
+        sent = {**headers, **_BY_US}
+        deadline = Deadline(self._deadlines.head, self._clock)
+        try:
+            with within(deadline):
+                return kept_answer(self._http.kept, url, sent, self._http.timeout.read)
+        except httpx.TransportError as error:
+            raise self._trouble(error, deadline) from error
 
     def _exchange(self, request: httpx.Request) -> httpx.Response:
         """Send one request; again where a connection that was kept from before proves dropped."""
@@ -319,14 +325,17 @@ class RemoteSource:
                 with within(deadline):
                     return self._http.send(request, stream=True)
             except httpx.TransportError as error:
-                self._stop.check()
-                if deadline.left <= 0:
-                    raise TransientError(
-                        "the server did not begin its answer in time", code="STALLED"
-                    ) from error
-                if is_new or not was_dropped(error):
-                    raise network_trouble(error, self._http.timeout) from error
+                trouble = self._trouble(error, deadline)
+                if is_new or deadline.left <= 0 or not was_dropped(error):
+                    raise trouble from error
         raise TransientError("the connection was lost", code="CONNECTION")
+
+    def _trouble(self, error: httpx.TransportError, deadline: Deadline) -> TransferError:
+        """What a failed request means. Raises Stopped where it was we who ended it."""
+        self._stop.check()
+        if deadline.left <= 0:
+            return TransientError("the server did not begin its answer in time", code="STALLED")
+        return network_trouble(error, self._http.timeout)
 
     def _ask_session(
         self, ask: Callable[[str | None], bool], auth: dict[str, str], to_do: str
