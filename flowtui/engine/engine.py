@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from flowtui.config import Folders, Settings
 from flowtui.connect import connector
+from flowtui.engine.bulk.stages import EngineParts
 from flowtui.engine.bulk.tracker import BulkTracker
 from flowtui.engine.events import Events
 from flowtui.engine.loop import Loop
@@ -121,18 +122,21 @@ class Engine:
             post=self._mailbox.post,
         )
         self._intake = Intake(self._queue, self._scheduler, self._folders)
-        self._bulk = BulkTracker(
-            self._queue,
-            self._workers,
-            self._clients,
-            self._mailbox,
-            clock,
-            timings,
-            admission=self._admission,
-            folders=self._folders,
+        parts = EngineParts(
+            queue=self._queue,
             intake=self._intake,
             scheduler=self._scheduler,
+            admission=self._admission,
+            folders=self._folders,
             sign_ins=self._sign_ins,
+            clients=self._clients,
+            workers=self._workers,
+            mailbox=self._mailbox,
+            clock=clock,
+            timings=timings,
+        )
+        self._bulk = BulkTracker(
+            parts,
             unpack=settings.unpack_archives,
             keep_notes=database is None,
         )
@@ -220,7 +224,7 @@ class Engine:
             ) from error
 
     def _add(self, batch: Batch) -> Added:
-        return self._bulk.add(batch) if batch.bulk else self._intake.add(batch)
+        return self._bulk.intake.add(batch) if batch.bulk else self._intake.add(batch)
 
     def pause(self, ids: Sequence[int] | None) -> int:
         """Pause what is queued, waits or runs."""
@@ -259,7 +263,7 @@ class Engine:
         def act() -> int:
             stopped = action in ("cancel", "one_by_one")
             transfers = self._bulk.transfers_of(ids) if stopped else []
-            count = self._bulk.act(ids, action)
+            count = self._bulk.actions.act(ids, action)
             self._let_go(transfers, CANCELLABLE, TransferState.CANCELLED)
             return count
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from flowtui.engine.bulk.job import BulkJobRecord
+from flowtui.engine.bulk.stages import EngineParts
 from flowtui.engine.bulk.tracker import BulkTracker
 from flowtui.engine.queue.admission import Admission
 from flowtui.engine.queue.folders import TargetFolders
@@ -36,24 +37,23 @@ class Bench:
         self.admission = Admission(queue, space, 5.0)
         self.sign_ins = SignIns()
         workers = cast(Any, SimpleNamespace(do=self.looks.append))
-        self.tracker = BulkTracker(
+        parts = EngineParts(
             queue,
-            workers,
+            cast(Any, SimpleNamespace(last_batch=0)),
+            cast(Any, None),
+            self.admission,
+            folders,
+            self.sign_ins,
             cast(Any, clients),
+            workers,
             cast(Any, SimpleNamespace(post=lambda message: message())),
             lambda: self.now,
             Timings(),
-            admission=self.admission,
-            folders=folders,
-            intake=cast(Any, SimpleNamespace(last_batch=0)),
-            scheduler=cast(Any, None),
-            sign_ins=self.sign_ins,
-            unpack=False,
-            keep_notes=False,
         )
+        self.tracker = BulkTracker(parts, unpack=False, keep_notes=False)
         file = RemoteFile("data/1", "f", "/downloads/1/f", data_id="1")
         batch = Batch("s", "/to", "archive", (file,), bulk=True)
-        self.job = self.tracker.create(1, batch, [ExpectedFile(file, "f")], unpack=False)
+        self.job = self.tracker.intake.create(1, batch, [ExpectedFile(file, "f")], unpack=False)
         while self.looks:  # what is on the disk already
             self.looks.pop(0)()
 
@@ -119,7 +119,7 @@ def test_the_archive_of_a_restored_job_is_temporary_as_long_as_the_job_is_there(
     bench.tracker.restore(jobs)
     # Of the second the archive is what is wanted; the last one's job was forgotten.
     assert [one.temporary for one in bench.queue.transfers.values()] == [True, False, False, False]
-    assert bench.tracker.act([7], "forget") == 1
+    assert bench.tracker.actions.act([7], "forget") == 1
     assert not bench.queue.transfers[1].temporary
 
 
@@ -127,7 +127,7 @@ def test_room_is_kept_for_what_a_job_unpacks_until_it_is_unpacked_or_given_up():
     bench = Bench()
     file = RemoteFile("data/2", "g", "/downloads/2/g", data_id="2", size=500)
     batch = Batch("s", "/to", "archive", (file,), bulk=True)
-    job = bench.tracker.create(2, batch, [ExpectedFile(file, "g")], unpack=False)
+    job = bench.tracker.intake.create(2, batch, [ExpectedFile(file, "g")], unpack=False)
     assert bench.reserved == {}
     job.unpack = True
     bench.tracker.list.touch(job)
@@ -135,5 +135,5 @@ def test_room_is_kept_for_what_a_job_unpacks_until_it_is_unpacked_or_given_up():
     job.put("data/2", FileResult(DONE, "g", 200))
     bench.tracker.list.touch(job)
     assert bench.reserved == {2: 300}
-    bench.tracker.act([job.id], "cancel")
+    bench.tracker.actions.act([job.id], "cancel")
     assert bench.reserved == {}

@@ -1,6 +1,9 @@
 """Archives that Flow prepares: asked for, fetched as one transfer, unpacked, file by file verified.
 
-    tracker    what people may do with bulk jobs, and how the parts below hang together
+    tracker    all bulk jobs: restored, told of what happens in the engine, stopped
+    adding     from a batch to jobs, and to the files that come by themselves
+    actions    what people may do: cancel, retry, create again, one by one, forget
+    stages     the four below hang together here, and each hands over to the next
     start      what is here already, before an archive is asked for
     polling    asks Flow for it, and how far it is
     fetching   the archive as a transfer; asked for again when it has expired

@@ -17,6 +17,8 @@ from flowtui.protocol.states import ENDED, BulkState, TransferState
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flowtui.engine.queue.admission import Admission
+    from flowtui.engine.queue.intake import Intake
     from flowtui.flow.models import BulkJob
 
 
@@ -27,6 +29,8 @@ class ArchiveFetcher:
         self,
         jobs: BulkJobs,
         queue: Queue,
+        intake: Intake,
+        admission: Admission,
         *,
         prepare: Callable[[BulkJobRecord], None],
         unpack: Callable[[BulkJobRecord], None],
@@ -34,6 +38,8 @@ class ArchiveFetcher:
         """`prepare` has an archive asked for anew, `unpack` takes over one that is here."""
         self._jobs = jobs
         self._queue = queue
+        self._intake = intake
+        self._admission = admission
         self._prepare = prepare
         self._unpack = unpack
 
@@ -106,10 +112,8 @@ class ArchiveFetcher:
     def _queue_archive(self, job: BulkJobRecord, archive: RemoteFile) -> int:
         """Queue an archive as a part of its job's batch; its transfer's id. Raises OSError."""
         batch = Batch(job.server, job.root, job.name, (archive,))
-        self._jobs.admission.readmit(job.batch_id)
-        added = self._jobs.intake.queue_files(
-            job.batch_id, batch, bulk_id=job.id, temporary=job.unpack
-        )
+        self._admission.readmit(job.batch_id)
+        added = self._intake.queue_files(job.batch_id, batch, bulk_id=job.id, temporary=job.unpack)
         return added.ids[0]
 
     def _note_archive(self, job: BulkJobRecord) -> None:
