@@ -168,25 +168,34 @@ def decide(
     return YieldWorker(seconds) if used_up or seconds > policy.hold else Sleep(seconds)
 
 
-def retry_after(text: str, clock: Callable[[], float] = time.time) -> float | None:
+def retry_after(text: str, date: str = "", clock: Callable[[], float] = time.time) -> float | None:
     """Seconds that a Retry-After asks for, from a number or a date (RFC 9110, 10.2.3).
 
-    None where there is none, or one that makes no sense. `clock` gives seconds since the epoch.
+    A date is read by `date`, the answer's own, since this machine's clock may be wrong; without it
+    by `clock`, in seconds since the epoch. None where there is none, or one that makes no sense.
     """
     text = text.strip()
     if text.isdecimal():
         return min(float(text), LONGEST_SAID) if len(text) < 300 else LONGEST_SAID
     if not text:
         return None
+    moment = _moment(text)
+    if moment is None:
+        return None
+    now = _moment(date)
+    return min(max(0.0, moment - (clock() if now is None else now)), LONGEST_SAID)
+
+
+def _moment(date: str) -> float | None:
+    """The seconds since the epoch of a date as HTTP has it; None where it is none."""
     from datetime import UTC
     from email.utils import parsedate_to_datetime
 
     try:
-        when = parsedate_to_datetime(text)
-        moment = when.replace(tzinfo=when.tzinfo or UTC).timestamp()
+        when = parsedate_to_datetime(date)
+        return when.replace(tzinfo=when.tzinfo or UTC).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
-    return min(max(0.0, moment - clock()), LONGEST_SAID)
 
 
 # Who is how patient

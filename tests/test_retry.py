@@ -230,6 +230,15 @@ def test_retry_after(text: str, seconds: float | None):
     assert retry_after(text, clock=lambda: EPOCH) == seconds
 
 
+@pytest.mark.parametrize("wrong_by", [0.0, -86_400.0, 3600.0])
+def test_a_date_is_read_by_the_answers_own(wrong_by: float):
+    """This machine's clock may be wrong by a day."""
+    text, date = formatdate(EPOCH + 90, usegmt=True), formatdate(EPOCH, usegmt=True)
+    assert retry_after(text, date, clock=lambda: EPOCH + wrong_by) == 90.0
+    assert retry_after("12", date, clock=lambda: EPOCH + wrong_by) == 12.0
+    assert retry_after(text, "today", clock=lambda: EPOCH) == 90.0
+
+
 @given(st.text(max_size=40))
 def test_any_retry_after_is_a_time_or_none(text: str):
     found = retry_after(text)

@@ -44,6 +44,7 @@ from flowtui.protocol.messages import (
     TransferRow,
 )
 from flowtui.protocol.states import CANCELLABLE, ENDED, PENDING_WORK, TransferState
+from flowtui.system.clocks import Clocks
 from flowtui.system.descriptors import Shares, own_shares
 from flowtui.timings import Timings
 from flowtui.transfer.disk import space as disk_space
@@ -71,11 +72,11 @@ class Engine:
         folders: Folders | None = None,
         environment: Mapping[str, str] | None = None,
         make_service: Callable[[str], ServerClients] | None = None,
-        clock: Callable[[], float] = time.time,
+        clocks: Clocks = Clocks(),  # noqa: B008
         timings: Timings = Timings(),  # noqa: B008
         shares: Shares | None = None,
     ) -> None:
-        """`database` None keeps the queue in memory; `clock` is what bulk jobs go by.
+        """`database` None keeps the queue in memory.
 
         `environment`: see `connect.open_store`. `shares`: of the descriptors that it may have open,
         if not of all that this process has.
@@ -86,8 +87,9 @@ class Engine:
             make_service = service_maker(connector(settings, folders, environment))
         patience = min(timings.bulk_patience, settings.bulk_patience * 60.0)
         timings = replace(timings, bulk_patience=patience)
-        self.started = time.time()
-        self._persistence = Persistence(database)
+        self.started = clocks.day()
+        self._clocks = clocks
+        self._persistence = Persistence(database, clocks)
         self._mailbox = Mailbox()
         self._limit = RateLimit(settings.limit_rate)
         self._clients = Clients(make_service, self._limit)
@@ -101,6 +103,7 @@ class Engine:
             self._space,
             FolderRecords(md5sums=settings.md5sums),
             links=settings.link != "never",
+            clock=clocks.due,
         )
         self._admission = Admission(self._queue, self._space, timings.room_retry)
         self._scheduler = Scheduler(
@@ -132,7 +135,7 @@ class Engine:
             clients=self._clients,
             workers=self._workers,
             mailbox=self._mailbox,
-            clock=clock,
+            clocks=clocks,
             timings=timings,
         )
         self._bulk = BulkTracker(
@@ -151,6 +154,7 @@ class Engine:
             persistence=self._persistence,
             events=self._events,
             timings=timings,
+            clock=clocks.due,
         )
         self._intake.restore(self._persistence.transfers())
         self._bulk.restore(self._persistence.bulk_jobs())
@@ -411,7 +415,7 @@ class Engine:
         # Of small files it is enough to hear at the next tick, unless more are to be handed over.
         def follow() -> None:
             try:
-                self._scheduler.on_result(run, outcome, time.monotonic())
+                self._scheduler.on_result(run, outcome, self._clocks.due())
             except Exception as error:
                 self._scheduler.fail(run, error)  # nobody holds it any more
                 raise

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -23,11 +22,16 @@ from flowtui.engine.queue.scheduler import Scheduler
 from flowtui.engine.store.persistence import Persistence
 from flowtui.engine.workers.pool import Workers
 from flowtui.protocol.states import PENDING_WORK
+from flowtui.system.clocks import Clock, since_boot
 from flowtui.timings import Timings
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.errors import internal_error
 
 T = TypeVar("T")
+
+LONGEST_SLEEP = 60.0
+"""Seconds of sleep while something is waited for: a suspended machine lengthens a thread's sleep,
+not the wait."""
 
 _LOG = logging.getLogger("flowtui.engine")
 
@@ -51,7 +55,9 @@ class Loop:
         persistence: Persistence,
         events: Events,
         timings: Timings,
+        clock: Clock = since_boot,
     ) -> None:
+        self._clock = clock
         self._mailbox = mailbox
         self._queue = queue
         self._scheduler = scheduler
@@ -127,7 +133,7 @@ class Loop:
             if self._ending:
                 break
             try:
-                timeout = self._tick(time.monotonic())
+                timeout = self._tick(self._clock())
             except Exception as error:  # noqa: BLE001
                 self.on_mistake("a tick of the engine failed", error)
                 timeout = self._timings.mistake_rest
@@ -172,7 +178,7 @@ class Loop:
             waits.append(again_at - now)
         if self._queue.unsaved:
             waits.append(self._saved_at + tick - now)
-        return max(0.0, min(waits)) if waits else None
+        return max(0.0, min(*waits, LONGEST_SLEEP)) if waits else None
 
     def _save(self) -> None:
         """Store what changed, and write the logs; one transaction for all of a tick."""
@@ -201,6 +207,6 @@ class Loop:
     def _end(self) -> None:
         self._scheduler.stop()
         self._bulk.stop()
-        self._scheduler.sample(time.monotonic())
+        self._scheduler.sample(self._clock())
         self._ending = True
         self._mailbox.close()

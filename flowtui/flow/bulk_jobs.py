@@ -155,7 +155,7 @@ def state(session: ApiSession, http: httpx.Client, job_id: str) -> BulkJob:
 
 def _asked(response: httpx.Response) -> float | None:
     """Seconds after which the server wants to be asked again, or None."""
-    return retry_after(response.headers.get("retry-after", ""))
+    return retry_after(response.headers.get("retry-after", ""), response.headers.get("date", ""))
 
 
 def _ask(session: ApiSession, http: httpx.Client, url: str) -> httpx.Response:

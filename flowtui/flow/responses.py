@@ -106,7 +106,9 @@ def error_of(response: httpx.Response, *, secret: str | None = None) -> FlowErro
     if status == 410:
         return Gone(f"expired{extra}; request it again", status=410, code=code)
     if status == 429 or (status == 503 and "retry-after" in response.headers):
-        wait = retry_after(response.headers.get("retry-after", ""))
+        wait = retry_after(
+            response.headers.get("retry-after", ""), response.headers.get("date", "")
+        )
         after = "later" if wait is None else f"in {quantities.wait(wait)}"
         return RateLimited(
             f"{_host(response)} is busy; try again {after}",

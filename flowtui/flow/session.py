@@ -26,6 +26,7 @@ from flowtui.retry import (
     Policy,
     decide,
 )
+from flowtui.system.clocks import since_boot
 from flowtui.text.printable import printable
 from flowtui.timings import ANSWERS, Deadlines
 
@@ -52,13 +53,13 @@ class ApiSession:
         store: CredentialStore | None,
         http: httpx.Client,
         sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = since_boot,
         time_of_day: Callable[[], float] = time.time,
         deadlines: Deadlines = ANSWERS,
         *,
         allow_http: bool = False,
     ) -> None:
-        """`allow_http`: see `ServerAddress`."""
+        """`clock`: what tokens live by. `allow_http`: see `ServerAddress`."""
         self.address = ServerAddress(server, allow_http=allow_http)
         self._http = http
         self._sleep = sleep
@@ -206,7 +207,7 @@ class ApiSession:
             request = self._http.build_request(
                 method, url, params=params, json=body, headers=headers
             )
-            return send(self._http, request, bound, self._deadlines, self._clock)
+            return send(self._http, request, bound, self._deadlines)
         except httpx.RequestError as error:
             raise network_error(error, url) from error
         except (httpx.InvalidURL, ValueError) as error:

@@ -17,14 +17,16 @@ def renew_in(token: str, now: float, *, is_fresh: bool) -> float:
     """Seconds until `token` is to be renewed; infinite where it does not tell, 0 where it is due.
 
     `now` is the time of day. Of a token that has just come (`is_fresh`) the length of its life is
-    believed and not the time of its end: this machine's clock may be wrong.
+    believed and not the time of its end, and none lives longer: this machine's clock may be wrong.
     """
     claims = _claims(token)
     end, begin = _number(claims.get("exp")), _number(claims.get("iat"))
     if end is None:
         return math.inf
     life = end - begin if begin is not None and end > begin else None
-    left = life if is_fresh and life is not None else end - now
+    left = end - now
+    if life is not None:
+        left = life if is_fresh else min(left, life)
     ahead = AHEAD if life is None else min(AHEAD, life / 2)
     return max(0.0, left - ahead)
 

@@ -7,6 +7,7 @@
                       bounded look at what may be anything by now
     descriptors       how many files and connections may be open at once
     boot              which boot of which machine this is
+    clocks            which clock is for what
     standard_streams  streams that are always there and never fail
     utf8_mode         names of files in UTF-8, whatever the locale
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from flowtui.demo.scenarios import Scenario, scenarios_of
 from flowtui.demo.serve import DemoServer
 from flowtui.retry import TRIES
 from support import bulk
-from support.bulk import check_all, job, leftovers, start
+from support.bulk import check_all, job, leftovers, passing, start
 from support.record import Record
 from support.waiting import GUARD, until
 
@@ -81,7 +80,7 @@ def test_when_patience_ends_the_files_come_one_by_one(server, tmp_path) -> None:
     files = bulk.files_of(server, "sample/34")
     later = 0.0  # seconds that have been passed over
     record = Record()
-    made = start(server, clock=lambda: time.time() + later, record=record)
+    made = start(server, clocks=passing(lambda: later), record=record)
     made.add(bulk.batch(server, tmp_path, files))
     record.until_job(lambda row: row.job_id != "")
     later += 1700.0
@@ -104,7 +103,7 @@ def test_a_sign_of_life_renews_patience(server, tmp_path) -> None:
     server.bulk.pending_share = 1.0
     later = 0.0  # seconds that have been passed over
     record = Record()
-    made = start(server, clock=lambda: time.time() + later, record=record)
+    made = start(server, clocks=passing(lambda: later), record=record)
     made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "sample/34")))
     record.until_job(lambda row: row.state == "pending" and row.job_id != "")
     later += 1700.0

@@ -18,7 +18,15 @@ from flowtui.demo.serve import DemoServer, spawn
 from flowtui.engine.engine import Engine
 from flowtui.transfer.archive import extract
 from support import bulk
-from support.bulk import archive_requests, check_all, job, leftovers, single_requests, start
+from support.bulk import (
+    archive_requests,
+    check_all,
+    job,
+    leftovers,
+    passing,
+    single_requests,
+    start,
+)
 from support.waiting import GUARD, until
 
 
@@ -253,7 +261,7 @@ def test_killed_with_9_and_started_again_an_hour_later(tmp_path, monkeypatch):
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
-        later = start(server, where.database, clock=lambda: time.time() + 3600)
+        later = start(server, where.database, clocks=passing(lambda: 3600.0))
         assert later.wait_idle(GUARD)
         row = job(later)
         check_all(later, server, to)

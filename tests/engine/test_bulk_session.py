@@ -18,6 +18,7 @@ from flowtui.flow.models import BulkJob
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch
 from flowtui.protocol.states import BulkState
+from flowtui.system.clocks import Clocks
 from flowtui.timings import Timings
 from flowtui.transfer.task import DONE, ExpectedFile, FileResult
 
@@ -47,7 +48,7 @@ class Bench:
             cast(Any, clients),
             workers,
             cast(Any, SimpleNamespace(post=lambda message: message())),
-            lambda: self.now,
+            Clocks(*[lambda: self.now] * 3),
             Timings(),
         )
         self.tracker = BulkTracker(parts, unpack=False, keep_notes=False)

@@ -47,6 +47,8 @@ def jwt(**claims: Any) -> str:
         # A clock that is an hour ahead, or behind: a token that has just come is good all the same.
         (jwt(exp=1300, iat=1000), 4600.0, True, 300 - AHEAD),
         (jwt(exp=1300, iat=1000), -2600.0, True, 300 - AHEAD),
+        # Nor is one that was stored believed to live longer than it lives at all.
+        (jwt(exp=1300, iat=1000), -85_400.0, False, 300 - AHEAD),
         # A very short life is used to its half.
         (jwt(exp=1006, iat=1000), 1000.0, True, 3.0),
     ],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from flowtui.flow.refs import parse_ref
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.flow.walk import walk
 from flowtui.protocol.messages import Batch, BulkFileRow, BulkRow
+from flowtui.system.clocks import Clocks, since_boot
 from flowtui.timings import Timings
 from flowtui.transfer.http.clients import ServerClients
 from support.record import Record
@@ -32,6 +34,15 @@ QUICK = Timings(
     room_retry=0.05,
 )
 """Bulk jobs that are looked at often; no back-off of seconds."""
+
+
+def passing(later: Callable[[], float]) -> Clocks:
+    """Clocks by which so many seconds more have passed."""
+    return Clocks(
+        day=lambda: time.time() + later(),
+        due=lambda: since_boot() + later(),
+        awake=lambda: time.monotonic() + later(),
+    )
 
 
 def token(server: DemoServer) -> str:

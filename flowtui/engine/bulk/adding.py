@@ -85,7 +85,7 @@ class BulkIntake:
             name=batch.name,
             root=batch.root,
             server=batch.server,
-            created=self._jobs.clock(),
+            created=self._jobs.clocks.day(),
             unpack=unpack,
             up_to=batch.one_by_one_up_to,
         )

@@ -45,7 +45,7 @@ class ArchiveFetcher:
 
     def fetch(self, job: BulkJobRecord, answer: BulkJob) -> None:
         """Queue the transfer of an archive that is ready."""
-        now = self._jobs.clock()
+        now = self._jobs.clocks.day()
         finished = answer.finished.timestamp() if answer.finished else now
         job.expires = answer.expires.timestamp() if answer.expires else finished + LIFETIME
         job.progress = 100.0
@@ -105,7 +105,7 @@ class ArchiveFetcher:
         job.job_id, job.url, job.archive = "", "", ""
         job.seen_ready = False
         job.progress, job.expires, job.transfer_id = None, None, None
-        job.created = self._jobs.clock()
+        job.created = self._jobs.clocks.day()
         self._jobs.change(job, BulkState.PENDING, reason)
         self._prepare(job)
 

@@ -11,6 +11,7 @@ from flowtui.engine.bulk.job import BulkJobRecord, content_of, pack
 from flowtui.engine.bulk.notes import Notes
 from flowtui.protocol.messages import Batch
 from flowtui.protocol.states import BULK_ENDED, BulkState, check_bulk
+from flowtui.system.clocks import Clocks
 from flowtui.transfer.errors import internal_error
 from flowtui.transfer.task import ONE_BY_ONE, ExpectedFile, FileResult
 
@@ -34,7 +35,7 @@ class BulkJobs:
     intake: Intake
     admission: Admission
     workers: Workers
-    clock: Callable[[], float]
+    clocks: Clocks
     notes: Notes | None = None
     jobs: dict[int, BulkJobRecord] = field(default_factory=dict)
     changed: set[int] = field(default_factory=set)
@@ -89,7 +90,7 @@ class BulkJobs:
         if state is not None and state is not job.state:
             check_bulk(job.state, state)
             job.state = state
-            job.ended = self.clock() if state in BULK_ENDED else None
+            job.ended = self.clocks.day() if state in BULK_ENDED else None
             if state in (BulkState.DONE, BulkState.CANCELLED) and not job.archive:
                 self.drop_note(job)
         job.reason, job.code = reason, code

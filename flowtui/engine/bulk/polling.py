@@ -8,12 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowtui.engine.bulk.job import AT_A_TIME, BulkJobRecord, halves, poll_delay
+from flowtui.engine.bulk.job import AT_A_TIME, LIFETIME, BulkJobRecord, halves, poll_delay
 from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.bulk.notes import Note
 from flowtui.protocol.states import BulkState
 from flowtui.retry import LONGEST_ASKED, TRIES, Failure, GiveUp, History, decide
 from flowtui.system import descriptors
+from flowtui.system.clocks import age
 from flowtui.text.redaction import without_secrets
 from flowtui.transfer.errors import internal_error
 from flowtui.transfer.task import ExpectedFile
@@ -175,7 +176,7 @@ class JobPoller:
         if job is None or job.state not in ON_SERVER or id_ not in self._due:
             return
         if isinstance(response, NotSignedIn) and old_session:
-            self._due[id_] = self._jobs.clock()
+            self._due[id_] = self._jobs.clocks.due()
             return
         if self._is_lifeless(job, response):
             minutes = self._timings.bulk_patience / 60
@@ -186,7 +187,7 @@ class JobPoller:
             return
         self._failures.pop(id_, None)
         if not job.job_id:
-            self._since[id_] = self._jobs.clock()
+            self._since[id_] = self._jobs.clocks.due()
         job.job_id = response.id
         if response.progress is not None or response.status != "processing":
             job.progress = response.progress
@@ -213,9 +214,11 @@ class JobPoller:
             self._ask_later(job, state, response.retry_after)
 
     def _ask_later(self, job: BulkJobRecord, state: BulkState, asked: float | None) -> None:
-        now = self._jobs.clock()
-        age = max(0.0, now - self._since.setdefault(job.id, job.created))
-        wait = poll_delay(age, self._timings.poll)
+        now = self._jobs.clocks.due()
+        if job.id not in self._since:  # an earlier engine has asked for it
+            asked_for = age(job.created, self._jobs.clocks.day(), LIFETIME)
+            self._since[job.id] = now - asked_for
+        wait = poll_delay(now - self._since[job.id], self._timings.poll)
         if asked is not None:
             wait = max(wait, min(asked, LONGEST_ASKED))
         self._due[job.id] = now + wait
@@ -225,7 +228,7 @@ class JobPoller:
         """Whether a job that was asked for has not moved for as long as people are patient."""
         if not job.job_id or job.seen_ready:
             return False
-        now = self._jobs.clock()
+        now = self._jobs.clocks.awake()
         sign = getattr(response, "status", None), getattr(response, "progress", None)
         before, since = self._signs.get(job.id, (None, now))
         if sign != before:
@@ -264,7 +267,7 @@ class JobPoller:
             self._gone(job, "the archive has expired")
         elif isinstance(error, NotSignedIn):
             self._sign_ins.need(job.server)
-            self._due[job.id] = self._jobs.clock() + self._timings.signed_out.first
+            self._due[job.id] = self._jobs.clocks.due() + self._timings.signed_out.first
             self._jobs.change(job, None, "waiting for you to sign in", error.code)
         elif error.retryable:
             limited = isinstance(error, RateLimited) and error.status == TOO_MANY_REQUESTS
@@ -272,7 +275,7 @@ class JobPoller:
             if not job.job_id and self._is_refusal(job, limited=limited):
                 self._give_up(job, f"Flow prepares no archive ({error.message})", "NOT_OFFERED")
                 return
-            self._due[job.id] = self._jobs.clock() + delay
+            self._due[job.id] = self._jobs.clocks.due() + delay
             self._jobs.change(
                 job, None, f"{error.message}; checking again in {delay:.0f} s", error.code
             )
@@ -286,12 +289,12 @@ class JobPoller:
         """
         history = self._failures[job.id]
         if limited:
-            return self._jobs.clock() - history.since > LONGEST_ASKED
+            return self._jobs.clocks.awake() - history.since > LONGEST_ASKED
         return history.failures >= TRIES
 
     def _delay(self, job: BulkJobRecord, asked: float | None) -> float:
         """Count a failed request; the seconds until the next one."""
-        now, policy = self._jobs.clock(), self._timings.bulk_job
+        now, policy = self._jobs.clocks.awake(), self._timings.bulk_job
         history = self._failures[job.id] = self._failures.get(job.id, History()).failed(now)
         decision = decide(Failure(asked=asked), history, now, policy)
         # Without a limit of tries it is never given up.

@@ -5,7 +5,6 @@ start (what is here?) → polling (ask Flow) → fetching (a transfer) → unpac
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,17 +25,14 @@ if TYPE_CHECKING:
     from flowtui.engine.queue.scheduler import Scheduler
     from flowtui.engine.queue.sign_ins import SignIns
     from flowtui.engine.workers.pool import Workers
+    from flowtui.system.clocks import Clocks
     from flowtui.timings import Timings
     from flowtui.transfer.http.clients import Clients
 
 
 @dataclass(frozen=True)
 class EngineParts:
-    """What bulk jobs use of the engine: the queue, and who does the work.
-
-    Attributes:
-        clock: the seconds since 1970 that jobs are dated and polled by.
-    """
+    """What bulk jobs use of the engine: the queue, and who does the work."""
 
     queue: Queue
     intake: Intake
@@ -47,7 +43,7 @@ class EngineParts:
     clients: Clients
     workers: Workers
     mailbox: Mailbox
-    clock: Callable[[], float]
+    clocks: Clocks
     timings: Timings
 
 

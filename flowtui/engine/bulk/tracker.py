@@ -38,7 +38,7 @@ class BulkTracker:
             parts.intake,
             parts.admission,
             parts.workers,
-            parts.clock,
+            parts.clocks,
             Notes() if keep_notes else None,
         )
         self._parts = parts
@@ -119,7 +119,7 @@ class BulkTracker:
         resume, self._to_resume = self._to_resume, []
         for job in resume:
             self._stages.resume(job)
-        return self._stages.tick(self._parts.clock())
+        return self._stages.tick(self._parts.clocks.due())
 
     def stop(self) -> None:
         """Have all workers let go; the next engine goes on."""

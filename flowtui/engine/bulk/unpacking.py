@@ -164,10 +164,10 @@ class Unpacker:
                 self._due[id_] = 0.0  # cancelled and tried again before the worker had let go
             return
         if outcome.code == "NO_SPACE":
-            self._due[id_] = self._jobs.clock() + self._timings.full_disk.first
+            self._due[id_] = self._jobs.clocks.due() + self._timings.full_disk.first
             self._jobs.change(job, None, outcome.reason, outcome.code)
         elif outcome.code == descriptors.CODE:
-            self._due[id_] = self._jobs.clock() + self._timings.too_many_open.first
+            self._due[id_] = self._jobs.clocks.due() + self._timings.too_many_open.first
             self._jobs.change(job, None, outcome.reason, outcome.code)
         elif outcome.code in ("GONE", "BROKEN"):
             self._remove_archive(job, lambda: self._lost(job, outcome.reason, outcome.code))

@@ -6,12 +6,12 @@ more. The engine's thread alone uses it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from flowtui.engine.queue.queue import Queue
 from flowtui.protocol.states import TransferState
+from flowtui.system.clocks import Clock, since_boot
 from flowtui.transfer.disk.downloads_log import LogEntry
 from flowtui.transfer.disk.folder_record import FolderRecords
 from flowtui.transfer.disk.names import number_of
@@ -40,8 +40,10 @@ class TargetFolders:
         records: FolderRecords | None = None,
         *,
         links: bool = True,
+        clock: Clock = since_boot,
     ) -> None:
         """`links`: whether files are taken from other places below the same folder."""
+        self._clock = clock
         self._links = links
         self.records = records or FolderRecords()
         self._queue = queue
@@ -121,7 +123,7 @@ class TargetFolders:
     def log_again(self, root: str, entries: list[LogEntry]) -> None:
         """Keep entries that could not be written, until there are others or some seconds passed."""
         self._postponed[root] = (entries + self._postponed.get(root, []))[:POSTPONED]
-        self._again_at = time.monotonic() + LOG_AGAIN
+        self._again_at = self._clock() + LOG_AGAIN
 
     def take_log(self, *, last: bool = False) -> dict[str, list[LogEntry]]:
         """The new entries by folder, to be written by whoever takes them.
@@ -129,12 +131,12 @@ class TargetFolders:
         With `last` also what could not be written a moment ago.
         """
         taken, self._log = self._log, {}
-        if self._postponed and (last or time.monotonic() >= self._again_at):
+        if self._postponed and (last or self._clock() >= self._again_at):
             postponed, self._postponed = self._postponed, {}
             for root, entries in postponed.items():
                 taken[root] = entries + taken.get(root, [])
         return taken
 
     def log_due(self) -> float | None:
-        """When entries are to be tried again, by the monotonic clock; None where there are none."""
+        """When entries are to be tried again, by the given clock; None where there are none."""
         return self._again_at if self._postponed else None

@@ -7,7 +7,6 @@ are safe, and all is saved with the next change.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from flowtui.engine.store.database import Store, StoreError
 from flowtui.engine.store.recovery import Rescued, open_store
 from flowtui.engine.store.request_log import RequestLog
 from flowtui.protocol.messages import Batch
+from flowtui.system.clocks import Clocks
 from flowtui.text.redaction import without_secrets
 
 NOTICE = 7 * 86_400.0
@@ -41,11 +41,12 @@ class _Unsaved:
 class Persistence:
     """The database and the text record of one queue. The engine's thread alone uses it."""
 
-    def __init__(self, database: Path | None) -> None:
+    def __init__(self, database: Path | None, clocks: Clocks = Clocks()) -> None:  # noqa: B008
         """`database` None keeps all in memory. Raises StoreError.
 
         Where the disk has no room to begin a database it is kept in memory, too, and begun later.
         """
+        self._clocks = clocks
         self._unopened: Path | None = None
         self._record_is_whole = True
         self._again_at = 0.0
@@ -114,11 +115,12 @@ class Persistence:
                 words = rescued.words(added)
                 _LOG.warning("%s", words)
                 try:
-                    self._store.remember("notice", {"text": words, "time": time.time()})
+                    self._store.remember("notice", {"text": words, "time": self._clocks.day()})
                 except StoreError as error:
                     self._troubles["notice"] = f"{words} ({error})"
         notice = self._store.fact("notice")
-        if notice and time.time() - notice["time"] < NOTICE:
+        # A clock that was far ahead then must not keep it here for ever.
+        if notice and abs(self._clocks.day() - notice["time"]) < NOTICE:
             self._troubles["notice"] = notice["text"]
         self._log_request(lambda: self._request_log.rewrite(queue.transfers.values()))
 
@@ -140,7 +142,7 @@ class Persistence:
     def save(self, queue: Queue, jobs: BulkJobs) -> None:
         """Store what changed since the last time, in one transaction."""
         self.collect(queue, jobs)
-        if self._again_at and time.monotonic() >= self._again_at:
+        if self._again_at and self._clocks.due() >= self._again_at:
             self._try_again(queue, jobs)
         if self._unopened is not None:
             return  # all of it is saved once there is room to begin
@@ -168,11 +170,11 @@ class Persistence:
 
     @property
     def again_at(self) -> float | None:
-        """When what a full disk did not take is tried again, by the monotonic clock; or None."""
+        """When what a full disk did not take is tried again, by the clock `due`; or None."""
         return self._again_at or None
 
     def _try_again_later(self) -> None:
-        self._again_at = time.monotonic() + AGAIN
+        self._again_at = self._clocks.due() + AGAIN
 
     def _try_again(self, queue: Queue, jobs: BulkJobs) -> None:
         """Begin the database, and write the text record anew, where there was no room for them."""

@@ -106,7 +106,9 @@ def refusal(response: httpx.Response) -> TransferError:
         return TransientError(
             words.get(status, f"the server failed with {status}"),
             code=f"HTTP_{status}",
-            asked=retry_after(response.headers.get("retry-after", "")),
+            asked=retry_after(
+                response.headers.get("retry-after", ""), response.headers.get("date", "")
+            ),
             crowded=status in (429, 503),
             outage=status in (502, 503, 504),
         )
