@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import count
 from pathlib import Path, PurePosixPath
 
 from flowtui.flow.remote_file import RemoteFile
@@ -70,7 +69,13 @@ class TargetPaths:
         self._resolved: dict[tuple[str, ...], PurePosixPath] = {}
         # Whose a folder is (see `RemoteFile.belongs_to`), and the numbers that sets of files have.
         self._samples: dict[str, str] = {}
+        self._owned: set[str] = set()  # by which samples
         self._numbers: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        # Which number is the first that may be free for a newcomer: of a file or a folder (its
+        # parent and the name that it would like), and of a set of files in a folder.
+        self._first_free: dict[tuple[PurePosixPath, str], int] = {}
+        self._first_of_sets: Counter[str] = Counter()
+        self._taken: defaultdict[str, set[int]] = defaultdict(set)
         self._kept_numbers: set[tuple[tuple[str, ...], str]] = set()
         self._unfinished: defaultdict[str, set[str]] = defaultdict(set)
         for path, entry in downloads_log.read(root):
@@ -88,7 +93,7 @@ class TargetPaths:
             self._also[key].append(before)
         self._paths[key] = path
         if belongs_to:
-            self._samples.setdefault(name.rpartition("/")[0], belongs_to)
+            self._belongs(name.rpartition("/")[0], belongs_to)
 
     def elsewhere(self, key: str, path: str) -> list[str]:
         """The other paths that the file `key` was brought to, the latest first."""
@@ -113,6 +118,7 @@ class TargetPaths:
             del self._owners[name]
             self._folders.subtract(_above(name))
             self._resolved.clear()  # a file may take the place of a folder now
+            self._first_free.clear()
         if self._paths.get(key) == path:
             del self._paths[key]
         if path in self._also.get(key, ()):
@@ -138,6 +144,7 @@ class TargetPaths:
                 self._unfinished[same_name(self._paths[file.key]).rpartition("/")[0]].discard(
                     file.key
                 )
+        self._first_free.clear()  # a folder may be no other sample's any more
         paths = {}
         for first in (True, False):
             for file, is_known in zip(wanted, known, strict=True):
@@ -193,11 +200,16 @@ class TargetPaths:
                 return known
         parent = self._folder(parts[:-1], shared, belongs_to)
         self._look_into(parent)
-        number = max(after + 1, self._number_of(parent, fileset) if fileset else 1)
+        begin = self._number_of(parent, fileset) if fileset else 1
+        begin = max(after + 1, begin)
+        free = self._first_free.get((parent, parts[-1]), 1)
+        number = max(begin, free) if known is None else begin
         while True:
             path = str(parent / numbered(parts[-1], number))
             name = same_name(path)
             if self._owners.get(name, key) == key and not self._is_folder(name):
+                if begin <= free <= number:
+                    self._first_free[parent, parts[-1]] = number + 1
                 self.claim(path, key, belongs_to)
                 self._take(parent, belongs_to, fileset, number)
                 return path
@@ -283,15 +295,27 @@ class TargetPaths:
     def _take(self, parent: PurePosixPath, belongs_to: str, fileset: str, number: int) -> None:
         """Note whose the folder is from now on, and which number a set of files has in it."""
         if belongs_to:
-            self._samples.setdefault(same_name(str(parent)), belongs_to)
+            self._belongs(same_name(str(parent)), belongs_to)
         if fileset:
-            self._numbers[str(parent)].setdefault(fileset, number)
+            number = self._numbers[str(parent)].setdefault(fileset, number)
+            self._taken[str(parent)].add(number)
+
+    def _belongs(self, folder: str, sample: str) -> None:
+        """Note whose a folder is, unless it is another's."""
+        self._samples.setdefault(folder, sample)
+        self._owned.add(sample)
 
     def _number_of(self, parent: PurePosixPath, fileset: str) -> int:
         """The number of a set of files: the one that it has, or the first that no other has."""
         numbers = self._numbers[str(parent)]
-        taken = set(numbers.values())
-        return numbers.get(fileset) or next(n for n in count(1) if n not in taken)
+        if fileset in numbers:
+            return numbers[fileset]
+        taken = self._taken[str(parent)]
+        first = self._first_of_sets[str(parent)] or 1
+        while first in taken:
+            first += 1
+        self._first_of_sets[str(parent)] = first  # none is ever given back
+        return first
 
     def _find_begun(self, wished: tuple[str, ...]) -> None:
         """Learn of unfinished files in all folders that may be a sample's of this name."""
@@ -346,7 +370,9 @@ class TargetPaths:
             return known
         above = self._folder(parts[:-1], shared, belongs_to)
         self._look_into(above)
-        number = 1
+        # Which of them a sample has already is not known by the first that is free.
+        is_new = bool(mine) and mine not in self._owned
+        number = self._first_free.get((above, parts[-1] + "/"), 1) if is_new else 1
         while True:
             folder = above / numbered(parts[-1], number)
             if same_name(str(folder)) not in self._owners and not (
@@ -355,7 +381,9 @@ class TargetPaths:
                 break
             number += 1
         if mine:
-            self._samples.setdefault(same_name(str(folder)), mine)
+            self._belongs(same_name(str(folder)), mine)
+        if is_new:
+            self._first_free[above, parts[-1] + "/"] = number + 1
         self._resolved[wish] = folder
         return folder
 
