@@ -157,13 +157,17 @@ class Loop:
         self._persistence.collect(self._queue, self._bulk.list)
         self._events.collect()
         again_at = self._persistence.again_at
-        if self._was_called or now - self._saved_at >= tick or (again_at and now >= again_at):
-            # What was asked for is stored at once, what workers did together with more of it.
+        self._note_idle()
+        is_last = self.is_idle and bool(self._queue.unsaved or self._events.is_waiting)
+        due = now - self._saved_at >= tick or (again_at is not None and now >= again_at)
+        if self._was_called or is_last or due:
+            # What was asked for is stored at once, and so is what comes last; the rest of what
+            # workers did together with more of it.
             self._save()
             self._was_called, self._saved_at = False, now
-        self._note_idle()
         is_moving = bool(self._scheduler.runs) or self._bulk.is_unpacking
-        if now - self._published_at >= tick and (is_moving or self._events.is_waiting):
+        is_due = is_last or now - self._published_at >= tick
+        if is_due and (is_moving or self._events.is_waiting):
             self._published_at = now
             self._scheduler.sample(now)
             self._events.publish()

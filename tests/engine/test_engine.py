@@ -7,6 +7,7 @@ import json
 import queue
 import random
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from flowtui.transfer.disk import part_file
 from flowtui.transfer.fetch.connection import Connection
 from flowtui.transfer.fetch.connections import Connections
 from support.fault_server import FaultServer, File, answer, cut_after, refuse_connection, wait_for
-from support.services import FakeClient, batch, engine, remote, rows
+from support.services import QUICK, FakeClient, batch, engine, remote, rows
 from support.waiting import GUARD, until
 
 
@@ -49,6 +50,20 @@ def test_a_file_arrives_verified_under_its_final_name(server: FaultServer, tmp_p
     assert list(entry)[:5] == ["action", "file_id", "filename", "size", "timestamp"]
     assert entry["md5"] == hashlib.md5(data).hexdigest()
     assert entry["path"] == "data/a.bin"
+
+
+def test_the_last_news_waits_for_no_tick(server: FaultServer, tmp_path: Path):
+    server.files["/downloads/1/a.bin"] = File(content(100_000))
+    made = engine(timings=replace(QUICK, tick=10 * GUARD))
+    heard: queue.Queue[Changes] = queue.Queue()
+    made.subscribe(heard.put)
+    try:
+        made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
+        states: list[str] = []
+        while "done" not in states:
+            states += [row.state for row in heard.get(timeout=GUARD).transfers]
+    finally:
+        made.stop()
 
 
 def test_a_second_run_fetches_nothing(server: FaultServer, tmp_path: Path):

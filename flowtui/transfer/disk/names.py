@@ -7,6 +7,7 @@ name is longer than a file system takes. What was changed is changed the same wa
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 
 MAX_BYTES = 220
@@ -19,6 +20,9 @@ LOCK = ".part.lock"
 _OURS = (PART, JOURNAL, JOURNAL + "~", LOCK)
 """Endings that no file of the server may have: the last is a journal that is being renewed."""
 
+_PLAIN = re.compile(r"[ !-.0-\[\]-~]*")
+"""Names in ASCII, as most are, in which nothing is to be replaced."""
+
 _BAD_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -28,15 +32,21 @@ def safe_name(name: str) -> str:
     Unicode is normalised to NFC, separators and what could change a terminal become `_`, and a
     name that ends as our own unfinished files do gets a `_` more.
     """
-    text = unicodedata.normalize("NFC", name)
-    text = "".join(
-        "_" if c in "/\\\x00" or unicodedata.category(c) in _BAD_CATEGORIES else c for c in text
-    ).strip()
+    text = name if _PLAIN.fullmatch(name) else _without_bad(name)
+    text = text.strip()
     if not text.strip("._ "):
         text = "_" * max(1, len(text)) if len(text) < 8 else "_"
     if text.casefold().endswith(_OURS):
         text += "_"
     return _shortened(text, name)
+
+
+def _without_bad(name: str) -> str:
+    """A name in NFC, `_` for each separator and whatever could change a terminal."""
+    return "".join(
+        "_" if c in "/\\\x00" or unicodedata.category(c) in _BAD_CATEGORIES else c
+        for c in unicodedata.normalize("NFC", name)
+    )
 
 
 def safe_path(folder: tuple[str, ...], filename: str) -> tuple[str, ...]:
