@@ -107,9 +107,9 @@ def files_below(folder: Path) -> list[Path]:
 
 def checked(root: Path) -> bool:
     """Whether all that is recorded there is as it was recorded."""
-    return all(
-        one.state == recheck.OK for one in recheck.check_all(list(recheck.recorded_files([root])))
-    )
+    folder = recheck.RecordedFolder(root)
+    folder.read()
+    return all(one.state == recheck.OK for one in recheck.check_all(folder.wanted()))
 
 
 def expect_no_traceback(shell: Shell, said: str) -> None:

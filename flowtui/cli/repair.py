@@ -47,7 +47,7 @@ def repair(wrong: list[Wrong], server: str | None, out: Output) -> int:
                     out.say(f"flowtui: not found on Flow: {one_line(str(file.root / file.path))}")
                     continue
                 place = file.root, file.key
-                turns[file.root, places[place]].append(_placed(found[file.key], file.path))
+                turns[file.root, places[place]].append(found[file.key].placed_at(file.path))
                 places[place] += 1
             for (root, _), files in turns.items():
                 if not stop.fired:
@@ -70,38 +70,16 @@ def repair(wrong: list[Wrong], server: str | None, out: Output) -> int:
 
 def _find(keys: set[str], session: Session, out: Output) -> dict[str, RemoteFile]:
     """What Flow has of these files now, by their keys."""
-    from flowtui.cli.selection import Filters, RequestedFiles, find, parse_refs
+    from flowtui.cli.selection import Filters, RequestedFiles, find
+    from flowtui.flow.refs import ref_of_key
 
-    refs = sorted({ref for key in keys if (ref := _ref(key))})
-    if not refs:
-        return {}
-    found = RequestedFiles()
+    refs = dict.fromkeys(ref for key in sorted(keys) if (ref := ref_of_key(key)) is not None)
     filters = Filters(records=any(key.startswith("record/") for key in keys))
-    wanted = parse_refs(session.client, refs, (), found)
     return {
         file.key: file
-        for file in find(session.client, wanted, filters, out, found)
+        for file in find(session.client, list(refs), filters, out, RequestedFiles())
         if file.key in keys
     }
-
-
-def _ref(key: str) -> str:
-    """The REF by which a file is found; empty for what cannot be had by itself."""
-    kind, _, rest = key.partition("/")
-    id_ = rest.partition("/")[0]
-    if not id_:
-        return ""
-    return {
-        "data": f"data/{id_}",
-        "execution": f"execution/{id_}",
-        "record": f"execution/{id_}",
-    }.get(kind, "")
-
-
-def _placed(file: RemoteFile, path: str) -> RemoteFile:
-    """The file, to be put where it was."""
-    *folder, name = Path(path).parts
-    return replace(file, folder=tuple(folder), filename=name, within=(), belongs_to="", fileset="")
 
 
 def _fetch(

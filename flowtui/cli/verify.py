@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -49,10 +50,14 @@ def verify(folders: tuple[str, ...], repairs: bool, server: str | None, as_json:
     out = Output(as_json=as_json)
     roots = [absolute(folder) for folder in folders]
     roots = list(dict.fromkeys(roots)) or [read_settings(None)[0].target()]
+    recorded_folders = [recheck.RecordedFolder(root) for root in roots]
+    for folder in recorded_folders:
+        folder.read()
+    # A folder within another may have the same file.
     files = {
-        path: (root, recorded)
-        for root in roots
-        for path, recorded in recheck.recorded_files([root])
+        folder.root / path: (folder, path, recorded)
+        for one in recorded_folders
+        for folder, path, recorded in one.wanted()
     }
     if not files:
         named = ", ".join(one_line(str(root)) for root in roots)
@@ -62,7 +67,7 @@ def verify(folders: tuple[str, ...], repairs: bool, server: str | None, as_json:
     began = time.monotonic()
     progress = _Progress(len(files))
     wrong: dict[Path, str] = {}
-    for checked in recheck.check_all([(path, files[path][1]) for path in files]):
+    for checked in recheck.check_all(list(files.values()), progress.took):
         _tell(checked, progress, out)
         if checked.state != recheck.OK:
             wrong[checked.path] = checked.state
@@ -74,18 +79,17 @@ def verify(folders: tuple[str, ...], repairs: bool, server: str | None, as_json:
         try:
             fetched = repair(
                 [
-                    Wrong(files[path][0], str(path.relative_to(files[path][0])), files[path][1].key)
-                    for path in mendable
-                    if not path.is_symlink()  # it is not ours to replace
+                    Wrong(folder.root, path, recorded.key)
+                    for folder, path, recorded in map(files.__getitem__, mendable)
+                    if not (folder.root / path).is_symlink()  # it is not ours to replace
                 ],
                 server,
                 out,
             )
         except CommandError as error:
             trouble = error
-        latest = dict(recheck.recorded_files(roots))
         again = _Progress(len(mendable))
-        for checked in recheck.check_all([(path, latest[path]) for path in mendable]):
+        for checked in recheck.check_all([files[path] for path in mendable], again.took):
             if checked.state == recheck.OK:
                 repaired += 1
                 del wrong[checked.path]
@@ -94,7 +98,7 @@ def verify(folders: tuple[str, ...], repairs: bool, server: str | None, as_json:
                 wrong[checked.path] = checked.state
             out.event("repair", path=str(checked.path), state=checked.state, size=checked.size,
                       md5=checked.md5, message=checked.why)  # fmt: skip
-            again.count(checked)
+            again.count()
         again.clear()
     seconds = time.monotonic() - began
     counts = Counter(wrong.values())
@@ -127,7 +131,7 @@ def verify(folders: tuple[str, ...], repairs: bool, server: str | None, as_json:
 
 def _tell(checked: Checked, progress: _Progress, out: Output) -> None:
     """Say what became of one file."""
-    progress.count(checked)
+    progress.count()
     if checked.state != "ok":
         progress.clear()
         why = f" ({checked.why})" if checked.why else ""
@@ -150,21 +154,35 @@ class _Progress:
         self._shown = False
         self._at = time.monotonic()
         self._is_on = sys.stderr.isatty()
+        self._lock = threading.Lock()
 
-    def count(self, checked: Checked) -> None:
-        """Take note of a file."""
-        self._done += 1
-        self.bytes += checked.size or 0 if checked.md5 else 0
+    def took(self, count: int) -> None:
+        """Take note of bytes that were read, in whichever thread."""
+        with self._lock:
+            self.bytes += count
+            self._show()
+
+    def count(self) -> None:
+        """Take note of a file that is read."""
+        with self._lock:
+            self._done += 1
+            self._show()
+
+    def _show(self) -> None:
         now = time.monotonic()
         if self._is_on and now - self._at >= SHOW_EVERY:
             self._at, self._shown = now, True
             words = f"{self._done:,} of {self._files:,} files, {size_text(self.bytes)} read"
-            sys.stderr.write(f"\r\x1b[K{words}")
-            sys.stderr.flush()
+            _write(f"\r\x1b[K{words}")
 
     def clear(self) -> None:
         """Take the line away."""
-        if self._shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-            self._shown = False
+        with self._lock:
+            if self._shown:
+                _write("\r\x1b[K")
+                self._shown = False
+
+
+def _write(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +19,7 @@ from flowtui.protocol.messages import (
     Batch,
     BulkFileRow,
     Changes,
+    Recheck,
     RequestRefused,
     Space,
     Status,
@@ -102,6 +103,23 @@ class EngineClient:
     def status(self, rows: bool = False, most: int | None = None) -> Status:
         """The queue now, with its rows (the first `most` still to be done) or only its sums."""
         return Status.from_json(self._connection.request("status", rows=rows, most=most))
+
+    def verify(
+        self, root: str, batch_id: int | None, about: Mapping[str, str] | None = None
+    ) -> int:
+        """Have downloaded files read again; the id for `verified`."""
+        answer = self._connection.request("verify", root=root, batch_id=batch_id, about=about)
+        return int(answer["recheck_id"])
+
+    def verified(self, recheck_id: int, after: int) -> Recheck:
+        """How far that is, with what is wrong from the `after`th file on."""
+        return Recheck.from_json(
+            self._connection.request("verified", recheck_id=recheck_id, after=after)
+        )
+
+    def verify_end(self, recheck_id: int) -> None:
+        """Have it read no more, and forgotten."""
+        self._connection.request("verify_end", recheck_id=recheck_id)
 
     def space(self, path: str) -> Space:
         """Room on the file system of a folder."""

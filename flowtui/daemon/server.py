@@ -227,6 +227,19 @@ class Server:
             most = request.get("most")
             rows = bool(request.get("rows"))
             return engine.status(rows, None if most is None else int(most)).to_json()
+        if do == "verify":
+            batch_id = request.get("batch_id")
+            if batch_id is not None and type(batch_id) is not int:
+                raise TypeError("batch_id must be a number or null")
+            about = request.get("about")
+            if about is not None and not isinstance(about, dict):
+                raise TypeError("about must be an object or null")
+            return {"recheck_id": engine.verify(str(request["root"]), batch_id, about)}
+        if do == "verified":
+            after = int(request.get("after") or 0)
+            return engine.verified(int(request["recheck_id"]), after).to_json()
+        if do == "verify_end":
+            return {"count": engine.verify_end(int(request["recheck_id"]))}
         if do == "space":
             return engine.space(str(request["path"])).to_json()
         if do == "sign_in":

@@ -27,6 +27,7 @@ from flowtui.engine.queue.intake import Intake
 from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.queue.scheduler import Scheduler
 from flowtui.engine.queue.sign_ins import SignIns
+from flowtui.engine.rechecks import Rechecks
 from flowtui.engine.runtime_settings import checked
 from flowtui.engine.store.persistence import Persistence
 from flowtui.engine.workers.pool import Workers
@@ -37,6 +38,7 @@ from flowtui.protocol.messages import (
     BulkFileRow,
     BulkRow,
     Changes,
+    Recheck,
     RequestRefused,
     Space,
     Status,
@@ -48,11 +50,12 @@ from flowtui.system.clocks import Clocks
 from flowtui.system.descriptors import Shares, own_shares
 from flowtui.timings import Timings
 from flowtui.transfer.disk import space as disk_space
+from flowtui.transfer.disk.downloads_log import ABOUT
 from flowtui.transfer.disk.folder_record import FolderRecords
 from flowtui.transfer.disk.space import SpaceWatch
 from flowtui.transfer.http.clients import Clients, ServerClients, service_maker
 from flowtui.transfer.http.rate_limit import RateLimit
-from flowtui.transfer.task import Outcome
+from flowtui.transfer.task import Outcome, Recorded
 
 T = TypeVar("T")
 
@@ -143,6 +146,7 @@ class Engine:
             unpack=settings.unpack_archives,
             keep_notes=database is None,
         )
+        self._rechecks = Rechecks(self._workers)
         self._events = Events(self._queue, self._bulk.list, self._summary)
         self._loop = Loop(
             self._mailbox,
@@ -198,6 +202,7 @@ class Engine:
                 with contextlib.suppress(RequestRefused):  # somebody else stopped it meanwhile
                     self.pause(None)
             self._loop.stop(timeout)
+        self._rechecks.stop()
         self._workers.close(max(0.0, deadline - time.monotonic()))
         self._bulk.close()
         self._space.close()
@@ -291,6 +296,46 @@ class Engine:
             )
 
         return self._call(collect)
+
+    def verify(
+        self, root: str, batch_id: int | None = None, about: Mapping[str, str] | None = None
+    ) -> int:
+        """Have the files of a batch read again, or what the log of `root` has; see `verified`.
+
+        `about`: of the log only the files of which it says this (`downloads_log.ABOUT`). A worker
+        reads them.
+        """
+        if about and not about.keys() <= set(ABOUT):
+            raise RequestRefused("BAD_REQUEST", f"unknown field in {', '.join(about)}")
+        if not Path(root).is_absolute():
+            raise RequestRefused("BAD_REQUEST", f"the folder must be an absolute path: {root}")
+
+        def start() -> int:
+            expected = None if batch_id is None else self._files_here(root, batch_id)
+            if expected is not None and not expected:
+                raise RequestRefused("EMPTY", "nothing of it has been downloaded yet")
+            return self._rechecks.start(Path(root), expected, about)
+
+        return self._call(start)
+
+    def _files_here(self, root: str, batch_id: int) -> dict[str, Recorded]:
+        """Path → what is known of it, of those files of a batch that are at their place."""
+        here = {
+            transfer.path: Recorded(transfer.key, transfer.size, transfer.md5)
+            for transfer in self._queue.transfers.values()
+            if (transfer.batch_id, transfer.root) == (batch_id, root)
+            and transfer.state in (TransferState.DONE, TransferState.SKIPPED)
+            and not transfer.temporary
+        }
+        return self._bulk.files_here(root, batch_id) | here
+
+    def verified(self, recheck_id: int, after: int = 0) -> Recheck:
+        """How far `verify` is, with what is wrong from the `after`th file on."""
+        return self._call(lambda: self._rechecks.report(recheck_id, after))
+
+    def verify_end(self, recheck_id: int) -> int:
+        """Read no more of it, and forget it."""
+        return self._call(lambda: self._rechecks.end(recheck_id))
 
     def space(self, path: str) -> Space:
         """Room at `path`, and what the queue has promised of it."""

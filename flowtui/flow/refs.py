@@ -32,6 +32,14 @@ class Ref:
         return f"{self.kind.value}/{self.id}" + (f"/{self.path}" if self.path else "")
 
 
+def ref_of_key(key: str) -> Ref | None:
+    """What is asked for to find the file of this key (`RemoteFile.key`) again; None for none."""
+    kind, _, rest = key.partition("/")
+    id_ = rest.partition("/")[0]
+    found = {"data": RefKind.DATA, "execution": RefKind.EXECUTION, "record": RefKind.EXECUTION}
+    return Ref(found[kind], id_) if id_ and kind in found else None
+
+
 _KINDS = {
     "project": RefKind.PROJECT,
     "projects": RefKind.PROJECT,

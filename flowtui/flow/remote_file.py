@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,13 @@ class RemoteFile:
     fileset: str = ""
     within: tuple[str, ...] = ()
     origin: Origin = NOWHERE
+
+    def placed_at(self, path: str) -> RemoteFile:
+        """The same file, to be put exactly there, below the target folder."""
+        *folder, name = PurePosixPath(path).parts
+        return replace(
+            self, folder=tuple(folder), filename=name, within=(), belongs_to="", fileset=""
+        )
 
     @property
     def is_record(self) -> bool:

@@ -26,6 +26,12 @@ Requests (`do`), their fields → the result:
     subscribe  → (events follow)
     status     rows: bool, most: number | null → summary, and where rows is true bulk_jobs and
                transfers: all, or the first `most` of those still to be done, running ones first
+    verify     root, batch_id: number | null, about: object | null → recheck_id
+               reads the files of that batch, or what downloads.log of root has (with `about` only
+               of which it says this: key, belongs_to, execution, project), and compares them; ends
+               when nobody asks for a minute
+    verified   recheck_id, after: number → a `Recheck`, with what is wrong from the `after`th on
+    verify_end recheck_id → count                        reads no more, and forgets it
     space      path → free, promised                     bytes; the file system of that folder
     sign_in    server, username, token, refresh_token → count of transfers that go on
     settings   jobs, connections, limit_rate, accept_any_type: 0|1 (each may be absent) → jobs,
@@ -106,7 +112,8 @@ class Batch(Message):
             are fetched one by one all the same.
         unpack: unpack the archive and remove it; None for what the engine's settings say.
         continues: the id of a batch that this is a further piece of, or None.
-        reread: read files that are here already, also where nobody has touched them.
+        reread: read files that are here already, also where nobody has touched them, and replace
+            what is not as it was recorded, whatever the settings say of that.
     """
 
     server: str
@@ -385,6 +392,55 @@ class Changes(Message):
                 "removed_bulk": tuple(fields["removed_bulk"]),
             }
         )
+
+
+WRONG_PIECE = 500
+"""Files in one answer to `verified`."""
+
+
+@dataclass(frozen=True)
+class WrongFile(Message):
+    """A file that is not as it was recorded.
+
+    Attributes:
+        key: which file of Flow it is. `path`: relative to the root.
+        state: `changed`, `truncated`, `missing`, `unreadable`, or `unknown`: no md5 was recorded.
+        why: more in words, or empty.
+        mendable: it may be fetched again to its place.
+    """
+
+    key: str
+    path: str
+    state: str
+    why: str = ""
+    mendable: bool = True
+
+
+@dataclass(frozen=True)
+class Recheck(Message):
+    """How far the reading of files that were downloaded is.
+
+    Attributes:
+        state: `reading`, `ended`, or `failed` with `reason` in words.
+        files: how many there are, or None while nobody knows. `checked`: how many of them are read.
+        size, read: bytes in all, as recorded, and read so far.
+        wrong: how many are not as recorded so far. `found`: those of them that were asked for.
+    """
+
+    state: str
+    reason: str = ""
+    files: int | None = None
+    checked: int = 0
+    size: int = 0
+    read: int = 0
+    wrong: int = 0
+    found: tuple[WrongFile, ...] = ()
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """See `Message.from_json`."""
+        found = tuple(WrongFile.from_json(file) for file in fields.get("found", ()))
+        return super().from_json({**fields, "found": found})
 
 
 class RequestRefused(Exception):

@@ -36,6 +36,7 @@ from flowtui.tui.downloads.requests import (
     BulkActionRequested,
     BulkFilesRequested,
     TransferActionRequested,
+    VerifyRequested,
 )
 from flowtui.tui.engine_link import EngineCallFailed, EngineLost, EngineUp, QueueChanged
 from flowtui.tui.engine_status import EngineStatus
@@ -43,6 +44,7 @@ from flowtui.tui.quitting import Quitting
 from flowtui.tui.screens.panes import PanesScreen
 from flowtui.tui.theme import THEME
 from flowtui.tui.typed_ahead import KeyPassed, TypedAhead
+from flowtui.tui.verifying import Verifying, recorded_of
 from flowtui.tui.widgets.header import HeaderLine
 
 if TYPE_CHECKING:
@@ -110,6 +112,7 @@ class FlowApp(App[None]):
         self._engine = EngineStatus(self, self.header)
         self._account = Account(self, self.context, background, self.link)
         self._adding = AddDownloads(self, self.context, background, self.link, settings.target(to))
+        self._verifying = Verifying(self, self.context, background, self.link)
         self._quitting = Quitting(self, self.link, background, engine_stays=engine_stays)
 
     def compose(self) -> ComposeResult:
@@ -349,6 +352,22 @@ class FlowApp(App[None]):
             f"list the files of {printable(job.name[:200])}",
             lambda engine: engine.bulk_files(job.id),
             lambda files: self.push_screen(BulkFilesScreen(job, files)),
+        )
+
+    def action_verify(self) -> None:
+        """Verify what was downloaded of the item under the cursor of the tree."""
+        node = self._tree.node
+        about = recorded_of(node) if node is not None else None
+        if node is None or about is None:
+            self.notify("Nothing to verify here. Move to a project, sample, run or file.")
+            return
+        what = f"what was downloaded of {node.name[:200]}"
+        self._verifying.ask(what, str(self._adding.target), about=about)
+
+    def on_verify_requested(self, message: VerifyRequested) -> None:
+        """Have downloaded files read again."""
+        self._verifying.ask(
+            message.what, message.root, batch_id=message.batch_id, server=message.server
         )
 
     # The app itself

@@ -19,6 +19,7 @@ COMMANDS = (
     Command("Find", "Search for samples, executions, files and projects on Flow", "find"),
     Command("Reload", "Load the whole tree again", "reload_all"),
     Command("Set target folder", "Choose where downloads are saved", "target"),
+    Command("Verify", "Read again what was downloaded of the item under the cursor", "verify"),
     Command("Limit download rate", "Set a limit for all downloads together", "limit_rate"),
     Command("Sign in", "Sign in, or switch to another account", "sign_in"),
     Command("Sign out", "Remove the saved token from this computer", "sign_out"),

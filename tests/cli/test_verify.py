@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from click.testing import CliRunner, Result
 from flowtui.cli.main import cli
 from flowtui.cli.verify import verify
 from flowtui.transfer.disk import downloads_log
+from flowtui.transfer.verify import md5, recheck
+from support.waiting import GUARD
 
 FILES = {f"samples/liver/{name}": name.encode() * 1000 for name in ("a.gz", "b.gz", "c.gz", "d")}
 
@@ -112,3 +115,56 @@ def test_several_folders_are_read_together(folder: Path, tmp_path_factory: Any) 
     (other / "downloads.log").write_bytes((folder / "downloads.log").read_bytes())
     done = run(str(folder), str(other))
     assert "4 of 8 files as recorded, 4 missing" in done.stderr
+
+
+def test_names_that_no_file_can_have_are_passed_over(folder: Path) -> None:
+    lines = [{"status": "done", "key": "k", "path": path, "size": 1, "md5": "a" * 32}
+             for path in ("a\0b", "\ud800")]  # fmt: skip
+    with (folder / "downloads.log").open("a") as log:
+        log.writelines(json.dumps(line) + "\n" for line in lines)
+    assert "4 of 4 files as recorded" in run(str(folder)).stderr
+
+
+def test_a_file_that_a_download_replaces_meanwhile_is_not_called_changed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = next(iter(FILES))
+    plain = recheck.md5_of
+
+    def replaced(file: Path, **more: Any) -> str:
+        if file == folder / path and file.read_bytes() != b"newer":
+            file.write_bytes(b"newer")
+            digest = hashlib.md5(b"newer").hexdigest()
+            entry = downloads_log.LogEntry("data/1", "1", "a.gz", 5, path, digest, "md5", 0.1,
+                                           "done")  # fmt: skip
+            downloads_log.append(folder, [entry])
+        return plain(file, **more)
+
+    monkeypatch.setattr(recheck, "md5_of", replaced)
+    assert run(str(folder)).return_value == 0
+
+
+def test_who_lets_go_ends_the_reading_in_the_middle_of_a_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ctrl-c does: a file may take hours."""
+    monkeypatch.setattr(md5, "READ", 100)
+    recorded = recheck.RecordedFolder(folder)
+    recorded.read()
+    (folder / next(iter(FILES))).unlink()  # the first is told of at once
+    held, taken = threading.Event(), threading.Semaphore(0)
+
+    def took(count: int) -> None:
+        taken.release()
+        assert held.wait(GUARD)
+
+    checked = recheck.check_all(recorded.wanted(), took)
+    assert next(checked).state == "missing"
+    assert taken.acquire(timeout=GUARD)
+    readers = [thread for thread in threading.enumerate() if thread.name == "verify"]
+    checked.close()  # type: ignore[attr-defined]
+    held.set()
+    for thread in readers:
+        thread.join(GUARD)
+    assert not any(thread.is_alive() for thread in readers)
+    assert taken._value <= len(readers)  # one piece each at most, of some thousand

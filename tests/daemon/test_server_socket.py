@@ -25,7 +25,7 @@ from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning
 from flowtui.daemon.server import Server
 from flowtui.engine.engine import Engine
 from flowtui.flow.remote_file import RemoteFile
-from flowtui.protocol.messages import Batch, Changes, RequestRefused
+from flowtui.protocol.messages import Batch, Changes, RequestRefused, WrongFile
 from flowtui.protocol.wire import PROTOCOL, decode, encode
 from support.services import make_service
 from support.waiting import until
@@ -430,4 +430,26 @@ def test_a_token_comes_back_in_no_answer(door: Door):
     assert said["ok"]
     wrong = raw.say(id=1, do="sign_in", token="s3cret", server=None, username=5)
     assert "s3cret" not in json.dumps([said, wrong])
+    raw.close()
+
+
+def test_what_was_downloaded_is_read_again_for_a_client(door: Door, tmp_path: Path):
+    (tmp_path / "a").write_bytes(b"changed")
+    line = {"status": "done", "key": "data/1", "path": "a", "size": 7, "md5": "a" * 32}
+    (tmp_path / "downloads.log").write_text(json.dumps(line) + "\n")
+    with door.client() as client:
+        id_ = client.verify(str(tmp_path), None)
+        until(lambda: client.verified(id_, 0).state == "ended")
+        found = client.verified(id_, 0)
+        assert found.found == (
+            WrongFile("data/1", "a", "changed", f"its md5 was {'a' * 32}", mendable=True),
+        )
+        assert client.verify(str(tmp_path), None, {"key": "data/1"}) == id_ + 1
+        client.verify_end(id_)
+        with pytest.raises(RequestRefused, match="verify it again"):
+            client.verified(id_, 0)
+    raw = door.raw()
+    for more in ({"root": "/x", "batch_id": "1"}, {"root": "/x", "about": [1]}, {"batch_id": 1},
+                 {"root": "/x", "about": {"path": "a"}}):  # fmt: skip
+        assert raw.say(id=1, do="verify", **more)["error"]["code"] == "BAD_REQUEST"
     raw.close()

@@ -16,7 +16,14 @@ from textual.pilot import Pilot
 from flowtui.config import Folders, Settings
 from flowtui.flow.errors import ServiceUnavailable
 from flowtui.flow.models import Execution, Project
-from flowtui.protocol.messages import BulkRow, Changes, Summary, TransferRow
+from flowtui.protocol.messages import (
+    BulkRow,
+    Changes,
+    Recheck,
+    Summary,
+    TransferRow,
+    WrongFile,
+)
 from flowtui.tui.app import FlowApp
 from flowtui.tui.browser.nodes import Load
 from flowtui.tui.downloads import bulk_drawing
@@ -25,6 +32,7 @@ from flowtui.tui.downloads.table import TransferTable
 from flowtui.tui.downloads.totals import TotalsLine
 from flowtui.tui.engine_link import QueueChanged
 from flowtui.tui.queue_model import Delta
+from flowtui.tui.screens.verify import VerifyScreen
 from support.fake_flow import SERVER, FakeFlow, data, sample, screen
 from support.tui_app import FakeContext, context_of, opened, tree, until
 
@@ -220,6 +228,34 @@ async def cancelling(pilot: Pilot[Any]) -> None:
     await pilot.pause(0.1)
 
 
+async def verifying(pilot: Pilot[Any]) -> None:
+    app = await queued(pilot)
+    wrong = (
+        WrongFile("data/1", "CRISPR screen/guide_0000/a_R1.fastq.gz", "changed",
+                  f"its md5 was {'3b' * 16}"),
+        WrongFile("data/2", f"CRISPR screen/guide_0001/{HOSTILE}", "truncated",
+                  "54,900,000 of 90,000,000 bytes"),
+        WrongFile("data/3", "CRISPR screen/guide_0001/b.bam", "missing"),
+        WrongFile("data/4", "CRISPR screen/guide_0002/c.bam", "unreadable", "Input/output error"),
+        WrongFile("data/8", "data/g.gz", "unknown", "no md5 was recorded", mendable=False),
+    )  # fmt: skip
+    found = Recheck("ended", "", 9, 9, 13_494_000_000, 12_100_000_000, len(wrong), wrong)
+    app.push_screen(VerifyScreen(Answers(found), 1, "CRISPR screen", "/data/flow"))  # type: ignore[arg-type]
+    await until(pilot, lambda: isinstance(app.screen, VerifyScreen))
+    await pilot.pause(0.1)
+
+
+class Answers:
+    """A link to an engine that always says the same."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def call(self, what: str, do: Any, done: Any = None) -> None:
+        if done is not None:
+            done(self.answer)
+
+
 @pytest.mark.parametrize(
     "drive",
     [
@@ -233,6 +269,7 @@ async def cancelling(pilot: Pilot[Any]) -> None:
         help_screen,
         leaving,
         cancelling,
+        verifying,
     ],
 )
 def test_it_looks_as_it_did(drive: Driver, size: tuple[int, int], snap_compare: Any) -> None:

@@ -16,6 +16,7 @@ from flowtui.engine.bulk.notes import Notes
 from flowtui.engine.bulk.stages import EngineParts, Stages
 from flowtui.protocol.messages import BulkFileRow, RequestRefused
 from flowtui.protocol.states import BULK_ENDED, BulkState
+from flowtui.transfer.task import Recorded
 
 if TYPE_CHECKING:
     from flowtui.engine.queue.queue import Transfer
@@ -70,6 +71,16 @@ class BulkTracker:
         if job is None:
             raise RequestRefused("NOT_FOUND", f"there is no bulk job {id_}")
         return job.file_rows()
+
+    def files_here(self, root: str, batch_id: int) -> dict[str, Recorded]:
+        """Path → what is known of it, of those files of a batch's jobs that are here."""
+        return {
+            result.path: Recorded(key, result.size, result.md5)
+            for job in self.jobs.values()
+            if (job.batch_id, job.root) == (batch_id, root)
+            for key, result in job.results.items()
+            if result.path and result.verified_by
+        }
 
     def transfers_of(self, ids: Iterable[int]) -> list[int]:
         """The transfers of the archives of those jobs that have not ended."""

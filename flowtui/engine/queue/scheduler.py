@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +36,7 @@ from flowtui.transfer.errors import internal_error
 from flowtui.transfer.fetch.concurrency import AT_MOST
 from flowtui.transfer.fetch.progress import CarryOver
 from flowtui.transfer.pipeline import Tools
-from flowtui.transfer.task import INLINE_BELOW, Outcome, Recorded, Task
+from flowtui.transfer.task import INLINE_BELOW, Elsewhere, Outcome, Recorded, Task
 
 if TYPE_CHECKING:
     from flowtui.transfer.http.clients import Clients
@@ -260,8 +260,8 @@ class Scheduler:
             connections=self._connections(),
             # What is unpacked is checked then, member by member.
             check_containers=self._check_containers and not transfer.temporary,
-            on_change=self._on_change,
-            elsewhere=self._folders.elsewhere(transfer.root, transfer.path, transfer.key),
+            on_change="replace" if transfer.reread else self._on_change,
+            elsewhere=tuple(self._elsewhere(transfer)),
             link=self._link,
             accept_broken=self._accept_broken,
             accept_any_type=bool(self.accept_any_type),
@@ -274,9 +274,13 @@ class Scheduler:
 
     def _recorded(self, transfer: Transfer) -> Recorded | None:
         recorded = self._folders.recorded(transfer.root, transfer.path)
-        if recorded is None or not transfer.reread:
-            return recorded
-        return replace(recorded, mtime_ns=None, logged=None)  # nothing tells that it is untouched
+        return _to_be_read(recorded) if recorded is not None and transfer.reread else recorded
+
+    def _elsewhere(self, transfer: Transfer) -> Iterator[Elsewhere]:
+        """Where else the file is, as far as is recorded."""
+        for place in self._folders.elsewhere(transfer.root, transfer.path, transfer.key):
+            read = transfer.reread
+            yield replace(place, recorded=_to_be_read(place.recorded)) if read else place
 
     # What comes back
 
@@ -430,3 +434,8 @@ class Scheduler:
                 return
 
         self._workers.do(sweep)
+
+
+def _to_be_read(recorded: Recorded) -> Recorded:
+    """The record without what could tell that nobody has touched the file."""
+    return replace(recorded, mtime_ns=None, logged=None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -144,11 +144,16 @@ def trouble(root: Path, error: OSError) -> str:
     return f"{words}. Downloads go on, but are not recorded there yet"
 
 
-def read(root: Path) -> Iterator[tuple[str, Recorded]]:
+ABOUT = ("key", "belongs_to", "execution", "project")
+"""Fields of a line by which `read` tells files apart."""
+
+
+def read(root: Path, about: Mapping[str, str] | None = None) -> Iterator[tuple[str, Recorded]]:
     """`(path, what is recorded)` of every file that the log calls here, oldest first.
 
-    What had a path that it was renamed from later is passed over, and so are lines that are no
-    entry of ours (cut off, edited, another program's).
+    With `about` only of paths of which a line says that (values of fields in ABOUT). What had a
+    path that it was renamed from later is passed over, and so are lines that are no entry of ours
+    (cut off, edited, another program's).
     """
     try:
         stream = (root / LOG_NAME).open(encoding="utf-8", errors="replace")
@@ -160,6 +165,7 @@ def read(root: Path) -> Iterator[tuple[str, Recorded]]:
         return  # another user's, closed to all others: `append` tells
     lines: list[tuple[str, Recorded]] = []
     renamed: dict[str, int] = {}
+    told: set[str] = set()
     with stream:
         for line in stream:
             try:
@@ -172,6 +178,8 @@ def read(root: Path) -> Iterator[tuple[str, Recorded]]:
                 logged = _seconds(fields.get("timestamp"))
                 if isinstance(former := fields.get("renamed_from"), str):
                     renamed[former] = len(lines)
+                if about and all(fields.get(name) == value for name, value in about.items()):
+                    told.add(path)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue
             if isinstance(key, str) and isinstance(path, str):
@@ -189,7 +197,7 @@ def read(root: Path) -> Iterator[tuple[str, Recorded]]:
                     )
                 )
     for number, entry in enumerate(lines):
-        if number >= renamed.get(entry[0], 0):
+        if number >= renamed.get(entry[0], 0) and (not about or entry[0] in told):
             yield entry
 
 

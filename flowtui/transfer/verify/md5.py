@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import time
 import zlib
 from collections.abc import Callable
@@ -73,16 +74,26 @@ class Hasher:
         return bytes(self._blocks) + last if self.position > BLOCK else b""
 
 
-def md5_of(path: Path, check: Callable[[], None] = lambda: None, length: int | None = None) -> str:
+def md5_of(
+    path: Path,
+    check: Callable[[], None] = lambda: None,
+    length: int | None = None,
+    took: Callable[[int], None] = lambda count: None,
+) -> str:
     """The md5 of a whole file, or of its first `length` bytes.
 
-    `check` is called now and then and may raise. Raises OSError.
+    `check` is called now and then and may raise; `took` is told of the bytes that were read. Raises
+    OSError.
     """
     md5 = hashlib.md5(usedforsecurity=False)
     left = math.inf if length is None else length
     with path.open("rb", buffering=0) as stream:
-        while left > 0 and (chunk := stream.read(int(min(READ, left)))):
-            md5.update(chunk)
-            left -= len(chunk)
+        size = os.fstat(stream.fileno()).st_size
+        # One buffer for all: memory that is asked for anew costs as much as a tenth of the md5.
+        buffer = memoryview(bytearray(max(1, min(READ, size + 1))))
+        while left > 0 and (count := stream.readinto(buffer[: int(min(len(buffer), left))])):
+            md5.update(buffer[:count])
+            left -= count
+            took(count)
             check()
     return md5.hexdigest()

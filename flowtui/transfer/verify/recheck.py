@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import queue
 import stat
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flowtui.transfer.disk import downloads_log
+from flowtui.transfer.errors import Stopped
 from flowtui.transfer.task import Recorded
 from flowtui.transfer.verify.md5 import md5_of
 
@@ -38,28 +41,126 @@ class Checked:
     why: str = ""
 
 
-def recorded_files(roots: Iterable[Path]) -> Iterator[tuple[Path, Recorded]]:
-    """The files of the logs, as they were recorded last; none that leads out of its folder."""
-    for root in roots:
-        latest = dict(downloads_log.read(root))
-        for path, recorded in latest.items():
-            parts = Path(path).parts
-            if parts and not Path(path).is_absolute() and ".." not in parts:
-                yield root / path, recorded
+@dataclass
+class RecordedFolder:
+    """The files of a target folder, as its log recorded them last; none that leads out of it.
+
+    Attributes:
+        about: of which of them, see `downloads_log.read`; of all for None.
+        files: path below `root` → what is recorded. Made by `read`.
+    """
+
+    root: Path
+    about: Mapping[str, str] | None = None
+    files: dict[str, Recorded] = field(default_factory=dict)
+    _seen: tuple[int, int] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def read(self) -> None:
+        """Read the log, if anybody has written to it since. Raises OSError."""
+        with self._lock:
+            try:
+                found = (self.root / downloads_log.LOG_NAME).stat()
+                seen = (found.st_size, found.st_mtime_ns)
+            except FileNotFoundError:
+                seen = None
+            if seen is None or seen != self._seen:
+                self.files = {
+                    path: recorded
+                    for path, recorded in downloads_log.read(self.root, self.about)
+                    if _is_below(path)
+                }
+                self._seen = seen
+
+    def wanted(self) -> list[Wanted]:
+        """All its files, for `check_all`."""
+        return [(self, path, recorded) for path, recorded in self.files.items()]
+
+    def check(
+        self,
+        path: str,
+        recorded: Recorded,
+        took: Callable[[int], None] = lambda count: None,
+    ) -> Checked:
+        """Read one file and compare it with what was recorded of it.
+
+        A file that a download replaced meanwhile is compared with what is recorded by then. `took`
+        is told of the bytes that are read and may raise.
+        """
+        checked = check(self.root / path, recorded, took)
+        while checked.state != OK:
+            try:
+                self.read()
+            except OSError:
+                return checked  # what is recorded now is out of reach: what was counts
+            before, recorded = recorded, self.files.get(path, recorded)
+            if recorded == before:
+                return checked
+            checked = check(self.root / path, recorded, took)
+        return checked
 
 
-def check_all(files: list[tuple[Path, Recorded]]) -> Iterator[Checked]:
-    """The files in their order, several read at a time."""
-    with ThreadPoolExecutor(min(READERS, os.cpu_count() or 1), "verify") as pool:
-        try:
-            yield from pool.map(lambda item: check(*item), files)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+def _is_below(path: str) -> bool:
+    """Whether a path of a log leads to something in its folder."""
+    try:
+        if b"\0" in os.fsencode(path):
+            return False
+    except UnicodeEncodeError:
+        return False  # no file can have that name
+    parts = Path(path).parts
+    return bool(parts) and not Path(path).is_absolute() and ".." not in parts
 
 
-def check(path: Path, recorded: Recorded) -> Checked:
-    """Read one file and compare it with what was recorded of it."""
+Wanted = tuple[RecordedFolder, str, Recorded]
+"""A file to be read: its folder, its path below that, and what is recorded of it."""
+
+
+def check_all(
+    wanted: Sequence[Wanted], took: Callable[[int], None] = lambda count: None
+) -> Iterator[Checked]:
+    """Check files in their order, several at a time.
+
+    `took` is told of all bytes that are read, in several threads, and may raise Stopped. Who lets
+    go of the iterator ends it.
+    """
+    ended = threading.Event()
+    numbers = itertools.count()
+    results: queue.SimpleQueue[tuple[int, Checked | Exception]] = queue.SimpleQueue()
+
+    def read(count: int) -> None:
+        if ended.is_set():
+            raise Stopped
+        took(count)
+
+    def serve() -> None:
+        while not ended.is_set() and (number := next(numbers)) < len(wanted):
+            folder, path, recorded = wanted[number]
+            try:
+                results.put((number, folder.check(path, recorded, read)))
+            except Exception as error:  # noqa: BLE001
+                results.put((number, error))  # raised where the results are taken
+
+    # Not a pool's: Python would wait at its end for one that a hanging disk keeps.
+    for _ in range(min(READERS, os.cpu_count() or 1, len(wanted))):
+        threading.Thread(target=serve, name="verify", daemon=True).start()
+    early: dict[int, Checked | Exception] = {}
+    try:
+        for number in range(len(wanted)):
+            while number not in early:
+                at, result = results.get()
+                early[at] = result
+            checked = early.pop(number)
+            if isinstance(checked, Exception):
+                raise checked
+            yield checked
+    finally:
+        ended.set()
+
+
+def check(
+    path: Path, recorded: Recorded, took: Callable[[int], None] = lambda count: None
+) -> Checked:
+    """Read one file and compare it with what was recorded of it; `took` may raise."""
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
@@ -70,7 +171,7 @@ def check(path: Path, recorded: Recorded) -> Checked:
             return Checked(path, state, size, why=f"{size:,} of {recorded.size:,} bytes")
         if recorded.md5 is None:
             return Checked(path, UNKNOWN, size, why="no md5 was recorded")
-        md5 = md5_of(path)
+        md5 = md5_of(path, took=took)
     except (FileNotFoundError, NotADirectoryError):
         return Checked(path, MISSING)
     except OSError as error:

@@ -48,6 +48,7 @@ class TreePane(LineList):
         Binding("slash", "app.filter", "Filter"),
         Binding("ctrl+f", "app.find", "Find"),
         Binding("r", "reload", "Reload", show=False),
+        Binding("v", "app.verify", "Verify", show=False),
         Binding("escape", "clear_marks", "Clear marks", show=False),
     ]
 

@@ -17,6 +17,7 @@ from flowtui.tui.downloads.requests import (
     BulkAction,
     BulkActionRequested,
     BulkFilesRequested,
+    VerifyRequested,
 )
 from flowtui.tui.queue_model import Delta, QueueModel
 from flowtui.tui.widgets.confirm import Confirm
@@ -67,7 +68,7 @@ class BulkList(LineList):
 class BulkPanel(Vertical):
     """Shows the bulk jobs; hidden while there are none.
 
-    Messages: `BulkActionRequested`, `BulkFilesRequested`.
+    Messages: `BulkActionRequested`, `BulkFilesRequested`, `VerifyRequested`.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -77,6 +78,7 @@ class BulkPanel(Vertical):
         Binding("R", "again", "Create again", show=False),
         Binding("o", "one_by_one", "One by one"),
         Binding("c", "forget", "Forget"),
+        Binding("v", "verify", "Verify"),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -165,6 +167,12 @@ class BulkPanel(Vertical):
             return
         text = f"Download the missing files of {_name(job)} one by one, without the archive?"
         self._ask("Download one by one", text, "One by one", job, BulkAction.ONE_BY_ONE)
+
+    def action_verify(self) -> None:
+        """Verify what was downloaded of the job's batch."""
+        job = self._jobs.job
+        if job is not None:
+            self.post_message(VerifyRequested(job.name[:200], job.root, job.batch_id, job.server))
 
     def action_forget(self) -> None:
         """Take an ended job out of the list."""

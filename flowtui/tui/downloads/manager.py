@@ -15,7 +15,12 @@ from flowtui.protocol.states import ENDED, PENDING_WORK, UNFINISHED, TransferSta
 from flowtui.text import quantities
 from flowtui.text.printable import printable
 from flowtui.tui.downloads import drawing
-from flowtui.tui.downloads.requests import Ids, TransferAction, TransferActionRequested
+from flowtui.tui.downloads.requests import (
+    Ids,
+    TransferAction,
+    TransferActionRequested,
+    VerifyRequested,
+)
 from flowtui.tui.downloads.table import TableHead, TransferTable
 from flowtui.tui.downloads.totals import TotalsLine
 from flowtui.tui.queue_model import Delta, QueueModel
@@ -30,7 +35,7 @@ EMPTY = "No downloads yet. Mark files with space, then press d to download them.
 class DownloadManager(Vertical):
     """Shows the queue.
 
-    Messages: `TransferActionRequested`.
+    Messages: `TransferActionRequested`, `VerifyRequested`.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -40,7 +45,9 @@ class DownloadManager(Vertical):
         Binding("X", "cancel_all", "Cancel all", show=False),
         Binding("r", "retry", "Retry"),
         Binding("R", "retry_all", "Retry all", show=False),
-        Binding("c", "clear", "Clear finished"),
+        Binding("c", "clear", "Clear"),
+        Binding("v", "verify", "Verify"),
+        Binding("V", "verify_folder", "Verify the folder", show=False),
         Binding("l", "app.limit_rate", "Limit rate", show=False),
     ]
 
@@ -158,6 +165,20 @@ class DownloadManager(Vertical):
     def action_retry_all(self) -> None:
         """Try all again that failed."""
         self._request(TransferAction.RETRY, None)
+
+    def action_verify(self) -> None:
+        """Verify what was downloaded together with the file under the cursor."""
+        row = self._row
+        if row is not None:
+            what = f"what was downloaded with {row.path[-200:]}"
+            self.post_message(VerifyRequested(what, row.root, row.batch_id, row.server))
+
+    def action_verify_folder(self) -> None:
+        """Verify all that was ever downloaded to the folder of the file under the cursor."""
+        row = self._row
+        if row is not None:
+            what = "all that downloads.log records"
+            self.post_message(VerifyRequested(what, row.root, None, row.server))
 
     def action_clear(self) -> None:
         """Take what has ended out of the list; the files stay."""

@@ -93,6 +93,20 @@ class BulkActionRequested(Message):
         self.job = job
 
 
+class VerifyRequested(Message):
+    """What was downloaded is to be verified: of a batch, or all that is recorded in `root`.
+
+    `what` says in words what that is. `server` is where it is from.
+    """
+
+    def __init__(self, what: str, root: str, batch_id: int | None, server: str) -> None:
+        super().__init__()
+        self.what = what
+        self.root = root
+        self.batch_id = batch_id
+        self.server = server
+
+
 class BulkFilesRequested(Message):
     """The files of this bulk job are to be shown."""
 

@@ -31,6 +31,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("space", "mark or unmark, with everything below it"),
         ("esc", "clear the filter, or else all marks, or else what was found"),
         ("r", "reload, or retry what failed"),
+        ("v", "verify what was downloaded of it to the target folder"),
         ("● ◐", "marked, partly marked"),
         ("◆", "private: visible only to those it is shared with"),
     ),
@@ -40,6 +41,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("r  R", "retry; R: everything that failed"),
         ("c", "clear finished downloads from the list; files are kept"),
         ("l", "limit the download rate"),
+        ("v  V", "verify what came with the file; V: all that downloads.log of its folder has"),
     ),
     "Bulk jobs": (
         ("enter", "show the files and their state"),
@@ -47,6 +49,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("r  R", "retry, keeping what was downloaded; R: create a new archive"),
         ("o", "download the missing files one by one instead"),
         ("c", "forget: remove from the list; files are kept"),
+        ("v", "verify its files: read them again; f fetches again what is wrong"),
     ),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,17 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from flowtui.protocol.messages import BulkFileRow, BulkRow, Changes, Summary, TransferRow
+from flowtui.protocol.messages import (
+    Added,
+    Batch,
+    BulkFileRow,
+    BulkRow,
+    Changes,
+    Recheck,
+    Summary,
+    TransferRow,
+    WrongFile,
+)
 from flowtui.tui.app import FlowApp
 from flowtui.tui.downloads.bulk_panel import BulkList, BulkPanel
 from flowtui.tui.downloads.manager import DownloadManager
@@ -18,9 +29,10 @@ from flowtui.tui.engine_link import QueueChanged
 from flowtui.tui.queue_model import Delta
 from flowtui.tui.screens.bulk_files import BulkFilesScreen
 from flowtui.tui.screens.rate import RateDialog
+from flowtui.tui.screens.verify import VerifyScreen, WrongList
 from flowtui.tui.widgets.confirm import Confirm
-from support.fake_flow import screen
-from support.tui_app import context_of, make_app, opened, until
+from support.fake_flow import SERVER, data, screen
+from support.tui_app import context_of, make_app, open_project, opened, tree, until
 
 SIZE = (100, 40)
 
@@ -284,3 +296,162 @@ async def test_the_cursor_stays_with_its_job(tmp_path: Path) -> None:
         publish(app, bulk_jobs=(job(2, "pending"),))
         await until(pilot, lambda: jobs.count == 2)
         assert jobs.job is not None and jobs.job.id == 1
+
+
+# Verifying
+
+WRONG = (
+    WrongFile("data/1", "data/f1.gz", "truncated", "10 of 4,000 bytes"),
+    WrongFile("data/2", "other/f2.gz", "changed", "its md5 was " + "a" * 32),
+    WrongFile("data/3", "data/f3.gz", "unknown", "no md5 was recorded", mendable=False),
+    WrongFile("data/2", "data/f2.gz", "missing"),
+)
+
+
+class Reading(Asked):
+    """An engine that reads files: these are its answers, one after the other."""
+
+    def __init__(self, *answers: Recheck) -> None:
+        super().__init__()
+        self.answers = list(answers)
+        self.batches: list[Batch] = []
+
+    def verified(self, recheck_id: int, after: int) -> Recheck:
+        self.done.append(("verified", recheck_id, after))
+        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return replace(found, found=found.found[after:])
+
+    def add(self, batch: Batch) -> Added:
+        self.batches.append(batch)
+        return Added(2, tuple(range(len(batch.files))), len(batch.files), 0)
+
+
+def drawn(app: FlowApp) -> str:
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+def said(app: FlowApp) -> str:
+    return "\n".join(one.message for one in app._notifications)
+
+
+async def verifying(pilot: Pilot[Any], key: str, *answers: Recheck) -> tuple[FlowApp, Reading]:
+    app, _, _ = await in_table(pilot, row(1, "done", server=SERVER))
+    asked = Reading(*answers)
+    context_of(app).fake_link.engine = asked  # type: ignore[assignment]
+    await pilot.press(key)
+    await until(pilot, lambda: isinstance(app.screen, VerifyScreen))
+    await pilot.pause()
+    return app, asked
+
+
+@pytest.mark.parametrize(("key", "batch_id"), [("v", 1), ("V", None)])
+async def test_v_reads_the_files_of_a_batch_and_a_capital_one_all_of_the_folder(
+    tmp_path: Path, key: str, batch_id: int | None
+) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        half = Recheck("reading", files=4, checked=2, size=8_000_000, read=5_000_000)
+        app, asked = await verifying(pilot, key, half)
+        assert asked.done[0] == ("verify", "/to", batch_id, None)
+        assert "Read 2 of 4 files, 5.0 MB of 8.0 MB" in drawn(app)
+        await pilot.press("f")  # not before all is read
+        assert isinstance(app.screen, VerifyScreen)
+        asked.answers = [replace(half, state="ended", checked=4, read=8_000_000)]
+        await until(pilot, lambda: "✓ 4 files are as recorded; 8.0 MB read" in drawn(app))
+        await pilot.press("escape")
+        assert asked.done[-1] == ("verify_end", 1) and len(app.screen_stack) == 1
+
+
+async def test_what_is_wrong_is_named_and_fetched_again(tmp_path: Path) -> None:
+    flow = screen(1)
+    flow.details = {f"data/{n}": data(str(n), f"new_name_{n}.gz") for n in (1, 2)}
+    app = make_app(flow, tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        ended = Recheck("ended", files=9, checked=9, read=9000, wrong=4, found=WRONG)
+        app, asked = await verifying(pilot, "v", ended)
+        shown = drawn(app)
+        for words in ("4 of 9 files not as recorded", "truncated", "data/f1.gz", "10 of 4,000",
+                      "changed", "missing", "unknown", "f: fetch again"):  # fmt: skip
+            assert words in shown
+        await pilot.press("f")
+        await until(pilot, lambda: asked.batches)
+        made = asked.batches[0]
+        assert (made.root, made.reread, made.server) == ("/to", True, SERVER)
+        assert made.continues == 1  # it stays one batch, to be verified as one
+        assert [(file.key, file.folder, file.filename) for file in made.files] == [
+            ("data/2", ("other",), "f2.gz"),
+            ("data/1", ("data",), "f1.gz"),
+        ]
+        await until(pilot, lambda: "1 more have the same data" in said(app))
+
+
+async def test_what_is_not_on_flow_any_more_is_told(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        ended = Recheck("ended", files=9, wrong=2, found=WRONG[:2])
+        app, asked = await verifying(pilot, "v", ended)
+        await pilot.press("f")
+        await until(pilot, lambda: "Not found on Flow: data/f1.gz, other/f2.gz" in said(app))
+        assert not asked.batches
+
+
+async def test_files_of_another_server_are_not_looked_for_at_this_one(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        publish(await opened(pilot), row(1, "done", server="https://elsewhere"))
+        asked = Reading(Recheck("ended", files=9, wrong=1, found=WRONG[:1]))
+        context_of(app).fake_link.engine = asked  # type: ignore[assignment]
+        table = app.query_one(TransferTable)
+        await until(pilot, lambda: table.count == 1)
+        table.focus()
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(app.screen, VerifyScreen))
+        await pilot.press("f")
+        await until(pilot, lambda: "from https://elsewhere" in said(app))
+        assert not asked.batches
+
+
+async def test_many_wrong_files_come_piece_by_piece(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        first = Recheck("ended", files=9, wrong=4, found=WRONG[:2])
+        app, asked = await verifying(pilot, "v", first, replace(first, found=WRONG))
+        await until(pilot, lambda: app.screen.query_one(WrongList).count == 4)
+        app.screen._ask()  # type: ignore[attr-defined]
+        assert ("verified", 1, 4) not in asked.done  # all are here
+
+
+async def test_the_files_of_a_job_are_verified(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        app, _ = await with_jobs(pilot, job(1, "done"))
+        asked = Reading(Recheck("failed", reason="cannot read /to: Input/output error"))
+        context_of(app).fake_link.engine = asked  # type: ignore[assignment]
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(app.screen, VerifyScreen))
+        await until(pilot, lambda: "Not verified: cannot read /to" in drawn(app))
+        assert asked.done[0] == ("verify", "/to", 1, None)
+
+
+async def test_v_in_the_tree_reads_what_was_downloaded_of_the_item(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        asked = Reading(Recheck("ended", files=0))
+        context_of(app).fake_link.engine = asked  # type: ignore[assignment]
+        await pilot.press("home", "v")
+        assert not asked.done and "Nothing to verify here" in said(app)
+        await open_project(pilot)
+        for kind in ("project", "sample"):
+            place = next(n for n, r in enumerate(tree(app).rows) if r.node and r.node.kind == kind)
+            tree(app).set_cursor(place)
+            await pilot.press("v")
+            await until(pilot, lambda: isinstance(app.screen, VerifyScreen))
+            await until(pilot, lambda: "nothing was downloaded there yet" in drawn(app))
+            await pilot.press("escape")
+        to = str(tmp_path / "downloads")
+        assert [one for one in asked.done if one[0] == "verify"] == [
+            ("verify", to, None, {"project": "Screen"}),
+            ("verify", to, None, {"belongs_to": "sample/s0"}),
+        ]
