@@ -513,6 +513,7 @@ def _skipped(found: Existing) -> Outcome:
         verified_by=how,
         mtime_ns=found.seen[3] if found.seen else None,
         is_news=found.is_news,
+        blocks=found.blocks,
     )
 
 

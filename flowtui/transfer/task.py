@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flowtui.flow.remote_file import RemoteFile
@@ -144,7 +144,12 @@ class ExpectedFile:
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What became of one file: see `BulkFileRow`."""
+    """What became of one file: see `BulkFileRow`.
+
+    Attributes:
+        mtime_ns, blocks: for the log (see `LogEntry`) of a file that has just been looked at; they
+            are not kept.
+    """
 
     state: str
     path: str = ""
@@ -153,3 +158,9 @@ class FileResult:
     verified_by: str = ""
     reason: str = ""
     occupied: int = 0
+    mtime_ns: int | None = None
+    blocks: bytes = b""
+
+    def kept(self) -> FileResult:
+        """The result as it is kept, once it is logged."""
+        return replace(self, mtime_ns=None, blocks=b"")

@@ -17,9 +17,12 @@ from flowtui.engine.bulk.job import content_of
 from flowtui.engine.bulk.notes import Note, Notes
 from flowtui.protocol.messages import RequestRefused
 from flowtui.system import fsync
+from flowtui.transfer import pipeline
+from flowtui.transfer.archive import extract
 from flowtui.transfer.disk import journal
 from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.identity import Identity
+from flowtui.transfer.verify import blocks, md5
 from support import bulk
 from support.bulk import archive_requests, check_all, job, leftovers, single_requests, start
 from support.record import Record
@@ -62,6 +65,8 @@ def test_a_job_ends_with_every_file_verified_and_the_archive_gone(server, tmp_pa
     log = [json.loads(line) for line in (tmp_path / "downloads.log").read_text().splitlines()]
     assert {one["key"] for one in log} == {one.key for one in files}
     assert {(one["status"], bool(one["md5"])) for one in log} == {("done", True)}
+    times = {one["path"]: one["mtime_ns"] for one in log}
+    assert times == {path: (tmp_path / path).stat().st_mtime_ns for path in times}
     assert len(archive_requests(server)) == 1
     assert single_requests(server) == []
 
@@ -110,6 +115,36 @@ def test_the_same_project_one_by_one_skips_what_the_archive_brought(server, tmp_
     again.stop()
     assert states == {"skipped"}
     assert single_requests(server) == []
+
+
+def test_of_a_large_file_of_an_archive_only_the_bad_block_is_fetched_again(
+    server, tmp_path, monkeypatch
+):
+    """As it is of one that came by itself; whatever its time of change, it is noticed."""
+    for module in (md5, extract, pipeline, blocks):
+        monkeypatch.setattr(module, "BLOCK", 1 << 20)
+    files = bulk.files_of(server, "project/12")
+    made = start(server)
+    made.add(bulk.batch(server, tmp_path, files))
+    assert made.wait_idle(GUARD)
+    large = max(made.bulk_files(1), key=lambda row: row.size or 0)
+    assert large.size is not None and large.size > 3 << 20
+    made.stop()
+    path = tmp_path / large.path
+    whole = path.read_bytes()
+    damaged = bytearray(whole)
+    damaged[(1 << 20) + 5] ^= 1
+    path.write_bytes(damaged)
+    os.utime(path, (1, 1))  # as what was copied back from elsewhere has it
+    again = start(server)
+    again.add(replace(bulk.batch(server, tmp_path, files), bulk=False))
+    assert again.wait_idle(GUARD)
+    rows = {row.path: row for row in again.status(rows=True).transfers}
+    again.stop()
+    assert path.read_bytes() == whole
+    assert rows[large.path].replaced.startswith(f"{path.name}.old-")
+    sent = [one for one in server.requests if one.path in single_requests(server)]
+    assert [one.range for one in sent] == ["bytes=1048576-2097151"]
 
 
 def test_what_is_here_is_not_asked_for_and_few_files_come_one_by_one(server, tmp_path):

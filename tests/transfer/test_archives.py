@@ -28,6 +28,7 @@ from flowtui.transfer.archive.rules import Hostile, Limits, Member
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk.names import safe_path
 from flowtui.transfer.task import ExpectedFile, FileResult, Recorded
+from flowtui.transfer.verify import md5 as verify_md5
 
 Making = Callable[[zipfile.ZipFile], None]
 
@@ -442,6 +443,29 @@ def test_the_rest_of_a_killed_run(tmp_path: Path, make: Callable[..., Path]):
     assert outcome.occupied == ("data/1",)
     assert came.keys() == {"data/0", "data/2", "data/3"}
     assert tree(to) == {**contents, "s/b": b"x" * len(contents["s/b"])}
+
+
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+def test_the_blocks_of_a_large_member_and_its_time_are_told(
+    tmp_path: Path, make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
+    for module in (verify_md5, extract):
+        monkeypatch.setattr(module, "BLOCK", 1000)
+    large, small = random.Random(1).randbytes(2500), b"s" * 1000
+    files = wanted("1", "p/large.bin", large), wanted("2", "p/small.bin", small)
+    archive = make(tmp_path / "all.zip", ("p/large.bin", large), ("p/small.bin", small))
+    sums = [zlib.crc32(large[at : at + 1000]).to_bytes(4, "big") for at in (0, 1000, 2000)]
+    for _ in range(2):  # the second time the files stand there, and nobody has recorded them
+        _, came = run(archive, tmp_path / "to", *files)
+        assert (came["data/1"].blocks, came["data/2"].blocks) == (b"".join(sums), b"")
+        for key, path in (("data/1", "p/large.bin"), ("data/2", "p/small.bin")):
+            assert came[key].mtime_ns == (tmp_path / "to" / path).stat().st_mtime_ns
+    unknown = wanted("1", "p/large.bin", large, with_md5=False)
+    _, came = run(archive, tmp_path / "to", unknown)
+    assert came["data/1"].blocks == b"".join(sums)
+    assert came["data/1"].kept() == FileResult(
+        "done", "p/large.bin", 2500, md5(large), came["data/1"].verified_by
+    )
 
 
 def test_a_part_file_that_another_process_holds_is_left_to_it(tmp_path: Path):

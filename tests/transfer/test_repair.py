@@ -64,6 +64,16 @@ def test_what_was_cut_off_is_all_that_is_fetched(lab: Lab, flow_md5: bool) -> No
     assert fetch(lab, flow_md5) == 0
 
 
+def test_of_a_file_that_was_here_before_the_blocks_are_recorded_too(lab: Lab) -> None:
+    lab.target.parent.mkdir(parents=True)
+    lab.target.write_bytes(DATA)
+    lab.serve(DATA)
+    lab.fetch(size=len(DATA), md5=digest(DATA))
+    assert lab.row is not None and lab.row.state == "skipped"
+    flip(lab, BLOCK + 77)
+    assert fetch(lab, True) == BLOCK
+
+
 def test_blocks_of_an_earlier_file_are_no_part_of_another(lab: Lab, flow_md5: bool) -> None:
     """Flow has another file of the same size by now."""
     fetch(lab, flow_md5)

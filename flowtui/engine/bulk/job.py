@@ -105,6 +105,7 @@ class BulkJobRecord:
 
     def put(self, key: str, result: FileResult) -> None:
         """Note what became of a file."""
+        result = result.kept()
         before = self.results.get(key)
         for counted, sign in ((before, -1), (result, 1)):
             if counted is not None and counted.state == DONE:
@@ -209,7 +210,15 @@ def unpack(text: str) -> tuple[ExpectedFile, ...]:
 
 def pack_results(results: dict[str, FileResult]) -> str:
     """Results as the JSON text that is stored."""
-    return json.dumps({key: asdict(result) for key, result in results.items()})
+    return json.dumps(
+        {
+            key: {name: value for name, value in asdict(result).items() if name not in _NOT_STORED}
+            for key, result in results.items()
+        }
+    )
+
+
+_NOT_STORED = ("mtime_ns", "blocks")
 
 
 def unpack_results(text: str) -> dict[str, FileResult]:

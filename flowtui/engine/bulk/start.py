@@ -16,7 +16,7 @@ from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.part_file import part_path
 from flowtui.transfer.errors import Stopped, disk_trouble, internal_error
-from flowtui.transfer.task import DONE, ONE_BY_ONE, SKIPPED, ExpectedFile
+from flowtui.transfer.task import DONE, ONE_BY_ONE, SKIPPED, ExpectedFile, FileResult
 from flowtui.transfer.verify.existing import Found, find_existing
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class JobStarter:
             if result is not None:
                 job.put(expected.file.key, result)
                 if result.verified_by != AS_RECORDED:
-                    self._folders.log(job.root, entry_of(expected, job))
+                    self._folders.log(job.root, entry_of(expected, result))
         self._jobs.touch(job)
         changed = [expected for expected in job.missing() if expected.file.key in found.changed]
         if changed:
@@ -214,10 +214,9 @@ class JobStarter:
 
 
 def entry_of(
-    expected: ExpectedFile, job: BulkJobRecord, seconds: float = 0.0
+    expected: ExpectedFile, result: FileResult, seconds: float = 0.0
 ) -> downloads_log.LogEntry:
-    """The line of downloads.log for a file of a job that has its result."""
-    result = job.results[expected.file.key]
+    """The line of downloads.log for a file of a job, which came to this."""
     return downloads_log.LogEntry(
         key=expected.file.key,
         file_id=expected.file.data_id or expected.file.key,
@@ -231,6 +230,8 @@ def entry_of(
         sample=expected.file.sample or "",
         belongs_to=expected.file.belongs_to,
         origin=expected.file.origin,
+        mtime_ns=result.mtime_ns,
+        blocks=result.blocks,
     )
 
 

@@ -143,7 +143,7 @@ class Unpacker:
             return
         for expected, result in results.items():
             job.put(expected.file.key, replace(result, occupied=expected.occupied))
-            self._folders.log(job.root, entry_of(expected, job))
+            self._folders.log(job.root, entry_of(expected, result))
         now = time.monotonic()
         save = now - self._saved.get(id_, 0.0) >= SAVE_EVERY
         if save:

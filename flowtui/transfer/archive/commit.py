@@ -6,10 +6,11 @@ A flush waits for the disk; many files flushed one right after the other wait fo
 from __future__ import annotations
 
 import errno
+import os
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flowtui.system.fsync import begin_flush
@@ -128,6 +129,10 @@ class Finisher:
                 self.occupied.append(ready.key)
             else:
                 named.append(ready)
+        came = {
+            ready.key: replace(ready.result, mtime_ns=os.fstat(ready.part.descriptor).st_mtime_ns)
+            for ready in named
+        }
         for ready in named:
             ready.part.finish()  # one flush of a folder serves all that got their names before it
-        self._came({ready.key: ready.result for ready in named})
+        self._came(came)

@@ -28,6 +28,7 @@ from flowtui.transfer.errors import Busy, DiskFull, Stopped, disk_trouble, inter
 from flowtui.transfer.identity import Identity
 from flowtui.transfer.task import DONE, ExpectedFile, FileResult, Recorded
 from flowtui.transfer.verify.existing import already_here
+from flowtui.transfer.verify.md5 import BLOCK, BlockSums
 
 THREADS = 2
 """For a zip; unpacking is work for the processor, and its parts release Python's lock."""
@@ -226,8 +227,9 @@ class _Extraction:
 
     def _at_an_occupied_place(self, expected: ExpectedFile, target: Path, member: Member) -> None:
         """The file there may be this one, from a run that was killed before it could say so."""
-        if target.is_file() and target.stat().st_size == member.size:
-            crc, md5 = _checksums(target, self._stop.check)
+        if target.is_file() and (found := target.stat()).st_size == member.size:
+            sums = BlockSums()
+            crc, md5 = _checksums(target, sums, self._stop.check)
             same = (
                 md5 == (expected.file.md5 or member.md5)
                 if member.crc is None
@@ -235,9 +237,9 @@ class _Extraction:
             )
             if same and expected.file.md5 in (None, md5):
                 how = "md5" if member.crc is None else "size and crc"
-                self._came(
-                    {expected.file.key: FileResult(DONE, expected.path, member.size, md5, how)}
-                )
+                result = FileResult(DONE, expected.path, member.size, md5, how,
+                                    mtime_ns=found.st_mtime_ns, blocks=sums.blocks)  # fmt: skip
+                self._came({expected.file.key: result})
                 return
         with self._lock:
             self._occupied.append(expected.file.key)
@@ -253,11 +255,13 @@ class _Extraction:
                 part.reset(identity)
             else:
                 journal_path(target).unlink(missing_ok=True)
-            md5 = hashlib.md5(usedforsecurity=False)
+            md5, sums = hashlib.md5(usedforsecurity=False), BlockSums()
             size = 0
             for piece in pieces:
                 self._stop.check()
                 md5.update(piece)
+                if member.size > BLOCK:
+                    sums.update(piece)
                 part.write(size, piece)
                 size += len(piece)
             digest = md5.hexdigest()
@@ -272,9 +276,8 @@ class _Extraction:
             raise
         how = "crc" if expected.file.size is None else "size and crc"
         how = "md5 and crc" if expected.file.md5 else how
-        return Ready(
-            expected.file.key, part, target, FileResult(DONE, expected.path, size, digest, how)
-        )
+        result = FileResult(DONE, expected.path, size, digest, how, blocks=sums.blocks)
+        return Ready(expected.file.key, part, target, result)
 
     def _make_folder(self, folder: Path) -> None:
         if folder not in self._folders:
@@ -296,12 +299,13 @@ class _Extraction:
         return md5.hexdigest()
 
 
-def _checksums(path: Path, check: Callable[[], None]) -> tuple[int, str]:
-    """The CRC-32 and the md5 of a file. Raises OSError."""
+def _checksums(path: Path, sums: BlockSums, check: Callable[[], None]) -> tuple[int, str]:
+    """The CRC-32 and the md5 of a file, whose blocks `sums` learns of. Raises OSError."""
     crc, md5 = 0, hashlib.md5(usedforsecurity=False)
     with path.open("rb", buffering=0) as stream:
         while piece := stream.read(1 << 20):
             check()
             crc = zlib.crc32(piece, crc)
             md5.update(piece)
+            sums.update(piece)
     return crc, md5.hexdigest()

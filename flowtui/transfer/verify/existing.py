@@ -27,7 +27,7 @@ class Existing:
         size, md5: of the file that is wanted, as far as they are known.
         is_ours: it is recorded as this very file's, so that it may be replaced where it is not
             verified. `seen`: what it looked like, see `fingerprint`.
-        is_news: it was read to know it, or is not recorded so yet.
+        is_news: it was read to know it, or is not recorded so yet. `blocks`: see `LogEntry.blocks`.
     """
 
     is_folder: bool = False
@@ -37,6 +37,7 @@ class Existing:
     is_ours: bool = False
     is_news: bool = False
     seen: Fingerprint | None = None
+    blocks: bytes = b""
 
 
 def existing(
@@ -94,11 +95,12 @@ def existing(
     ):
         return replace(here, verified_by=AS_RECORDED, md5=record.md5)
     wanted = md5 or recorded_md5
-    digest = hashing.md5_of(target, check)
+    sums = hashing.BlockSums()
+    digest = hashing.md5_of(target, check, sums=sums)
     if wanted is not None and digest != wanted:
         return another
     how = "md5" if md5 else "recorded md5" if wanted else "size"
-    return replace(here, verified_by=how, md5=digest, is_news=True)
+    return replace(here, verified_by=how, md5=digest, is_news=True, blocks=sums.blocks)
 
 
 @dataclass
@@ -172,4 +174,6 @@ def _look(
 
 
 def _result(expected: ExpectedFile, found: Existing) -> FileResult:
-    return FileResult(SKIPPED, expected.path, found.size, found.md5, found.verified_by)
+    mtime_ns = found.seen[3] if found.seen else None
+    return FileResult(SKIPPED, expected.path, found.size, found.md5, found.verified_by,
+                      mtime_ns=mtime_ns, blocks=found.blocks)  # fmt: skip

@@ -17,6 +17,32 @@ BLOCK = 16 << 20
 """Bytes of a block that can be found bad, and fetched again, by itself."""
 
 
+class BlockSums:
+    """The CRC-32 of each block of a file that comes piece by piece, from the front."""
+
+    def __init__(self) -> None:
+        self._position = 0
+        self._blocks, self._crc = bytearray(), 0
+
+    def update(self, piece: bytes | memoryview) -> None:
+        """Take the next bytes."""
+        view = memoryview(piece)
+        while view:
+            count = min(len(view), BLOCK - self._position % BLOCK)
+            self._crc = zlib.crc32(view[:count], self._crc)
+            self._position += count
+            view = view[count:]
+            if self._position % BLOCK == 0:
+                self._blocks += self._crc.to_bytes(4, "big")
+                self._crc = 0
+
+    @property
+    def blocks(self) -> bytes:
+        """That of each block so far, four bytes each; nothing for a file of one block."""
+        last = self._crc.to_bytes(4, "big") if self._position % BLOCK else b""
+        return bytes(self._blocks) + last if self._position > BLOCK else b""
+
+
 class Hasher:
     """MD5 of a file from the front, as far as it is there, and the CRC-32 of each of its blocks.
 
@@ -29,7 +55,7 @@ class Hasher:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._buffer = memoryview(b"")
         self.position = 0
-        self._blocks, self._crc = bytearray(), 0
+        self._sums = BlockSums()
         self._busy = 0.0
         self._timed = 0
 
@@ -44,7 +70,7 @@ class Hasher:
         `read(offset, buffer)` fills the buffer and says how many bytes it put there. Raises
         OSError; EOFError if the file was cut.
         """
-        wanted = min(READ, until - self.position, BLOCK - self.position % BLOCK)
+        wanted = min(READ, until - self.position)
         if len(self._buffer) < wanted:
             # One buffer for all reads; a small file needs no large one.
             self._buffer = memoryview(bytearray(READ if len(self._buffer) else wanted))
@@ -54,11 +80,8 @@ class Hasher:
         if not count and wanted:
             raise EOFError("the part file is shorter than it was")
         self._md5.update(buffer[:count])
-        self._crc = zlib.crc32(buffer[:count], self._crc)
+        self._sums.update(buffer[:count])
         self.position += count
-        if self.position % BLOCK == 0:
-            self._blocks += self._crc.to_bytes(4, "big")
-            self._crc = 0
         self._busy += time.monotonic() - began
         self._timed += count
 
@@ -69,9 +92,8 @@ class Hasher:
 
     @property
     def blocks(self) -> bytes:
-        """The CRC-32 of each block so far, four bytes each; nothing for a file of one block."""
-        last = self._crc.to_bytes(4, "big") if self.position % BLOCK else b""
-        return bytes(self._blocks) + last if self.position > BLOCK else b""
+        """See `BlockSums`."""
+        return self._sums.blocks
 
 
 def md5_of(
@@ -79,11 +101,12 @@ def md5_of(
     check: Callable[[], None] = lambda: None,
     length: int | None = None,
     took: Callable[[int], None] = lambda count: None,
+    sums: BlockSums | None = None,
 ) -> str:
     """The md5 of a whole file, or of its first `length` bytes.
 
-    `check` is called now and then and may raise; `took` is told of the bytes that were read. Raises
-    OSError.
+    `check` is called now and then and may raise; `took` is told of the bytes that were read, and
+    `sums` learns of the blocks. Raises OSError.
     """
     md5 = hashlib.md5(usedforsecurity=False)
     left = math.inf if length is None else length
@@ -93,6 +116,8 @@ def md5_of(
         buffer = memoryview(bytearray(max(1, min(READ, size + 1))))
         while left > 0 and (count := stream.readinto(buffer[: int(min(len(buffer), left))])):
             md5.update(buffer[:count])
+            if sums is not None:
+                sums.update(buffer[:count])
             left -= count
             took(count)
             check()
