@@ -89,7 +89,7 @@ class Exchange:
             await self.writer.drain()
             self.request.sent += len(piece)
             view = view[len(piece) :]
-            if self.file.rate:
+            if self.file.rate and view:
                 await asyncio.sleep(len(piece) / self.file.rate)
 
     def slice(self) -> tuple[int, int]:

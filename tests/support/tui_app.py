@@ -18,6 +18,7 @@ from flowtui.tui.browser.tree import TreePane
 from flowtui.tui.context import AppContext
 from flowtui.tui.queue_model import Delta, QueueModel
 from support.fake_flow import SERVER, FakeFlow
+from support.waiting import GUARD
 
 
 class FakeEngine:
@@ -132,7 +133,7 @@ def context_of(app: FlowApp) -> FakeContext:
 
 async def until(pilot: Pilot[Any], true: Callable[[], object], what: str = "") -> None:
     """Wait until something is true; fail after long."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + GUARD
     while not true():
         assert time.monotonic() < end, f"never came true: {what or true}"
         await pilot.pause(0.01)

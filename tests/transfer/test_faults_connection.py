@@ -247,10 +247,34 @@ def test_a_new_connection_that_is_dropped_is_a_try(lab: Lab):
     lab.expect("failed", says="tried 1 times", requests=1)
 
 
+def test_a_server_that_counts_a_connection_for_a_while_yet_is_asked_once_more(lab: Lab):
+    lab.timings = replace(QUICK, smallest_segment=50_000)
+    lab.connections = 2
+    lab.serve(DATA, rate=3_000_000)
+    busy: list[Exchange] = []
+    refused: list[str] = []
+
+    async def one_at_most(exchange: Exchange) -> None:
+        if len(refused) in (1, 2) or (busy and not refused):
+            refused.append("too many" if not refused else "still counted")
+            await answer(404)(exchange)
+            return
+        busy.append(exchange)
+        try:
+            await exchange.serve()
+        finally:
+            busy.remove(exchange)
+
+    lab.file.always = one_at_most
+    lab.fetch()
+    lab.expect("done", verified_by="md5")
+    assert refused == ["too many", "still counted", "still counted"]
+
+
 @pytest.mark.parametrize("status", [403, 404, 400, 509])
 def test_more_connections_than_a_server_likes_are_given_up(lab: Lab, status: int):
     """However it refuses them, as long as one brings bytes."""
-    lab.timings = replace(QUICK, smallest_segment=50_000)
+    lab.timings = replace(patient(tries=50), smallest_segment=50_000)
     lab.connections = 8
     lab.serve(DATA, rate=1_500_000)
     busy = [0]

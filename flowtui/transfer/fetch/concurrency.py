@@ -101,6 +101,11 @@ class ConnectionControl:
         """How many there may ever be."""
         return self._most
 
+    @property
+    def was_crowded(self) -> bool:
+        """Whether the server ever had too many."""
+        return self._crowded_at > -WAVE
+
     def look(self, sample: RateSample) -> int:
         """Take in a sample (several a second); how many connections are wanted now."""
         if self._most == 1:

@@ -187,10 +187,14 @@ class Connections:
             except TransferError:
                 if not self._give_way(connection, wait):
                     raise
-        except PermanentError:
-            # Some servers refuse more connections than they like so. The last one is believed.
-            if not shared.halted and not self._give_way(connection):
+        except PermanentError as error:
+            # Some servers refuse more connections than they like so. The last one is believed in
+            # the end: for a while the server may still count those that gave way.
+            if shared.halted or self._give_way(connection):
+                return
+            if not self._control.was_crowded:
                 raise
+            self._patience.wait(TransientError(error.message, code=error.code), connection)
 
     def _give_way(self, connection: Connection, wait: float = 0.0) -> bool:
         """Whether this connection ends because the server has too many, and others get on."""
