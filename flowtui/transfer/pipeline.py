@@ -352,11 +352,11 @@ def _fetch_and_verify(
             download.start_over()
             continue
         size = download.segments.size or 0
-        came = replace(task, filename=f"{task.filename}.zip") if source.is_folder else task
+        came = replace(task, filename=f"{task.filename}.zip") if source.link.is_folder else task
         _try_container(came, memory)
         progress.report(phase="verifying", reason=verdict.checking(came))
         try:
-            if source.is_folder:
+            if source.link.is_folder:
                 _require_zip(part)
             verified_by = verdict.verified_by(came, part, size, md5, stop, memory.check)
             break
@@ -374,7 +374,7 @@ def _fetch_and_verify(
                 memory.damage = verdict.damage_of(part, size, memory.check, stop)
             progress.report(reason=f"{trouble.message}; fetching it once more")
             download.start_over()
-    final = _final_name(task, part, is_folder=source.is_folder)
+    final = _final_name(task, part, is_folder=source.link.is_folder)
     yield
     try:
         intact = part.settle(size) or md5_of(part.path, stop.check) == md5

@@ -69,7 +69,7 @@ def test_what_is_no_folder_either_has_its_own_link_again(lab: Lab) -> None:
         )
         with pytest.raises(PermanentError, match="not found"):
             source.open(0, None, Identity("data/1"))
-    assert source.url == link
+    assert source.link.url == link
     asked = [one.path for one in lab.server.requests]
     assert asked == [link, f"{lab.path}.zip?sign=x.zip"]
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
+from flowtui.flow.http_client import make_client
+from flowtui.flow.large_bodies import KEEP
+from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk import journal
+from flowtui.transfer.http.source import RemoteSource
 from flowtui.transfer.identity import Identity
 from support.fault_server import Exchange, File, Handler, answer, chunked, cut_after, part
 from support.lab import BUFFERS, QUICK, Lab, content
@@ -183,6 +188,26 @@ def test_501_to_a_range_is_answered_with_a_request_for_the_whole(lab: Lab):
     lab.serve(data, always=no_ranges)
     lab.fetch()
     lab.expect("done", requests=2, twice=0)
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["asked", "known"])
+def test_a_small_file_is_read_past_over_a_kept_connection_too(lab: Lab, is_known: bool):
+    """The answer of such a connection knows nothing of its request."""
+    lab.serve(DATA[:1000], ranges=False, handlers=[] if is_known else [answer(501)])
+    lab.server.files["/first"] = File(b"first")
+    with make_client() as http:
+        http.get(f"{lab.server.url}/first", extensions={KEEP: True})
+        source = RemoteSource(
+            http, cast(Any, lab.client), key="data/1", url=lab.path, filename=lab.name,
+            data_id="1", stop=StopSignal(), size=1000,
+        )  # fmt: skip
+        source.ranges = not is_known
+        body = source.open(400, None, Identity("data/1", size=1000))
+        assert (body.start, b"".join(body.chunks)) == (0, DATA[:1000])
+        body.close()
+    assert not source.ranges
+    if is_known:
+        assert lab.requests[-1].connection == 1
 
 
 def test_501_to_a_range_in_mid_download_loses_nothing(lab: Lab):

@@ -175,8 +175,8 @@ class Connections:
                 fetch_segment(shared, connection, segment, probe=probe)
             except FreshLink as error:
                 with self._renew_lock:
-                    shared.source.renew(error)
-                    shared.carry_over.link = shared.source.url
+                    shared.source.link.renew(error)
+                    shared.carry_over.link = shared.source.link.url
         except TransientError as error:
             crowded = self._patience.is_crowded(error)
             wait = error.retry_after or 0.0

@@ -1,6 +1,8 @@
 """One remote file over HTTP.
 
     source      asks for some of a file's bytes, and checks what comes back
+    file_requests     one request on its way: redirects, the token, kept connections
+    link        where the bytes are, and what replaces that when its time is over
     response    what an answer means, from its status and headers alone
     labels      whether a good answer is the file, or a web page or error object in its place
     body        reads the bytes of an answer

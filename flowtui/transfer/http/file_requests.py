@@ -1,0 +1,214 @@
+"""One request for a file's bytes, on its way: redirects, the session's token, kept connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import httpx
+
+from flowtui.flow.deadline import Clock, Deadline, within
+from flowtui.flow.http_client import USER_AGENT, HttpClient
+from flowtui.flow.kept_answers import kept_answer
+from flowtui.flow.large_bodies import KEEP
+from flowtui.text.printable import printable
+from flowtui.timings import Deadlines
+from flowtui.transfer.cancel import StopSignal
+from flowtui.transfer.errors import (
+    AuthRequired,
+    FreshLink,
+    PermanentError,
+    TransferError,
+    TransientError,
+)
+from flowtui.transfer.http.link import FileLink
+from flowtui.transfer.http.response import (
+    link_refusal,
+    network_trouble,
+    next_hop,
+    refusal,
+    require_no_downgrade,
+    was_dropped,
+)
+
+if TYPE_CHECKING:
+    from flowtui.flow.session import ApiSession
+
+MAX_REDIRECTS = 10
+
+KEPT_AT_MOST = 40
+"""More than the connections that are kept: so many in a row may have been dropped by the server."""
+
+_SIGNED_OUT = "the session has ended; sign in again"
+
+_BY_US = {"Connection": "keep-alive", "User-Agent": USER_AGENT}
+
+_LINK_ENDED = (400, 401, 403, 404, 410)
+"""What object stores answer when a signed link's time is over: 403 (S3, Azure, CloudFront), 400
+(S3 with an ended session token, Google), 401 (Swift), 404 and 410 (links that are removed)."""
+
+
+class FileRequests:
+    """Sends the requests for one file, until one is answered by the file or a refusal."""
+
+    def __init__(
+        self,
+        http: httpx.Client,
+        session: ApiSession,
+        stop: StopSignal,
+        deadlines: Deadlines,
+        clock: Clock,
+        *,
+        is_small: bool,
+    ) -> None:
+        """`is_small`: whether its connections are kept for the next small file."""
+        self._http = http
+        self._session = session
+        self._stop = stop
+        self._deadlines = deadlines
+        self._clock = clock
+        self._is_small = is_small
+
+    def send(
+        self, link: FileLink, headers: dict[str, str]
+    ) -> tuple[httpx.Response, dict[str, str]]:
+        """The answer to a GET, following redirects and refreshing the session once.
+
+        With the headers of the request that it is to, which not every answer knows: where the
+        server knows no ranges, they are without Range and If-Range.
+        Raises TransientError, FreshLink, AuthRequired, PermanentError, Stopped.
+        """
+        asked, generation = link.url, link.generation
+        url = self._session.absolute(asked)
+        refreshed = confirmed = False
+        hops = 0
+        while True:
+            self._stop.check()
+            try:
+                if not hops:
+                    require_no_downgrade(self._session.server, url, "gives a link that leads")
+                # Asked for anew at each hop: the token goes to the service's own origin alone.
+                auth = self._authorization(url)
+                response = self._over_kept_connection(url, {**headers, **auth})
+                request = None
+                if response is None:
+                    request = self._http.build_request("GET", url, headers={**headers, **auth})
+                    if (request.url.port or 0) > 65535:
+                        raise ValueError("there is no such port")  # the system would take another
+            except (httpx.InvalidURL, ValueError) as error:
+                raise PermanentError(
+                    f"the server sent an invalid link: {printable(str(error))}",
+                    code="BAD_LINK",
+                ) from None
+            if response is None:
+                assert request is not None
+                response = self._exchange(request)
+            status = response.status_code
+            if status in (200, 206, 416):
+                return response, headers
+            if status in (301, 302, 303, 307, 308):
+                location = response.headers.get("location", "")
+                response.close()
+                hops += 1
+                if not location:
+                    raise PermanentError(
+                        "the server redirects without saying where", code="BAD_LINK"
+                    )
+                if hops > MAX_REDIRECTS:
+                    raise PermanentError("the server redirects in a loop", code="REDIRECT_LOOP")
+                url = next_hop(url, location)
+                continue
+            if status == 501 and "Range" in headers:
+                response.close()
+                headers = {name: headers[name] for name in headers if "ange" not in name}
+                continue
+            own = self._session.is_own(url)
+            if status == 410 or (status in _LINK_ENDED and not own):
+                try:
+                    raise FreshLink(link_refusal(response), generation, redirected=hops > 0)
+                finally:
+                    response.close()
+            if status == 401:
+                response.close()
+                if refreshed or not self._ask_session(self._session.refresh, auth, "renew"):
+                    raise AuthRequired(_SIGNED_OUT)
+                refreshed = True
+                continue
+            if status in (403, 404) and own and not confirmed:
+                # The service takes an ended token as none, and says so of what is private.
+                confirmed = True
+                if self._ask_session(self._session.confirm, auth, "check"):
+                    response.close()
+                    continue
+            if status == 404 and own and not hops and (folder := link.as_folder(asked)):
+                response.close()
+                url = self._session.absolute(folder)
+                continue
+            try:
+                raise refusal(response)
+            finally:
+                response.close()
+
+    def _authorization(self, url: str) -> dict[str, str]:
+        """The token for the service's own origin. Raises PermanentError where it must not go."""
+        from flowtui.flow.errors import InsecureServer
+
+        try:
+            return self._session.headers_for(url)
+        except InsecureServer as error:
+            raise PermanentError(error.message, code=error.code, retryable=True) from error
+
+    def _over_kept_connection(self, url: str, headers: dict[str, str]) -> httpx.Response | None:
+        """The answer by the short way, see `kept_answers`; None where httpx has to ask."""
+        if not self._is_small or "Range" in headers or not isinstance(self._http, HttpClient):
+            return None
+        sent = {**headers, **_BY_US}
+        deadline = Deadline(self._deadlines.head, self._clock)
+        try:
+            with within(deadline):
+                return kept_answer(self._http.kept, url, sent, self._http.timeout.read)
+        except httpx.TransportError as error:
+            raise self._trouble(error, deadline) from error
+
+    def _exchange(self, request: httpx.Request) -> httpx.Response:
+        """Send one request; again where a connection that was kept from before proves dropped."""
+        if self._is_small:
+            request.extensions[KEEP] = True
+        for _ in range(KEPT_AT_MOST):
+            is_new: list[str] = []
+            request.extensions["trace"] = lambda event, _info, is_new=is_new: (
+                is_new.append(event) if event.endswith("connect_tcp.started") else None
+            )
+            deadline = Deadline(self._deadlines.head, self._clock)
+            try:
+                with within(deadline):
+                    return self._http.send(request, stream=True)
+            except httpx.TransportError as error:
+                trouble = self._trouble(error, deadline)
+                if is_new or deadline.left <= 0 or not was_dropped(error):
+                    raise trouble from error
+        raise TransientError("the connection was lost", code="CONNECTION")
+
+    def _trouble(self, error: httpx.TransportError, deadline: Deadline) -> TransferError:
+        """What a failed request means. Raises Stopped where it was we who ended it."""
+        self._stop.check()
+        if deadline.left <= 0:
+            return TransientError("the server did not begin its answer in time", code="STALLED")
+        return network_trouble(error, self._http.timeout)
+
+    def _ask_session(
+        self, ask: Callable[[str | None], bool], auth: dict[str, str], to_do: str
+    ) -> bool:
+        """Whether to send again what was refused with the token in `auth`.
+
+        `ask` is the client's way to find that out, `to_do` says in words what it does with the
+        session. Raises AuthRequired where the session has ended, TransientError.
+        """
+        from flowtui.flow.errors import FlowError, NotSignedIn
+
+        try:
+            return ask(auth.get("Authorization", "").removeprefix("Bearer ") or None)
+        except NotSignedIn as error:
+            raise AuthRequired(_SIGNED_OUT) from error
+        except FlowError as error:
+            raise TransientError(f"cannot {to_do} the session: {error.message}") from error
