@@ -159,11 +159,11 @@ def absolute(path: str) -> Path:
     except RuntimeError:
         user = path.split("/", maxsplit=1)[0]
         raise ConfigError(
-            f"{path}: no home folder is known for {user}; name the whole path"
+            f"{path}: no home folder is known for {user}; give the full path"
         ) from None
     except OSError as error:  # the folder that we are in was removed
         raise ConfigError(
-            f"{path}: the current folder is gone ({error.strerror}); name the whole path"
+            f"{path}: the current folder is gone ({error.strerror}); give the full path"
         ) from None
 
 

@@ -63,12 +63,12 @@ def choose_server(settings: Settings, where: Folders) -> ServerChoice:
         found = find_server(default, other, http=http)
     if found is None:
         raise ServiceUnavailable(
-            f"neither {default} nor {other} answers as Flow does; check the network,"
-            " or name your Flow with --server"
+            f"neither {default} nor {other} answers like Flow; check the network,"
+            " or name your Flow server with --server"
         )
     if found == default:
         return ServerChoice(settings)
-    notice = f"{default} does not answer as Flow does; using {found}"
+    notice = f"{default} does not answer like Flow; using {found}"
     try:
         config.save_settings({"found_server": found}, where)
     except (OSError, ConfigError) as error:

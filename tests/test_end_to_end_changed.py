@@ -77,8 +77,8 @@ def test_a_foreign_file_is_told_and_the_exit_status_says_so(
     path.parent.mkdir(parents=True)
     path.write_bytes(b"mine")
     said = get(shell, status=1)
-    assert "warning: a different file stands in the way of" in said
-    assert "different files stand in the way" in said
+    assert "warning: a different file already exists at" in said
+    assert "different files already have these names" in said
     assert path.read_bytes() == b"mine"
     assert len(list(path.parent.glob("*~2*"))) == 1
 
@@ -97,8 +97,8 @@ def test_a_foreign_file_in_the_way_of_an_archive_s_file_is_told_as_well(
     events = [json.loads(line) for line in done.stdout.splitlines()]
     (file,) = (event for event in events if event["event"] == "bulk_file" and "~2" in event["path"])
     assert file["beside_foreign"] is True and events[-1]["beside_foreign"] == 1
-    assert f"warning: a different file stands in the way of {file['path']}" in done.stderr
-    assert "different files stand in the way; Flow's have other names" in done.stderr
+    assert f"warning: a different file already exists at {file['path']}" in done.stderr
+    assert "different files already have these names; Flow's were saved as" in done.stderr
     assert path.read_bytes() == b"mine"
 
 

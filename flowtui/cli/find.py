@@ -120,7 +120,7 @@ def find(
     lacking: list[FlowError] = []
     with reading(server, out) as client, tables.writing():
         if client.account.credential is None:
-            out.say("flowtui: not signed in; only what is public is searched")
+            out.say("flowtui: not signed in; searching only what is public")
         for kind in kinds:
             found += _search(client, kind, wanted, tables, said, lacking, owners)
     said.end()

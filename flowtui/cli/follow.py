@@ -227,7 +227,7 @@ class Follower:
 
     def _say_foreign(self, root: str, path: str) -> None:
         where = one_line(str(Path(root) / path))
-        self._out.say(f"flowtui: warning: a different file stands in the way of {where}")
+        self._out.say(f"flowtui: warning: a different file already exists at {where}")
 
     def _report_bulk(self, job: BulkRow) -> None:
         self._view.bulk(job)

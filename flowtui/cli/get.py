@@ -74,7 +74,7 @@ AGAIN = "run the same command again to resume"
 @click.option(
     "--accept-any-type",
     is_flag=True,
-    help="Take what the server sends as the file, also if it is labelled as a web page or JSON.",
+    help="Accept what the server sends, even if it is labelled as a web page or JSON.",
 )
 @click.option("--dry-run", is_flag=True, help="List what would be downloaded and where, and exit.")
 @json_option
@@ -313,7 +313,7 @@ def _end_error(
         names = ", ".join(one_line(path) for path in foreign[:3])
         if len(foreign) > 3:
             names += f" and {len(foreign) - 3:,} more"
-        message = f"different files stand in the way; Flow's have other names: {names}"
+        message = f"different files already have these names; Flow's were saved as: {names}"
         return CommandError(message, exit=status, code="FOREIGN_FILE")
     if broken := state.broken_files():
         message = f"{counted(broken, 'file')} complete but broken on Flow itself; tell the owner"

@@ -43,7 +43,7 @@ class SearchNotices:
         elif isinstance(notice, notices.LeftOut):
             self.left_out(notice.name, notice.error)
         elif isinstance(notice, notices.NotCovered):
-            text = f"not looked through: {notice.what} (this server has no list of them)"
+            text = f"not searched: {notice.what} (this server has no list of them)"
             if self._say_once(text):
                 self._out.event("not_covered", what=notice.what)
         elif isinstance(notice, notices.Unreadable):
@@ -52,15 +52,13 @@ class SearchNotices:
             self.is_whole = self.denied = False
             self._out.event("lacking", what=_row_kind(notice.kind), count=notice.count)
             what = counted(notice.count, noun_of(notice.kind))
-            self._say_once(f"the server counts {what} more than it sent")
+            self._say_once(f"the server reports {what} more than it sent")
         elif isinstance(notice, notices.Unchecked):
             fields = dict(sorted(notice.fields.items()))
             self._out.event("unchecked", what=_row_kind(notice.kind), fields=fields)
             for field, count in fields.items():
                 what = counted(count, noun_of(notice.kind))
-                self._say_once(
-                    f"could not check the {field} of {what}: the server does not tell it"
-                )
+                self._say_once(f"could not check the {field} of {what}: the server does not say")
         else:
             self._out.event("waiting", reason=notice.why, seconds=round(notice.seconds, 1))
             why = quantities.waiting(one_line(notice.why), notice.seconds)

@@ -116,7 +116,7 @@ def run_background_engine(
         if log_trouble.words:
             _LOG.info("some lines of this log are missing: it could not be written")
         if not engine.is_alive:
-            _LOG.error("the engine's thread is gone: stopping; the next engine takes up the queue")
+            _LOG.error("the engine's thread died: stopping; the next engine resumes the queue")
             break
         if server.has_clients or not engine.is_idle():
             last_used = time.monotonic()
@@ -160,7 +160,7 @@ def _listen(make: Callable[[Path], Server], where: Folders) -> Server:
         try:
             return make(path)
         except (OSError, ConfigError) as error:
-            _LOG.warning("the socket cannot be made at %s: %s", path, error)
+            _LOG.warning("cannot create the socket at %s: %s", path, error)
             first = first or error
     assert first is not None
     raise first
@@ -188,9 +188,11 @@ def _reopen(server: Server, where: Folders, pidfile: PidFile) -> bool:
         try:
             server.move(path)
         except (OSError, ConfigError) as error:
-            _LOG.warning("the socket is gone, and cannot be made at %s: %s", path, error)
+            _LOG.warning(
+                "the socket was removed and cannot be created again at %s: %s", path, error
+            )
             continue
-        _LOG.warning("the socket was gone; now listening at %s", path)
+        _LOG.warning("the socket was removed; now listening at %s", path)
         return _write_address(pidfile, path)
     return False
 

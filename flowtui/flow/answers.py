@@ -138,8 +138,8 @@ def _content(response: httpx.Response, bound: Bound, deadlines: Deadlines, clock
                 piece = next(pieces, b"")
         except httpx.TimeoutException as error:
             raise ServiceUnavailable(
-                f"{address} did not finish its answer in time ({quantities.size(len(found))} came);"
-                " try again later"
+                f"{address} did not finish its answer in time ({quantities.size(len(found))}"
+                " received); try again later"
             ) from error
         if not piece:
             return bytes(found)
@@ -148,8 +148,8 @@ def _content(response: httpx.Response, bound: Bound, deadlines: Deadlines, clock
             if not response.is_success:
                 return bytes(found[:most])
             raise UnexpectedAnswer(
-                f"the answer of {address} is larger than {quantities.size(most)}; no answer of"
-                " Flow is like that, tell who runs the server",
+                f"the answer from {address} is larger than {quantities.size(most)}, which is not"
+                " what Flow sends; tell the server's administrator",
                 status=response.status_code,
             )
 

@@ -75,7 +75,7 @@ def _trust(ca_file: str | None, environment: tuple[tuple[str, str], ...]) -> Tru
             if context is None:
                 file, folder = _file_or_folders(place)
                 context = ssl.create_default_context(cafile=file, capath=folder)
-                words += f"; trusted is what {name}={place} holds"
+                words += f"; trusting the certificates of {name}={place}"
             else:
                 context.load_verify_locations(*_file_or_folders(place))
             loaded.add(place)

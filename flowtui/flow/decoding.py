@@ -49,7 +49,7 @@ def decoded(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
         yield from pieces
         return
     if encoding not in (*_GZIP, "deflate"):
-        raise httpx.DecodingError(f"an encoding that was not asked for: {encoding[:40]!r}")
+        raise httpx.DecodingError(f"an encoding that was not requested: {encoding[:40]!r}")
     unpacker: _Unpacker | None = None
     for piece in pieces:
         left = piece

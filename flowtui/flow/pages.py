@@ -131,8 +131,8 @@ class Pages(Generic[R]):
             number += 1
             if number > MOST_PAGES:
                 raise UnexpectedAnswer(
-                    f"a list of the server does not come to an end ({MOST_PAGES:,} pages were"
-                    " read); tell who runs the server"
+                    f"a list of the server does not come to an end ({MOST_PAGES:,} pages read);"
+                    " tell the server's administrator"
                 )
             yield self.beyond(number) if reading.seems_whole else self._fetch(number)
 

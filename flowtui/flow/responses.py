@@ -50,8 +50,8 @@ def json_of(response: httpx.Response) -> Any:
         return without_known_in(body_of(response), response.content)
     except TooMuchJson as error:
         raise UnexpectedAnswer(
-            f"the answer of {address_of(response.url)} {error}; no answer of Flow is like that,"
-            " tell who runs the server",
+            f"the answer from {address_of(response.url)} {error}, which is not what Flow sends;"
+            " tell the server's administrator",
             status=response.status_code,
         ) from None
     except ValueError:

@@ -153,7 +153,7 @@ def _living_holder(text: str) -> str:
         said = json.loads(text)
         boot, pid, started = str(said["boot"]), int(said["pid"]), said.get("started")
     except (ValueError, KeyError, TypeError):
-        return "a process that did not say who it is"
+        return "an unknown process"
     host = boot.split(" ", maxsplit=1)[0]
     if host != this_boot().split(" ")[0]:
         return f"process {pid} on {host}"

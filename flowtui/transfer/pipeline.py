@@ -347,7 +347,7 @@ def _fetch_and_verify(
             raise
         if task.md5 is None and part.identity.md5 not in (None, md5):
             # Blocks of an earlier file were kept, and Flow has another by now.
-            progress.report(reason="what was kept does not fit; fetching the whole file")
+            progress.report(reason="the kept parts do not match; downloading the whole file")
             part.reset(Identity(key=task.key))
             download.start_over()
             continue
@@ -372,7 +372,7 @@ def _fetch_and_verify(
             memory.wrong = True
             if is_damaged:
                 memory.damage = verdict.damage_of(part, size, memory.check, stop)
-            progress.report(reason=f"{trouble.message}; fetching it once more")
+            progress.report(reason=f"{trouble.message}; downloading it again")
             download.start_over()
     final = _final_name(task, part, is_folder=source.link.is_folder)
     yield
@@ -408,8 +408,8 @@ def _fetch_and_verify(
         reason = f"resumed at {100 * progress.resumed_at // size} %; {reason}"
     if broken:
         reason = (
-            f"warning: {broken}; it came so twice and has Flow's size, so it is broken on Flow; "
-            "tell its owner"
+            f"warning: {broken}; it is the same in two downloads and has Flow's size, so it is "
+            "broken on Flow; tell its owner"
         )
     return Outcome(
         TransferState.DONE,

@@ -80,7 +80,7 @@ def _content(task: Task, client: FlowClient) -> bytes:
             raise TransientError(error.message, code=error.code) from error
         raise PermanentError(error.message, code=error.code) from error
     if text is None:
-        raise PermanentError("Flow has no such record of the run any more", code="NOT_FOUND")
+        raise PermanentError("Flow no longer has this record of the run", code="NOT_FOUND")
     return text.encode("utf-8", "replace")
 
 

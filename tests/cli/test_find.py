@@ -36,7 +36,7 @@ def contents(flow: Any) -> None:
 
 def test_what_could_not_be_checked_is_said_once_for_each_field() -> None:
     said = run("liver", "--owner", "ann").stderr
-    assert said.count("could not check the owner of 1 sample: the server does not tell it") == 1
+    assert said.count("could not check the owner of 1 sample: the server does not say") == 1
     assert said.count("could not check the owner of 1 file") == 1
     assert events(run("liver", "--owner", "ann", "--json")) == [
         {"event": "unchecked", "what": "sample", "fields": {"owner": 1}},
@@ -67,7 +67,7 @@ def test_what_is_left_out_is_named_and_leaves_with_one(flow: Any) -> None:
     result = run("samples", "liver", status=1)
     assert "sample/1" in result.stdout
     assert "this server has no search; looking through all projects that" in result.stderr
-    assert "not looked through: samples that are in no project" in result.stderr
+    assert "not searched: samples that are in no project" in result.stderr
     assert result.stderr.count("not found, or not visible to you") == 2  # and in the end
     assert "left out P1: the same" in result.stderr
     assert "left out P0: not found" in result.stderr and "left out P4: " in result.stderr
@@ -106,4 +106,4 @@ def test_nobody_is_told_that_only_what_is_public_is_searched(
 ) -> None:
     monkeypatch.delenv("FLOW_ACCESS_TOKEN")
     flow.needs_token = False
-    assert "only what is public is searched" in run("samples", "liver").stderr
+    assert "searching only what is public" in run("samples", "liver").stderr

@@ -92,7 +92,7 @@ def test_when_patience_ends_the_files_come_one_by_one(server, tmp_path) -> None:
     transfers = made.status(rows=True).transfers
     made.stop()
     assert (row.state, row.code, row.one_by_one) == ("failed", "ONE_BY_ONE", len(files))
-    assert "no sign of the archive for 30 min" in row.reason
+    assert "Flow has made no progress on the archive for 30 min" in row.reason
     assert {transfer.state for transfer in transfers} == {"done"}
     assert leftovers(tmp_path) == []  # nor a note by which the next run would wait on
 

@@ -124,7 +124,10 @@ def test_the_variable_that_is_trusted_alone_is_named(
     monkeypatch.setenv("SSL_CERT_FILE", str(other))
     with pytest.raises(httpx.ConnectError) as caught:
         get(f"{server.url}/x")
-    assert f"trusted is what SSL_CERT_FILE={other} holds" in network_trouble(caught.value).message
+    assert (
+        f"trusting the certificates of SSL_CERT_FILE={other}"
+        in network_trouble(caught.value).message
+    )
 
 
 def test_the_systems_own_authorities_are_trusted(

@@ -306,7 +306,7 @@ def test_a_proxy_that_wants_a_sign_in_says_so(lab: Lab, proxy: FaultServer):
     lab.serve(DATA)
     proxy.files[f"{lab.server.url}{lab.path}"] = File(DATA, always=answer(407))
     lab.fetch()
-    lab.expect("failed", code="PROXY", says="the proxy wants a sign-in", requests=0)
+    lab.expect("failed", code="PROXY", says="the proxy requires a sign-in", requests=0)
 
 
 def test_a_proxy_that_is_away_is_said_to_be_unreachable(lab: Lab, monkeypatch):

@@ -78,7 +78,7 @@ def test_what_is_read_past_and_is_not_what_is_here_is_another_file(lab: Lab):
 
     lab.serve(DATA, etag=None, ranges=False, handlers=[cut_after(400_000), change])
     lab.fetch(md5=None)
-    lab.expect("done", data=other, heard="sends another file than the one begun; starting over")
+    lab.expect("done", data=other, heard="now sends a different file; starting over")
 
 
 def test_without_ranges_many_connections_are_one(lab: Lab):

@@ -147,7 +147,7 @@ async def test_that_more_match_than_the_server_gives_at_once_is_said(tmp_path: P
     async with make_app(flow, tmp_path).run_test(size=SIZE) as pilot:
         app = await open_project(pilot)
         await pilot.press("slash", *"guide_")
-        more = "350 more have this in their names (type more of it)"
+        more = "350 more match (type more to narrow it down)"
         await until(pilot, lambda: any(row.notice == more for row in tree(app).rows))
 
 

@@ -180,7 +180,9 @@ class JobPoller:
             return
         if self._is_lifeless(job, response):
             minutes = self._timings.bulk_patience / 60
-            self._give_up(job, f"no sign of the archive for {minutes:.0f} min", "ONE_BY_ONE")
+            self._give_up(
+                job, f"Flow has made no progress on the archive for {minutes:.0f} min", "ONE_BY_ONE"
+            )
             return
         if isinstance(response, FlowError):
             self._refused(job, response)
@@ -273,7 +275,9 @@ class JobPoller:
             limited = isinstance(error, RateLimited) and error.status == TOO_MANY_REQUESTS
             delay = self._delay(job, error.retry_after if isinstance(error, RateLimited) else None)
             if not job.job_id and self._is_refusal(job, limited=limited):
-                self._give_up(job, f"Flow prepares no archive ({error.message})", "NOT_OFFERED")
+                self._give_up(
+                    job, f"Flow does not prepare the archive ({error.message})", "NOT_OFFERED"
+                )
                 return
             self._due[job.id] = self._jobs.clocks.due() + delay
             self._jobs.change(

@@ -133,7 +133,7 @@ def _pass_over(shared: Shared, chunk: memoryview, at: int, start: int) -> memory
     past, wanted = chunk[: start - at], chunk[start - at :]
     _pass_rate_limit(shared.limit, len(past), shared)
     if shared.segments.has(at, at + len(past)) and shared.part.read(at, len(past)) != past:
-        raise RemoteChanged("the server sends another file than the one begun")
+        raise RemoteChanged("the server now sends a different file")
     if wanted and shared.progress.reason == _PASSING:
         shared.progress.report(reason="")
     return wanted

@@ -89,7 +89,7 @@ def is_packed_for_us(
         raise not_a_file(label)
     raise PermanentError(
         f"the server compressed this file ({printable(encoding)[:20]}) although it was "
-        "requested as it is",
+        "asked not to",
         code="ENCODED",
         retryable=True,
     )

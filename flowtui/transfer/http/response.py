@@ -127,7 +127,7 @@ def refusal(response: httpx.Response) -> TransferError:
         )
     if status == 407:
         return PermanentError(
-            "the proxy wants a sign-in; give it as HTTPS_PROXY=http://user:password@host:port",
+            "the proxy requires a sign-in; set HTTPS_PROXY=http://user:password@host:port",
             code="PROXY",
             retryable=True,
         )
@@ -259,7 +259,7 @@ def _untrusted(error: BaseException) -> PermanentError | None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return PermanentError(
                 f"the server's certificate is not trusted: {printable(cause.verify_message)}; "
-                "if it is your institute's, give its authority as ca_file in settings.toml"
+                "if your institute issued it, set ca_file in settings.toml to its CA file"
                 f"{trust_in_words()}",
                 code="UNTRUSTED",
                 retryable=True,

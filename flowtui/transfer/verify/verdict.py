@@ -85,7 +85,7 @@ def verified_by(
         raise _damaged(str(error)) from error
     unmarked = part.read(max(0, size - len(BAM_END)), len(BAM_END)) != BAM_END
     if checked and unmarked and task.size is None and ends_with_marker(task.filename):
-        raise _damaged("the BAM data ends without its end-of-file block: it is not whole")
+        raise _damaged("the BAM file is truncated: its end-of-file block is missing")
     return f"{known} and {checked}" if checked else known
 
 

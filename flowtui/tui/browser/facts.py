@@ -18,11 +18,11 @@ ABOUT = {
     "scope/samples": "Samples you own, in a project or in none.",
     "scope/executions": "Executions you own, genome preparations and demultiplexing among them.",
     "scope/data": "Files you uploaded, lanes and annotation sheets among them.",
-    "scope/genomes": "Organisms, and the genomes that pipelines take.",
+    "scope/genomes": "Organisms, and the genomes that pipelines use.",
 }
 
 
-FOUND = "What the server found. Escape takes it away."
+FOUND = "What the server found. Press escape to clear it."
 
 
 def facts_of(node: Node) -> Iterator[Fact]:

@@ -104,7 +104,7 @@ def matches(client: FlowClient, node: Node, text: str) -> tuple[list[Node], str]
         return fitting, "the server cannot filter these"
     more = 0 if page.total is None else page.total - page.received
     if more > 0:
-        return fitting, f"{more:,} more have this in their names (type more of it)"
+        return fitting, f"{more:,} more match (type more to narrow it down)"
     return fitting, ""
 
 
