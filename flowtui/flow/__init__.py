@@ -2,7 +2,8 @@
 
     client           FlowClient: projects, samples, executions, files, bulk jobs
     walk, parts      from references to all the files below them; what follows where some fail
-    questions, rows  what a walk asks Flow for each reference, and the records that come of it
+    questions        the parts that a reference is made of, in order
+    queries, rows    what is asked of Flow for one part, and the records that come of it
     runs             which run and process made an output, and the folders that it goes to by that
     lookahead, pace, patient     questions side by side, at the pace that the server likes
     vocabulary       types, organisms and attributes as the server calls them

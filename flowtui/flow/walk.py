@@ -10,7 +10,8 @@ from urllib.parse import quote
 from flowtui.flow.errors import FAILING, SKIPPABLE, FlowError, NotFound, Refused
 from flowtui.flow.lookahead import Lookahead
 from flowtui.flow.parts import Answer, Part, in_order
-from flowtui.flow.questions import Questions, Skip, output_row
+from flowtui.flow.queries import Queries, output_row
+from flowtui.flow.questions import Questions, Skip
 from flowtui.flow.refs import Ref, RefKind
 from flowtui.flow.remote_file import NOWHERE, RECORD, Origin, RemoteFile
 from flowtui.flow.rows import Row
@@ -68,7 +69,8 @@ class Walk:
         self._lists = Lookahead()
         self._parts = Lookahead()
         walking, self._reader = client.walking(told, self._lists.map)
-        self._questions = Questions(walking, skip, self._lists, records=records)
+        self._queries = Queries(walking, self._lists)
+        self._questions = Questions(walking, self._queries, skip, records=records)
         self._left_out = left_out
         self._skip = skip
         self._failed = failed
@@ -118,7 +120,7 @@ class Walk:
         ref = Ref(RefKind.SAMPLE, sample_id)
         row = Row(data, ("samples", name), name, str(ref), data.fileset_id or "",
                   listed=is_output(data))  # fmt: skip
-        for placed in self._questions.placed(sample_id, [row]):
+        for placed in self._queries.placed(sample_id, [row]):
             yield from self._file(ref, placed)
 
     def data_file(self, data: Data, folder: tuple[str, ...] = ("data",)) -> Iterator[RemoteFile]:
