@@ -8,7 +8,7 @@
     marks      what is marked, also of what is not loaded
     loading    a page that is asked for; fetching: asks in threads
     drawing    how a line looks; labels: its words
-    nodes      plain data: what is known, and which lines that makes
+    nodes      plain data: what is known, and which lines that makes; lines: where is what in them
 
 It asks Flow by itself, and knows nothing of the engine.
 """

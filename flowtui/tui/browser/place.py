@@ -1,11 +1,12 @@
-"""The way to where something is in the tree, for what a search found: one step at a time, pure."""
+"""The way to where something is in the tree, for what a search found: one step at a time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
+from flowtui.text.printable import printable
 from flowtui.tui.browser.nodes import Load, Node, NodeKind
 
 PROJECTS = ("scope/mine", "scope/shared", "scope/public")
@@ -77,6 +78,38 @@ def next_step(root: Node, route: Route) -> tuple[Step, Node]:
             return (_to_load(at) if at is not root else None) or Step.LOST, at
         at = found
     return Step.ARRIVED, at
+
+
+class Loader(Protocol):
+    """What loads a tree; see `TreeLoader`."""
+
+    root: Node
+
+    def open(self, node: Node) -> None:
+        """Expand a node, its first page loaded where it is not."""
+
+    def load_rest(self, node: Node) -> None:
+        """Load all pages of a node that are missing."""
+
+
+def advance(loader: Loader, route: Route) -> tuple[Step, Node]:
+    """Have loaded what is missing on the way; the step at which that ends for now, and where."""
+    while True:
+        step, node = next_step(loader.root, route)
+        if step is Step.OPEN:
+            loader.open(node)
+        elif step is Step.LOAD:
+            loader.load_rest(node)
+        else:
+            return step, node
+
+
+def why_not_there(step: Step, node: Node) -> str:
+    """Why the way ended before its end, and what helps, in words."""
+    if step is not Step.TOO_MANY:
+        return "It is not in the tree. Press → to open it here."
+    name = printable(node.parent.name if node.parent else node.name)
+    return f"Too much to look through in {name}: go there, and press / to filter."
 
 
 def _below(node: Node, key: str) -> Node | None:

@@ -11,14 +11,14 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.timer import Timer
 
-from flowtui.text.printable import printable
 from flowtui.tui.background import Background
 from flowtui.tui.browser import drawing
 from flowtui.tui.browser.finding import KINDS, ROOT
+from flowtui.tui.browser.lines import first_match, last_below, line_like, line_of
 from flowtui.tui.browser.loader import TreeLoader
 from flowtui.tui.browser.marks import Marks
 from flowtui.tui.browser.nodes import REST, Load, Node, NodeKind, Row, visible_rows
-from flowtui.tui.browser.place import Route, Step, next_step, route_of
+from flowtui.tui.browser.place import Route, Step, advance, route_of, why_not_there
 from flowtui.tui.widgets.line_list import LineList, Piece
 
 if TYPE_CHECKING:
@@ -193,30 +193,20 @@ class TreePane(LineList):
 
     def _go_on(self) -> None:
         """Go on towards the place that was asked for, as far as the tree is loaded."""
-        while self._route is not None:
-            step, node = next_step(self.root, self._route)
-            if step is Step.WAIT:
-                return
-            if step is Step.OPEN:
-                self._loader.open(node)
-            elif step is Step.LOAD:
-                self._loader.load_rest(node)
-            else:
-                self._route = None
-                if step is Step.ARRIVED:
-                    for above in node.ancestors():
-                        above.expanded = above.expanded or above is not node
-                    self._rebuild()
-                    self._go_to(node)
-                    self._reveal()
-                elif step is Step.TOO_MANY:
-                    name = printable(node.parent.name if node.parent else node.name)
-                    self.app.notify(
-                        f"Too much to look through in {name}: go there, and press / to filter.",
-                        markup=False,
-                    )
-                else:
-                    self.app.notify("It is not in the tree. Press → to open it here.")
+        if self._route is None:
+            return
+        step, node = advance(self._loader, self._route)
+        if step is Step.WAIT:
+            return
+        self._route = None
+        if step is Step.ARRIVED:
+            for above in node.ancestors():
+                above.expanded = above.expanded or above is not node
+            self._rebuild()
+            self._go_to(node)
+            self._reveal()
+        else:
+            self.app.notify(why_not_there(step, node), markup=False)
 
     def action_open(self) -> None:
         """Open the node, or step into it when it is open."""
@@ -328,24 +318,12 @@ class TreePane(LineList):
         top = self.top
         self.rows = visible_rows(self.root, self.filter_text)
         self.virtual_size = Size(max(1, self.size.width), len(self.rows))
-        line = before if row is None else self._line_like(row)
+        line = before if row is None else line_like(self.rows, row, self.cursor)
         self.cursor = max(0, min(before if line is None else line, len(self.rows) - 1))
         if self.cursor != before:
             self.scroll_to(y=top + self.cursor - before, animate=False, force=True)
         self.refresh()
         self._load_soon()
-
-    def _line_like(self, row: Row) -> int | None:
-        """Where a line is now that was made before the last rebuild."""
-
-        def is_it(other: Row) -> bool:
-            if row.node is not None:
-                return other.node is row.node
-            return other.parent is row.parent and other.index == row.index
-
-        if self.cursor < len(self.rows) and is_it(self.rows[self.cursor]):
-            return self.cursor
-        return next((line for line, other in enumerate(self.rows) if is_it(other)), None)
 
     def _reveal(self) -> None:
         """Scroll so that what was opened under the cursor is in sight, as far as it fits."""
@@ -353,10 +331,7 @@ class TreePane(LineList):
         if row is None or row.node is None:
             self._follow_cursor()
             return
-        last = self.cursor
-        most = min(len(self.rows), self.cursor + self.size.height)
-        while last + 1 < most and self.rows[last + 1].depth > row.depth:
-            last += 1
+        last = last_below(self.rows, self.cursor, self.size.height)
         self.bring_into_sight(self.cursor, last - self.cursor + 1)
 
     def _follow_cursor(self) -> None:
@@ -367,19 +342,12 @@ class TreePane(LineList):
         self.post_message(self.Highlighted(self.node))
 
     def _go_to(self, node: Node) -> None:
-        for line, row in enumerate(self.rows):
-            if row.node is node:
-                self.set_cursor(line)
-                return
+        if (line := line_of(self.rows, node)) is not None:
+            self.set_cursor(line)
 
     def _first_match(self) -> None:
-        for line, row in enumerate(self.rows):
-            node = row.node
-            if node is None or node.kind in drawing.GROUPS:
-                continue
-            if self.filter_text in node.name.casefold():
-                self.set_cursor(line)
-                break
+        if (line := first_match(self.rows, self.filter_text)) is not None:
+            self.set_cursor(line)
         self.post_message(self.Highlighted(self.node))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
