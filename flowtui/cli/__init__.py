@@ -8,6 +8,7 @@
     finding, feeding     the search in a thread; what it finds, given to the engine in pieces
     follow, batch_progress, progress     the events of a batch, what they add up to, how it is shown
     session          what a command needs to talk to Flow: settings, credential, client
+    record_rows, tables     records of Flow as rows, and rows as JSON lines or tables
     options, output, json_fields, exit_codes, signals     what the commands share
 
 Commands talk to the engine through `flowtui.daemon.connect`; only `get` runs an engine in its own

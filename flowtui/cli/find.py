@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from flowtui.cli.exit_codes import CommandError, Exit
-from flowtui.cli.ls import TableWriter
 from flowtui.cli.options import json_option, server_option
 from flowtui.cli.output import Output
 from flowtui.cli.search_notices import SearchNotices, noun_of
+from flowtui.cli.tables import TableWriter
 from flowtui.config import ConfigError, parse_rate
 
 if TYPE_CHECKING:
