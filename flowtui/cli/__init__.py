@@ -1,7 +1,7 @@
 """The commands: what `flowtui` does when it is given one.
 
     main             the command line: its options, its subcommands (imported when used), its errors
-    get              download in the foreground: follow a batch, show its progress, stop on signals
+    get, get_report  download in the foreground, stop on signals; how that ended
     queue, detach    add to the background queue, and act on what is in it
     ls, find, account, engine, demo     the other commands
     selection, plan  from REFs to files, and from files to the batch that the engine gets

@@ -12,6 +12,7 @@ import click
 
 from flowtui.cli.exit_codes import CommandError, Exit, Interrupted, as_command_error
 from flowtui.cli.finding import Finding
+from flowtui.cli.get_report import AGAIN, end_error, internal_error, print_end, summary_event
 from flowtui.cli.options import (
     bulk_option,
     filter_options,
@@ -22,7 +23,7 @@ from flowtui.cli.options import (
     server_option,
     to_option,
 )
-from flowtui.cli.output import Output, counted, one_line, seconds_text, size_text
+from flowtui.cli.output import Output
 from flowtui.cli.plan import Plan, make_plan
 from flowtui.cli.selection import (
     Filters,
@@ -34,15 +35,11 @@ from flowtui.cli.selection import (
 from flowtui.cli.signals import StopSignals
 from flowtui.config import ON_CHANGE
 from flowtui.protocol.messages import RequestRefused
-from flowtui.protocol.states import BROKEN_ON_FLOW
 
 if TYPE_CHECKING:
-    from flowtui.cli.batch_progress import BatchProgress
     from flowtui.cli.session import Session
     from flowtui.config import Settings
     from flowtui.flow.client import FlowClient
-
-AGAIN = "run the same command again to resume"
 
 
 @click.command(short_help="Download files in the foreground.")
@@ -155,7 +152,7 @@ def get(
 
                 show_plan(batch, found.known_bytes, out)
                 status = Exit.OK if found.is_whole else Exit.SOME_FAILED
-                _summary_event(out, None, found, status, time.monotonic() - started)
+                summary_event(out, None, found, status, time.monotonic() - started)
                 return status
     except Interrupted:
         known = CommandError(f"interrupted; {AGAIN}", exit=Exit.INTERRUPTED, code="INTERRUPTED")
@@ -165,7 +162,7 @@ def get(
             raise
         known = expected
     out.error(known)
-    _summary_event(out, None, found, known.exit, time.monotonic() - started)
+    summary_event(out, None, found, known.exit, time.monotonic() - started)
     return known.exit
 
 
@@ -216,7 +213,7 @@ def _fetch(
     except RequestRefused:
         if engine.mistake is None:
             raise
-        raise _internal_error(engine.mistake) from None
+        raise internal_error(engine.mistake) from None
     finally:
         engine.stop()
     status = state.exit_status()
@@ -227,11 +224,11 @@ def _fetch(
         status = trouble.exit
     elif status is Exit.OK and not found.is_whole:
         status = Exit.SOME_FAILED
-    _print_end(state, plan, status, out)
+    print_end(state, plan, out)
     mistake = engine.mistake
-    if (error := trouble or _end_error(state, plan, found, status, mistake)) is not None:
+    if (error := trouble or end_error(state, plan, found, status, mistake)) is not None:
         out.error(error)
-    _summary_event(out, state, found, status, state.seconds)
+    summary_event(out, state, found, status, state.seconds)
     return status
 
 
@@ -263,100 +260,4 @@ def _search_error(finding: Finding) -> CommandError | None:
         raise finding.error
     return CommandError(
         f"not all files were found: {known.message}; {AGAIN}", exit=known.exit, code=known.code
-    )
-
-
-def _print_end(state: BatchProgress, plan: Plan, status: Exit, out: Output) -> None:
-    counts = state.file_counts()
-    complete = counts["done"] + counts["skipped"]
-    replaced = sum(1 for row in state.rows.values() if row.replaced)
-    text = f"{complete:,} of {counted(max(state.files, counts.total()), 'file')} complete"
-    if skipped := counts["skipped"]:
-        text += f" ({skipped:,} already present)"
-    if linked := sum(1 for row in state.rows.values() if row.linked):
-        text += f", {linked:,} linked"
-    if replaced:
-        text += f", {replaced:,} replaced"
-    text += f", {size_text(state.fetched_bytes())} downloaded in {seconds_text(state.seconds)}"
-    out.say(f"{text}, to {one_line(plan.root)}")
-    if state.summary.trouble:
-        out.say(f"flowtui: {one_line(state.summary.trouble)}")
-
-
-def _end_error(
-    state: BatchProgress,
-    plan: Plan,
-    found: RequestedFiles,
-    status: Exit,
-    mistake: BaseException | None,
-) -> CommandError | None:
-    """Why not all files are complete and what to do; None where they are."""
-    if status is Exit.INTERRUPTED:
-        return CommandError(f"interrupted; {AGAIN}", exit=status, code="INTERRUPTED")
-    if mistake is not None and status is not Exit.OK:
-        return _internal_error(mistake)
-    if state.blocked_by == "NO_SPACE":
-        reason = one_line(state.waiting_reason("NO_SPACE")) or "the disk is full"
-        message = f"not enough disk space: {reason}; free some or choose another --to, then {AGAIN}"
-        return CommandError(message, exit=status, code="NO_SPACE")
-    if state.blocked_by == "UNAUTHENTICATED":
-        message = f"not signed in to {plan.server}; run `flowtui login`, then {AGAIN}"
-        return CommandError(message, exit=status, code="UNAUTHENTICATED")
-    if reason := state.archive_failure():
-        message = f"{one_line(reason)}; use `--bulk never` to download the files one by one"
-        return CommandError(message, exit=status, code="FAILED")
-    counts = state.file_counts()
-    if failed := counts["failed"] + counts["cancelled"]:
-        message = f"{counted(failed, 'file')} failed; run the same command again to retry them"
-        return CommandError(message, exit=status, code="FAILED")
-    if foreign := state.beside_foreign():
-        names = ", ".join(one_line(path) for path in foreign[:3])
-        if len(foreign) > 3:
-            names += f" and {len(foreign) - 3:,} more"
-        message = f"different files already have these names; Flow's were saved as: {names}"
-        return CommandError(message, exit=status, code="FOREIGN_FILE")
-    if broken := state.broken_files():
-        message = f"{counted(broken, 'file')} complete but broken on Flow itself; tell the owner"
-        return CommandError(message, exit=status, code=BROKEN_ON_FLOW)
-    if missing := found.missing:
-        names = ", ".join(missing[:3])
-        if len(missing) > 3:
-            names += f" and {len(missing) - 3:,} more"
-        return CommandError(f"not everything was downloaded; left out: {names}", exit=status,
-                            code="INCOMPLETE")  # fmt: skip
-    return None
-
-
-def _internal_error(mistake: BaseException) -> CommandError:
-    """A mistake of ours in the words for people, with a report for those who mend it."""
-    from flowtui.crash_report import reported, scrub
-
-    what = one_line(scrub(f"{type(mistake).__name__}: {mistake}"))
-    return CommandError(f"internal error: {what}; {reported(mistake)}; {AGAIN}", code="INTERNAL")
-
-
-def _summary_event(
-    out: Output, state: BatchProgress | None, found: RequestedFiles, status: Exit, seconds: float
-) -> None:
-    """The last line of `--json`, whatever happened."""
-    counts = {} if state is None else {key: n for key, n in state.file_counts().items() if n}
-    ended = sum(counts.get(name, 0) for name in ("done", "skipped", "failed", "cancelled"))
-    out.event(
-        "summary",
-        status=int(status),
-        files=len(found.files),
-        done=counts.get("done", 0),
-        skipped=counts.get("skipped", 0),
-        failed=counts.get("failed", 0),
-        cancelled=counts.get("cancelled", 0),
-        unfinished=sum(counts.values()) - ended,
-        left_out=found.left_out,
-        excluded=found.excluded,
-        missing_refs=len(found.errors),
-        replaced=0 if state is None else sum(1 for row in state.rows.values() if row.replaced),
-        linked=0 if state is None else sum(1 for row in state.rows.values() if row.linked),
-        beside_foreign=0 if state is None else len(state.beside_foreign()),
-        bytes=0 if state is None else state.verified_bytes(),
-        fetched=0 if state is None else state.fetched_bytes(),
-        seconds=round(seconds, 3),
     )

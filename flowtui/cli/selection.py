@@ -124,9 +124,7 @@ def parse_refs(
             exit=Exit.USAGE,
             code="USAGE",
         )
-    found.name = ", ".join(str(ref) for ref in refs[:3])
-    if len(refs) > 3:
-        found.name += f" and {len(refs) - 3} more"
+    found.name = quantities.named([str(ref) for ref in refs], 3)
     return refs
 
 

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from flowtui.flow.models import Data
 from flowtui.flow.refs import Ref
+from flowtui.text import quantities
 from flowtui.text.printable import printable
 
 LISTED = 12
@@ -54,8 +55,7 @@ def ambiguity(ref: Ref, chosen: Sequence[Data]) -> str:
     name = printable((ref.path or "").rpartition("/")[2])
     labels = dict.fromkeys(data.process_label or data.process_name or "" for data in chosen)
     listed = [printable(label) for label in labels if label]
-    more = f" and {len(listed) - LISTED:,} more" if len(listed) > LISTED else ""
-    which = f": {', '.join(listed[:LISTED])}{more}" if listed else ""
+    which = f": {quantities.named(listed, LISTED)}" if listed else ""
     return (
         f"{len(chosen):,} outputs are called {name}{which}; "
         f"name one as {ref.kind}/{printable(ref.id)}/PROCESS/{name}, or use a pattern such as "

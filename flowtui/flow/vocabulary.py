@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowtui.flow.errors import BadReference, NotFound, NotOffered, Refused
+from flowtui.text import quantities
 from flowtui.text.printable import printable
 
 SHOWN = 12
@@ -63,9 +64,7 @@ def chosen(known: Sequence[Term], text: str, what: str) -> tuple[Term, ...]:
     found = [term for term in known if term.is_called(text)]
     found = found or [term for term in known if term.has(text)]
     if known and not found:
-        named = ", ".join(printable(term.id) for term in known[:SHOWN])
-        more = f" and {len(known) - SHOWN:,} more" if len(known) > SHOWN else ""
-        raise BadReference(f"this server has no {what} {printable(text)!r}; it has {named}{more}")
+        raise BadReference(f"this server has no {what} {printable(text)!r}; it has {_named(known)}")
     return tuple(found)
 
 
@@ -76,6 +75,9 @@ def attribute(known: Sequence[Term], text: str) -> Term:
     """
     found = chosen(known, text, "attribute")
     if len(found) > 1 and not found[0].is_called(text):
-        named = ", ".join(printable(term.id) for term in found[:SHOWN])
-        raise BadReference(f"{printable(text)!r} is a part of several attributes: {named}")
+        raise BadReference(f"{printable(text)!r} is a part of several attributes: {_named(found)}")
     return found[0] if found else Term(text)
+
+
+def _named(terms: Sequence[Term]) -> str:
+    return quantities.named([printable(term.id) for term in terms], SHOWN)

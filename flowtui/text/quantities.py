@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def size(count: int | float) -> str:
     """Bytes in decimal units: `0 B`, `36.0 MB`, `2.7 GB`."""
@@ -31,6 +33,12 @@ def wait(seconds: float) -> str:
 def counted(count: int, noun: str) -> str:
     """How many of something: `1 file`, `1,204 files`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def named(names: Sequence[str], most: int) -> str:
+    """The first names, and how many more there are: `a, b and 3 more`."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def duration(seconds: float) -> str:

@@ -37,3 +37,10 @@ def test_sizes_in_words(count: int, words: str):
 )  # fmt: skip
 def test_waits_in_words(seconds: float, words: str):
     assert quantities.wait(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, ""), (1, "a"), (3, "a, b, c"), (4, "a, b, c and 1 more")]
+)
+def test_names_are_few_and_the_others_counted(count: int, words: str):
+    assert quantities.named("abcd"[:count], 3) == words
