@@ -48,6 +48,7 @@ from flowtui.protocol.messages import (
 from flowtui.protocol.states import CANCELLABLE, ENDED, PENDING_WORK, TransferState
 from flowtui.system.clocks import Clocks
 from flowtui.system.descriptors import Shares, own_shares
+from flowtui.system.files import UnfitFile
 from flowtui.timings import Timings
 from flowtui.transfer.disk import space as disk_space
 from flowtui.transfer.disk.downloads_log import ABOUT
@@ -227,6 +228,10 @@ class Engine:
 
         try:
             return self._call(add)
+        except UnfitFile as error:
+            raise RequestRefused(
+                "IN_THE_WAY", f"cannot use {error.filename}: {error.strerror}"
+            ) from error
         except OSError as error:
             raise RequestRefused(
                 "NOT_READABLE", f"cannot read {batch.root}: {error.strerror}; choose another folder"

@@ -23,6 +23,7 @@ from flowtui.engine.store.persistence import Persistence
 from flowtui.engine.workers.pool import Workers
 from flowtui.protocol.states import PENDING_WORK
 from flowtui.system.clocks import Clock, since_boot
+from flowtui.system.files import UnfitFile
 from flowtui.timings import Timings
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.errors import internal_error
@@ -196,7 +197,7 @@ class Loop:
             words = ""
         except OSError as error:
             words = downloads_log.trouble(Path(root), error)
-            if not isinstance(error, PermissionError):
+            if not isinstance(error, PermissionError | UnfitFile):
                 # A full disk, say: there may be room for them later.
                 self._mailbox.post(lambda: self._folders.log_again(root, entries))
         self._persistence.note_trouble(f"log of {root}", words)

@@ -157,8 +157,11 @@ def owner_of(path: Path) -> str:
         user = path.lstat().st_uid
     except OSError:
         return ""
-    if user == os.getuid():
-        return ""
+    return "" if user == os.getuid() else name_of_user(user)
+
+
+def name_of_user(user: int) -> str:
+    """What a user is called, by his id."""
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:

@@ -8,6 +8,7 @@ holder is dead is taken over.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flowtui.system.boot import this_boot
+from flowtui.system.files import UnfitFile, open_regular, read_regular
 
 ENDING = ".lock"
 
@@ -35,10 +37,10 @@ class Held(Exception):
     """Another process has it; the message says who, where that is known."""
 
 
-def lock(descriptor: int, path: Path) -> Callable[[], None]:
+def lock(descriptor: int, path: Path, folder: int | None = None) -> Callable[[], None]:
     """Lock the open file at `path`; what is returned lets go of it, besides closing the file.
 
-    Raises Held, OSError.
+    `folder`: the open folder that it is in, which stays open. Raises Held, OSError.
     """
     try:
         known = _locks_known(lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB))
@@ -46,7 +48,7 @@ def lock(descriptor: int, path: Path) -> Callable[[], None]:
         raise Held("another process") from None
     if known:
         return lambda: None
-    return _lock_beside(path.with_name(path.name + ENDING))
+    return _lock_beside(path.with_name(path.name + ENDING), folder)
 
 
 def _locks_known(lock: Callable[[], None]) -> bool:
@@ -65,22 +67,31 @@ def _locks_known(lock: Callable[[], None]) -> bool:
     return True
 
 
-def wait_for_lock(descriptor: int, path: Path, patience: float) -> Callable[[], None] | None:
-    """Lock the open file at `path`, waiting for whoever has it; what is returned lets go of it.
+def wait_for_lock(
+    descriptor: int, path: Path, patience: float, folder: int | None = None
+) -> Callable[[], None] | None:
+    """Lock the open file at `path`, waiting `patience` seconds for whoever has it.
 
-    Where the file system has no locks, the file beside it is waited for `patience` seconds; None
-    where that is not to be had either. Raises OSError where nobody can tell.
+    What is returned lets go of it; None where it is not to be had: somebody keeps it, or there are
+    no locks here, and none by a file beside it. For `folder` see `lock`. Raises OSError where
+    nobody can tell.
     """
-    if _locks_known(lambda: fcntl.flock(descriptor, fcntl.LOCK_EX)):
-        return lambda: fcntl.flock(descriptor, fcntl.LOCK_UN)
     deadline = time.monotonic() + patience
     while True:
         try:
-            return _lock_beside(path.with_name(path.name + ENDING))
-        except Held:
-            if time.monotonic() >= deadline:
-                return None
-        except OSError:
+            known = _locks_known(lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        except BlockingIOError:
+            known = True
+        else:
+            if known:
+                return lambda: fcntl.flock(descriptor, fcntl.LOCK_UN)
+        if not known:
+            with contextlib.suppress(Held):
+                try:
+                    return _lock_beside(path.with_name(path.name + ENDING), folder)
+                except OSError:
+                    return None
+        if time.monotonic() >= deadline:
             return None
         time.sleep(ASK_AGAIN)
 
@@ -92,14 +103,14 @@ ASK_AGAIN = 0.01
 def is_held(path: Path) -> bool:
     """Whether a process has the lock of the file at `path` now. Raises OSError."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_regular(path)
     except FileNotFoundError:
         return False
     try:
         # Shared, so that two who look at once do not take each other for the holder.
         if _locks_known(lambda: fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)):
             return False
-        text = _read(path.with_name(path.name + ENDING))
+        text = _read(path.with_name(path.name + ENDING), None)
         return text is not None and bool(_living_holder(text))
     except BlockingIOError:
         return True
@@ -121,30 +132,46 @@ def has_record_locks(file: Path) -> bool:
         os.close(descriptor)
 
 
-def _lock_beside(file: Path) -> Callable[[], None]:
+def _lock_beside(file: Path, folder: int | None) -> Callable[[], None]:
     mine = json.dumps({"boot": this_boot(), "pid": os.getpid(), "started": _start_of(os.getpid())})
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     for _ in range(3):
         try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            descriptor = os.open(_name(file, folder), flags, 0o666, dir_fd=folder)
         except FileExistsError:
-            text = _read(file)
+            text = _read(file, folder)
             if text is not None and (holder := _living_holder(text)):
                 raise Held(f"{holder} (if that is wrong, remove {file})") from None
-            _remove_if_still(file, text)
+            _remove_if_still(file, folder, text)
             continue
         try:
             os.write(descriptor, mine.encode())
         finally:
             os.close(descriptor)
-        return lambda: _remove_if_still(file, mine)
+        return lambda: _remove_if_still(file, folder, mine)
     raise Held(f"another process (see {file})")
 
 
-def _read(file: Path) -> str | None:
+def _name(file: Path, folder: int | None) -> str:
+    return str(file) if folder is None else file.name
+
+
+def _read(file: Path, folder: int | None) -> str | None:
+    """What a lock file says, None where there is none. Raises UnfitFile, OSError."""
     try:
-        return file.read_text(encoding="utf-8", errors="replace")
+        content = read_regular(
+            _name(file, folder), LONGEST, flags=os.O_RDONLY | os.O_NOFOLLOW, folder=folder
+        )
     except FileNotFoundError:
         return None
+    except UnfitFile as error:
+        error.filename = str(file)
+        raise
+    return content.decode("utf-8", "replace")
+
+
+LONGEST = 4096
+"""Bytes of a lock file."""
 
 
 def _living_holder(text: str) -> str:
@@ -171,7 +198,8 @@ def _start_of(pid: int) -> str | None:
     return text.rpartition(")")[2].split()[19]
 
 
-def _remove_if_still(file: Path, text: str | None) -> None:
+def _remove_if_still(file: Path, folder: int | None, text: str | None) -> None:
     """Take the lock file away, unless it is another one by now."""
-    if _read(file) == text:
-        file.unlink(missing_ok=True)
+    if _read(file, folder) == text:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(_name(file, folder), dir_fd=folder)

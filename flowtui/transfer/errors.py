@@ -21,6 +21,7 @@ import errno
 from pathlib import Path
 
 from flowtui.system import descriptors
+from flowtui.system.files import UnfitFile
 from flowtui.text import quantities
 from flowtui.text.redaction import without_tokens
 
@@ -204,6 +205,10 @@ def disk_trouble(error: OSError, path: Path) -> TransferError:
     words = error.strerror or str(error)
     if shortage := descriptors.shortage(error):
         return TooManyOpen(shortage)
+    if isinstance(error, UnfitFile):
+        return PermanentError(
+            f"cannot use {error.filename}: {words}", code="IN_THE_WAY", retryable=True
+        )
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         what = "the quota is used up" if error.errno == errno.EDQUOT else "the disk is full"
         return DiskFull(f"{what} at {path.parent}")

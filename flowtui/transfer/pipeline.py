@@ -18,6 +18,7 @@ import httpx
 
 from flowtui.flow.remote_file import RECORD
 from flowtui.protocol.states import AS_RECORDED, BROKEN_ON_FLOW, CHANGED, REMOVED, TransferState
+from flowtui.system.files import UnfitFile
 from flowtui.text import quantities
 from flowtui.timings import Timings
 from flowtui.transfer.cancel import StopSignal
@@ -27,7 +28,7 @@ from flowtui.transfer.disk.part_file import (
     NoteBudget,
     PartFile,
     journal_path,
-    make_folder,
+    part_path,
     remove_leftovers,
 )
 from flowtui.transfer.disk.space import Room, measure
@@ -57,8 +58,8 @@ from flowtui.transfer.task import Outcome, Task
 from flowtui.transfer.verify import verdict
 from flowtui.transfer.verify.blocks import keep_good_blocks
 from flowtui.transfer.verify.containers import ContainerCheck
-from flowtui.transfer.verify.existing import Existing, existing
-from flowtui.transfer.verify.md5 import BLOCK, md5_of
+from flowtui.transfer.verify.existing import Existing, existing, is_believed
+from flowtui.transfer.verify.md5 import BLOCK, md5_of_open
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -126,7 +127,7 @@ def steps(
             return replace(made, seconds=time.monotonic() - began)
         there = _look(task, stop)
         if isinstance(there, Outcome):
-            _sweep(task.target)
+            _sweep(task)
             return _with_former_name(task, there, tools.records)
         if there is None and task.elsewhere:
             brought = from_elsewhere(
@@ -171,9 +172,8 @@ def _with_part(
     replaces: Fingerprint | None,
 ) -> Steps:
     """Open the part file, fill it, and give it the final name. Raises what stops that."""
-    make_folder(task.target.parent)
     identity = Identity(key=task.key, md5=task.md5)
-    part = PartFile(task.target, identity, tools.notes, journaled=not task.is_small)
+    part = _open_part(task, identity, tools.notes)
     closed = opened(part)
     try:
         # The process that held it until now may have brought the file to its end.
@@ -201,6 +201,17 @@ def _with_part(
             else:
                 memory.fingerprint = part.fingerprint()
         part.close()
+
+
+def _open_part(task: Task, identity: Identity, notes: NoteBudget) -> PartFile:
+    """The part file. Raises Busy, TargetExists where an archive gets another name, OSError."""
+    try:
+        return PartFile(task.target, identity, notes, journaled=not task.is_small, root=task.root)
+    except (UnfitFile, PermanentError) as error:
+        if not task.archive:
+            raise
+        # Another user's, say, of an archive of the same files: nobody cares what it is called.
+        raise TargetExists(f"{part_path(task.target).name} is of no use: {error}") from error
 
 
 def _with_former_name(task: Task, outcome: Outcome, records: FolderRecords) -> Outcome:
@@ -242,11 +253,16 @@ def _keep_good(task: Task, tools: Tools, part: PartFile, stop: StopSignal) -> No
     is_same = task.md5 in (None, record.md5) and task.size in (None, record.size)
     if not is_same or part.done.total or not part.is_journaled:
         return
+    there = part.folder.stat(task.target.name)
+    if there is None or not (
+        task.md5 is not None or is_believed(record, is_own=part.folder.owns(there))
+    ):
+        return
     sums = tools.records.of(task.root).blocks(record.md5, record.size, BLOCK)
     if not sums:
         return
     part.identify(replace(part.identity, size=record.size, md5=record.md5))
-    keep_good_blocks(part, task.target, sums, record.size, stop.check)
+    keep_good_blocks(part, task.target.name, sums, record.size, stop.check)
 
 
 def _changed_meanwhile(
@@ -276,6 +292,7 @@ def _look(task: Task, stop: StopSignal) -> Outcome | Fingerprint | None:
         md5=task.md5,
         recorded=task.recorded,
         check=stop.check,
+        root=task.root,
     )
     if found is None:
         return None
@@ -377,7 +394,7 @@ def _fetch_and_verify(
     final = _final_name(task, part, is_folder=source.link.is_folder)
     yield
     try:
-        intact = part.settle(size) or md5_of(part.path, stop.check) == md5
+        intact = part.settle(size) or md5_of_open(part.descriptor, stop.check) == md5
         if not intact:
             download.start_over()
             raise PermanentError(
@@ -454,11 +471,11 @@ def _final_name(task: Task, part: PartFile, *, is_folder: bool) -> Path:
     return task.target.with_name(f"{name}.zip") if magic[:2] == b"PK" else task.target
 
 
-def _sweep(target: Path) -> None:
+def _sweep(task: Task) -> None:
     """Take away what a crash behind the last step left beside a file that is here."""
-    if journal_path(target).exists():
+    if journal_path(task.target).exists():
         with contextlib.suppress(OSError):  # it does no harm where it is
-            remove_leftovers(target)
+            remove_leftovers(task.target, task.root)
 
 
 def _room(task: Task) -> Room | None:

@@ -7,13 +7,15 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowtui.protocol.states import TransferState
+from flowtui.system.files import UnfitFile, open_regular
+from flowtui.system.shared_folder import open_folder
 from flowtui.transfer.disk.commit import fingerprint
 from flowtui.transfer.disk.downloads_log import is_untouched
-from flowtui.transfer.disk.part_file import NoteBudget, PartFile, make_folder
+from flowtui.transfer.disk.part_file import NoteBudget, PartFile
 from flowtui.transfer.errors import AuthRequired, PermanentError, TargetExists, TransientError
 from flowtui.transfer.identity import Identity
 from flowtui.transfer.task import Outcome, Task
@@ -35,26 +37,25 @@ def write_record(
     """
     content = _content(task, client)
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    here = _here(task)
-    if here is not None and _is_content(task.target, content):
+    here = _here(task, content)
+    if here is not None and here.is_content:
         return Outcome(TransferState.SKIPPED, "already here; verified by content",
                        size=len(content), md5=digest, verified_by="content",
-                       mtime_ns=here.st_mtime_ns, is_news=task.recorded is None)  # fmt: skip
+                       mtime_ns=here.found.st_mtime_ns, is_news=task.recorded is None)  # fmt: skip
     is_ours = task.recorded is not None and task.recorded.key == task.key
-    is_ours = is_ours and not task.target.is_symlink()
+    is_ours = is_ours and here is not None and not here.is_link
     if here is not None and not is_ours:
         raise TargetExists(f"a different file stands at {task.target.name}")
-    make_folder(task.target.parent)
-    part = PartFile(task.target, Identity(key=task.key), notes, journaled=False)
+    part = PartFile(task.target, Identity(key=task.key), notes, journaled=False, root=task.root)
     replaced = ""
     try:
         part.write(0, content)
         part.settle(len(content))
         with replacing() if here is not None else nullcontext():
-            if here is not None and task.recorded and is_untouched(here, task.recorded):
-                task.target.unlink()
+            if here is not None and task.recorded and is_untouched(here.found, task.recorded):
+                part.folder.unlink(task.target.name)
                 here = None
-            replaces = None if here is None else fingerprint(here)
+            replaces = None if here is None else fingerprint(here.found)
             replaced = part.rename(task.target, len(content), replaces)
         mtime_ns = os.fstat(part.descriptor).st_mtime_ns
         part.finish()
@@ -84,21 +85,41 @@ def _content(task: Task, client: FlowClient) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def _here(task: Task) -> os.stat_result | None:
-    """What stands at the target, or None. Raises PermanentError for a folder, TargetExists."""
+@dataclass(frozen=True)
+class _Here:
+    """What stands at the target: a file, or a link of ours to one.
+
+    Attributes:
+        is_content: whether it holds just what is to be written.
+    """
+
+    found: os.stat_result
+    is_link: bool
+    is_content: bool
+
+
+def _here(task: Task, content: bytes) -> _Here | None:
+    """What stands at the target. Raises PermanentError for a folder, TargetExists, OSError."""
     target = task.target
     try:
-        found = target.lstat()
+        folder = open_folder(target.parent, task.root)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    if stat.S_ISDIR(found.st_mode):
-        raise PermanentError(f"a folder stands at {target}", code="IN_THE_WAY", retryable=True)
-    if not target.is_file():
-        raise TargetExists(f"a different file stands at {target.name}")
-    return target.stat()
-
-
-def _is_content(path: Path, content: bytes) -> bool:
-    """Whether a file holds just this; of a larger one no more is read."""
-    with path.open("rb") as stream:
-        return stream.read(len(content) + 1) == content
+    with folder:
+        found = folder.stat(target.name)
+        if found is None:
+            return None
+        if stat.S_ISDIR(found.st_mode):
+            raise PermanentError(f"a folder stands at {target}", code="IN_THE_WAY", retryable=True)
+        is_link = stat.S_ISLNK(found.st_mode)
+        try:
+            if is_link and folder.owns(found):
+                descriptor = open_regular(target.name, folder=folder.descriptor)
+            else:
+                descriptor = folder.open_data(target.name)
+        except (UnfitFile, FileNotFoundError):
+            raise TargetExists(f"a different file stands at {target.name}") from None
+        with open(descriptor, "rb") as stream:
+            # Of a larger one no more is read.
+            is_content = stream.read(len(content) + 1) == content
+            return _Here(os.fstat(descriptor), is_link, is_content)

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from pathlib import Path
 
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.states import TransferState
+
+
+class Writers(Enum):
+    """Who may have written a line of downloads.log."""
+
+    US = "us"
+    GROUP = "group"  # the log is ours, and open to a group
+    OTHERS = "others"
 
 
 @dataclass(frozen=True)
@@ -16,7 +25,7 @@ class Recorded:
     Attributes:
         mtime_ns: its time of change then, nanoseconds; None where the log does not say.
         logged: when that was written, Unix seconds; None where the log does not say.
-        belongs_to: see `RemoteFile.belongs_to`.
+        belongs_to: see `RemoteFile.belongs_to`. `by`: who may say so.
     """
 
     key: str
@@ -25,6 +34,7 @@ class Recorded:
     belongs_to: str = ""
     mtime_ns: int | None = None
     logged: float | None = field(default=None, compare=False)
+    by: Writers = field(default=Writers.US, compare=False)
 
 
 @dataclass(frozen=True)

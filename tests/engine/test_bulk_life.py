@@ -498,10 +498,10 @@ def test_a_disk_that_fills_up_while_unpacking_is_waited_for(server, tmp_path, mo
     full = [True]
     plain = part_file.open_locked
 
-    def open_locked(path: Path) -> int:
+    def open_locked(path: Path, *more: object) -> object:
         if full[0] and path.parent.name != tmp_path.name:  # the archive itself has room
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        return plain(path)
+        return plain(path, *more)
 
     monkeypatch.setattr(part_file, "open_locked", open_locked)
     made = start(server)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from flowtui.system import files, folder_fsync, fsync
+from flowtui.system import files, folder_fsync, fsync, shared_folder
 from flowtui.transfer.disk import journal, part_file
 
 BLOCK = 4096
@@ -59,6 +59,8 @@ class CrashDisk:
                 "ftruncate": self._ftruncate,
                 "fsync": self._fsync,
                 "fdatasync": self._fsync,
+                "rename": self._rename,
+                "unlink": self._unlink,
             }
         )
         monkeypatch.setattr(part_file, "os", shim)
@@ -66,8 +68,7 @@ class CrashDisk:
         monkeypatch.setattr(folder_fsync, "os", shim)
         monkeypatch.setattr(fsync, "os", shim)
         monkeypatch.setattr(files, "os", shim)
-        for name in ("rename", "replace", "unlink"):
-            monkeypatch.setattr(Path, name, self._naming(getattr(Path, name)))
+        monkeypatch.setattr(shared_folder, "os", shim)
 
     def after_crash(self, survives: Survives, dice: random.Random) -> dict[str, bytes]:
         """Name → content as a machine that starts again would find it."""
@@ -101,7 +102,7 @@ class CrashDisk:
     def _open(self, path: Any, *args: Any, **more: Any) -> int:
         with self.lock:
             descriptor = os.open(path, *args, **more)
-            name = os.fspath(path)
+            name = _whole(path, more.get("dir_fd"))
             status = os.fstat(descriptor)
             if name.startswith(str(self.root)) and not os.path.isdir(name):
                 if self.names.get(name) != status.st_ino:
@@ -153,22 +154,30 @@ class CrashDisk:
                 file.flushed, file.pending = bytes(content), []
             self.on_step()
 
-    def _naming(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def act(path: Path, *args: Any, **more: Any) -> Any:
-            with self.lock:
-                result = real(path, *args, **more)
-                if str(path).startswith(str(self.root)):
-                    inode = self.names.pop(str(path), None)
-                    if args and inode is not None:
-                        self.names[str(args[0])] = inode
-                    self._renamed()
-                    self.on_step()
-                return result
+    def _rename(self, old: str, new: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        with self.lock:
+            os.rename(old, new, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+            inode = self.names.pop(_whole(old, src_dir_fd), None)
+            if inode is not None:
+                self.names[_whole(new, dst_dir_fd)] = inode
+            self._renamed()
+            self.on_step()
 
-        return act
+    def _unlink(self, name: str, *, dir_fd: int) -> None:
+        with self.lock:
+            os.unlink(name, dir_fd=dir_fd)
+            self.names.pop(_whole(name, dir_fd), None)
+            self._renamed()
+            self.on_step()
 
     def _renamed(self) -> None:
         self.renames.append(dict(self.names))
+
+
+def _whole(path: Any, folder: int | None) -> str:
+    """A path from the root on, of one that is relative to an open folder."""
+    name = os.fspath(path)
+    return name if folder is None else os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
 
 
 def _apply(content: bytearray, offset: int, data: bytes | None) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,13 +90,13 @@ def test_a_file_that_was_only_touched_is_read_once_and_recorded(
     fetch(lab, flow_md5)
     os.utime(lab.target, (1, 1))
     reads: list[Path] = []
-    real = looking.hashing.md5_of
+    real = looking.hashing.md5_of_open
 
-    def counted(path: Path, check, **more):  # type: ignore[no-untyped-def]
-        reads.append(path)
-        return real(path, check, **more)
+    def counted(descriptor: int, check: Callable[[], None], **more: Any) -> str:
+        reads.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        return real(descriptor, check, **more)
 
-    monkeypatch.setattr(looking.hashing, "md5_of", counted)
+    monkeypatch.setattr(looking.hashing, "md5_of_open", counted)
     for _ in range(3):
         fetch(lab, flow_md5)
         assert lab.row is not None and lab.row.state == "skipped"
@@ -107,13 +109,13 @@ def test_without_a_log_a_file_is_read_once_and_recorded(
     fetch(lab, flow_md5)
     (lab.root / "downloads.log").unlink()
     reads: list[Path] = []
-    real = looking.hashing.md5_of
+    real = looking.hashing.md5_of_open
 
-    def counted(path: Path, check, **more):  # type: ignore[no-untyped-def]
-        reads.append(path)
-        return real(path, check, **more)
+    def counted(descriptor: int, check: Callable[[], None], **more: Any) -> str:
+        reads.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        return real(descriptor, check, **more)
 
-    monkeypatch.setattr(looking.hashing, "md5_of", counted)
+    monkeypatch.setattr(looking.hashing, "md5_of_open", counted)
     lengths = []
     for _ in range(3):
         fetch(lab, flow_md5)

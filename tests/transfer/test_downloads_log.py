@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flowtui.system.files import UnfitFile
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.downloads_log import LOG_NAME, LogEntry
 from flowtui.transfer.task import Recorded
@@ -149,6 +150,6 @@ def test_there_is_nothing_to_read_where_there_is_no_log(tmp_path: Path):
 def test_a_link_is_not_written_through(tmp_path: Path):
     (tmp_path / "precious").write_text("precious")
     (tmp_path / LOG_NAME).symlink_to("precious")
-    with pytest.raises(OSError, match="symbolic link"):
+    with pytest.raises(UnfitFile, match="a link"):
         downloads_log.append(tmp_path, [entry()])
     assert (tmp_path / "precious").read_text() == "precious"

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flowtui.system.files import UnfitFile
 from flowtui.transfer.disk import downloads_log, folder_record
 from flowtui.transfer.disk.downloads_log import LogEntry
 from flowtui.transfer.disk.folder_record import SUMS_NAME, FolderRecord
@@ -176,7 +177,7 @@ def test_lines_of_others_stay_and_an_edit_does_no_harm(tmp_path: Path) -> None:
 def test_a_link_is_not_written_through(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("precious")
     (tmp_path / SUMS_NAME).symlink_to("precious")
-    with pytest.raises(OSError, match="symbolic link"):
+    with pytest.raises(UnfitFile, match="a link"):
         FolderRecord(tmp_path).write([put(tmp_path, "a", b"x")])
     assert (tmp_path / "precious").read_text() == "precious"
     assert [path for path, _ in downloads_log.read(tmp_path)] == ["a"]

@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from flowtui.system.boot import this_boot
+from flowtui.system.files import UnfitFile
+from flowtui.system.shared_folder import Folder
 from flowtui.transfer.disk import journal
 from flowtui.transfer.disk.journal import Journal
 from flowtui.transfer.disk.ranges import RangeSet
@@ -154,11 +156,11 @@ def test_a_renewal_that_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: py
     one = Journal(tmp_path / "j")
     one.begin(Identity("old"), RangeSet(), RangeSet([(0, 5)]))
 
-    def full(self: Path, target: Path) -> Path:
+    def full(self: Folder, name: str, new: str) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", full)
+        patch.setattr(Folder, "rename", full)
         with pytest.raises(OSError, match="No space"):
             one.begin(Identity("new"), RangeSet(), RangeSet())
     one.written(5, 9)
@@ -225,7 +227,7 @@ def test_a_damaged_line_costs_itself_only(tmp_path: Path, line: bytes):
 
 def test_there_is_none_where_there_is_none(tmp_path: Path):
     assert journal.read(tmp_path / "missing") is None
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(UnfitFile, match="a folder"):
         journal.read(tmp_path)
 
 

@@ -129,7 +129,7 @@ def test_who_cannot_write_the_log_gets_the_file_and_is_told_once(lab: Lab) -> No
     assert made.wait_idle(GUARD)
     until(lambda: made.trouble)
     assert made.trouble.count(LOG_NAME) == 1
-    assert made.trouble.startswith(f"cannot write {lab.root / LOG_NAME}: Is a directory.")
+    assert made.trouble.startswith(f"cannot write {lab.root / LOG_NAME}: it is a folder, not")
     assert lab.stop().state == "done"
 
 
@@ -175,7 +175,7 @@ def as_user(user: int, umask: int, work: Callable[[], object]) -> object:
 
 def begin(target: Path) -> list[list[int]]:
     """Write some of a part, and give what was there before."""
-    part = PartFile(target, Identity("data/1", 4000))
+    part = PartFile(target, Identity("data/1", 4000, md5="a" * 32))
     before = [list(span) for span in part.done]
     start = 1000 * (1 + len(before))
     part.write(start, b"x" * 500)
@@ -233,10 +233,10 @@ def test_a_part_that_is_our_own_and_closed_is_no_other_user_s(
     """The error stays the one of the disk, whose words name the folder."""
     real = os.open
 
-    def refuse(path: object, *more: int) -> int:
+    def refuse(path: object, *more: int, **rest: int) -> int:
         if str(path).endswith(".part"):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return real(path, *more)  # type: ignore[arg-type]
+        return real(path, *more, **rest)  # type: ignore[arg-type]
 
     (tmp_path / "a.part").touch()
     monkeypatch.setattr(os, "open", refuse)

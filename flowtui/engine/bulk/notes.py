@@ -15,10 +15,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from flowtui.system.files import open_shared, owner_of
+from flowtui.system.files import UnfitFile, owner_of, parse_json, read_open
 from flowtui.system.locks import Held, lock
+from flowtui.system.shared_folder import Folder, open_folder
 
 PREFIX, SUFFIX = ".flowtui-bulk-", ".jsonl"
+
+LONGEST = 64 << 20
+"""Bytes of a note; one of 100,000 files has some 2 MB, written a few times."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,7 @@ class Notes:
         with self._lock:
             locked = self._locked.get((str(root), note.content))
             if locked is None:
-                root.mkdir(parents=True, exist_ok=True)
-                locked = _open_locked(_path(root, note.content))
+                locked = _open_locked(root, _name(note.content))
                 if locked is None:
                     return False
                 self._locked[str(root), note.content] = locked
@@ -65,18 +68,21 @@ class Notes:
         with self._lock:
             locked = self._locked.pop((str(root), content), None)
             if locked is not None:
-                _path(root, content).unlink(missing_ok=True)
+                locked.folder.unlink(_name(content))
                 locked.let_go()
 
     def find(self, root: Path, server: str) -> list[Note]:
         """The notes of ended processes on this server's archives; they are this process's now."""
         found = []
-        for path in sorted(root.glob(f"{PREFIX}*{SUFFIX}")):
-            locked = _open_locked(path)
+        for name in _names(root):
+            try:
+                locked = _open_locked(root, name)
+            except UnfitFile:
+                continue  # whatever it is, it is no note of ours
             if locked is None:
                 continue
-            note = _read(path)
-            content = path.name.removeprefix(PREFIX).removesuffix(SUFFIX)
+            note = locked.read()
+            content = name.removeprefix(PREFIX).removesuffix(SUFFIX)
             if note is None or note.server != server or note.content != content:
                 locked.let_go()
                 continue
@@ -100,51 +106,67 @@ class Notes:
             self._locked.clear()
 
 
-def _path(root: Path, content: str) -> Path:
-    return root / f"{PREFIX}{content}{SUFFIX}"
+def _name(content: str) -> str:
+    return f"{PREFIX}{content}{SUFFIX}"
+
+
+def _names(root: Path) -> list[str]:
+    """The names of all notes in a folder. Raises OSError."""
+    try:
+        folder = open_folder(root)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    with folder:
+        names = [name for name, is_folder in folder.entries() if not is_folder]
+    return sorted(name for name in names if name.startswith(PREFIX) and name.endswith(SUFFIX))
 
 
 @dataclass(frozen=True)
 class _Locked:
-    """An open note that is ours."""
+    """An open note that no other process has."""
 
+    folder: Folder
     descriptor: int
     unlock: Callable[[], None]
+
+    def read(self) -> Note | None:
+        """The last whole line that is a note; one of another user's counts for nothing."""
+        if not self.folder.owns(os.fstat(self.descriptor)):
+            return None
+        try:
+            lines = read_open(self.descriptor, LONGEST, self.folder.path).split(b"\n")
+        except UnfitFile:
+            return None  # far longer than any of ours
+        for line in reversed(lines):
+            try:
+                fields = parse_json(line)
+                texts = {name: fields[name] for name in ("content", "server", "job_id", "archive")}
+                keys = tuple(fields["keys"])
+            except (ValueError, KeyError, TypeError):
+                continue
+            if all(isinstance(text, str) for text in (*texts.values(), *keys)):
+                return Note(**texts, keys=keys)
+        return None
 
     def let_go(self) -> None:
         self.unlock()
         os.close(self.descriptor)
+        self.folder.close()
 
 
-def _open_locked(path: Path) -> _Locked | None:
+def _open_locked(root: Path, name: str) -> _Locked | None:
     """The note, where no other process has it and this user may write it. Raises OSError."""
+    folder = open_folder(root, make=True)
+    descriptor = -1
     try:
-        descriptor = open_shared(path, os.O_RDWR | os.O_APPEND)
-    except PermissionError:
-        if not owner_of(path):
-            raise
-        return None
-    try:
-        return _Locked(descriptor, lock(descriptor, path))
-    except Held:
-        os.close(descriptor)
-        return None
-    except BaseException:
-        os.close(descriptor)
+        descriptor = folder.open_or_make(name, os.O_RDWR | os.O_APPEND)
+        return _Locked(folder, descriptor, lock(descriptor, root / name, folder.descriptor))
+    except BaseException as error:
+        if descriptor >= 0:
+            os.close(descriptor)
+        folder.close()
+        if isinstance(error, Held):
+            return None
+        if isinstance(error, PermissionError) and owner_of(root / name):
+            return None
         raise
-
-
-def _read(path: Path) -> Note | None:
-    """The last whole line that is a note; one of another user's counts for nothing."""
-    if path.stat().st_uid != os.getuid():
-        return None
-    for line in reversed(path.read_bytes().split(b"\n")):
-        try:
-            fields = json.loads(line)
-            texts = {name: fields[name] for name in ("content", "server", "job_id", "archive")}
-            keys = tuple(fields["keys"])
-        except (ValueError, KeyError, TypeError):
-            continue
-        if all(isinstance(text, str) for text in (*texts.values(), *keys)):
-            return Note(**texts, keys=keys)
-    return None

@@ -341,9 +341,13 @@ def _drop_unprovable(archive: Path) -> None:
 
     Raises OSError.
     """
+    from flowtui.system.files import UnfitFile
     from flowtui.transfer.disk import journal
     from flowtui.transfer.disk.part_file import journal_path, remove_leftovers
 
-    found = journal.read(journal_path(archive))
-    if found is None or found[0].validator is None:
+    try:
+        found = journal.load(journal_path(archive))
+    except UnfitFile:
+        return  # whose transfer meets it takes another name
+    if found is None or found.identity.validator is None:
         remove_leftovers(archive)

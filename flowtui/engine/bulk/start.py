@@ -12,6 +12,7 @@ from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.bulk.notes import Note
 from flowtui.protocol.states import AS_RECORDED, BulkState
 from flowtui.system.descriptors import patiently
+from flowtui.system.shared_folder import remove
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.part_file import part_path
@@ -209,7 +210,7 @@ class JobStarter:
         assert self._jobs.notes is not None
         with contextlib.suppress(OSError):  # they only take room
             if archive is not None:
-                (root / archive).unlink(missing_ok=True)
+                remove(root / archive, root)
             self._jobs.notes.remove(root, content)
 
 

@@ -14,6 +14,7 @@ from flowtui.engine.bulk.start import entry_of
 from flowtui.engine.queue.queue import Transfer
 from flowtui.protocol.states import BulkState, TransferState
 from flowtui.system import descriptors
+from flowtui.system.shared_folder import remove as remove_file
 from flowtui.transfer.archive.extract import Unpack, Unpacked, run
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.errors import disk_trouble
@@ -273,7 +274,7 @@ class Unpacker:
     def _remove_archive(self, job: BulkJobRecord, then: Callable[[], None]) -> None:
         """Remove an archive that has done its work, or is of none; then do `then`."""
         archive = job.archive
-        path = Path(job.root) / archive
+        root = Path(job.root)
         self._removing.add(job.id)
 
         def removed() -> None:
@@ -286,7 +287,7 @@ class Unpacker:
         def remove() -> None:
             with contextlib.suppress(OSError):  # it only takes room; the files are here
                 if archive:
-                    path.unlink(missing_ok=True)
+                    remove_file(root / archive, root)
             self._mailbox.post(self._jobs.about(job.id, removed, self._removing.discard))
 
         # Until it is gone the job is not over: a killed engine's successor removes it.

@@ -128,7 +128,7 @@ class Scheduler:
             if transfer.id not in self.runs:
                 self._carry_overs.pop(transfer.id, None)
                 self._queue.change(transfer, done=0)
-                self._sweep(Path(transfer.root) / transfer.path)
+                self._sweep(Path(transfer.root) / transfer.path, Path(transfer.root))
             self._queue.announce_end(transfer)
 
     def signed_in(self, server: str) -> int:
@@ -311,7 +311,7 @@ class Scheduler:
         transfer = self._queue.transfers.get(run.task.id)
         if transfer is None:
             # Cancelled and forgotten while its worker let go of it.
-            self._sweep(run.task.target)
+            self._sweep(run.task.target, run.task.root)
             return
         outcome = self._for_its_turn(run, outcome, now)
         instructions = follow_up(
@@ -407,7 +407,7 @@ class Scheduler:
             case Effect.DROP_CARRY_OVER:
                 self._carry_overs.pop(transfer.id, None)
             case Effect.SWEEP:
-                self._sweep(Path(transfer.root) / transfer.path)
+                self._sweep(Path(transfer.root) / transfer.path, Path(transfer.root))
             case Effect.LOG:
                 self._folders.log(transfer.root, transfer.entry(outcome))
             case Effect.ANNOUNCE:
@@ -422,13 +422,13 @@ class Scheduler:
             del self.runs[run.task.id]
             self._sign_ins.hold(server, run.task.id)
 
-    def _sweep(self, target: Path) -> None:
+    def _sweep(self, target: Path, root: Path | None) -> None:
         """Take away what is left of an unfinished file."""
         from flowtui.transfer.disk.part_file import remove_leftovers
 
         def sweep() -> None:
             try:
-                remove_leftovers(target)
+                remove_leftovers(target, root)
             except OSError:
                 # It stays beside the target as an unfinished file; a later try goes on from it.
                 return

@@ -16,7 +16,7 @@ from pathlib import Path
 from flowtui.system.fsync import begin_flush
 from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.task import FileResult
-from flowtui.transfer.verify.md5 import md5_of
+from flowtui.transfer.verify.md5 import md5_of_open
 
 GROUP_FILES = 128
 GROUP_BYTES = 64 << 20
@@ -119,7 +119,10 @@ class Finisher:
         named: list[Ready] = []
         for ready in group:
             size = ready.result.size or 0
-            if not ready.part.settle(size) and md5_of(ready.part.path) != ready.result.md5:
+            if (
+                not ready.part.settle(size)
+                and md5_of_open(ready.part.descriptor) != ready.result.md5
+            ):
                 words = "another program changed it while it was unpacked"
                 raise OSError(errno.EIO, words, str(ready.part.path))
             try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import os
+import stat
 import threading
 import zlib
 from collections.abc import Callable, Mapping
@@ -18,13 +18,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flowtui.system.descriptors import own_shares
+from flowtui.system.shared_folder import open_folder
 from flowtui.transfer.archive.commit import Finisher, Ready
 from flowtui.transfer.archive.matching import match, with_ending
 from flowtui.transfer.archive.reader import Archive, Broken, Locked, Pieces, open_archive
 from flowtui.transfer.archive.rules import Hostile, Limits, Member
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk.part_file import PartFile, journal_path
-from flowtui.transfer.errors import Busy, DiskFull, Stopped, disk_trouble, internal_error
+from flowtui.transfer.errors import DiskFull, Stopped, TransferError, disk_trouble, internal_error
 from flowtui.transfer.identity import Identity
 from flowtui.transfer.task import DONE, ExpectedFile, FileResult, Recorded
 from flowtui.transfer.verify.existing import already_here
@@ -114,9 +115,9 @@ def _run(task: Unpack, stop: StopSignal, came: Callable[[dict[str, FileResult]],
     for expected in task.files:
         stop.check()
         if expected.file.key not in task.done:
-            target = task.root / expected.path
-            result = already_here(target, expected, task.recorded.get(expected.path), stop.check)
-            if result is not None and (expected.file.md5 or task.recorded.get(expected.path)):
+            recorded = task.recorded.get(expected.path)
+            result = already_here(task.root, expected, recorded, stop.check)
+            if result is not None and (expected.file.md5 or recorded):
                 here[expected.file.key] = replace(result, state=DONE)
     if here:
         came(here)
@@ -151,7 +152,6 @@ class _Extraction:
         self._damaged = False
         self._occupied: list[str] = []
         self._trouble: BaseException | None = None
-        self._folders: set[Path] = set()
         self._lock = threading.Lock()
         found = match(archive.members, task.files, self._md5_of)
         members = {member.index: member for member in archive.members}
@@ -210,7 +210,7 @@ class _Extraction:
         target = self._task.root / expected.path
         key = expected.file.key
         try:
-            if os.path.lexists(target):
+            if self._is_occupied(target):
                 self._at_an_occupied_place(expected, target, member)
                 return
             self._finisher.put(self._write(expected, target, member, pieces))
@@ -218,18 +218,36 @@ class _Extraction:
             with self._lock:
                 self._damaged = True
                 self._absent[key] = f"it is damaged in the archive: {error}"
-        except Busy as error:
-            self._absent[key] = str(error.message)
+        except TransferError as error:
+            # Another process has its part file, or another user's stands there: of this one alone.
+            self._absent[key] = error.message
         except OSError as error:
             if error.errno not in _OF_ONE_FILE:
                 raise
             self._absent[key] = error.strerror or str(error)
 
+    def _is_occupied(self, target: Path) -> bool:
+        """Whether something stands at a place. Raises OSError."""
+        try:
+            with open_folder(target.parent, self._task.root) as folder:
+                return folder.stat(target.name) is not None
+        except FileNotFoundError:
+            return False
+
     def _at_an_occupied_place(self, expected: ExpectedFile, target: Path, member: Member) -> None:
         """The file there may be this one, from a run that was killed before it could say so."""
-        if target.is_file() and (found := target.stat()).st_size == member.size:
+        with open_folder(target.parent, self._task.root) as folder:
+            found = folder.stat(target.name)
+            is_alike = (
+                found is not None
+                and stat.S_ISREG(found.st_mode)
+                and found.st_size == member.size
+                and (expected.file.md5 is not None or folder.owns(found))
+            )
+            descriptor = folder.open_data(target.name) if is_alike else -1
+        if is_alike and found is not None:
             sums = BlockSums()
-            crc, md5 = _checksums(target, sums, self._stop.check)
+            crc, md5 = _checksums(descriptor, sums, self._stop.check)
             same = (
                 md5 == (expected.file.md5 or member.md5)
                 if member.crc is None
@@ -246,15 +264,14 @@ class _Extraction:
 
     def _write(self, expected: ExpectedFile, target: Path, member: Member, pieces: Pieces) -> Ready:
         """The member's bytes as NAME.part, verified. Raises Broken, Busy, OSError, Stopped."""
-        self._make_folder(target.parent)
         identity = Identity(key=expected.file.key, md5=expected.file.md5)
-        part = PartFile(target, identity, journaled=False)
+        part = PartFile(target, identity, journaled=False, root=self._task.root)
         try:
             # What a transfer left of it is of no use beside the whole file.
             if part.is_journaled:
                 part.reset(identity)
             else:
-                journal_path(target).unlink(missing_ok=True)
+                part.folder.unlink(journal_path(target).name)
             md5, sums = hashlib.md5(usedforsecurity=False), BlockSums()
             size = 0
             for piece in pieces:
@@ -279,11 +296,6 @@ class _Extraction:
         result = FileResult(DONE, expected.path, size, digest, how, blocks=sums.blocks)
         return Ready(expected.file.key, part, target, result)
 
-    def _make_folder(self, folder: Path) -> None:
-        if folder not in self._folders:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._folders.add(folder)
-
     def _md5_of(self, member: Member) -> str | None:
         """The md5 of a member, for the matching."""
         if member.md5 is not None or self._archive.in_order:
@@ -299,10 +311,13 @@ class _Extraction:
         return md5.hexdigest()
 
 
-def _checksums(path: Path, sums: BlockSums, check: Callable[[], None]) -> tuple[int, str]:
-    """The CRC-32 and the md5 of a file, whose blocks `sums` learns of. Raises OSError."""
+def _checksums(descriptor: int, sums: BlockSums, check: Callable[[], None]) -> tuple[int, str]:
+    """The CRC-32 and the md5 of an open file, which is closed; `sums` learns of its blocks.
+
+    Raises OSError.
+    """
     crc, md5 = 0, hashlib.md5(usedforsecurity=False)
-    with path.open("rb", buffering=0) as stream:
+    with open(descriptor, "rb", buffering=0) as stream:
         while piece := stream.read(1 << 20):
             check()
             crc = zlib.crc32(piece, crc)

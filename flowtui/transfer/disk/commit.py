@@ -6,11 +6,11 @@ import errno
 import os
 from datetime import UTC, datetime
 from itertools import count
-from pathlib import Path
 
 from flowtui.protocol.states import REMOVED
 from flowtui.system import folder_fsync
 from flowtui.system.folder_fsync import Change
+from flowtui.system.shared_folder import Folder
 from flowtui.transfer.disk.names import fitting
 
 Fingerprint = tuple[int, int, int, int]
@@ -22,17 +22,19 @@ def fingerprint(found: os.stat_result) -> Fingerprint:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def give_name(part: Path, final: Path, replaces: Fingerprint | None = None) -> Change:
+def give_name(folder: Folder, part: str, final: str, replaces: Fingerprint | None = None) -> Change:
     """Give a flushed, verified file its final name; what is to be put on the disk of it yet.
 
     `replaces`: a file of our own that stands there and has been seen to, see `set_aside`.
 
-    Raises FileExistsError where something else stands at `final`, OSError.
+    Raises FileExistsError where something else stands there, OSError.
     """
-    if os.path.lexists(final) and (replaces is None or fingerprint(os.lstat(final)) != replaces):
-        raise FileExistsError(errno.EEXIST, "a file of that name appeared meanwhile", str(final))
-    os.rename(part, final)
-    return folder_fsync.change(final.parent)
+    found = folder.stat(final)
+    if found is not None and (replaces is None or fingerprint(found) != replaces):
+        path = str(folder.path / final)
+        raise FileExistsError(errno.EEXIST, "a file of that name appeared meanwhile", path)
+    folder.rename(part, final)
+    return folder_fsync.change(folder.path)
 
 
 def put_names_on_disk(changes: list[Change]) -> None:
@@ -42,36 +44,42 @@ def put_names_on_disk(changes: list[Change]) -> None:
         folder_fsync.flush_folder(folder, made)
 
 
-def set_aside(part: Path, final: Path, replaces: Fingerprint) -> str:
+def set_aside(folder: Folder, part: str, final: str, replaces: Fingerprint) -> str:
     """Keep the bytes of our own earlier file, where they are not just a part of the new ones.
 
     Gives the name that they have now beside it, or REMOVED; `final` stands until it is replaced.
     Raises FileExistsError where something else stands there by now, OSError.
     """
-    if fingerprint(os.lstat(final)) != replaces:
-        raise FileExistsError(errno.EEXIST, "the file was changed meanwhile", str(final))
-    if _is_beginning(final, part):
+    found = folder.stat(final)
+    if found is None or fingerprint(found) != replaces:
+        path = str(folder.path / final)
+        raise FileExistsError(errno.EEXIST, "the file was changed meanwhile", path)
+    if _is_beginning(folder, final, part):
         return REMOVED
     day = datetime.now(UTC).strftime("%Y-%m-%d")
     for number in count(1):
         ending = f".old-{day}" + (f"-{number}" if number > 1 else "")
-        aside = final.with_name(fitting(final.name, ending) + ending)
+        aside = fitting(final, ending) + ending
+        at = folder.descriptor
         try:
-            os.link(final, aside, follow_symlinks=False)
+            os.link(final, aside, src_dir_fd=at, dst_dir_fd=at, follow_symlinks=False)
         except FileExistsError:
             continue
         except OSError:
             # No hard links there: for a moment nothing stands at its name.
-            if os.path.lexists(aside):
+            if folder.stat(aside) is not None:
                 continue
-            os.rename(final, aside)
-        return aside.name
+            folder.rename(final, aside)
+        return aside
     raise AssertionError("count ends nowhere")
 
 
-def _is_beginning(short: Path, whole: Path) -> bool:
+def _is_beginning(folder: Folder, short: str, whole: str) -> bool:
     """Whether a file is not longer than another, and all of it is how that one begins."""
-    with short.open("rb") as first, whole.open("rb") as second:
+    with (
+        open(folder.open_data(short), "rb") as first,
+        open(folder.open_data(whole), "rb") as second,
+    ):
         if os.fstat(first.fileno()).st_size > os.fstat(second.fileno()).st_size:
             return False
         while piece := first.read(1 << 20):

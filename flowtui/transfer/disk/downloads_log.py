@@ -7,17 +7,21 @@ also what a later run reads to know which file a path was given to.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from flowtui.flow.remote_file import NOWHERE, Origin
-from flowtui.system.files import open_shared, owner_of
+from flowtui.system.files import UnfitFile, owner_of, parse_json
 from flowtui.system.locks import wait_for_lock
-from flowtui.transfer.task import Recorded
+from flowtui.system.shared_folder import Folder, open_folder
+from flowtui.transfer.task import Recorded, Writers
 
 LOG_NAME = "downloads.log"
 
@@ -58,28 +62,48 @@ class LogEntry:
 
 
 PATIENCE = 5.0
-"""Seconds that a log is waited for on a file system without locks; then it goes without."""
+"""Seconds that a log is waited for which somebody keeps locked; then it goes without."""
+
+LONGEST_LINE = 64 << 10
+"""Bytes of a line; a longer one is none of ours, and counts for nothing."""
+
+LONGEST = 1 << 30
+"""Bytes of a log, which is some two million files."""
+
+
+@dataclass(frozen=True)
+class OpenLog:
+    """A log that is open for appending.
+
+    Attributes:
+        folder: the target folder. `is_locked`: whether nobody else writes now.
+    """
+
+    folder: Folder
+    descriptor: int
+    is_locked: bool
 
 
 @contextlib.contextmanager
-def locked(root: Path) -> Iterator[tuple[int, bool]]:
-    """The log of `root`, open for appending, and whether it is locked for this open file alone.
+def locked(root: Path, patience: float = PATIENCE) -> Iterator[OpenLog]:
+    """The log of `root`, locked for this open file alone where that is to be had in time.
 
-    Raises OSError.
+    Raises UnfitFile where none of ours stands there, OSError.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    descriptor = open_shared(root / LOG_NAME, os.O_RDWR | os.O_APPEND)
-    try:
-        # Appending is not one step on a network file system; the lock makes it one. Where there is
-        # none to be had, two programs' lines may rarely mix, and are passed over.
-        unlock = wait_for_lock(descriptor, root / LOG_NAME, PATIENCE)
+    with open_folder(root, make=True) as folder:
+        descriptor = folder.open_or_make(LOG_NAME, os.O_RDWR | os.O_APPEND)
         try:
-            yield descriptor, unlock is not None
+            # Appending is not one step on a network file system; the lock makes it one. Where there
+            # is none to be had, two programs' lines may rarely mix, and are passed over.
+            path = root / LOG_NAME
+            unlock = wait_for_lock(descriptor, path, patience, folder.descriptor)
+            try:
+                yield OpenLog(folder, descriptor, unlock is not None)
+            finally:
+                if unlock is not None:
+                    unlock()
         finally:
-            if unlock is not None:
-                unlock()
-    finally:
-        os.close(descriptor)
+            os.close(descriptor)
 
 
 def append(root: Path, entries: list[LogEntry]) -> None:
@@ -87,8 +111,8 @@ def append(root: Path, entries: list[LogEntry]) -> None:
 
     Raises OSError.
     """
-    with locked(root) as (descriptor, _):
-        write(descriptor, entries)
+    with locked(root) as log:
+        write(log.descriptor, entries)
 
 
 def write(descriptor: int, entries: list[LogEntry]) -> None:
@@ -153,52 +177,103 @@ def read(root: Path, about: Mapping[str, str] | None = None) -> Iterator[tuple[s
 
     With `about` only of paths of which a line says that (values of fields in ABOUT). What had a
     path that it was renamed from later is passed over, and so are lines that are no entry of ours
-    (cut off, edited, another program's).
+    (cut off, edited, another program's). Raises UnfitFile where the log is no file of a log's size,
+    OSError where the folder cannot be read.
     """
     try:
-        stream = (root / LOG_NAME).open(encoding="utf-8", errors="replace")
+        folder = open_folder(root)
     except (FileNotFoundError, NotADirectoryError):
         return
-    except (PermissionError, IsADirectoryError):
-        if not os.access(root, os.R_OK | os.X_OK):
+    with folder:
+        try:
+            descriptor = folder.open(LOG_NAME, os.O_RDONLY)
+        except FileNotFoundError:
+            return
+        except PermissionError:
+            if not os.access(root, os.R_OK | os.X_OK):
+                raise
+            return  # another user's, closed to all others: `append` tells
+        except UnfitFile:
+            found = folder.stat(LOG_NAME)
+            if found is not None and stat.S_ISDIR(found.st_mode):
+                return  # `append` tells
             raise
-        return  # another user's, closed to all others: `append` tells
-    lines: list[tuple[str, Recorded]] = []
+        with open(descriptor, "rb") as stream:
+            by = _written_by(folder, os.fstat(descriptor))
+            yield from _standing(_lines(stream, root / LOG_NAME), by, about)
+
+
+def _written_by(folder: Folder, found: os.stat_result) -> Writers:
+    if found.st_mode & stat.S_IWOTH or not folder.owns(found):
+        return Writers.OTHERS
+    return Writers.GROUP if found.st_mode & stat.S_IWGRP else Writers.US
+
+
+def _lines(stream: BinaryIO, path: Path) -> Iterator[bytes]:
+    """The lines of a log, none that is too long. Raises UnfitFile, OSError."""
+    left = LONGEST
+    is_rest = False
+    while line := stream.readline(LONGEST_LINE):
+        left -= len(line)
+        if left < 0:
+            words = f"it has more than {LONGEST:,} bytes; move it away"
+            raise UnfitFile(errno.EFBIG, words, str(path))
+        is_whole = line.endswith(b"\n") or len(line) < LONGEST_LINE
+        if is_whole and not is_rest:
+            yield line
+        is_rest = not is_whole
+
+
+def _standing(
+    lines: Iterable[bytes], by: Writers, about: Mapping[str, str] | None
+) -> Iterator[tuple[str, Recorded]]:
+    """The entries of files that were not renamed afterwards."""
+    entries: list[tuple[str, Recorded]] = []
     renamed: dict[str, int] = {}
     told: set[str] = set()
-    with stream:
-        for line in stream:
-            try:
-                fields = json.loads(line)
-                if fields.get("status") not in ("done", "skipped"):
-                    continue
-                key, path = fields["key"], fields["path"]
-                size, md5 = fields.get("size"), fields.get("md5")
-                belongs_to, mtime_ns = fields.get("belongs_to"), fields.get("mtime_ns")
-                logged = _seconds(fields.get("timestamp"))
-                if isinstance(former := fields.get("renamed_from"), str):
-                    renamed[former] = len(lines)
-                if about and all(fields.get(name) == value for name, value in about.items()):
-                    told.add(path)
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    for line in lines:
+        try:
+            fields = parse_json(line)
+            if fields.get("status") not in ("done", "skipped"):
                 continue
-            if isinstance(key, str) and isinstance(path, str):
-                lines.append(
-                    (
-                        path,
-                        Recorded(
-                            key=key,
-                            size=size if isinstance(size, int) else None,
-                            md5=md5 if isinstance(md5, str) else None,
-                            belongs_to=belongs_to if isinstance(belongs_to, str) else "",
-                            mtime_ns=mtime_ns if type(mtime_ns) is int else None,
-                            logged=logged,
-                        ),
-                    )
-                )
-    for number, entry in enumerate(lines):
+            path = fields["path"]
+            record = _recorded(fields, by)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+        if isinstance(former := fields.get("renamed_from"), str) and len(former) <= LONGEST_PATH:
+            renamed[former] = len(entries)
+        if isinstance(path, str) and record is not None and _is_possible(path):
+            entries.append((path, record))
+            if about and all(fields.get(name) == value for name, value in about.items()):
+                told.add(path)
+    for number, entry in enumerate(entries):
         if number >= renamed.get(entry[0], 0) and (not about or entry[0] in told):
             yield entry
+
+
+LONGEST_PATH, DEEPEST = 4096, 128
+"""Letters of a path, and its parts; what is beyond cannot be a file of ours."""
+
+
+def _is_possible(path: str) -> bool:
+    return len(path) <= LONGEST_PATH and path.count("/") < DEEPEST
+
+
+def _recorded(fields: dict[str, object], by: Writers) -> Recorded | None:
+    """What a line says. Raises KeyError where it is no entry."""
+    key, size, md5 = fields["key"], fields.get("size"), fields.get("md5")
+    belongs_to, mtime_ns = fields.get("belongs_to"), fields.get("mtime_ns")
+    if not isinstance(key, str):
+        return None
+    return Recorded(
+        key=key,
+        size=size if isinstance(size, int) else None,
+        md5=md5 if isinstance(md5, str) else None,
+        belongs_to=belongs_to if isinstance(belongs_to, str) else "",
+        mtime_ns=mtime_ns if type(mtime_ns) is int else None,
+        logged=_seconds(fields.get("timestamp")),
+        by=by,
+    )
 
 
 def _seconds(timestamp: object) -> float | None:

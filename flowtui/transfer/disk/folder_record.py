@@ -11,6 +11,7 @@ file beside it, lines are only struck out; the next run adds what is missing.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -19,17 +20,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from flowtui.system.files import open_shared
+from flowtui.system.files import UnfitFile
+from flowtui.system.shared_folder import Folder, open_folder
 from flowtui.transfer.disk import downloads_log
-from flowtui.transfer.disk.downloads_log import LogEntry, is_untouched
-from flowtui.transfer.task import Recorded
+from flowtui.transfer.disk.downloads_log import LogEntry, OpenLog, is_untouched
+from flowtui.transfer.task import Recorded, Writers
 
 SUMS_NAME = "MD5SUMS"
 BLOCKS_NAME = ".flowtui-blocks"
 """Beside the log: a line for each large file with its md5, its size and its blocks' CRC-32."""
 
-LONGEST_LINE = 64 << 20
-"""Bytes; the blocks of 100 TB have less."""
+LONGEST_SUMS = 1 << 29
+"""Bytes of MD5SUMS; a longer one is none of ours."""
+
+LONGEST_BLOCKS = 1 << 30
+"""Bytes of `.flowtui-blocks`, which is the blocks of some 2 PB."""
 
 RENEWED = ".MD5SUMS.part"
 """What it is called while it is written anew."""
@@ -77,6 +82,7 @@ class FolderRecord:
         # Where each line begins, as far as the file was read.
         self._lines: dict[_Label, int] = {}
         self._inode, self._end = 0, 0
+        self._patience = downloads_log.PATIENCE
 
     def expect(self, recorded: Mapping[str, Recorded]) -> None:
         """Have the next `write` add those files that are here as recorded and have no line."""
@@ -86,9 +92,9 @@ class FolderRecord:
         """Log files that ended. Raises OSError, after all that could be written is."""
         if not entries and not (self.root / downloads_log.LOG_NAME).exists():
             return
-        with self._thread, downloads_log.locked(self.root) as (log, is_locked):
+        with self._thread, self._locked() as log:
             if entries:
-                downloads_log.write(log, entries)
+                downloads_log.write(log.descriptor, entries)
             present = {}
             gone = []
             for entry in entries:
@@ -97,18 +103,25 @@ class FolderRecord:
                     present[entry.path] = entry.md5
                 elif is_here or not os.path.lexists(self.root / entry.path):
                     gone.append(entry.path)
-            self._strike(gone)
-            self._write_blocks(entry for entry in entries if entry.path in present)
-            if self._adds and is_locked:
-                self._add(present)
+            self._strike(log.folder, gone)
+            self._write_blocks(log.folder, [each for each in entries if each.path in present])
+            if self._adds and log.is_locked:
+                self._add(log.folder, present)
 
-    def _write_blocks(self, entries: Iterable[LogEntry]) -> None:
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[OpenLog]:
+        """The log, open and locked if it can be; who keeps it locked is waited for once."""
+        with downloads_log.locked(self.root, self._patience) as log:
+            self._patience = downloads_log.PATIENCE if log.is_locked else 0.0
+            yield log
+
+    def _write_blocks(self, folder: Folder, entries: list[LogEntry]) -> None:
         lines = [
             f"{entry.md5} {entry.size} {entry.blocks.hex()}\n" for entry in entries if entry.blocks
         ]
         if not lines:
             return
-        descriptor = open_shared(self.root / BLOCKS_NAME, os.O_RDWR | os.O_APPEND)
+        descriptor = folder.open_or_make(BLOCKS_NAME, os.O_RDWR | os.O_APPEND)
         with open(descriptor, "ab") as stream:
             # Behind one that a kill cut off: too short for its size, it counts for nothing.
             stream.write("".join(["\n" if stream.tell() else "", *lines]).encode())
@@ -121,15 +134,20 @@ class FolderRecord:
         wanted = f"{md5} {size} ".encode()
         length = -(-size // each) * 8
         try:
-            stream = (self.root / BLOCKS_NAME).open("rb")
+            with open_folder(self.root) as folder:
+                descriptor = folder.open(BLOCKS_NAME, os.O_RDONLY)
         except FileNotFoundError:
             return b""
-        with stream:
-            while line := stream.readline(LONGEST_LINE):
-                if line.startswith(wanted):
+        with open(descriptor, "rb") as stream:
+            is_start = True
+            while (
+                line := stream.readline(len(wanted) + length + 1)
+            ) and stream.tell() < LONGEST_BLOCKS:
+                if is_start and line.startswith(wanted):
                     sums = line[len(wanted) :].removesuffix(b"\n")
                     if len(sums) == length and _HEX.fullmatch(sums):
                         return bytes.fromhex(sums.decode())
+                is_start = line.endswith(b"\n")
         return b""
 
     def strike(self, paths: Iterable[str], *, durable: bool = False) -> None:
@@ -139,8 +157,8 @@ class FolderRecord:
         """
         if not os.path.lexists(self.root / SUMS_NAME):
             return
-        with self._thread, downloads_log.locked(self.root):
-            self._strike(paths, durable=durable)
+        with self._thread, self._locked() as log:
+            self._strike(log.folder, paths, durable=durable)
 
     @contextlib.contextmanager
     def replacing(self, path: str) -> Iterator[None]:
@@ -148,12 +166,12 @@ class FolderRecord:
 
         Its line is struck out, and nobody adds one meanwhile. Raises OSError.
         """
-        with self._thread, downloads_log.locked(self.root):
-            self._strike([path], durable=True)
+        with self._thread, self._locked() as log:
+            self._strike(log.folder, [path], durable=True)
             yield
 
-    def _strike(self, paths: Iterable[str], *, durable: bool = False) -> None:
-        with self._opened(os.O_RDWR) as sums:
+    def _strike(self, folder: Folder, paths: Iterable[str], *, durable: bool = False) -> None:
+        with _opened(folder, os.O_RDWR) as sums:
             if sums < 0:
                 return
             self._read(sums)
@@ -165,11 +183,11 @@ class FolderRecord:
             if durable:
                 os.fsync(sums)
 
-    def _add(self, present: dict[str, str]) -> None:
+    def _add(self, folder: Folder, present: dict[str, str]) -> None:
         known, self._known = self._known, None
         if known is not None:
-            self._renew()
-        with self._opened(os.O_RDWR) as sums:
+            self._renew(folder)
+        with _opened(folder, os.O_RDWR) as sums:
             if sums >= 0:
                 self._read(sums)
             else:
@@ -177,12 +195,12 @@ class FolderRecord:
             for path, record in (known or {}).items():
                 # Just read, and without hidden lines: no need to look at each.
                 if path not in present and _label(path) not in self._lines:
-                    md5 = _md5_if_here(self.root / path, record)
+                    md5 = _md5_if_here(self.root, path, record)
                     if md5 is not None:
                         present[path] = md5
         if not present:
             return
-        with self._opened(os.O_RDWR | os.O_CREAT) as sums:
+        with _opened(folder, os.O_RDWR | os.O_CREAT) as sums:
             self._read(sums)
             new: dict[_Label, bytes] = {}
             for path, md5 in present.items():
@@ -222,23 +240,6 @@ class FolderRecord:
             self._lines[label] = place
         self._end = at
 
-    @contextlib.contextmanager
-    def _opened(self, flags: int) -> Iterator[int]:
-        """MD5SUMS, or -1 where there is none."""
-        file = self.root / SUMS_NAME
-        try:
-            if flags & os.O_CREAT:
-                descriptor = open_shared(file, flags & ~os.O_CREAT)
-            else:
-                descriptor = os.open(file, flags | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            yield -1
-            return
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
-
     def _read(self, sums: int, *, anew: bool = False) -> None:
         """Learn of the lines that others wrote since."""
         found = os.fstat(sums)
@@ -267,9 +268,9 @@ class FolderRecord:
                 self._read(sums, anew=True)
         return None
 
-    def _renew(self) -> None:
+    def _renew(self, folder: Folder) -> None:
         """Write MD5SUMS without its hidden lines, if it has any. Raises OSError."""
-        with self._opened(os.O_RDONLY) as sums:
+        with _opened(folder, os.O_RDWR) as sums:
             if sums < 0:
                 return
             text = _read_from(sums, 0)
@@ -282,17 +283,14 @@ class FolderRecord:
                 return
             mode = stat.S_IMODE(os.fstat(sums).st_mode)
         if not kept:
-            (self.root / SUMS_NAME).unlink()
+            folder.unlink(SUMS_NAME)
             return
-        fresh = self.root / RENEWED
-        fresh.unlink(missing_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with open(os.open(fresh, flags, mode), "wb") as stream:
+        with open(folder.make_anew(RENEWED, os.O_WRONLY), "wb") as stream:
             os.fchmod(stream.fileno(), mode)
             stream.write(kept)
             stream.flush()
             os.fsync(stream.fileno())
-        fresh.rename(self.root / SUMS_NAME)
+        folder.rename(RENEWED, SUMS_NAME)
 
 
 class FolderRecords:
@@ -329,12 +327,49 @@ def _set(sums: int, at: int, label: _Label, md5: bytes) -> None:
     os.pwrite(sums, text[:1], at)
 
 
-def _md5_if_here(path: Path, record: Recorded) -> str | None:
-    """The recorded md5 of a file that nobody has touched since."""
-    if record.md5 is None or not _MD5.fullmatch(record.md5):
+@contextlib.contextmanager
+def _opened(folder: Folder, flags: int) -> Iterator[int]:
+    """MD5SUMS, or -1 where there is none."""
+    try:
+        if flags & os.O_CREAT:
+            descriptor = folder.open_or_make(SUMS_NAME, flags & ~os.O_CREAT)
+        else:
+            descriptor = folder.open(SUMS_NAME, flags)
+    except FileNotFoundError:
+        yield -1
+        return
+    try:
+        size = os.fstat(descriptor).st_size
+        if size > LONGEST_SUMS:
+            words = f"it has {size:,} bytes, of {LONGEST_SUMS:,} at most; move it away"
+            raise UnfitFile(errno.EFBIG, words, str(folder.path / SUMS_NAME))
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def check(root: Path) -> None:
+    """Raise UnfitFile where what stands under one of our names in a target folder is none of ours.
+
+    A folder there is told where it is to be written. Raises OSError.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), open_folder(root) as folder:
+        for name in (SUMS_NAME, BLOCKS_NAME):
+            found = folder.stat(name)
+            if found is not None and not stat.S_ISDIR(found.st_mode):
+                with contextlib.suppress(PermissionError, FileNotFoundError):
+                    os.close(folder.open(name, os.O_RDONLY))
+
+
+def _md5_if_here(root: Path, path: str, record: Recorded) -> str | None:
+    """The recorded md5 of a file of ours that nobody has touched since; see `Recorded.by`."""
+    if record.md5 is None or not _MD5.fullmatch(record.md5) or record.by is Writers.OTHERS:
         return None
     try:
-        found = path.stat()
+        with open_folder((root / path).parent, root) as folder:
+            found = folder.stat(Path(path).name)
+            if found is None or not folder.owns(found):
+                return None
     except OSError:
         return None  # gone or out of reach: it gets no line
     return record.md5 if stat.S_ISREG(found.st_mode) and is_untouched(found, record) else None
@@ -342,7 +377,9 @@ def _md5_if_here(path: Path, record: Recorded) -> str | None:
 
 def _read_from(descriptor: int, at: int) -> bytes:
     pieces = []
-    while piece := os.pread(descriptor, 1 << 20, at):
+    left = LONGEST_SUMS
+    while left > 0 and (piece := os.pread(descriptor, 1 << 20, at)):
         pieces.append(piece)
         at += len(piece)
+        left -= len(piece)
     return b"".join(pieces)

@@ -15,11 +15,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from flowtui.system.boot import this_boot
-from flowtui.system.files import open_shared
+from flowtui.system.files import parse_json, read_open
+from flowtui.system.shared_folder import Folder, open_folder
 from flowtui.transfer.disk.ranges import RangeSet
 from flowtui.transfer.identity import Identity
 
@@ -28,6 +31,12 @@ FORMAT = 1
 COMPACT_ABOVE = 256 << 10
 """Bytes; a longer journal is written anew, shorter."""
 
+LONGEST = 8 << 20
+"""Bytes; no journal of ours comes near, whatever the size of its file."""
+
+LONGEST_HEAD = 64 << 10
+"""Bytes of the first line, at most."""
+
 
 @dataclass(frozen=True)
 class JournalRecord:
@@ -35,11 +44,13 @@ class JournalRecord:
 
     Attributes:
         ranges: all that can be believed. `flushed`: what of it was put on the disk.
+        is_ours: this user wrote it; another one's proves nothing by itself.
     """
 
     identity: Identity
     ranges: RangeSet
     flushed: RangeSet
+    is_ours: bool = True
 
 
 def read(file: Path) -> tuple[Identity, RangeSet] | None:
@@ -48,36 +59,68 @@ def read(file: Path) -> tuple[Identity, RangeSet] | None:
     return (record.identity, record.ranges) if record else None
 
 
-def load(file: Path) -> JournalRecord | None:
+def load(file: Path, folder: Folder | None = None) -> JournalRecord | None:
     """What the journal says, or None where there is none that can be read.
 
-    Raises OSError where the file is there but the disk does not give it.
+    `folder`: the open folder that it is in. Raises OSError where the file is there but the disk
+    does not give it, UnfitFile where it is none of ours.
     """
     try:
-        lines = file.read_bytes().split(b"\n")
+        with _opened(file, folder) as (descriptor, is_ours):
+            lines = read_open(descriptor, LONGEST, file).split(b"\n")
     except FileNotFoundError:
         return None
-    try:
-        head = json.loads(lines[0])
-        if head["flowtui"] != FORMAT:
-            return None
-        identity = _identity(head)
-        same_boot = head.get("boot") == this_boot()
-    except (ValueError, KeyError, TypeError, RecursionError):
+    head = _head(lines[0])
+    if head is None:
         return None
-    ranges, flushed = RangeSet(), RangeSet()
+    identity, same_boot = head
+    written: list[tuple[int, int]] = []
+    flushed: list[tuple[int, int]] = []
     for line in lines[1:]:
         try:
-            entry = json.loads(line) if line else {}
+            entry = parse_json(line) if line else {}
             if same_boot and "w" in entry:
-                ranges.add(*_span(entry["w"]))
-            for span in [_span(pair) for pair in entry.get("f", ())]:
-                ranges.add(*span)
-                flushed.add(*span)
-        except (ValueError, TypeError, AttributeError, RecursionError):
+                written.append(_span(entry["w"]))
+            flushed += [_span(pair) for pair in entry.get("f", ())]
+        except (ValueError, TypeError, AttributeError):
             # Cut off or damaged: it adds nothing, and what it would have said is fetched again.
             continue
-    return JournalRecord(identity, ranges, flushed)
+    # In their order, since each that comes in between moves all behind it.
+    return JournalRecord(
+        identity, RangeSet(sorted(written + flushed)), RangeSet(sorted(flushed)), is_ours
+    )
+
+
+def key_in(file: Path, folder: Folder) -> str | None:
+    """Which remote file a journal is of, by its first line; None where it is no journal of ours.
+
+    Raises OSError.
+    """
+    with _opened(file, folder) as (descriptor, _):
+        head = _head(os.pread(descriptor, LONGEST_HEAD, 0).split(b"\n")[0])
+    return None if head is None else head[0].key
+
+
+@contextmanager
+def _opened(file: Path, folder: Folder | None) -> Iterator[tuple[int, bool]]:
+    """The journal, and whether this user wrote it. Raises OSError."""
+    with folder.again() if folder is not None else open_folder(file.parent) as inside:
+        descriptor = inside.open(file.name, os.O_RDONLY)
+        try:
+            yield descriptor, inside.owns(os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+
+
+def _head(line: bytes) -> tuple[Identity, bool] | None:
+    """What a first line says, and whether it is of this boot; None for one of no use."""
+    try:
+        head = parse_json(line)
+        if head["flowtui"] != FORMAT:
+            return None
+        return _identity(head), head.get("boot") == this_boot()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _identity(head: dict[str, object]) -> Identity:
@@ -109,9 +152,15 @@ class Journal:
         descriptor: of the open file; another one after `begin`.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, folder: Folder | None = None) -> None:
+        """`folder`: the open folder that it is in. Raises UnfitFile, OSError."""
         self.file = file
-        self.descriptor = open_shared(file, os.O_WRONLY | os.O_APPEND)
+        self.folder = folder.again() if folder is not None else open_folder(file.parent)
+        try:
+            self.descriptor = self.folder.open_or_make(file.name, os.O_WRONLY | os.O_APPEND)
+        except BaseException:
+            self.folder.close()
+            raise
         self._length = os.fstat(self.descriptor).st_size
         self._torn = self._length > 0
 
@@ -135,20 +184,19 @@ class Journal:
         }
         lines = [head, {"f": list(flushed)}, *({"w": [start, end]} for start, end in written)]
         text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
-        fresh = self.file.with_name(self.file.name + "~")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        fresh = self.file.name + "~"
+        descriptor = self.folder.make_anew(fresh, os.O_WRONLY | os.O_APPEND)
         try:
             _write_all(descriptor, text)
             if durable or len(flushed):
                 os.fsync(descriptor)
-            fresh.replace(self.file)
+            self.folder.rename(fresh, self.file.name)
         except BaseException:
             os.close(descriptor)
-            fresh.unlink(missing_ok=True)
+            self.folder.unlink(fresh)
             raise
         os.close(self.descriptor)
-        self.descriptor = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        os.close(descriptor)
+        self.descriptor = descriptor
         self._length = len(text)
         self._torn = False
 
@@ -170,6 +218,7 @@ class Journal:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+            self.folder.close()
 
     def _append(self, line: bytes) -> None:
         if self._torn:

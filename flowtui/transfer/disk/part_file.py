@@ -13,14 +13,15 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from flowtui.system.files import open_shared, owner_of
+from flowtui.system.files import name_of_user, owner_of
 from flowtui.system.folder_fsync import Change, flush_folder
 from flowtui.system.fsync import flush_data
 from flowtui.system.locks import Held, lock
+from flowtui.system.shared_folder import Folder, open_folder, user_of
 from flowtui.timings import Timings
 from flowtui.transfer.disk import journal
 from flowtui.transfer.disk.commit import Fingerprint, give_name, put_names_on_disk, set_aside
-from flowtui.transfer.disk.journal import Journal
+from flowtui.transfer.disk.journal import Journal, JournalRecord
 from flowtui.transfer.disk.names import JOURNAL, PART
 from flowtui.transfer.disk.ranges import RangeSet
 from flowtui.transfer.errors import Busy, PermanentError
@@ -89,23 +90,35 @@ class PartFile:
         notes: NoteBudget | None = None,
         *,
         journaled: bool = True,
+        root: Path | None = None,
     ) -> None:
-        """Open or make the part file of `target`.
+        """Open or make the part file of `target`, and the folders that are missing.
+
+        `root` is the folder that the user chose; what is below it may be planted by others.
 
         What an earlier run left is used where its journal names the same file. With `journaled`
         false (a file of one short request) a journal is written only when it is closed unfinished:
-        a kill then costs the whole of it, and a good end costs less.
+        a kill then costs the whole of it, and a good end costs less. What another user wrote, part
+        or journal, is gone on with only where an md5 will prove it; else his part is replaced.
 
         Raises:
             Busy: another process holds it.
+            UnfitFile: what stands there is none of ours.
+            PermanentError: another user's that can neither be written nor replaced.
             OSError: the disk does not give it.
         """
         self.target = target
         self.path = part_path(target)
+        self._root = root
         self.notes = notes or NoteBudget(Timings().note_every)
         self.failure: OSError | None = None
         self._lock = threading.Lock()
-        self.descriptor, self._unlock = open_locked(self.path)
+        self.folder = open_folder(target.parent, root, make=True)
+        try:
+            self.descriptor, self._unlock = open_locked(self.path, self.folder)
+        except BaseException:
+            self.folder.close()
+            raise
         # Written and not flushed; being flushed just now; flushed. A reset makes them all void,
         # also for a flush that is under way.
         self._dirty, self._flushing, self._flushed = RangeSet(), RangeSet(), RangeSet()
@@ -115,20 +128,25 @@ class PartFile:
         self._entered = False  # whether the disk knows the names of part file and journal
         self._journal: Journal | None = None
         try:
-            size_on_disk = os.fstat(self.descriptor).st_size
+            there = os.fstat(self.descriptor)
+            is_ours = self.folder.owns(there)
             # What a journal says of bytes that are not there is of no use.
-            found = journal.load(journal_path(target)) if size_on_disk or journaled else None
-            if found is not None and found.identity.is_same_file(identity):
+            found = None
+            if there.st_size or journaled:
+                found = journal.load(journal_path(target), self.folder)
+            if found is not None and _may_go_on(found, identity, is_ours=is_ours):
                 self.identity, self.done = found.identity.updated(identity), found.ranges
                 self._flushed = found.flushed
-                self.done.clip(size_on_disk)
-                self._flushed.clip(size_on_disk)
+                self.done.clip(there.st_size)
+                self._flushed.clip(there.st_size)
             else:
                 self.identity, self.done = identity, RangeSet()
-                if size_on_disk:
-                    os.ftruncate(self.descriptor, 0)
+            if not is_ours and not self.done.total:
+                self._replace(there)
+            elif there.st_size and not self.done.total:
+                os.ftruncate(self.descriptor, 0)
             if journaled or found is not None:
-                self._journal = Journal(journal_path(target))
+                self._journal = Journal(journal_path(target), self.folder)
             self._dirty = self.done.copy()
             self._begin()
         except BaseException:
@@ -250,7 +268,7 @@ class PartFile:
                 raise self.failure
             if os.fstat(self.descriptor).st_size != size:
                 os.ftruncate(self.descriptor, size)
-            if not _is_named(self.descriptor, self.path):
+            if not self._is_where_it_was():
                 self._bring_back(size)
             os.fsync(self.descriptor)
             self._settled = size
@@ -263,7 +281,7 @@ class PartFile:
         replaces: Fingerprint | None = None,
         renaming: AbstractContextManager[None] | None = None,
     ) -> str:
-        """Give the whole, verified file its final name; `finish` has still to be called.
+        """Give the whole, verified file its final name beside it; `finish` is still to be called.
 
         `replaces`: a file of our own that stands there; what became of it, else an empty text.
         `renaming` is entered for the moment in which the name changes.
@@ -273,10 +291,11 @@ class PartFile:
             self.settle(size)
         with self._lock:
             aside = ""
-            if replaces is not None and os.path.lexists(final):
-                aside = set_aside(self.path, final, replaces)
+            part = self.path.name
+            if replaces is not None and self.folder.stat(final.name) is not None:
+                aside = set_aside(self.folder, part, final.name, replaces)
             with renaming or nullcontext():
-                self._renamed = give_name(self.path, final, replaces)
+                self._renamed = give_name(self.folder, part, final.name, replaces)
             return aside
 
     def finish(self) -> None:
@@ -285,15 +304,15 @@ class PartFile:
         with self._lock:
             put_names_on_disk([self._renamed])
             if self._journal is not None:
-                journal_path(self.target).unlink(missing_ok=True)
+                self.folder.unlink(journal_path(self.target).name)
             self._dirty = RangeSet()
             self._let_go()
 
     def remove(self) -> None:
         """Take the part file and its journal away."""
         with self._lock:
-            journal_path(self.target).unlink(missing_ok=True)
-            self.path.unlink(missing_ok=True)
+            self.folder.unlink(journal_path(self.target).name)
+            self.folder.unlink(self.path.name)
             self._dirty = RangeSet()
             self._let_go()
 
@@ -302,7 +321,7 @@ class PartFile:
         with self._lock:
             try:
                 if self._journal is None and self._dirty.total and self.descriptor >= 0:
-                    self._journal = Journal(journal_path(self.target))
+                    self._journal = Journal(journal_path(self.target), self.folder)
                     self._begin()
             finally:
                 self._let_go()
@@ -317,6 +336,42 @@ class PartFile:
             finally:
                 os.close(self.descriptor)
                 self.descriptor = -1
+                self.folder.close()
+
+    def _replace(self, there: os.stat_result) -> None:
+        """Make a part of our own in the place of another user's, who may go on writing to his."""
+        try:
+            self.folder.unlink(self.path.name)
+        except PermissionError as error:
+            owner = name_of_user(user_of(there))
+            raise PermanentError(
+                f"cannot replace {self.path.name}, which {owner} began: {error.strerror}; ask"
+                f" {owner} to remove it",
+                code="NOT_WRITABLE",
+                retryable=True,
+            ) from None
+        fresh, unlock = open_locked(self.path, self.folder)
+        self._take(fresh, unlock)
+        if not self.folder.owns(os.fstat(fresh)):
+            raise Busy(f"another program is at {self.path.name}")
+
+    def _take(self, descriptor: int, unlock: Callable[[], None]) -> None:
+        """Go on with another open file."""
+        before, let_go = self.descriptor, self._unlock
+        self.descriptor, self._unlock = descriptor, unlock
+        try:
+            let_go()
+        finally:
+            os.close(before)
+
+    def _is_where_it_was(self) -> bool:
+        """Whether its path still leads to it: it has that name alone. Raises OSError."""
+        try:
+            named = os.lstat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        held = os.fstat(self.descriptor)
+        return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
 
     def _begin(self) -> None:
         if self._journal is None:
@@ -332,8 +387,12 @@ class PartFile:
 
         All bytes are still there as long as it is open; fetching them again is not needed.
         """
-        make_folder(self.path.parent)
-        fresh, unlock = open_locked(self.path)
+        folder = open_folder(self.path.parent, self._root, make=True)
+        try:
+            fresh, unlock = open_locked(self.path, folder)
+        except BaseException:
+            folder.close()
+            raise
         try:
             os.ftruncate(fresh, 0)
             offset = 0
@@ -347,88 +406,91 @@ class PartFile:
         except BaseException:
             unlock()
             os.close(fresh)
+            folder.close()
             raise
-        self._unlock()
-        os.close(self.descriptor)
-        self.descriptor, self._unlock = fresh, unlock
+        self._take(fresh, unlock)
+        self.folder.close()
+        self.folder = folder
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, and put their entries on the disk. Raises OSError."""
-    missing = []
-    at = folder
-    while not at.exists():
-        missing.append(at)
-        at = at.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    for made in missing:
-        flush_folder(made.parent)
+def _may_go_on(found: JournalRecord, identity: Identity, *, is_ours: bool) -> bool:
+    """Whether the bytes that a journal tells of are of use.
+
+    Others' are where an md5 that Flow tells will prove them in the end.
+    """
+    proved = identity.md5 is not None or (is_ours and found.is_ours)
+    return proved and found.identity.is_same_file(identity)
 
 
-def remove_leftovers(target: Path) -> None:
+def remove_leftovers(target: Path, root: Path | None = None) -> None:
     """Take away what a transfer left that needs it no more, unless another process is at it.
 
-    Raises OSError.
+    `root` is the folder that the user chose. Raises UnfitFile, OSError.
     """
+    part, notes = part_path(target).name, journal_path(target).name
     try:
-        descriptor = os.open(part_path(target), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        folder = open_folder(target.parent, root)
     except FileNotFoundError:
-        journal_path(target).unlink(missing_ok=True)
         return
-    try:
-        unlock = lock(descriptor, part_path(target))
-        journal_path(target).unlink(missing_ok=True)
-        part_path(target).unlink(missing_ok=True)
-        unlock()
-    except Held:
-        return
-    finally:
-        os.close(descriptor)
+    with folder:
+        try:
+            descriptor = folder.open(part, os.O_RDWR)
+        except FileNotFoundError:
+            folder.unlink(notes)
+            return
+        try:
+            unlock = lock(descriptor, folder.path / part, folder.descriptor)
+            folder.unlink(notes)
+            folder.unlink(part)
+            unlock()
+        except Held:
+            return
+        finally:
+            os.close(descriptor)
 
 
-def open_locked(path: Path) -> tuple[int, Callable[[], None]]:
+def open_locked(path: Path, folder: Folder | None = None) -> tuple[int, Callable[[], None]]:
     """Open or make `path` and lock it, for this open file alone; the second lets go of the lock.
 
-    Raises Busy, PermanentError where another user began it and lets nobody else write it, OSError.
+    `folder`: the open folder that it is in, which stays open. Raises Busy, PermanentError where
+    another user began it and lets nobody else write it, UnfitFile, OSError.
 
     The lock goes with the file, not the name: the name may meanwhile stand for another file
     (renamed by the one who held it), so it is looked at again once the lock is had.
     """
-    while True:
-        try:
-            descriptor = open_shared(path, os.O_RDWR)
-        except PermissionError as error:
-            if not (owner := owner_of(path)):
-                raise
-            raise PermanentError(
-                f"cannot write {path.name}, which {owner} began: {error.strerror}; ask {owner} to"
-                " `chmod g+w` it, or remove it",
-                code="NOT_WRITABLE",
-                retryable=True,
-            ) from None
-        try:
+    with folder.again() if folder is not None else open_folder(path.parent) as inside:
+        while True:
             try:
-                unlock = lock(descriptor, path)
-            except Held as held:
-                name = path.name.removesuffix(PART)
-                raise Busy(f"another flowtui is fetching {name}: {held}") from None
-            if _is_named(descriptor, path):
-                return descriptor, unlock
-            unlock()
-        except BaseException:
+                descriptor = inside.open_or_make(path.name, os.O_RDWR)
+            except PermissionError as error:
+                if not (owner := owner_of(path)):
+                    raise
+                raise PermanentError(
+                    f"cannot write {path.name}, which {owner} began: {error.strerror}; ask {owner}"
+                    " to `chmod g+w` it, or remove it",
+                    code="NOT_WRITABLE",
+                    retryable=True,
+                ) from None
+            try:
+                try:
+                    unlock = lock(descriptor, path, folder.descriptor if folder else None)
+                except Held as held:
+                    name = path.name.removesuffix(PART)
+                    raise Busy(f"another flowtui is fetching {name}: {held}") from None
+                if _is_named(descriptor, inside, path.name):
+                    return descriptor, unlock
+                unlock()
+            except BaseException:
+                os.close(descriptor)
+                raise
             os.close(descriptor)
-            raise
-        os.close(descriptor)
 
 
-def _is_named(descriptor: int, path: Path) -> bool:
-    """Whether `path` is the name of the open file."""
-    try:
-        named = path.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return False
+def _is_named(descriptor: int, folder: Folder, name: str) -> bool:
+    """Whether that is the name of the open file in a folder."""
+    named = folder.stat(name)
     held = os.fstat(descriptor)
-    return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
+    return named is not None and (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
 
 
 def _is_solid(descriptor: int, size: int) -> bool:

@@ -15,6 +15,7 @@ that a pair stays a pair.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -22,8 +23,10 @@ from pathlib import Path, PurePosixPath
 
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.system import descriptors
+from flowtui.system.files import UnfitFile
 from flowtui.system.locks import ENDING as LOCK_ENDING
-from flowtui.transfer.disk import downloads_log, journal
+from flowtui.system.shared_folder import Folder, open_folder
+from flowtui.transfer.disk import downloads_log, folder_record, journal
 from flowtui.transfer.disk.downloads_log import LOG_NAME
 from flowtui.transfer.disk.folder_record import BLOCKS_NAME, SUMS_NAME
 from flowtui.transfer.disk.names import (
@@ -37,6 +40,9 @@ from flowtui.transfer.disk.names import (
 from flowtui.transfer.task import Recorded
 
 _OURS = {same_name(name) for name in (LOG_NAME, LOG_NAME + LOCK_ENDING, SUMS_NAME, BLOCKS_NAME)}
+
+ALL_FOLDERS = 1 << 28
+"""Letters of the paths of all folders that a log names, about."""
 
 FOLDER = ".zip"
 """What a folder is saved as."""
@@ -52,7 +58,8 @@ class TargetPaths:
     def __init__(self, root: Path) -> None:
         """Read what `root` says of itself; nothing is there yet where it does not exist.
 
-        Raises OSError where the folder is there but cannot be read.
+        Raises OSError where the folder is there but cannot be read, UnfitFile where something else
+        stands under the name of one of its records.
         """
         self.root = root
         self.recorded: dict[str, Recorded] = {}
@@ -78,9 +85,16 @@ class TargetPaths:
         self._taken: defaultdict[str, set[int]] = defaultdict(set)
         self._kept_numbers: set[tuple[tuple[str, ...], str]] = set()
         self._unfinished: defaultdict[str, set[str]] = defaultdict(set)
+        folder_record.check(root)
+        room = ALL_FOLDERS
         for path, entry in downloads_log.read(root):
             self.recorded[path] = entry
+            known = len(self._folders)
             self.claim(path, entry.key, entry.belongs_to)
+            room -= (len(self._folders) - known) * len(path)
+            if room < 0:
+                words = "it names more folders than flowtui makes; move it away"
+                raise UnfitFile(errno.EFBIG, words, str(root / LOG_NAME))
 
     def claim(self, path: str, key: str, belongs_to: str = "") -> None:
         """Say that `path` is the file `key`'s, and its folder is for `belongs_to`."""
@@ -414,26 +428,38 @@ class TargetPaths:
 
     def _list(self, parent: PurePosixPath) -> None:
         try:
-            with os.scandir(self.root / parent) as entries:
-                there = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+            folder = open_folder(self.root / parent, self.root)
         except OSError as error:
             if descriptors.shortage(error):
                 raise
             # Not there yet, or one that its transfers will find unusable and say so, each for
             # itself: no reason to refuse the others.
             return
-        for name, is_folder in there:
-            if is_folder:
-                folder = same_name(str(parent / name))
-                self._on_disk.add(folder)
-                self._spellings[folder].add(parent / name)
-            elif name.endswith(JOURNAL):
-                found = journal.read(self.root / parent / name)
-                path = str(parent / name.removesuffix(JOURNAL))
-                if found is not None and same_name(path) not in self._owners:
-                    self.claim(path, found[0].key)
-                    # Whose sample's it is comes out when that is asked for.
-                    self._unfinished[same_name(str(parent))].add(found[0].key)
+        with folder:
+            try:
+                there = folder.entries()
+            except OSError as error:
+                if descriptors.shortage(error):
+                    raise
+                return
+            for name, is_folder in there:
+                if is_folder:
+                    known = same_name(str(parent / name))
+                    self._on_disk.add(known)
+                    self._spellings[known].add(parent / name)
+                elif name.endswith(JOURNAL):
+                    self._learn_of_unfinished(parent, name, folder)
+
+    def _learn_of_unfinished(self, parent: PurePosixPath, name: str, folder: Folder) -> None:
+        path = str(parent / name.removesuffix(JOURNAL))
+        try:
+            key = journal.key_in(self.root / parent / name, folder)
+        except (UnfitFile, PermissionError, FileNotFoundError):
+            return  # none of ours; whose transfer meets it says so
+        if key is not None and same_name(path) not in self._owners:
+            self.claim(path, key)
+            # Whose sample's it is comes out when that is asked for.
+            self._unfinished[same_name(str(parent))].add(key)
 
 
 def _above(path: str) -> Iterator[str]:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 
 from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.verify.md5 import BLOCK, READ
@@ -21,17 +19,15 @@ FICLONE = 0x40049409
 
 
 def keep_good_blocks(
-    part: PartFile, earlier: Path, sums: bytes, size: int, check: Callable[[], None]
+    part: PartFile, earlier: str, sums: bytes, size: int, check: Callable[[], None]
 ) -> int:
-    """Take over into an empty part file those blocks of `earlier` that are as recorded.
+    """Take over into an empty part file those blocks of `earlier`, beside it, that are as recorded.
 
     `sums` are their CRC-32, four bytes each, `size` is that of the whole file. Gives the bytes that
     were taken over. `check` is called now and then and may raise. Raises OSError.
     """
-    descriptor = os.open(earlier, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    descriptor = part.folder.open_data(earlier)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return 0
         is_shared = share_bytes(descriptor, part)
         for number in range(len(sums) // 4):
             check()

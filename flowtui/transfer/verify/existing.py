@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flowtui.protocol.states import AS_RECORDED
+from flowtui.system.files import UnfitFile, open_regular
+from flowtui.system.shared_folder import Folder, open_folder
 from flowtui.transfer.disk.commit import Fingerprint, fingerprint
 from flowtui.transfer.disk.downloads_log import is_untouched
 from flowtui.transfer.disk.part_file import journal_path, part_path
-from flowtui.transfer.task import SKIPPED, Elsewhere, ExpectedFile, FileResult, Recorded
+from flowtui.transfer.task import SKIPPED, Elsewhere, ExpectedFile, FileResult, Recorded, Writers
 from flowtui.transfer.verify import md5 as hashing
 
 
@@ -48,24 +50,48 @@ def existing(
     md5: str | None,
     recorded: Recorded | None,
     check: Callable[[], None],
+    root: Path | None = None,
 ) -> Existing | None:
     """What stands at `target`, or None; the one rule of what is not fetched again.
 
     `recorded` is what downloads.log says of that path, `size` and `md5` what Flow says of the file
-    `key`. A file is read where it was changed after it was recorded, or where its md5 is not
-    recorded. A link to the file counts as it, and is never ours to replace. `check` is called now
-    and then and may raise. Raises OSError.
+    `key`; `root` is the folder that the user chose. A file is read where it was changed after it
+    was recorded, where its md5 is not recorded, or where another user may have written it or that.
+    A link of this user's to the file counts as it, and is never ours to replace. `check` is called
+    now and then and may raise. Raises UnfitFile for a folder that is another user's link, OSError.
     """
     try:
-        found = target.lstat()
-        is_link = stat.S_ISLNK(found.st_mode)
-        found = target.stat() if is_link else found
+        folder = open_folder(target.parent, root)
     except (FileNotFoundError, NotADirectoryError):
-        return Existing() if os.path.lexists(target) else None
-    except OSError as error:
-        if error.errno == errno.ELOOP and os.path.lexists(target):
+        return None
+    with folder:
+        return _existing(folder, target.name, key, size, md5, recorded, check)
+
+
+def _existing(
+    folder: Folder,
+    name: str,
+    key: str,
+    size: int | None,
+    md5: str | None,
+    recorded: Recorded | None,
+    check: Callable[[], None],
+) -> Existing | None:
+    found = folder.stat(name)
+    if found is None:
+        return None
+    is_link = stat.S_ISLNK(found.st_mode)
+    if is_link:
+        if not folder.owns(found):
             return Existing()
-        raise
+        try:
+            found = os.stat(name, dir_fd=folder.descriptor)
+        except (FileNotFoundError, NotADirectoryError):
+            return Existing()
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return Existing()
+            raise
     if stat.S_ISDIR(found.st_mode):
         return Existing() if is_link else Existing(is_folder=True)
     record = recorded if recorded is not None and recorded.key == key else None
@@ -86,21 +112,55 @@ def existing(
         if decides is None or (is_measured and md5 in (None, recorded_md5)):
             return another
     here = replace(another, size=found.st_size)
+    is_own = folder.owns(found)
     # Without an md5 on either side it is read once, so that the next run need not.
     if (
         record is not None
         and record.md5 is not None
         and md5 in (None, record.md5)
+        and is_own
+        and record.by is not Writers.OTHERS
         and is_untouched(found, record)
     ):
         return replace(here, verified_by=AS_RECORDED, md5=record.md5)
     wanted = md5 or recorded_md5
+    if md5 is None and not is_own and not is_believed(record, is_own=is_own):
+        return Existing(seen=another.seen)  # nothing proves another user's file
     sums = hashing.BlockSums()
-    digest = hashing.md5_of(target, check, sums=sums)
+    digest = _md5_of(folder, name, check, sums, is_link=is_link)
     if wanted is not None and digest != wanted:
         return another
-    how = "md5" if md5 else "recorded md5" if wanted else "size"
+    how = "md5" if md5 else "size"
+    if md5 is None and recorded_md5 is not None and is_believed(record, is_own=is_own):
+        how = "recorded md5"
     return replace(here, verified_by=how, md5=digest, is_news=True, blocks=sums.blocks)
+
+
+def is_believed(record: Recorded | None, *, is_own: bool) -> bool:
+    """Whether the md5 that was recorded of a file proves it.
+
+    Who may write both, the file and the log, proves nothing by that.
+    """
+    if record is None or record.md5 is None or record.by is Writers.OTHERS:
+        return False
+    return is_own or record.by is Writers.US
+
+
+def _md5_of(
+    folder: Folder,
+    name: str,
+    check: Callable[[], None],
+    sums: hashing.BlockSums,
+    *,
+    is_link: bool,
+) -> str:
+    """The md5 of a file in an open folder; `sums` learns of its blocks. Raises OSError."""
+    at = folder.descriptor
+    descriptor = open_regular(name, folder=at) if is_link else folder.open_data(name)
+    try:
+        return hashing.md5_of_open(descriptor, check, sums=sums)
+    finally:
+        os.close(descriptor)
 
 
 @dataclass
@@ -135,7 +195,7 @@ def find_existing(
     for expected in files:
         check()
         target = root / expected.path
-        there = _look(target, expected, recorded.get(expected.path), check)
+        there = _look(root, expected, recorded.get(expected.path), check)
         if there is not None and there.verified_by:
             found.here[expected.file.key] = _result(expected, there)
         elif there is not None and there.is_ours:
@@ -157,20 +217,29 @@ def _may_be_there(other: Elsewhere) -> bool:
 
 
 def already_here(
-    target: Path, expected: ExpectedFile, recorded: Recorded | None, check: Callable[[], None]
+    root: Path, expected: ExpectedFile, recorded: Recorded | None, check: Callable[[], None]
 ) -> FileResult | None:
-    """The result of a file that stands at `target` already, or None. Raises OSError."""
-    found = _look(target, expected, recorded, check)
+    """The result of a file that stands at its place already, or None. Raises OSError."""
+    found = _look(root, expected, recorded, check)
     return _result(expected, found) if found is not None and found.verified_by else None
 
 
 def _look(
-    target: Path, expected: ExpectedFile, recorded: Recorded | None, check: Callable[[], None]
+    root: Path, expected: ExpectedFile, recorded: Recorded | None, check: Callable[[], None]
 ) -> Existing | None:
     file = expected.file
-    return existing(
-        target, key=file.key, size=file.size, md5=file.md5, recorded=recorded, check=check
-    )
+    try:
+        return existing(
+            root / expected.path,
+            key=file.key,
+            size=file.size,
+            md5=file.md5,
+            recorded=recorded,
+            check=check,
+            root=root,
+        )
+    except UnfitFile:
+        return None  # who brings it there meets the same, and says it
 
 
 def _result(expected: ExpectedFile, found: Existing) -> FileResult:

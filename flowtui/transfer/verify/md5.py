@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+from flowtui.system.files import open_regular
+
 READ = 1 << 20
 """Bytes read and hashed at a time."""
 
@@ -106,19 +108,33 @@ def md5_of(
     """The md5 of a whole file, or of its first `length` bytes.
 
     `check` is called now and then and may raise; `took` is told of the bytes that were read, and
-    `sums` learns of the blocks. Raises OSError.
+    `sums` learns of the blocks. Raises UnfitFile, OSError.
     """
+    descriptor = open_regular(path)
+    try:
+        return md5_of_open(descriptor, check, length, took, sums)
+    finally:
+        os.close(descriptor)
+
+
+def md5_of_open(
+    descriptor: int,
+    check: Callable[[], None] = lambda: None,
+    length: int | None = None,
+    took: Callable[[int], None] = lambda count: None,
+    sums: BlockSums | None = None,
+) -> str:
+    """The md5 of an open file, see `md5_of`; where it was being read does not change."""
     md5 = hashlib.md5(usedforsecurity=False)
-    left = math.inf if length is None else length
-    with path.open("rb", buffering=0) as stream:
-        size = os.fstat(stream.fileno()).st_size
-        # One buffer for all: memory that is asked for anew costs as much as a tenth of the md5.
-        buffer = memoryview(bytearray(max(1, min(READ, size + 1))))
-        while left > 0 and (count := stream.readinto(buffer[: int(min(len(buffer), left))])):
-            md5.update(buffer[:count])
-            if sums is not None:
-                sums.update(buffer[:count])
-            left -= count
-            took(count)
-            check()
+    end = os.fstat(descriptor).st_size if length is None else length
+    # One buffer for all: memory that is asked for anew costs as much as a tenth of the md5.
+    buffer = memoryview(bytearray(max(1, min(READ, end))))
+    at = 0
+    while at < end and (count := os.preadv(descriptor, [buffer[: min(len(buffer), end - at)]], at)):
+        md5.update(buffer[:count])
+        if sums is not None:
+            sums.update(buffer[:count])
+        at += count
+        took(count)
+        check()
     return md5.hexdigest()

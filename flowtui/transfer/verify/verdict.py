@@ -16,7 +16,7 @@ from flowtui.transfer.formats import (
     may_be_page,
 )
 from flowtui.transfer.verify.containers import ContainerCheck
-from flowtui.transfer.verify.md5 import md5_of
+from flowtui.transfer.verify.md5 import md5_of_open
 
 if TYPE_CHECKING:
     from flowtui.transfer.task import Task
@@ -107,7 +107,7 @@ def damage_of(
     """What a download that was found DAMAGED looks like; `size` is None where not all came."""
     length = container.damaged_at if container is not None else None
     length = length if length is not None else size or 0
-    return Damage(length, md5_of(part.path, stop.check, length))
+    return Damage(length, md5_of_open(part.descriptor, stop.check, length))
 
 
 def is_broken_on_flow(
@@ -116,7 +116,9 @@ def is_broken_on_flow(
     """Whether a file that came damaged once more is what Flow has: of its size, the same twice."""
     if before is None:
         return False
-    return size == task.size and md5_of(part.path, stop.check, before.length) == before.md5
+    return (
+        size == task.size and md5_of_open(part.descriptor, stop.check, before.length) == before.md5
+    )
 
 
 def _damaged(words: str) -> PermanentError:
