@@ -67,8 +67,8 @@ PATIENCE = 5.0
 LONGEST_LINE = 64 << 10
 """Bytes of a line; a longer one is none of ours, and counts for nothing."""
 
-LONGEST = 1 << 30
-"""Bytes of a log, which is some two million files."""
+LONGEST = 1 << 29
+"""Bytes of a log, which is some million files."""
 
 
 @dataclass(frozen=True)
@@ -199,8 +199,11 @@ def read(root: Path, about: Mapping[str, str] | None = None) -> Iterator[tuple[s
                 return  # `append` tells
             raise
         with open(descriptor, "rb") as stream:
-            by = _written_by(folder, os.fstat(descriptor))
-            yield from _standing(_lines(stream, root / LOG_NAME), by, about)
+            found = os.fstat(descriptor)
+            if found.st_size > LONGEST:
+                words = f"it has {found.st_size:,} bytes, of {LONGEST:,} at most; move it away"
+                raise UnfitFile(errno.EFBIG, words, str(root / LOG_NAME))
+            yield from _standing(_lines(stream), _written_by(folder, found), about)
 
 
 def _written_by(folder: Folder, found: os.stat_result) -> Writers:
@@ -209,15 +212,12 @@ def _written_by(folder: Folder, found: os.stat_result) -> Writers:
     return Writers.GROUP if found.st_mode & stat.S_IWGRP else Writers.US
 
 
-def _lines(stream: BinaryIO, path: Path) -> Iterator[bytes]:
-    """The lines of a log, none that is too long. Raises UnfitFile, OSError."""
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    """The lines of a log, none that is too long; it may grow meanwhile. Raises OSError."""
     left = LONGEST
     is_rest = False
-    while line := stream.readline(LONGEST_LINE):
+    while left > 0 and (line := stream.readline(LONGEST_LINE)):
         left -= len(line)
-        if left < 0:
-            words = f"it has more than {LONGEST:,} bytes; move it away"
-            raise UnfitFile(errno.EFBIG, words, str(path))
         is_whole = line.endswith(b"\n") or len(line) < LONGEST_LINE
         if is_whole and not is_rest:
             yield line

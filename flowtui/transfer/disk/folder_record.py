@@ -339,13 +339,16 @@ def _opened(folder: Folder, flags: int) -> Iterator[int]:
         yield -1
         return
     try:
-        size = os.fstat(descriptor).st_size
-        if size > LONGEST_SUMS:
-            words = f"it has {size:,} bytes, of {LONGEST_SUMS:,} at most; move it away"
-            raise UnfitFile(errno.EFBIG, words, str(folder.path / SUMS_NAME))
+        _require_at_most(LONGEST_SUMS, os.fstat(descriptor).st_size, folder.path / SUMS_NAME)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _require_at_most(most: int, size: int, path: Path) -> None:
+    if size > most:
+        words = f"it has {size:,} bytes, of {most:,} at most; move it away"
+        raise UnfitFile(errno.EFBIG, words, str(path))
 
 
 def check(root: Path) -> None:
@@ -354,11 +357,12 @@ def check(root: Path) -> None:
     A folder there is told where it is to be written. Raises OSError.
     """
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), open_folder(root) as folder:
-        for name in (SUMS_NAME, BLOCKS_NAME):
+        for name, most in ((SUMS_NAME, LONGEST_SUMS), (BLOCKS_NAME, LONGEST_BLOCKS)):
             found = folder.stat(name)
             if found is not None and not stat.S_ISDIR(found.st_mode):
                 with contextlib.suppress(PermissionError, FileNotFoundError):
                     os.close(folder.open(name, os.O_RDONLY))
+                    _require_at_most(most, found.st_size, root / name)
 
 
 def _md5_if_here(root: Path, path: str, record: Recorded) -> str | None:

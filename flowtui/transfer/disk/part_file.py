@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 from flowtui.system.files import name_of_user, owner_of
@@ -150,6 +150,9 @@ class PartFile:
             self._dirty = self.done.copy()
             self._begin()
         except BaseException:
+            with suppress(OSError):
+                if not os.fstat(self.descriptor).st_size:
+                    self.folder.unlink(self.path.name)  # perhaps made just now
             self._let_go()
             raise
 
