@@ -25,6 +25,7 @@ from flowtui.transfer.identity import Identity
 from flowtui.transfer.verify import blocks, md5
 from support import bulk
 from support.bulk import archive_requests, check_all, job, leftovers, single_requests, start
+from support.odd_files import put
 from support.record import Record
 from support.waiting import GUARD, until
 
@@ -99,6 +100,22 @@ def test_a_system_without_some_calls_for_the_disk_downloads_all_the_same(
     found = journal.load(tmp_path / "single.part.journal")
     assert found is not None
     assert list(found.flushed) == [(0, 3)]
+
+
+@pytest.mark.parametrize("ending", [".part", ".part.journal"])
+def test_an_archive_whose_name_a_colleague_s_part_has_gets_another(
+    server, tmp_path, monkeypatch, ending
+):
+    """An interrupted job of his, of the same files, stopped all later ones."""
+    put("a named pipe", tmp_path / f"all.zip{ending}")
+    files = bulk.files_of(server, "sample/34")
+    made = start(server)
+    made.add(bulk.batch(server, tmp_path, files))
+    assert made.wait_idle(GUARD)
+    row = job(made)
+    check_all(made, server, tmp_path)
+    made.stop()
+    assert (row.state, row.one_by_one) == ("done", 0)
 
 
 def test_the_same_project_one_by_one_skips_what_the_archive_brought(server, tmp_path):

@@ -27,8 +27,11 @@ from flowtui.transfer.archive.reader import Broken, TarGz, Zip, open_archive
 from flowtui.transfer.archive.rules import Hostile, Limits, Member
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk.names import safe_path
+from flowtui.transfer.disk.part_file import PartFile
+from flowtui.transfer.errors import PermanentError
 from flowtui.transfer.task import ExpectedFile, FileResult, Recorded
 from flowtui.transfer.verify import md5 as verify_md5
+from support.odd_files import IRREGULAR, put
 
 Making = Callable[[zipfile.ZipFile], None]
 
@@ -425,6 +428,40 @@ def test_zip64_and_what_stands_on_the_disk_afterwards(tmp_path: Path):
     again, came = run(archive, tmp_path / "to", *files)
     assert again == extract.Unpacked() and len(came) == 300
     assert {p: p.stat().st_ino for p in (tmp_path / "to").rglob("*")} == before
+
+
+@pytest.mark.parametrize("ending", ["", ".part"])
+@pytest.mark.parametrize("kind", IRREGULAR)
+def test_what_others_planted_in_a_file_s_way_is_of_that_file_alone(
+    tmp_path: Path, kind: str, ending: str
+):
+    archive = make_zip(tmp_path / "a.zip", ("a", b"1"), ("b", b"2"))
+    put(kind, tmp_path / "to" / f"a{ending}")
+    outcome, came = run(archive, tmp_path / "to", wanted("1", "a", b"1"), wanted("2", "b", b"2"))
+    assert outcome.code == ""
+    assert list(came) == ["data/2"]
+    if ending:
+        assert outcome.absent["data/1"].startswith(f"cannot use {tmp_path}/to/a.part: it is ")
+    else:
+        assert outcome.occupied == ("data/1",)
+
+
+def test_a_part_that_a_colleague_left_and_closed_is_of_its_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It ended the whole job as an internal error."""
+    real = extract.PartFile
+
+    def refused(target: Path, *more: object, **rest: object) -> PartFile:
+        if target.name == "a":
+            raise PermanentError("cannot write a.part, which anna began")
+        return real(target, *more, **rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(extract, "PartFile", refused)
+    archive = make_zip(tmp_path / "a.zip", ("a", b"1"), ("b", b"2"))
+    outcome, came = run(archive, tmp_path / "to", wanted("1", "a", b"1"), wanted("2", "b", b"2"))
+    assert (outcome.code, list(came)) == ("", ["data/2"])
+    assert outcome.absent == {"data/1": "cannot write a.part, which anna began"}
 
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])

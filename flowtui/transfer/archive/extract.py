@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flowtui.system.descriptors import own_shares
+from flowtui.system.files import UnfitFile
 from flowtui.system.shared_folder import open_folder
 from flowtui.transfer.archive.commit import Finisher, Ready
 from flowtui.transfer.archive.matching import match, with_ending
@@ -221,6 +222,8 @@ class _Extraction:
         except TransferError as error:
             # Another process has its part file, or another user's stands there: of this one alone.
             self._absent[key] = error.message
+        except UnfitFile as error:
+            self._absent[key] = disk_trouble(error, target).message
         except OSError as error:
             if error.errno not in _OF_ONE_FILE:
                 raise
