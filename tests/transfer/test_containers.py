@@ -293,6 +293,15 @@ def test_a_zip_archive_is_judged_at_its_end(
     assert followed(whole, "zip", moments, tmp_path / "f") == "zip check"
 
 
+def test_members_that_share_their_bytes_are_not_unpacked(tmp_path: Path):
+    """Ten megabytes may unpack to more than anybody could read."""
+    content = made_zip([(b"x" * 9, 8, False), (b"y" * 9, 8, False)], streamed=False)
+    second = content.rindex(b"PK\1\2")
+    (tmp_path / "f").write_bytes(content[: second + 42] + bytes(4) + content[second + 46 :])
+    with pytest.raises(Damaged, match="share their bytes"):
+        check_zip(tmp_path / "f", lambda: None)
+
+
 @given(members.filter(bool), st.booleans(), st.data())
 @on_disk
 def test_a_changed_byte_makes_the_same_verdict_as_a_look_at_the_whole(

@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 from flowtui.text import quantities
 from flowtui.text.printable import printable
+from flowtui.transfer.verify.zip_check import overlapping
 
 RATIO = 100
 """Times its own size that an archive may unpack to where sizes were not promised. Reads and
@@ -32,9 +33,6 @@ SLACK_MEMBERS = 1000
 
 DIRECTORY_ENTRY = 1024
 """Bytes of a zip's directory that one member may take on average, name and extras included."""
-
-_LOCAL_HEADER = 30
-"""Bytes of a member's own header in a zip, without its name and extra field."""
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -148,23 +146,9 @@ def check_zip_entry(info: zipfile.ZipInfo) -> None:
 
 
 def check_zip_layout(infos: Sequence[zipfile.ZipInfo], directory: int, stream: BinaryIO) -> None:
-    """Raise Hostile where members overlap, or reach beyond the start of the directory.
-
-    Where a member's bytes begin, its own header says, by the lengths of the name and the extra
-    field in front of them; these may be others than the directory's. Raises OSError.
-    """
-    end = 0
-    for info in sorted(infos, key=lambda info: info.header_offset):
-        if info.header_offset < end:
-            raise Hostile(f"{quoted(info.filename)} shares its bytes with another member")
-        stream.seek(info.header_offset)
-        header = stream.read(_LOCAL_HEADER)
-        if len(header) < _LOCAL_HEADER:
-            raise Hostile("its members reach into its directory")
-        name, extra = struct.unpack("<HH", header[26:])
-        end = info.header_offset + _LOCAL_HEADER + name + extra + info.compress_size
-    if end > directory:
-        raise Hostile("its members reach into its directory")
+    """Raise Hostile where members overlap, or reach into the directory. Raises OSError."""
+    if (found := overlapping(infos, directory, stream)) is not None:
+        raise Hostile(f"{quoted(found.filename)} shares its bytes with others")
 
 
 def check_zip_directory(stream: BinaryIO, limits: Limits) -> None:

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from flowtui.system.files import open_regular
 from flowtui.transfer.cancel import Check
 from flowtui.transfer.errors import Damaged
 from flowtui.transfer.verify.zip_check import STARTS, check_zip
@@ -73,7 +74,8 @@ class ContainerCheck:
             Damaged: it is one, and it is broken.
             OSError: the disk does not give it.
         """
-        with path.open("rb", buffering=0) as stream:
+        descriptor = open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)
+        with open(descriptor, "rb", buffering=0) as stream:
             size = os.fstat(stream.fileno()).st_size
             while self.position < size:
                 self.follow(
