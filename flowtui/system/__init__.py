@@ -5,6 +5,8 @@
     folder_fsync      a name on the disk, once for many that ask at the same time
     files             files that only their user may read, and those that a group shares; a
                       bounded look at what may be anything by now
+    shared_folder     what is below a folder that others may write to, opened so that nothing they
+                      plant there is used
     descriptors       how many files and connections may be open at once
     boot              which boot of which machine this is
     clocks            which clock is for what
