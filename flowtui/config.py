@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 import os
+import reprlib
 import socket
 import tempfile
 import tomllib
@@ -26,13 +27,20 @@ from pathlib import Path
 from typing import Any
 
 from flowtui.system import files
-from flowtui.system.files import write_private
+from flowtui.system.files import UnfitFile, read_regular, write_private
 
 DEFAULT_SERVER = "https://api.flow.bio"
 """The guide's service."""
 
 OTHER_SERVER = "https://app.flow.bio/api"
 """What the official client uses; tried where no server was named and the default is not Flow."""
+
+
+MOST_SETTINGS = 16 << 10
+"""Bytes of a settings file at most; a name of so many dots takes tomllib a second already."""
+
+DEEPEST = 20
+"""How deep tables may be nested in it; ours are two."""
 
 
 class ConfigError(Exception):
@@ -289,12 +297,34 @@ def _read(file: Path) -> tuple[str, dict[str, Any]]:
     Raises ConfigError.
     """
     try:
-        text = file.read_bytes().decode("utf-8")  # with the ends of its lines as they are
-        return text, tomllib.loads(text)
+        # With the ends of its lines as they are.
+        text = read_regular(file, MOST_SETTINGS).decode("utf-8")
+        values = tomllib.loads(text)
+        if _is_deeper(values, DEEPEST):
+            raise ValueError("nested too deeply")
     except (FileNotFoundError, NotADirectoryError):  # a home may be /dev/null
         return "", {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnfitFile as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read {file}: {error.strerror}; correct the file or move it away"
+        ) from error
+    except RecursionError:
+        raise ConfigError(f"{file}: nested too deeply; correct the file or move it away") from None
+    except ValueError as error:  # no TOML, no UTF-8, a number of 5,000 digits
         raise ConfigError(f"{file}: {error}; correct the file or move it away") from error
+    return text, values
+
+
+def _is_deeper(values: object, most: int) -> bool:
+    """Whether tables and lists are nested more than `most` deep."""
+    level = [values]
+    while level and most >= 0:
+        inner = [[*item.values()] if isinstance(item, dict) else item for item in level]
+        level = [value for item in inner if isinstance(item, list) for value in item]
+        most -= 1
+    return bool(level)
 
 
 _KINDS: dict[type, str] = {
@@ -338,7 +368,7 @@ def _value(name: str, value: Any) -> Any:
         value = float(value)
     kind = str if default is None else type(default)
     if type(value) is not kind:
-        raise ConfigError(f"must be {_KINDS[kind]}, not {value!r}")
+        raise ConfigError(f"must be {_KINDS[kind]}, not {reprlib.repr(value)}")
     if isinstance(value, float) and not (math.isfinite(value) and value > 0):
         raise ConfigError("must be a number of seconds above 0")
     if name in _BOUNDS and isinstance(value, int):
@@ -346,7 +376,7 @@ def _value(name: str, value: Any) -> Any:
         if not lowest <= value <= highest:
             raise ConfigError(f"must be from {lowest} to {highest}")
     if name in _CHOICES and value not in _CHOICES[name]:
-        raise ConfigError(f"must be one of {', '.join(_CHOICES[name])}, not {value!r}")
+        raise ConfigError(f"must be one of {', '.join(_CHOICES[name])}, not {reprlib.repr(value)}")
     if isinstance(value, dict) and not all(isinstance(item, str) for item in value.values()):
         raise ConfigError("must have text as its values")
     return check_server(value) if name in ("server", "found_server") else value

@@ -6,6 +6,7 @@ variables; what an exception's own text may carry of a token is taken out.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import platform
@@ -70,7 +71,8 @@ def write_report(error: BaseException, folders: Folders, secrets: Iterable[str] 
     file = place / f"crash-{stamp}-{os.getpid()}.txt"
     write_private(file, describe(error, secrets))
     for old in sorted(place.glob("crash-*.txt"))[:-KEPT]:
-        old.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder, say: the report is written all the same
+            old.unlink()
     return file
 
 

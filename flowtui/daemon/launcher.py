@@ -12,6 +12,7 @@ import sys
 from flowtui.config import Folders, absolute, folders, private_folder
 from flowtui.daemon.errors import EngineError, EngineWithoutRoom
 from flowtui.daemon.logout import scope_command
+from flowtui.system.files import UnfitFile, open_regular
 from flowtui.text.redaction import TOKEN_VARIABLES
 
 
@@ -26,7 +27,9 @@ def start_detached(where: Folders | None = None) -> subprocess.Popen[bytes]:
     where = where or folders()
     try:
         private_folder(where.state)
-        os.close(os.open(where.engine_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(open_regular(where.engine_lock, os.O_RDWR | os.O_CREAT))
+    except UnfitFile as error:
+        raise EngineError(f"cannot use {where.engine_lock}: {error.strerror}") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise EngineWithoutRoom(
@@ -38,7 +41,7 @@ def start_detached(where: Folders | None = None) -> subprocess.Popen[bytes]:
             " flowtui's settings and queue"
         ) from error
     try:
-        log = os.open(where.engine_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        log = open_regular(where.engine_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     except OSError:
         log = os.open(os.devnull, os.O_WRONLY)  # the engine finds out itself, and tells its clients
     environment = dict(os.environ)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 
+from flowtui.system.files import open_regular
 from flowtui.text.redaction import without_secrets
 
 LOG_BYTES = 1 << 20
@@ -54,6 +57,11 @@ class EngineLog(logging.handlers.RotatingFileHandler):
         self._failed = False
         self.setFormatter(_WithoutSecrets("%(asctime)s %(levelname)s %(message)s"))
 
+    def _open(self) -> TextIOWrapper:
+        """Never wait for the reader of a pipe that stands there."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        return open(open_regular(self.baseFilename, flags), "a", encoding="utf-8")
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, or say that it could not be."""
         self._failed = False
@@ -66,7 +74,8 @@ class EngineLog(logging.handlers.RotatingFileHandler):
         self._failed = True
         error = sys.exc_info()[1]
         why = (error.strerror if isinstance(error, OSError) else "") or error
-        self._trouble.say(f"cannot write {self.baseFilename}: {why}")
+        file = (error.filename if isinstance(error, OSError) else "") or self.baseFilename
+        self._trouble.say(f"cannot write {file}: {why}")
 
 
 def log_to(path: Path) -> LogTrouble:

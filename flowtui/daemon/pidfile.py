@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from flowtui.system.files import read_regular
+
 
 @dataclass(frozen=True)
 class EngineAddress:
@@ -29,13 +31,23 @@ class EngineAddress:
 def read_address(file: Path) -> EngineAddress:
     """What `file` says; nothing where it cannot be read."""
     try:
-        lines = os.fsdecode(file.read_bytes()).split("\n")
+        lines = os.fsdecode(read_regular(file, _MOST_SAID)).split("\n")
         pid = int(lines[0])
     except (OSError, ValueError):
         return EngineAddress()
+    if not 0 < pid < _NO_PID:
+        return EngineAddress()
     # A line without its end is not written whole yet.
-    path = Path(lines[1]) if len(lines) > 2 else None
-    return EngineAddress(pid, path if path is not None and path.is_absolute() else None)
+    path = lines[1] if len(lines) > 2 else ""
+    is_path = path.startswith("/") and "\0" not in path
+    return EngineAddress(pid, Path(path) if is_path else None)
+
+
+_MOST_SAID = 8192
+"""Bytes: two paths of the longest that the system has."""
+
+_NO_PID = 1 << 22
+"""More than Linux has processes."""
 
 
 class PidFile:

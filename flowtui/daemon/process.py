@@ -20,7 +20,7 @@ from flowtui.daemon.log import log_to
 from flowtui.daemon.pidfile import PidFile
 from flowtui.daemon.sockets import address_of
 from flowtui.system import descriptors
-from flowtui.system.files import is_taken
+from flowtui.system.files import is_taken, open_regular
 from flowtui.system.locks import Held, lock
 from flowtui.text.redaction import TOKEN_VARIABLES
 
@@ -213,7 +213,7 @@ def _lock(where: Folders) -> PidFile | None:
 
     The lock goes with the process: a crash leaves no stale lock behind.
     """
-    descriptor = os.open(where.engine_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_regular(where.engine_lock, os.O_RDWR | os.O_CREAT)
     deadline = time.monotonic() + 3 * STOP_SECONDS
     while True:
         try:

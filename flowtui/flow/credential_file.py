@@ -16,10 +16,21 @@ from typing import Any, NamedTuple
 
 from flowtui.flow.credentials import Credential, CredentialSource, SaveError
 from flowtui.flow.process_locks import flock_within
-from flowtui.system.files import NotOurs, private_folder, write_private
+from flowtui.system.files import (
+    NotOurs,
+    UnfitFile,
+    open_regular,
+    parse_json,
+    private_folder,
+    read_open,
+    write_private,
+)
 
 LEFTOVERS = ".credentials.*"
 """Files that were to replace the credentials, also an older version's; a kill may leave one."""
+
+MOST = 4 << 20
+"""Bytes that are read of it."""
 
 LOCK_SECONDS = 2.0
 """How long another process may hold the file before it is written all the same."""
@@ -132,19 +143,25 @@ class CredentialFile:
 
     def _read(self, *, allow_open: bool = False) -> dict[str, Any]:
         try:
-            status = self.path.lstat()
-            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
-                raise SaveError(f"{self.path} is not a regular file that you own; move it away")
-            if stat.S_IMODE(status.st_mode) & 0o077 and not allow_open:
-                raise SaveError(f"other users can read {self.path}; run: chmod 600 {self.path}")
-            stored = json.loads(self.path.read_text(encoding="utf-8"))
+            with open(open_regular(self.path, os.O_NOFOLLOW), "rb") as stream:
+                status = os.fstat(stream.fileno())
+                if status.st_uid != os.getuid():
+                    raise SaveError(f"{self.path} is another user's; move it away")
+                if stat.S_IMODE(status.st_mode) & 0o077 and not allow_open:
+                    raise SaveError(f"other users can read {self.path}; run: chmod 600 {self.path}")
+                text = read_open(stream.fileno(), MOST, self.path).decode()
+            stored = parse_json(text)
         except (FileNotFoundError, NotADirectoryError):  # a home may be /dev/null
             return {}
-        except (OSError, ValueError) as error:
-            raise SaveError(
-                f"cannot read {self.path} ({type(error).__name__}); move it away"
-            ) from None
-        return stored if isinstance(stored, dict) else {}
+        except UnfitFile as error:
+            raise SaveError(f"cannot read {self.path}: {error.strerror}") from None
+        except OSError as error:
+            raise SaveError(f"cannot read {self.path}: {error.strerror}; move it away") from None
+        except ValueError:
+            stored = None
+        if not isinstance(stored, dict):
+            raise SaveError(f"cannot read {self.path}: it is damaged; move it away and sign in")
+        return stored
 
     def _write(self, stored: dict[str, Any]) -> None:
         try:

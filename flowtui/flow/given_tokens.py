@@ -15,7 +15,11 @@ from flowtui.flow.credentials import (
     SaveError,
     plain_token,
 )
+from flowtui.system.files import open_regular, read_open
 from flowtui.text.redaction import TOKEN_VARIABLES
+
+MOST = 64 << 10
+"""Bytes that are read of a token file."""
 
 
 def from_environment(environment: Mapping[str, str]) -> Credential | None:
@@ -46,13 +50,16 @@ def from_token_file(server: str) -> Credential | None:
     if path is None or not (os.environ.get("FLOW_TOKEN_FILE") or _is_flow(server)):
         return None
     try:
-        with path.open(encoding="utf-8") as stream:
+        with open(open_regular(path), "rb") as stream:
             is_open = stat.S_IMODE(os.fstat(stream.fileno()).st_mode) & 0o044
-            token = plain_token(stream.read())
+            token = plain_token(read_open(stream.fileno(), MOST, path).decode())
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise SaveError(f"cannot read the token file {path}: {type(error).__name__}") from None
+        why = error.strerror if isinstance(error, OSError) else "it is not text; move it away"
+        raise SaveError(f"cannot read the token file {path}: {why}") from None
+    if not (token.isascii() and token.isprintable()):
+        raise SaveError(f"cannot use the token file {path}: it holds no token; correct it")
     notice = f"other users can read {path}; run: chmod 600 {path}" if is_open else ""
     return (
         Credential(token, source=CredentialSource.TOKEN_FILE, detail=str(path), notice=notice)

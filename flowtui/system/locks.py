@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flowtui.system.boot import this_boot
-from flowtui.system.files import UnfitFile, open_regular, read_regular
+from flowtui.system.files import UnfitFile, open_regular, parse_json, read_regular
 
 ENDING = ".lock"
 
@@ -96,6 +96,9 @@ def wait_for_lock(
         time.sleep(ASK_AGAIN)
 
 
+_MOST_SAID = 4096
+"""Bytes that a lock file says at most."""
+
 ASK_AGAIN = 0.01
 """Seconds between two looks whether a lock beside a file is free."""
 
@@ -123,7 +126,7 @@ def has_record_locks(file: Path) -> bool:
 
     Not to be asked while this process has the file open: closing it lets go of all of them.
     """
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_regular(file, os.O_RDWR | os.O_CREAT)
     try:
         return _locks_known(lambda: fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, 1))
     except BlockingIOError:
@@ -177,10 +180,10 @@ LONGEST = 4096
 def _living_holder(text: str) -> str:
     """Who holds the lock that says `text`, in words; empty where he is dead."""
     try:
-        said = json.loads(text)
+        said = parse_json(text)
         boot, pid, started = str(said["boot"]), int(said["pid"]), said.get("started")
-    except (ValueError, KeyError, TypeError):
-        return "an unknown process"
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return "a process that did not say who it is"
     host = boot.split(" ", maxsplit=1)[0]
     if host != this_boot().split(" ")[0]:
         return f"process {pid} on {host}"

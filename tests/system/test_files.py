@@ -61,7 +61,17 @@ def test_what_is_missing_is_missing(tmp_path: Path):
         read_regular(tmp_path / "x", 10)
 
 
-@pytest.mark.parametrize("text", ["[" * DEEP, '{"a":' * DEEP, b"\xff", b"\0", "", "9" * 10_000])
-def test_a_text_that_is_no_json_is_a_value_error(text: str | bytes):
+NO_JSON: dict[str, str | bytes] = {
+    "brackets": "[" * DEEP,
+    "objects": '{"a":' * DEEP,
+    "invalid UTF-8": b"\xff",
+    "NUL": b"\0",
+    "nothing": "",
+    "a long number": "9" * 10_000,
+}
+
+
+@pytest.mark.parametrize("what", NO_JSON)
+def test_a_text_that_is_no_json_is_a_value_error(what: str):
     with pytest.raises(ValueError):  # noqa: PT011 - that it is no other kind is what counts
-        parse_json(text)
+        parse_json(NO_JSON[what])
