@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from flowtui import __version__
 from flowtui.daemon.connection import Connection, open_socket
@@ -19,12 +20,16 @@ from flowtui.protocol.messages import (
     Batch,
     BulkFileRow,
     Changes,
+    Message,
     Recheck,
     RequestRefused,
     Space,
     Status,
 )
+from flowtui.protocol.schema import WrongKind
 from flowtui.protocol.wire import MAX_LINE, PROTOCOL, ProtocolError, decode, encode
+
+Answer = TypeVar("Answer", bound=Message)
 
 REPLY_TIMEOUT = 60.0
 """Seconds after which an engine that does not answer counts as gone."""
@@ -69,7 +74,7 @@ class EngineClient:
 
     def add(self, batch: Batch) -> Added:
         """Queue a batch."""
-        return Added.from_json(self._connection.request("add", batch=batch.to_json()))
+        return _record(Added, self._connection.request("add", batch=batch.to_json()))
 
     def pause(self, ids: Sequence[int] | None) -> int:
         """Pause these transfers, or all; how many."""
@@ -98,11 +103,11 @@ class EngineClient:
     def bulk_files(self, id_: int) -> tuple[BulkFileRow, ...]:
         """The files of a bulk job, and what became of each."""
         answer = self._connection.request("bulk_files", bulk_id=id_)
-        return tuple(BulkFileRow.from_json(file) for file in answer["files"])
+        return _record(_BulkFiles, answer).files
 
     def status(self, rows: bool = False, most: int | None = None) -> Status:
         """The queue now, with its rows (the first `most` still to be done) or only its sums."""
-        return Status.from_json(self._connection.request("status", rows=rows, most=most))
+        return _record(Status, self._connection.request("status", rows=rows, most=most))
 
     def verify(
         self, root: str, batch_id: int | None, about: Mapping[str, str] | None = None
@@ -113,9 +118,8 @@ class EngineClient:
 
     def verified(self, recheck_id: int, after: int) -> Recheck:
         """How far that is, with what is wrong from the `after`th file on."""
-        return Recheck.from_json(
-            self._connection.request("verified", recheck_id=recheck_id, after=after)
-        )
+        answer = self._connection.request("verified", recheck_id=recheck_id, after=after)
+        return _record(Recheck, answer)
 
     def verify_end(self, recheck_id: int) -> None:
         """Have it read no more, and forgotten."""
@@ -123,7 +127,7 @@ class EngineClient:
 
     def space(self, path: str) -> Space:
         """Room on the file system of a folder."""
-        return Space.from_json(self._connection.request("space", path=path))
+        return _record(Space, self._connection.request("space", path=path))
 
     def sign_in(
         self, server: str, username: str | None, token: str, refresh_token: str | None
@@ -156,7 +160,7 @@ class EngineClient:
                 if "event" in message:
                     yield Changes.from_json(message)
             raise EngineGone("the background engine has stopped")
-        except (OSError, ProtocolError) as error:
+        except (OSError, ProtocolError, WrongKind) as error:
             raise EngineGone(f"lost the connection to the background engine: {error}") from error
         finally:
             self._streams.discard(stream)
@@ -178,3 +182,18 @@ class EngineClient:
 
     def _count(self, do: str, ids: Sequence[int] | None) -> int:
         return int(self._connection.request(do, ids=None if ids is None else list(ids))["count"])
+
+
+@dataclass(frozen=True, slots=True)
+class _BulkFiles(Message):
+    """The answer to `bulk_files`."""
+
+    files: tuple[BulkFileRow, ...]
+
+
+def _record(kind: type[Answer], answer: dict[str, Any]) -> Answer:
+    """What the engine answered. Raises EngineGone where it is something else."""
+    try:
+        return kind.from_json(answer)
+    except WrongKind as error:
+        raise EngineGone(f"cannot read the background engine's answer: {error}") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import reprlib
 import socket
 import threading
 import time
@@ -21,8 +22,23 @@ from flowtui.config import host_name, private_folder
 from flowtui.daemon.peer import is_same_user
 from flowtui.daemon.sockets import address_of
 from flowtui.engine.engine import Engine
-from flowtui.engine.runtime_settings import BOUNDS
-from flowtui.protocol.messages import Batch, Changes, RequestRefused
+from flowtui.protocol.messages import Changes, RequestRefused
+from flowtui.protocol.requests import (
+    REQUESTS,
+    Add,
+    BulkAction,
+    BulkFiles,
+    Chosen,
+    Request,
+    SettingsWanted,
+    SignIn,
+    SpaceAt,
+    StatusWanted,
+    Verified,
+    Verify,
+    VerifyEnd,
+)
+from flowtui.protocol.schema import WrongKind, read
 from flowtui.protocol.wire import MAX_LINE, PROTOCOL, ProtocolError, decode, encode
 
 ACCEPT_AGAIN = 0.5
@@ -149,12 +165,14 @@ class Server:
                     if request.get("do") == "subscribe" and unsubscribe is None:
                         unsubscribe = self._subscribe(request, stream)
                         continue
-                    if request.get("do") == "stop":
-                        self._ending = True  # who comes from now on is for the next engine
-                        stream.send(self._reply(request))
-                        self._stop(bool(request.get("pause")))
-                        return
-                    stream.send(self._reply(request))
+                    reply = self._reply(request)
+                    if request.get("do") != "stop" or not reply["ok"]:
+                        stream.send(reply)
+                        continue
+                    self._ending = True  # who comes from now on is for the next engine
+                    stream.send(reply)
+                    self._stop(request.get("pause") is True)
+                    return
         except OSError:
             return  # the client went away, which it may do at any time
         except Exception:  # noqa: BLE001
@@ -178,10 +196,10 @@ class Server:
         try:
             unsubscribe = self._engine.subscribe(stream.offer)
         except RequestRefused as error:
-            stream.send(_refusal(request.get("id"), error.code, error.message))
+            stream.send(_refusal(_id_of(request), error.code, error.message))
             return None
         try:
-            stream.send({"id": request.get("id"), "ok": True, "result": {}})
+            stream.send({"id": _id_of(request), "ok": True, "result": {}})
         except OSError:
             unsubscribe()
             raise
@@ -189,20 +207,46 @@ class Server:
         return unsubscribe
 
     def _reply(self, request: dict[str, Any]) -> dict[str, Any]:
-        id_ = request.get("id")
+        id_, do = _id_of(request), request.get("do")
         try:
-            return {"id": id_, "ok": True, "result": self._handle(request)}
+            kind = REQUESTS.get(do) if isinstance(do, str) else None
+            if kind is None:
+                raise RequestRefused("BAD_REQUEST", f"unknown request: {reprlib.repr(do)}")
+            return {"id": id_, "ok": True, "result": self._handle(str(do), read(kind, request))}
         except RequestRefused as error:
             return _refusal(id_, error.code, error.message)
-        except (KeyError, TypeError, ValueError) as error:
-            return _refusal(id_, "BAD_REQUEST", f"{type(error).__name__}: {error}")
+        except WrongKind as error:
+            return _refusal(id_, "BAD_REQUEST", str(error))
         except Exception as error:  # noqa: BLE001
             # The client is told, and the engine's log gets the traceback.
             _LOG.exception("a request failed")
             return _refusal(id_, "INTERNAL", f"internal error: {type(error).__name__}: {error}")
 
-    def _handle(self, request: dict[str, Any]) -> Any:
-        engine, do = self._engine, request.get("do")
+    def _handle(self, do: str, request: Request) -> Any:
+        engine = self._engine
+        match request:
+            case Add(batch):
+                return engine.add(batch).to_json()
+            case Chosen(ids):
+                return {"count": getattr(engine, do)(ids)}
+            case BulkAction(ids, action):
+                return {"count": engine.bulk(ids, action)}
+            case BulkFiles(id_):
+                return {"files": [file.to_json() for file in engine.bulk_files(id_)]}
+            case StatusWanted(rows, most):
+                return engine.status(rows, most).to_json()
+            case Verify(root, batch_id, about):
+                return {"recheck_id": engine.verify(root, batch_id, about)}
+            case Verified(id_, after):
+                return engine.verified(id_, after).to_json()
+            case VerifyEnd(id_):
+                return {"count": engine.verify_end(id_)}
+            case SpaceAt(path):
+                return engine.space(path).to_json()
+            case SignIn(server, token, username, refresh_token):
+                return {"count": engine.sign_in(server, username, token, refresh_token)}
+            case SettingsWanted():
+                return engine.settings(**request.to_json())
         if do == "hello":
             if self._ending:
                 raise RequestRefused("ENDING", "this engine is shutting down")
@@ -212,49 +256,7 @@ class Server:
                 "pid": os.getpid(),
                 "host": host_name(),
             }
-        if do == "add":
-            return engine.add(Batch.from_json(request["batch"])).to_json()
-        if do in ("pause", "resume", "cancel", "retry", "forget"):
-            ids = request.get("ids")
-            return {"count": getattr(engine, do)(None if ids is None else _numbers(ids))}
-        if do == "bulk":
-            return {"count": engine.bulk(_numbers(request["bulk_ids"]), str(request["action"]))}
-        if do == "bulk_files":
-            return {
-                "files": [file.to_json() for file in engine.bulk_files(int(request["bulk_id"]))]
-            }
-        if do == "status":
-            most = request.get("most")
-            rows = bool(request.get("rows"))
-            return engine.status(rows, None if most is None else int(most)).to_json()
-        if do == "verify":
-            batch_id = request.get("batch_id")
-            if batch_id is not None and type(batch_id) is not int:
-                raise TypeError("batch_id must be a number or null")
-            about = request.get("about")
-            if about is not None and not isinstance(about, dict):
-                raise TypeError("about must be an object or null")
-            return {"recheck_id": engine.verify(str(request["root"]), batch_id, about)}
-        if do == "verified":
-            after = int(request.get("after") or 0)
-            return engine.verified(int(request["recheck_id"]), after).to_json()
-        if do == "verify_end":
-            return {"count": engine.verify_end(int(request["recheck_id"]))}
-        if do == "space":
-            return engine.space(str(request["path"])).to_json()
-        if do == "sign_in":
-            count = engine.sign_in(
-                str(request["server"]),
-                request.get("username"),
-                str(request["token"]),
-                request.get("refresh_token"),
-            )
-            return {"count": count}
-        if do == "settings":
-            return engine.settings(**{name: request.get(name) for name in BOUNDS})
-        if do == "stop":
-            return {}
-        raise RequestRefused("BAD_REQUEST", f"unknown request: {do!r}")
+        return {}
 
 
 class _ClientStream:
@@ -328,8 +330,7 @@ def _refusal(id_: Any, code: str, message: str) -> dict[str, Any]:
     return {"id": id_, "ok": False, "error": {"code": code, "message": message}}
 
 
-def _numbers(ids: Any) -> list[int]:
-    """The ids of a request. Raises TypeError for anything else."""
-    if not isinstance(ids, list) or not all(type(id_) is int for id_ in ids):
-        raise TypeError("ids must be a list of whole numbers")
-    return ids
+def _id_of(request: dict[str, Any]) -> int | str | None:
+    """What a client tells the request by, if it is a number or a text."""
+    id_ = request.get("id")
+    return id_ if isinstance(id_, int | str) else None

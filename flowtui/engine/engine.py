@@ -45,6 +45,7 @@ from flowtui.protocol.messages import (
     Summary,
     TransferRow,
 )
+from flowtui.protocol.schema import MOST
 from flowtui.protocol.states import CANCELLABLE, ENDED, PENDING_WORK, TransferState
 from flowtui.system.clocks import Clocks
 from flowtui.system.descriptors import Shares, own_shares
@@ -348,7 +349,9 @@ class Engine:
             room = disk_space.measure(Path(path))
         except OSError as error:
             raise RequestRefused("NOT_READABLE", f"cannot read {path}: {error.strerror}") from error
-        return self._call(lambda: Space(room.free, self._admission.promised(room.device)))
+        return self._call(
+            lambda: Space(room.free, min(MOST, self._admission.promised(room.device)))
+        )
 
     def sign_in(
         self, server: str, username: str | None, token: str, refresh_token: str | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from typing import Annotated
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class RemoteFile:
     filename: str
     url: str
     folder: tuple[str, ...] = ()
-    size: int | None = None
+    size: Annotated[int, range(1 << 63)] | None = None
     md5: str | None = None
     data_id: str | None = None
     sample: str | None = None

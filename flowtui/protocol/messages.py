@@ -43,29 +43,29 @@ Ids of transfers and bulk jobs are whole numbers given by the engine.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from flowtui.flow.remote_file import NOWHERE, Origin, RemoteFile
+from flowtui.protocol.schema import AbsolutePath, Count, Id, read
 
 SNAPSHOT_PIECE = 1000
 """Rows in one `transfers` event."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Message:
     """What the records here share: they go to JSON and come back, unknown fields passed over."""
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values."""
-        return {name: _plain(value) for name, value in vars(self).items()}
+        names: tuple[str, ...] = self.__slots__
+        return {name: _plain(getattr(self, name)) for name in names}
 
     @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Self:
-        """The record of these values. Raises TypeError where a needed one is missing."""
-        known = cls.__dataclass_fields__
-        return cls(**{key: value for key, value in fields.items() if key in known})
+    def from_json(cls, fields: object) -> Self:
+        """The record of these values, see `schema`. Raises WrongKind."""
+        return read(cls, fields)
 
 
 def _plain(value: Any) -> Any:
@@ -99,7 +99,7 @@ def origin_to_json(origin: Origin) -> dict[str, str]:
     return {name: value for name in Origin.__slots__ if (value := getattr(origin, name))}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Batch(Message):
     """What one action queues: many files to one folder, one by one or as a bulk job.
 
@@ -117,75 +117,17 @@ class Batch(Message):
     """
 
     server: str
-    root: str
+    root: AbsolutePath
     name: str
     files: tuple[RemoteFile, ...]
     bulk: bool = False
-    one_by_one_up_to: int = 0
+    one_by_one_up_to: Count = 0
     unpack: bool | None = None
-    continues: int | None = None
+    continues: Id | None = None
     reread: bool = False
 
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Self:
-        """See `Message.from_json`. Raises TypeError, ValueError for values of another kind too.
 
-        So what is queued can be stored and fetched, whoever asked for it.
-        """
-        if not isinstance(fields["files"], list):
-            raise TypeError("files must be a list")
-        files = tuple(file_from_json(file) for file in fields["files"])
-        batch = super().from_json({**fields, "files": files})
-        for name in ("server", "root", "name"):
-            if not isinstance(getattr(batch, name), str):
-                raise TypeError(f"{name} must be text")
-        if batch.continues is not None and type(batch.continues) is not int:
-            raise TypeError("continues must be a number or null")
-        return batch
-
-
-def file_from_json(fields: dict[str, Any]) -> RemoteFile:
-    """The file of `file_to_json`; fields of a newer version are passed over.
-
-    Raises TypeError, ValueError for what is none.
-    """
-    if not isinstance(fields, dict):
-        raise TypeError("a file must be an object")
-    known = RemoteFile.__dataclass_fields__
-    file = RemoteFile(**{name: value for name, value in fields.items() if name in known})
-    for folders in (file.folder, file.within):
-        if not isinstance(folders, list | tuple) or not all(
-            isinstance(name, str) for name in folders
-        ):
-            raise TypeError("folder and within must be lists of names")
-    texts = (file.key, file.filename, file.url, file.belongs_to, file.fileset)
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError("key, filename, url, belongs_to and fileset must be text")
-    if not all(
-        text is None or isinstance(text, str) for text in (file.md5, file.data_id, file.sample)
-    ):
-        raise TypeError("md5, data_id and sample must be text or null")
-    if file.size is not None and (type(file.size) is not int or not 0 <= file.size < 1 << 63):
-        raise ValueError("size must be a number of bytes or null")
-    origin = origin_from_json(fields.get("origin"))
-    return dataclasses.replace(
-        file, folder=tuple(file.folder), within=tuple(file.within), origin=origin
-    )
-
-
-def origin_from_json(fields: Any) -> Origin:
-    """Where a file comes from; fields of a newer version are passed over. Raises TypeError."""
-    if fields is None:
-        return NOWHERE
-    if not isinstance(fields, dict):
-        raise TypeError("origin must be an object")
-    known = {name: fields[name] for name in Origin.__slots__ if name in fields}
-    if not all(isinstance(text, str) for text in known.values()):
-        raise TypeError("what origin has must be text")
-    return Origin(**known)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TransferRow(Message):
     """A transfer as clients see it.
 
@@ -206,8 +148,8 @@ class TransferRow(Message):
         renamed_from: the path below the root that it had until now.
     """
 
-    id: int
-    batch_id: int
+    id: Id
+    batch_id: Id
     key: str
     filename: str
     root: str
@@ -216,32 +158,27 @@ class TransferRow(Message):
     reason: str = ""
     code: str = ""
     retryable: bool = False
-    size: int | None = None
-    done: int = 0
+    size: Count | None = None
+    done: Count = 0
     rate: float = 0.0
     eta: float | None = None
-    resumed_at: int = 0
+    resumed_at: Count = 0
     md5: str | None = None
     verified_by: str = ""
     sample: str | None = None
     server: str = ""
-    bulk_id: int | None = None
-    connections: int = 0
+    bulk_id: Id | None = None
+    connections: Count = 0
     seconds: float = 0.0
     belongs_to: str = ""
     origin: Origin = NOWHERE
-    occupied: int = 0
+    occupied: Count = 0
     replaced: str = ""
     linked: str = ""
     renamed_from: str = ""
 
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Self:
-        """See `Message.from_json`."""
-        return super().from_json({**fields, "origin": origin_from_json(fields.get("origin"))})
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BulkRow(Message):
     """A bulk job as clients see it.
 
@@ -264,36 +201,36 @@ class BulkRow(Message):
         archive: path of the archive relative to `root`, where one is on the disk; else empty.
     """
 
-    id: int
-    batch_id: int
+    id: Id
+    batch_id: Id
     name: str
     root: str
     state: str
     reason: str = ""
     code: str = ""
-    files: int = 0
-    bytes: int = 0
+    files: Count = 0
+    bytes: Count = 0
     progress: float | None = None
     created: float = 0.0
     expires: float | None = None
     ended: float | None = None
     job_id: str = ""
-    transfer_id: int | None = None
+    transfer_id: Id | None = None
     server: str = ""
-    size: int | None = None
-    done: int = 0
+    size: Count | None = None
+    done: Count = 0
     rate: float = 0.0
     eta: float | None = None
     unpack: bool = True
-    unpacked: int = 0
-    unpacked_bytes: int = 0
-    skipped: int = 0
-    one_by_one: int = 0
-    occupied: int = 0
+    unpacked: Count = 0
+    unpacked_bytes: Count = 0
+    skipped: Count = 0
+    one_by_one: Count = 0
+    occupied: Count = 0
     archive: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BulkFileRow(Message):
     """One of a bulk job's files.
 
@@ -310,22 +247,17 @@ class BulkFileRow(Message):
     filename: str
     path: str
     state: str
-    size: int | None = None
+    size: Count | None = None
     md5: str | None = None
     verified_by: str = ""
     reason: str = ""
-    occupied: int = 0
+    occupied: Count = 0
     sample: str | None = None
     belongs_to: str = ""
     origin: Origin = NOWHERE
 
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Self:
-        """See `Message.from_json`."""
-        return super().from_json({**fields, "origin": origin_from_json(fields.get("origin"))})
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Summary(Message):
     """The queue in one line.
 
@@ -340,28 +272,21 @@ class Summary(Message):
         trouble: what is wrong with the engine itself (its disk, its database), or empty.
     """
 
-    counts: dict[str, int] = field(default_factory=dict)
-    done: int = 0
-    total: int = 0
-    unknown_sizes: int = 0
+    counts: dict[str, Count] = field(default_factory=dict)
+    done: Count = 0
+    total: Count = 0
+    unknown_sizes: Count = 0
     rate: float = 0.0
     eta: float | None = None
     root: str = ""
-    free: int | None = None
+    free: Count | None = None
     needs_sign_in: tuple[str, ...] = ()
-    limit_rate: int = 0
-    jobs: int = 4
+    limit_rate: Count = 0
+    jobs: Count = 4
     trouble: str = ""
 
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Self:
-        """See `Message.from_json`."""
-        return super().from_json(
-            {**fields, "needs_sign_in": tuple(fields.get("needs_sign_in", ()))}
-        )
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Changes(Message):
     """An event: what is new since the last one.
 
@@ -374,31 +299,17 @@ class Changes(Message):
     summary: Summary
     transfers: tuple[TransferRow, ...] = ()
     bulk_jobs: tuple[BulkRow, ...] = ()
-    removed: tuple[int, ...] = ()
-    removed_bulk: tuple[int, ...] = ()
+    removed: tuple[Id, ...] = ()
+    removed_bulk: tuple[Id, ...] = ()
     reset: bool = False
     last: bool = True
-
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Self:
-        """See `Message.from_json`."""
-        return super().from_json(
-            {
-                **fields,
-                "summary": Summary.from_json(fields["summary"]),
-                "transfers": tuple(TransferRow.from_json(row) for row in fields["transfers"]),
-                "bulk_jobs": tuple(BulkRow.from_json(job) for job in fields["bulk_jobs"]),
-                "removed": tuple(fields["removed"]),
-                "removed_bulk": tuple(fields["removed_bulk"]),
-            }
-        )
 
 
 WRONG_PIECE = 500
 """Files in one answer to `verified`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WrongFile(Message):
     """A file that is not as it was recorded.
 
@@ -416,7 +327,7 @@ class WrongFile(Message):
     mendable: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Recheck(Message):
     """How far the reading of files that were downloaded is.
 
@@ -436,12 +347,6 @@ class Recheck(Message):
     wrong: int = 0
     found: tuple[WrongFile, ...] = ()
 
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Self:
-        """See `Message.from_json`."""
-        found = tuple(WrongFile.from_json(file) for file in fields.get("found", ()))
-        return super().from_json({**fields, "found": found})
-
 
 class RequestRefused(Exception):
     """The engine's answer to a request that it will not do.
@@ -456,7 +361,7 @@ class RequestRefused(Exception):
         self.message = message
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Added(Message):
     """What became of a batch.
 
@@ -468,40 +373,26 @@ class Added(Message):
             `ids`.
     """
 
-    batch_id: int
-    ids: tuple[int, ...]
-    added: int
-    known: int
-    bulk_id: int | None = None
-    apart: int = 0
-
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Self:
-        """See `Message.from_json`."""
-        return super().from_json({**fields, "ids": tuple(fields["ids"])})
+    batch_id: Id
+    ids: tuple[Id, ...]
+    added: Count
+    known: Count
+    bulk_id: Id | None = None
+    apart: Count = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Space(Message):
     """Room on a file system, in bytes: what is free, and what the queue has promised of it."""
 
-    free: int
-    promised: int
+    free: Count
+    promised: Count
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Status(Message):
     """The queue at one moment."""
 
     summary: Summary
     transfers: tuple[TransferRow, ...] = ()
     bulk_jobs: tuple[BulkRow, ...] = ()
-
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Self:
-        """See `Message.from_json`."""
-        return cls(
-            summary=Summary.from_json(fields["summary"]),
-            transfers=tuple(TransferRow.from_json(row) for row in fields.get("transfers", ())),
-            bulk_jobs=tuple(BulkRow.from_json(job) for job in fields.get("bulk_jobs", ())),
-        )

@@ -22,7 +22,14 @@ class UnfitFile(OSError):
     """No regular file, or one that is too long; `strerror` says which, and what to do.
 
     It is worded to follow the file's name: `it is a named pipe, not a regular file; move it away`.
+
+    Attributes:
+        what: the same without what to do.
     """
+
+    def __init__(self, number: int, what: str, path: Path | str) -> None:
+        super().__init__(number, f"{what}; move it away", str(path))
+        self.what = what
 
 
 class NotOurs(Exception):
@@ -94,8 +101,7 @@ def open_regular(
 def _check_regular(mode: int, path: Path | str) -> None:
     if not stat.S_ISREG(mode):
         kind = _KINDS.get(stat.S_IFMT(mode), "something else")
-        words = f"it is {kind}, not a regular file; move it away"
-        raise UnfitFile(errno.EINVAL, words, str(path))
+        raise UnfitFile(errno.EINVAL, f"it is {kind}, not a regular file", path)
 
 
 _KINDS = {
@@ -106,6 +112,14 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+def check_regular(path: Path | str) -> None:
+    """Raise UnfitFile where something else stands there, for who opens it himself. Raises OSError.
+
+    For a database: opening and closing it would let go of the locks that this process has on it.
+    """
+    _check_regular(os.stat(path).st_mode, path)
 
 
 def read_regular(
@@ -136,8 +150,8 @@ def read_open(descriptor: int, most: int, path: Path | str) -> bytes:
             return b"".join(pieces)
         pieces.append(piece)
         length += len(piece)
-    words = f"it has {max(size, length):,} bytes, of {most:,} at most; move it away"
-    raise UnfitFile(errno.EFBIG, words, str(path))
+    what = f"it has {max(size, length):,} bytes, of {most:,} at most"
+    raise UnfitFile(errno.EFBIG, what, path)
 
 
 _PIECE = 1 << 20

@@ -96,9 +96,6 @@ def wait_for_lock(
         time.sleep(ASK_AGAIN)
 
 
-_MOST_SAID = 4096
-"""Bytes that a lock file says at most."""
-
 ASK_AGAIN = 0.01
 """Seconds between two looks whether a lock beside a file is free."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sqlite3
 from pathlib import Path
@@ -10,8 +11,10 @@ import pytest
 
 from flowtui.engine.engine import Engine
 from flowtui.engine.store.database import SCHEMA, Store, StoreError
+from flowtui.protocol.messages import Status
 from support.fault_server import File
 from support.lab import TOKEN, Lab, content
+from support.odd_files import IRREGULAR, put
 from support.services import batch, make_service, remote, rows
 from support.waiting import GUARD
 
@@ -301,3 +304,73 @@ def test_a_state_folder_that_may_not_be_written_is_said(engines: Engines, monkey
     monkeypatch.setattr("fcntl.lockf", refuse)
     with pytest.raises(StoreError, match="Read-only file system"):
         engines.engine()
+
+
+def test_rows_of_nonsense_are_told_and_their_files_taken_from_the_text_record(engines: Engines):
+    engines.queue(5)
+    with sqlite3.connect(engines.database) as db:
+        db.execute("UPDATE transfers SET state = 'flying', size = 'x' WHERE id IN (2, 3)")
+        db.execute("INSERT OR REPLACE INTO facts VALUES ('notice', '{\"text\": 5}')")
+    db.close()
+    made = engines.engine()
+    trouble = made.status().summary.trouble
+    assert "2 rows of the queue's database" in trouble
+    assert "made no sense" in trouble
+    assert "2 transfers taken from queue.jsonl" in trouble
+    engines.expect_all_after_resume(made, 5)
+    made.stop()
+    assert engines.aside == []
+    again = engines.engine()
+    assert len(rows(again)) == 5
+    again.stop()
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [
+        *(("", kind) for kind in (*IRREGULAR, "a gigabyte", "NULs", "brackets")),
+        *(("-wal", kind) for kind in IRREGULAR),
+        ("-journal", "a named pipe"),
+    ],
+)
+def test_a_database_that_is_none_is_set_aside_and_the_queue_rebuilt(
+    engines: Engines, ending: str, kind: str
+):
+    made = engines.engine()
+    made.add(batch(engines.lab.server, engines.lab.root, *engines.files(3)))
+    made.pause(None)
+    made.stop()
+    put(kind, engines.database.with_name(f"queue.db{ending}"))
+    made = engines.engine()
+    assert "rebuilt the queue with 3 transfers" in made.status().summary.trouble
+    assert len(rows(made)) == 3
+    made.stop()
+    assert engines.aside
+    assert not list(engines.database.parent.glob("*.copy*"))
+    for path in engines.database.parent.iterdir():
+        if path.is_file():
+            assert path.stat().st_blocks < 1000
+
+
+def test_a_database_of_other_tables_is_set_aside(engines: Engines):
+    with sqlite3.connect(engines.database) as db:
+        db.execute("CREATE VIEW transfers AS SELECT 1 AS id")
+        db.execute("PRAGMA user_version=1")
+    db.close()
+    made = engines.engine()
+    assert "cannot use the queue's database" in made.status().summary.trouble
+    made.stop()
+
+
+def test_sizes_that_no_number_holds_together_are_saved(engines: Engines):
+    files = [dataclasses.replace(file, size=(1 << 63) - 1) for file in engines.files(3)]
+    made = engines.engine()
+    made.add(batch(engines.lab.server, engines.lab.root, *files))
+    made.add(dataclasses.replace(batch(engines.lab.server, engines.lab.root, *files), bulk=True))
+    made.pause(None)
+    Status.from_json(json.loads(json.dumps(made.status(rows=True).to_json())))
+    made.stop()
+    again = engines.engine()
+    assert len(rows(again)) == 3
+    assert "cannot save" not in again.trouble
+    again.stop()

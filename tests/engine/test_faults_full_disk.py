@@ -191,15 +191,18 @@ def test_an_engine_log_on_a_full_disk_is_told_without_a_traceback(
 ) -> None:
     told: list[str] = []
     trouble = LogTrouble()
-    log = EngineLog(Path("/dev/full"), trouble)
+    file = tmp_path / "engine.log"
+    log = EngineLog(file, trouble)
     record = logging.LogRecord("flowtui", logging.INFO, "", 1, "words", (), None)
-    log.handle(record)
+    with pytest.raises(OSError, match="No space"), open("/dev/full", "w") as full_disk:
+        log.stream = full_disk
+        log.handle(record)
     trouble.tell_to(told.append)
     with (tmp_path / "log").open("w") as stream:
         log.stream = stream
         log.handle(record)
         log.handle(record)
-    assert told == ["cannot write /dev/full: No space left on device", ""]
+    assert told == [f"cannot write {file}: No space left on device", ""]
     assert (tmp_path / "log").read_text().count("words") == 2
     assert capfd.readouterr().err == ""
 

@@ -12,8 +12,11 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from flowtui.engine.queue.links import without_signed_links
-from flowtui.protocol.messages import BulkFileRow, BulkRow, file_from_json, file_to_json
+from flowtui.flow.remote_file import RemoteFile
+from flowtui.protocol.messages import BulkFileRow, BulkRow, file_to_json
+from flowtui.protocol.schema import AbsolutePath, Count, Id, RelativePath, WrongKind, read
 from flowtui.protocol.states import BULK_ENDED, BulkState
+from flowtui.system.files import parse_json
 from flowtui.transfer.task import DONE, ONE_BY_ONE, SKIPPED, ExpectedFile, FileResult
 
 if TYPE_CHECKING:
@@ -55,13 +58,13 @@ class BulkJobRecord:
         seen_ready: the service has said that the archive is there; if it is not, it has expired.
     """
 
-    id: int
-    batch_id: int
+    id: Id
+    batch_id: Id
     name: str
-    root: str
+    root: AbsolutePath
     server: str
     data_ids: tuple[str, ...]
-    bytes: int
+    bytes: Count
     created: float
     files: str = "[]"
     state: BulkState = BulkState.PENDING
@@ -71,18 +74,18 @@ class BulkJobRecord:
     expires: float | None = None
     job_id: str = ""
     url: str = ""
-    transfer_id: int | None = None
+    transfer_id: Id | None = None
     unpack: bool = False
-    up_to: int = 0
+    up_to: Count = 0
     content: str = ""
-    archive: str = ""
-    part: str = ""
+    archive: RelativePath = ""
+    part: RelativePath = ""
     again: int = 0
     base: str = ""
     ended: float | None = None
     outcomes: str = "{}"
     results: dict[str, FileResult] = field(default_factory=dict)
-    unpacked_bytes: int = 0
+    unpacked_bytes: Count = 0
     seen_ready: bool = False
 
     def expected_files(self) -> tuple[ExpectedFile, ...]:
@@ -200,12 +203,29 @@ def pack(files: Iterable[ExpectedFile]) -> str:
 
 
 def unpack(text: str) -> tuple[ExpectedFile, ...]:
-    """The files of `pack`'s text; one of an older flowtui has no paths yet."""
+    """The files of `pack`'s text; one of an older flowtui has no paths yet.
+
+    Raises ValueError where it is none.
+    """
     found = []
-    for fields in json.loads(text):
-        path, occupied = fields.get("path", ""), fields.get("occupied", 0)
-        found.append(ExpectedFile(file_from_json(fields), path, occupied))
+    for fields in _listed(parse_json(text)):
+        place = read(_Place, fields)
+        found.append(ExpectedFile(read(RemoteFile, fields), place.path, place.occupied))
     return tuple(found)
+
+
+def _listed(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise WrongKind("files must be a list")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What `pack` keeps of an `ExpectedFile` beside the file's own fields."""
+
+    path: RelativePath = ""
+    occupied: Count = 0
 
 
 def pack_results(results: dict[str, FileResult]) -> str:
@@ -222,8 +242,8 @@ _NOT_STORED = ("mtime_ns", "blocks")
 
 
 def unpack_results(text: str) -> dict[str, FileResult]:
-    """The results of `pack_results`' text."""
-    return {key: FileResult(**fields) for key, fields in json.loads(text).items()}
+    """The results of `pack_results`' text. Raises ValueError where it is none."""
+    return read(dict[str, FileResult], parse_json(text))
 
 
 def content_of(server: str, data_ids: Iterable[str]) -> str:

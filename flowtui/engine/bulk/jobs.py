@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flowtui.engine.bulk.job import BulkJobRecord, content_of, pack
 from flowtui.engine.bulk.notes import Notes
 from flowtui.protocol.messages import Batch
+from flowtui.protocol.schema import MOST
 from flowtui.protocol.states import BULK_ENDED, BulkState, check_bulk
 from flowtui.system.clocks import Clocks
 from flowtui.transfer.errors import internal_error
@@ -68,7 +69,7 @@ class BulkJobs:
         """Make these the job's files."""
         job.files = pack(files)
         job.data_ids = tuple(expected.file.data_id or "" for expected in files)
-        job.bytes = sum(expected.file.size or 0 for expected in files)
+        job.bytes = min(MOST, sum(expected.file.size or 0 for expected in files))
         self.set_content(job, files)
         keys = {expected.file.key for expected in files}
         job.results = {key: result for key, result in job.results.items() if key in keys}

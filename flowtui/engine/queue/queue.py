@@ -13,6 +13,7 @@ from itertools import islice
 
 from flowtui.flow.remote_file import NOWHERE, Origin
 from flowtui.protocol.messages import Summary, TransferRow
+from flowtui.protocol.schema import MOST, AbsolutePath, Count, Id, RelativePath
 from flowtui.protocol.states import RUNNING, UNFINISHED, TransferState, check_transfer
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.task import Outcome
@@ -30,16 +31,16 @@ class Transfer:
         temporary: it goes again once it has been used, as an archive that is unpacked. Not stored.
     """
 
-    id: int
-    batch_id: int
+    id: Id
+    batch_id: Id
     key: str
     filename: str
     folder: tuple[str, ...]
     url: str
-    root: str
-    path: str
+    root: AbsolutePath
+    path: RelativePath
     server: str
-    expected: int | None = None
+    expected: Count | None = None
     md5: str | None = None
     data_id: str | None = None
     sample: str | None = None
@@ -47,17 +48,17 @@ class Transfer:
     fileset: str = ""
     within: tuple[str, ...] = ()
     origin: Origin = NOWHERE
-    bulk_id: int | None = None
+    bulk_id: Id | None = None
     state: TransferState = TransferState.QUEUED
     reason: str = ""
     code: str = ""
     retryable: bool = False
-    size: int | None = None
-    done: int = 0
-    resumed_at: int = 0
+    size: Count | None = None
+    done: Count = 0
+    resumed_at: Count = 0
     verified_by: str = ""
     seconds: float = 0.0
-    occupied: int = 0
+    occupied: Count = 0
     replaced: str = ""
     linked: str = ""
     renamed_from: str = ""
@@ -248,8 +249,8 @@ class Queue:
         left = self._total - self._done
         return Summary(
             counts={state.value: n for state, n in self.counts.items() if n},
-            done=self._done,
-            total=self._total,
+            done=min(self._done, MOST),
+            total=min(self._total, MOST),
             unknown_sizes=self._unknown,
             rate=rate,
             eta=left / rate if rate > 0 else None,

@@ -8,21 +8,31 @@ the files and their journals. No token is ever in it.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
+import logging
+import math
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from flowtui.engine.bulk.job import BulkJobRecord, pack_results, unpack_results
+from flowtui.engine.bulk.job import BulkJobRecord, pack_results, unpack, unpack_results
 from flowtui.engine.queue.links import kept_link
 from flowtui.engine.queue.queue import Transfer
 from flowtui.flow.remote_file import NOWHERE, Origin
-from flowtui.protocol.messages import origin_from_json, origin_to_json
+from flowtui.protocol.messages import origin_to_json
+from flowtui.protocol.schema import MOST, read
 from flowtui.protocol.states import RUNNING, BulkState, TransferState
+from flowtui.system.files import UnfitFile, check_regular, parse_json
 from flowtui.system.locks import has_record_locks
+from flowtui.text.redaction import without_secrets
+
+T = TypeVar("T")
+
+_LOG = logging.getLogger("flowtui.engine")
 
 SCHEMA = 3
 """2: more columns of bulk_jobs. 3: `within` and `origin` of transfers."""
@@ -67,7 +77,8 @@ class StoreUnusable(StoreError):
 class Store:
     """The tables `transfers`, `bulk_jobs` and `facts` (a name → a JSON value).
 
-    A database of an older version gets the columns that it lacks.
+    A database of an older version gets the columns that it lacks. What is read of it is checked as
+    what comes over the socket is; rows of nonsense go to the table `set_aside`, as they are.
 
     Raises StoreUnusable where the file is damaged or a newer version's, StoreError where it
     cannot be opened.
@@ -75,6 +86,7 @@ class Store:
 
     def __init__(self, file: Path | None) -> None:
         self.file = file
+        self.set_aside = 0
         self._is_new = False
         try:
             self._db = _connect(file)
@@ -95,6 +107,7 @@ class Store:
             raise
 
     def _open(self) -> None:
+        self._db.text_factory = _text  # bytes that are no text must not end the reading of others
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         self._is_new = version == 0
@@ -137,50 +150,108 @@ class Store:
         removed: Iterable[int],
         bulk_jobs: Iterable[BulkJobRecord] = (),
         removed_bulk: Iterable[int] = (),
-    ) -> None:
-        """Store these as they are now, all or nothing. Raises StoreError."""
+    ) -> list[str]:
+        """Store these as they are now, all or nothing. Raises StoreError.
+
+        The names of those that no database can hold: they are left out, and keep out no others.
+        """
+        left_out: list[str] = []
+
+        def storable(rows: Iterable[tuple[str, _Row]]) -> Iterator[_Row]:
+            for name, row in rows:
+                if all(map(_is_storable, row)):
+                    yield row
+                else:
+                    left_out.append(name)
+
         marks = ", ".join("?" for _ in _COLUMNS)
         bulk_marks = ", ".join("?" for _ in _BULK_COLUMNS)
         try:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
                 f"INSERT OR REPLACE INTO transfers ({', '.join(_COLUMNS)}) VALUES ({marks})",
-                map(_transfer_values, transfers),
+                storable((transfer.path, _transfer_values(transfer)) for transfer in transfers),
             )
             self._db.executemany("DELETE FROM transfers WHERE id = ?", ((id_,) for id_ in removed))
             self._db.executemany(
                 f"INSERT OR REPLACE INTO bulk_jobs ({', '.join(_BULK_COLUMNS)}) "
                 f"VALUES ({bulk_marks})",
-                (_bulk_values(job) for job in bulk_jobs),
+                storable((job.name, _bulk_values(job)) for job in bulk_jobs),
             )
             self._db.executemany(
                 "DELETE FROM bulk_jobs WHERE id = ?", ((id_,) for id_ in removed_bulk)
             )
             self._db.execute("COMMIT")
-        except (sqlite3.Error, OverflowError) as error:
+        except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise StoreError(
                 f"cannot save the queue to {self.file}: {error}",
-                is_full=isinstance(error, sqlite3.Error) and has_no_room(error),
+                is_full=has_no_room(error),
             ) from error
+        return left_out
 
     def transfers(self) -> Iterator[Transfer]:
         """All transfers in order; what a worker held when the last engine ended is queued again."""
-        rows = self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM transfers ORDER BY id")
-        for row in rows:
-            yield transfer_of(_fields(_COLUMNS, row))
+        return self._records("transfers", _COLUMNS, transfer_of)
 
     def bulk_jobs(self) -> Iterator[BulkJobRecord]:
         """All bulk jobs in order."""
-        rows = self._db.execute(f"SELECT {', '.join(_BULK_COLUMNS)} FROM bulk_jobs ORDER BY id")
-        for row in rows:
-            yield bulk_job_of(_fields(_BULK_COLUMNS, row))
+        return self._records("bulk_jobs", _BULK_COLUMNS, bulk_job_of)
+
+    def _records(
+        self, table: str, columns: list[str], make: Callable[[dict[str, Any]], T]
+    ) -> Iterator[T]:
+        """What `make` makes of each row. A row of nonsense is set aside when all are read.
+
+        Raises StoreUnusable where the file is damaged.
+        """
+        nonsense: list[tuple[int, str]] = []
+        try:
+            for id_, *row in self._db.execute(
+                f"SELECT rowid, {', '.join(columns)} FROM {table} ORDER BY rowid"
+            ):
+                try:
+                    record = make(_fields(columns, tuple(row)))
+                except ValueError as error:
+                    nonsense.append((id_, without_secrets(str(error))))
+                    continue
+                yield record
+            self._set_aside(table, columns, nonsense)
+        except sqlite3.Error as error:
+            raise StoreUnusable(f"{self.file} is damaged: {error}", "corrupt") from error
+
+    def _set_aside(self, table: str, columns: list[str], rows: list[tuple[int, str]]) -> None:
+        """Move rows to the table for those, as SQL has them; on a full disk they stay."""
+        if not rows:
+            return
+        self.set_aside += len(rows)
+        texts = " || ', ' || ".join(f"quote({name})" for name in columns)
+        try:
+            self._db.execute("BEGIN")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS set_aside (id INTEGER PRIMARY KEY, kind, row, why)"
+            )
+            for id_, why in rows:
+                self._db.execute(
+                    f"INSERT INTO set_aside (kind, row, why) SELECT ?, {texts}, ? FROM {table}"
+                    " WHERE rowid = ?",
+                    (table, why, id_),
+                )
+                self._db.execute(f"DELETE FROM {table} WHERE rowid = ?", (id_,))
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            _LOG.exception("cannot set rows aside in %s", self.file)
 
     def fact(self, name: str, default: Any = None) -> Any:
-        """A stored value."""
-        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return json.loads(row[0]) if row else default
+        """A stored value; `default` also for what is none."""
+        try:
+            row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+            return parse_json(row[0]) if row else default
+        except (sqlite3.Error, ValueError, TypeError):
+            return default
 
     def remember(self, name: str, value: Any) -> None:
         """Store a value. Raises StoreError."""
@@ -204,7 +275,13 @@ def _connect(file: Path | None) -> sqlite3.Connection:
     """
     name = str(file) if file else ":memory:"
     try:
+        _check_files(file)
         bare = file is not None and not has_record_locks(file)
+    except UnfitFile as error:
+        what = f"{file} cannot be opened: {error.what}"
+        if error.filename != str(file):
+            what = f"{file} cannot be opened: of {error.filename}, {error.what}"
+        raise StoreUnusable(what, "corrupt") from error
     except OSError as error:
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise StoreError(
@@ -216,50 +293,89 @@ def _connect(file: Path | None) -> sqlite3.Connection:
     return sqlite3.connect(name, isolation_level=None, check_same_thread=False, uri=bare)
 
 
+_Row = tuple[object, ...]
+
+
+def _check_files(file: Path | None) -> None:
+    """Raise UnfitFile where the database, or a file that SQLite keeps beside it, is no file."""
+    for ending in ("", *BESIDE) if file is not None else ():
+        with contextlib.suppress(FileNotFoundError):
+            check_regular(f"{file}{ending}")
+
+
+BESIDE = ("-wal", "-shm", "-journal")
+"""Endings of the names of what SQLite keeps beside a database."""
+
+
+def _is_storable(value: object) -> bool:
+    """Whether a column can hold it, and gives it back as it was."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, int):
+        return -MOST <= value <= MOST
+    return value is None or isinstance(value, str | bytes)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
 def transfer_of(values: dict[str, Any]) -> Transfer:
     """The transfer of a row; what a worker held when the last engine ended is queued again.
 
-    Raises ValueError, TypeError for a row that is none.
+    Raises ValueError for a row that is none.
     """
-    values = _with_defaults(values, Transfer)
-    for name in ("folder", "within"):
-        values[name] = tuple(json.loads(values.get(name, "[]")))
-    values["origin"] = origin_from_json(json.loads(values.get("origin", "null")))
-    state = TransferState(values["state"])
-    if state in RUNNING or state is TransferState.WAITING:
-        state = TransferState.QUEUED
-        values |= {"reason": "", "code": "", "retryable": False}
-    values["state"] = state
-    values["retryable"] = bool(values.get("retryable"))
-    return Transfer(**values)
+    transfer = read(Transfer, _json_values(values, Transfer))
+    if transfer.state in RUNNING or transfer.state is TransferState.WAITING:
+        transfer.state = TransferState.QUEUED
+        transfer.reason, transfer.code, transfer.retryable = "", "", False
+    return transfer
 
 
 def bulk_job_of(values: dict[str, Any]) -> BulkJobRecord:
-    """The bulk job of a row. Raises ValueError, TypeError for a row that is none."""
-    values = _with_defaults(values, BulkJobRecord)
-    values["unpack"] = bool(values.get("unpack"))
-    values["seen_ready"] = bool(values.get("seen_ready"))
-    values["results"] = unpack_results(values.get("outcomes", "{}"))
-    values["data_ids"] = tuple(json.loads(values["data_ids"]))
-    values["state"] = BulkState(values["state"])
-    return BulkJobRecord(**values)
+    """The bulk job of a row. Raises ValueError for a row that is none."""
+    job = read(BulkJobRecord, _json_values(values, BulkJobRecord))
+    job.results = unpack_results(job.outcomes)
+    unpack(job.files)  # now, not when somebody asks for them
+    return job
+
+
+_PACKED = {"folder", "within", "origin", "data_ids"}
+"""Columns that hold JSON."""
+
+_FLAGS = {"retryable", "reread", "unpack", "seen_ready"}
+"""Columns that hold 0 or 1."""
+
+
+def _json_values(values: dict[str, Any], kind: type) -> dict[str, Any]:
+    """A row as `schema.read` takes it; what an older version's row does not have is left out.
+
+    Raises ValueError.
+    """
+    optional = {field.name for field in fields(kind) if field.default is not MISSING}
+    return {
+        name: _json_value(name, value)
+        for name, value in values.items()
+        if value is not None or name not in optional
+    }
+
+
+def _json_value(name: str, value: Any) -> Any:
+    if name in _PACKED and isinstance(value, str):
+        return parse_json(value)
+    return bool(value) if name in _FLAGS and value in (0, 1) else value
 
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file itself is at fault, not its disk or another process."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    # SQLITE_ERROR: its tables are others than ours (a view of that name, say).
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 
 
 def has_no_room(error: sqlite3.Error) -> bool:
     """Whether the disk, or the user's part of it, is full."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
-
-
-def _with_defaults(values: dict[str, Any], kind: type) -> dict[str, Any]:
-    """The values without those that an older version's row does not have."""
-    optional = {field.name for field in fields(kind) if field.default is not MISSING}
-    return {k: v for k, v in values.items() if v is not None or k not in optional}
 
 
 def _transfer_values(transfer: Transfer) -> tuple[object, ...]:

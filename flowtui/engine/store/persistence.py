@@ -6,6 +6,7 @@ are safe, and all is saved with the next change.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -15,9 +16,10 @@ from flowtui.engine.bulk.job import BulkJobRecord
 from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.store.database import Store, StoreError
-from flowtui.engine.store.recovery import Rescued, open_store
+from flowtui.engine.store.recovery import Rescued, Restored, open_store
 from flowtui.engine.store.request_log import RequestLog
 from flowtui.protocol.messages import Batch
+from flowtui.protocol.schema import WrongKind, read
 from flowtui.system.clocks import Clocks
 from flowtui.text.redaction import without_secrets
 
@@ -28,6 +30,14 @@ AGAIN = 5.0
 """Seconds until what a full disk did not take is tried again."""
 
 _LOG = logging.getLogger("flowtui.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class _Notice:
+    """What is told for a while, and since when (Unix seconds)."""
+
+    text: str
+    time: float
 
 
 @dataclass
@@ -51,18 +61,18 @@ class Persistence:
         self._record_is_whole = True
         self._again_at = 0.0
         self._troubles: dict[str, str] = {}
-        self._rescued: Rescued | None
         try:
-            self._store, self._rescued = open_store(database)
+            self._restored = open_store(database)
         except StoreError as error:
             if not (error.is_full and error.is_new):
                 raise
             assert database is not None
             # As where it is gone: what the text record has is taken up.
-            self._store, self._rescued = Store(None), Rescued(database)
+            self._restored = Restored(Store(None), [], [], Rescued(database))
             self._unopened = database
             self._troubles["store"] = f"{error}; the queue is in memory only until there is room"
             self._try_again_later()
+        self._store = self._restored.store
         self._request_log = RequestLog(database.with_name("queue.jsonl") if database else None)
         self._unsaved = _Unsaved()
 
@@ -86,18 +96,18 @@ class Persistence:
 
     def transfers(self) -> Iterator[Transfer]:
         """The transfers as stored, or as far as they could be rescued."""
-        return iter(self._rescued.transfers) if self._rescued else self._store.transfers()
+        return iter(self._restored.transfers)
 
     def bulk_jobs(self) -> list[BulkJobRecord]:
         """The bulk jobs as stored, or as far as they could be rescued."""
-        return self._rescued.bulk_jobs if self._rescued else list(self._store.bulk_jobs())
+        return self._restored.bulk_jobs
 
     def rebuild(self, queue: Queue, jobs: BulkJobs, add: Callable[[Batch], object]) -> None:
         """Add what the rescued rows lack and the text record has, and keep a word on it all.
 
         Nothing is to be done where the database was good.
         """
-        rescued = self._rescued
+        rescued = self._restored.rescued
         if rescued is not None:
             before = len(queue.transfers)
             known = {job.batch_id for job in rescued.bulk_jobs}
@@ -110,18 +120,26 @@ class Persistence:
                         add(replace(batch, files=tuple(missing)))
                     except OSError as error:
                         self._troubles["root"] = f"cannot read {batch.root}: {error.strerror}"
+                    except Exception as error:  # noqa: BLE001
+                        # A mistake of ours, for this batch; the others are taken up.
+                        _LOG.exception("cannot take up a batch for %s", batch.root)
+                        self._troubles["root"] = (
+                            f"cannot take up {batch.name or 'a batch'} for {batch.root}"
+                            f" ({type(error).__name__}); add it again"
+                        )
             added = len(queue.transfers) - before
-            if added or rescued.aside is not None:  # else this is the first start of all
+            if added or not rescued.is_first_start:
                 words = rescued.words(added)
                 _LOG.warning("%s", words)
                 try:
                     self._store.remember("notice", {"text": words, "time": self._clocks.day()})
                 except StoreError as error:
                     self._troubles["notice"] = f"{words} ({error})"
-        notice = self._store.fact("notice")
-        # A clock that was far ahead then must not keep it here for ever.
-        if notice and abs(self._clocks.day() - notice["time"]) < NOTICE:
-            self._troubles["notice"] = notice["text"]
+        with contextlib.suppress(WrongKind):  # none was ever given, or it makes no sense
+            notice = read(_Notice, self._store.fact("notice"))
+            # A clock that was far ahead then must not keep it here for ever.
+            if abs(self._clocks.day() - notice.time) < NOTICE:
+                self._troubles["notice"] = without_secrets(notice.text)
         self._log_request(lambda: self._request_log.rewrite(queue.transfers.values()))
 
     def added(self, batch_id: int, batch: Batch) -> None:
@@ -155,7 +173,7 @@ class Persistence:
         if not (queue.unsaved or unsaved.removed or jobs.unsaved or unsaved.removed_bulk):
             return
         try:
-            self._store.save(
+            left_out = self._store.save(
                 [queue.transfers[id_] for id_ in queue.unsaved],
                 unsaved.removed,
                 [jobs.jobs[id_] for id_ in jobs.unsaved],
@@ -165,6 +183,13 @@ class Persistence:
             jobs.unsaved.clear()
             self._unsaved = _Unsaved()
             self._troubles["store"] = ""
+            if left_out:
+                _LOG.error("no database can hold: %s", ", ".join(left_out))
+                count = "an entry" if len(left_out) == 1 else f"{len(left_out):,} entries"
+                self._troubles["row"] = (
+                    f"cannot save {count} of the queue (first: {left_out[0]}): a number is too"
+                    " large; the next engine will not know of it"
+                )
         except StoreError as error:
             self._troubles["store"] = str(error)
 
@@ -181,7 +206,7 @@ class Persistence:
         self._again_at = 0.0
         if self._unopened is not None:
             try:
-                self._store, _ = open_store(self._unopened)
+                self._store = open_store(self._unopened).store
             except StoreError:
                 self._try_again_later()
                 return
