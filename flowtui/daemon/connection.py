@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -75,7 +76,10 @@ def open_socket(path: Path, timeout: float | None) -> tuple[socket.socket, Binar
     try:
         stream.settimeout(timeout)
         with address_of(path) as address:
-            stream.connect(address)
+            _connect(stream, address, timeout)
+    except BlockingIOError as error:
+        stream.close()
+        raise EngineSilent("timed out waiting for the background engine") from error
     except (FileNotFoundError, ConnectionRefusedError) as error:
         stream.close()
         raise EngineNotRunning("no background engine is running") from error
@@ -86,3 +90,21 @@ def open_socket(path: Path, timeout: float | None) -> tuple[socket.socket, Binar
         stream.close()
         raise EngineError(f"another user is listening at {path}; remove it or set XDG_RUNTIME_DIR")
     return stream, stream.makefile("rb")
+
+
+def _connect(stream: socket.socket, address: str, timeout: float | None) -> None:
+    """Connect, after those who came before. Raises BlockingIOError where they are too many."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        try:
+            stream.connect(address)
+            return
+        except BlockingIOError:
+            # A full queue of clients does not hold up a socket that has a timeout: it refuses it.
+            if deadline is not None and time.monotonic() >= deadline:
+                raise
+            time.sleep(CONNECT_AGAIN)
+
+
+CONNECT_AGAIN = 0.01
+"""Seconds between two tries to connect where too many do so."""

@@ -172,7 +172,7 @@ def _is_in_use(path: Path) -> bool:
         try:
             with address_of(path) as address:
                 other.connect(address)
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):  # it has too many clients to take one more
             return True
         except OSError:
             return False

@@ -41,6 +41,9 @@ from flowtui.protocol.requests import (
 from flowtui.protocol.schema import WrongKind, read
 from flowtui.protocol.wire import MAX_LINE, PROTOCOL, ProtocolError, decode, encode
 
+BACKLOG = 1024
+"""Clients that may wait to be taken; the system may allow fewer (`net.core.somaxconn`)."""
+
 ACCEPT_AGAIN = 0.5
 """Seconds until clients are taken again after one could not be."""
 
@@ -73,7 +76,7 @@ class Server:
             with address_of(path) as address:
                 listening.bind(address)
             path.chmod(0o600)
-            listening.listen(16)
+            listening.listen(BACKLOG)
             status = path.lstat()
         except BaseException:
             listening.close()
@@ -123,16 +126,20 @@ class Server:
                 client.shutdown(socket.SHUT_RDWR)
 
     def _accept(self, listening: socket.socket) -> None:
+        is_told = False
         while not self._closed:
             try:
                 client, _ = listening.accept()
             except OSError:
                 if self._closed or listening is not self._socket:
                     return
-                # Too many open files, say: that passes, and the others must stay reachable.
-                _LOG.exception("cannot accept a client")
+                # Too many open files, say: that passes, and who comes is still in the line.
+                if not is_told:
+                    _LOG.exception("cannot accept a client; trying again until it can be")
+                is_told = True
                 time.sleep(ACCEPT_AGAIN)
                 continue
+            is_told = False
             try:
                 self._take(client)
             except Exception:  # noqa: BLE001

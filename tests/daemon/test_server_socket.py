@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -21,7 +22,8 @@ from flowtui.daemon import client as client_module
 from flowtui.daemon import server as server_module
 from flowtui.daemon.client import EngineClient
 from flowtui.daemon.connect import connect_engine
-from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning
+from flowtui.daemon.connection import open_socket
+from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning, EngineSilent
 from flowtui.daemon.server import Server
 from flowtui.engine.engine import Engine
 from flowtui.flow.remote_file import RemoteFile
@@ -270,6 +272,44 @@ def test_many_clients_at_once_each_get_their_own_answers(door: Door, tmp_path: P
     assert wrong == []
     with door.client() as client:
         assert sum(client.status().summary.counts.values()) == 8 * 15
+
+
+def test_sixty_clients_that_come_at_one_moment_are_all_served(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+):
+    """Also those that come while none is taken, and though descriptors are short for a while."""
+    real, refused, go = socket.socket.accept, iter(range(3)), threading.Event()
+
+    def accept(listening: socket.socket) -> Any:
+        for _ in refused:
+            raise OSError(errno.EMFILE, "Too many open files")
+        go.wait(30)
+        return real(listening)
+
+    monkeypatch.setattr(server_module, "ACCEPT_AGAIN", 0.001)
+    door.raw().close()  # the thread that takes clients comes to what is patched
+    monkeypatch.setattr(socket.socket, "accept", accept)
+    door.raw().close()
+    waiting = [door.raw() for _ in range(60)]
+    go.set()
+    for n, raw in enumerate(waiting):
+        assert raw.say(id=n, do="hello")["ok"]
+        raw.close()
+
+
+def test_a_client_for_whom_there_is_no_place_in_the_line_waits_for_one(tmp_path: Path):
+    path = tmp_path / "engine.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen(0)
+        before = [open_socket(path, 0.01)]
+        with pytest.raises(EngineSilent):
+            before += [open_socket(path, 0.01) for _ in range(9)]
+        threading.Timer(0.05, listening.accept).start()
+        before.append(open_socket(path, 10))
+        for stream, lines in before:
+            lines.close()
+            stream.close()
 
 
 class Listener:
