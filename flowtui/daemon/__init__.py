@@ -3,6 +3,7 @@
     connect    the way to the engine, which is started or replaced if need be
     client     EngineClient: what may be asked of it
     connection requests and their answers over its socket
+    pieces     a batch too long for one line
     launcher   starts the process, detached from the terminal
     process    the process itself: one of a user and host, until it is stopped or idle
     server     the Unix socket on which the process answers its clients

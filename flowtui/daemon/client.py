@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from flowtui import __version__
 from flowtui.daemon.connection import Connection, open_socket
 from flowtui.daemon.errors import EngineGone
+from flowtui.daemon.pieces import in_pieces, joined
 from flowtui.protocol.messages import (
     Added,
     Batch,
     BulkFileRow,
+    BulkRow,
     Changes,
     Message,
     Recheck,
     RequestRefused,
     Space,
     Status,
+    TransferRow,
 )
 from flowtui.protocol.schema import WrongKind
 from flowtui.protocol.wire import MAX_LINE, PROTOCOL, ProtocolError, decode, encode
@@ -73,8 +76,13 @@ class EngineClient:
         return (self.version, self.protocol) == (__version__, PROTOCOL)
 
     def add(self, batch: Batch) -> Added:
-        """Queue a batch."""
-        return _record(Added, self._connection.request("add", batch=batch.to_json()))
+        """Queue a batch, in pieces where it is too long for one line."""
+        answers: list[Added] = []
+        for piece in in_pieces(batch):
+            first = answers[0].batch_id if answers else batch.continues
+            fields = replace(piece, continues=first).to_json()
+            answers.append(_record(Added, self._connection.request("add", batch=fields)))
+        return joined(answers)
 
     def pause(self, ids: Sequence[int] | None) -> int:
         """Pause these transfers, or all; how many."""
@@ -107,6 +115,8 @@ class EngineClient:
 
     def status(self, rows: bool = False, most: int | None = None) -> Status:
         """The queue now, with its rows (the first `most` still to be done) or only its sums."""
+        if rows and most is None:
+            return self._all_rows()
         return _record(Status, self._connection.request("status", rows=rows, most=most))
 
     def verify(
@@ -124,6 +134,18 @@ class EngineClient:
     def verify_end(self, recheck_id: int) -> None:
         """Have it read no more, and forgotten."""
         self._connection.request("verify_end", recheck_id=recheck_id)
+
+    def _all_rows(self) -> Status:
+        """The queue with all its rows, which may be too many for one line."""
+        transfers: list[TransferRow] = []
+        bulk_jobs: list[BulkRow] = []
+        with contextlib.closing(self.events(REPLY_TIMEOUT)) as pieces:
+            for piece in pieces:
+                transfers += piece.transfers
+                bulk_jobs += piece.bulk_jobs
+                if piece.last:
+                    return Status(piece.summary, tuple(transfers), tuple(bulk_jobs))
+        raise EngineGone("the background engine has stopped")
 
     def space(self, path: str) -> Space:
         """Room on the file system of a folder."""
@@ -146,12 +168,12 @@ class EngineClient:
         """Have the engine end; with `pause`, all transfers are paused first."""
         self._connection.request("stop", pause=pause)
 
-    def events(self) -> Iterator[Changes]:
+    def events(self, timeout: float | None = None) -> Generator[Changes]:
         """What is there, then what changes, until the engine ends or we hang up.
 
-        Raises EngineGone.
+        Raises EngineGone, also where nothing comes for `timeout` seconds.
         """
-        stream, lines = open_socket(self.path, None)
+        stream, lines = open_socket(self.path, timeout)
         self._streams.add(stream)
         try:
             stream.sendall(encode({"id": 0, "do": "subscribe"}))

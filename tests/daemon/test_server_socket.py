@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from flowtui.daemon.client import EngineClient
 from flowtui.daemon.connect import connect_engine
 from flowtui.daemon.connection import open_socket
 from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning, EngineSilent
+from flowtui.daemon.pieces import in_pieces
 from flowtui.daemon.server import Server
+from flowtui.engine import events as events_module
 from flowtui.engine.engine import Engine
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch, Changes, RequestRefused, WrongFile
@@ -82,9 +85,10 @@ def door(tmp_path: Path) -> Iterator[Door]:
     one.close()
 
 
-def files(*numbers: int, size: int | None = None) -> tuple[RemoteFile, ...]:
+def files(*numbers: int, url: str = "", **more: Any) -> tuple[RemoteFile, ...]:
     return tuple(
-        RemoteFile(f"data/{n}", f"f{n}.gz", f"/downloads/{n}/f", ("data",), size) for n in numbers
+        RemoteFile(f"data/{n}", f"f{n}.gz", url or f"/downloads/{n}/f", ("data",), **more)
+        for n in numbers
     )
 
 
@@ -310,6 +314,68 @@ def test_a_client_for_whom_there_is_no_place_in_the_line_waits_for_one(tmp_path:
         for stream, lines in before:
             lines.close()
             stream.close()
+
+
+SIGNED = "https://storage.example/x?X-Amz-Signature=" + "5" * 1500
+
+
+def test_a_batch_that_is_too_long_for_a_line_goes_in_pieces():
+    """As 45,000 files with long signed links are, in the small."""
+    wanted = replace(batch(Path("/to"), *range(450)), files=files(*range(450), url=SIGNED))
+    line = len(encode(wanted.to_json()))
+    assert list(in_pieces(wanted, line)) == [wanted]
+    pieces = list(in_pieces(wanted, line // 10))
+    assert 10 <= len(pieces) <= 12
+    assert all(len(encode(piece.to_json())) < line // 10 + 1000 for piece in pieces)
+    assert sum((piece.files for piece in pieces), ()) == wanted.files
+    one = replace(wanted, files=wanted.files[:1])
+    assert list(in_pieces(one, 10)) == [one]
+
+
+def test_an_archive_is_asked_for_without_the_links_of_what_is_in_it():
+    able, single = files(1, url=SIGNED, data_id="1"), files(2, url=SIGNED)
+    wanted = replace(batch(Path("/to")), bulk=True, files=able + single)
+    (piece,) = in_pieces(wanted)
+    assert [file.url for file in piece.files] == ["", SIGNED]
+
+
+def test_a_file_that_fits_no_line_is_refused_with_its_name():
+    with pytest.raises(RequestRefused, match="f1.gz: what Flow says of it is too long"):
+        list(in_pieces(batch(Path("/to"), 1, url="/" + "x" * (33 << 20))))
+
+
+def test_pieces_are_one_batch_in_the_queue_and_one_answer(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(client_module, "in_pieces", lambda batch: in_pieces(batch, 500))
+    requests: list[Batch] = []
+    add = door.engine.add
+
+    def counted(wanted: Batch) -> Any:
+        requests.append(wanted)
+        return add(wanted)
+
+    monkeypatch.setattr(door.engine, "add", counted)
+    with door.client() as client:
+        first = client.add(batch(tmp_path, *range(40)))
+        assert len(requests) > 3
+        assert (first.added, first.known, len(first.ids)) == (40, 0, 40)
+        again = client.add(batch(tmp_path, *range(40)))
+        assert (again.added, again.known, again.ids) == (0, 40, first.ids)
+        assert {row.batch_id for row in client.status(rows=True).transfers} == {first.batch_id}
+
+
+def test_all_rows_of_a_long_queue_come_in_pieces(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(events_module, "SNAPSHOT_PIECE", 7)
+    with door.client() as client:
+        assert client.status(rows=True).transfers == ()
+        ids = client.add(batch(tmp_path, *range(40))).ids
+        client.pause(None)
+        now = client.status(rows=True)
+        assert tuple(row.id for row in now.transfers) == ids
+        assert now.summary.counts == {"paused": 40}
 
 
 class Listener:
