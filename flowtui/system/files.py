@@ -14,6 +14,7 @@ import os
 import pwd
 import stat
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,16 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def free_name(file: Path, ending: str) -> Path:
+    """A name beside `file` for what is set aside: `NAME.ENDING-TIME`, with a number if need be."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    aside, number = file.with_name(f"{file.name}.{ending}-{stamp}"), 1
+    while os.path.lexists(aside):
+        number += 1
+        aside = file.with_name(f"{file.name}.{ending}-{stamp}-{number}")
+    return aside
 
 
 def owner_of(path: Path) -> str:

@@ -14,7 +14,7 @@ from flowtui.engine.store.database import SCHEMA, Store, StoreError
 from flowtui.protocol.messages import Status
 from support.fault_server import File
 from support.lab import TOKEN, Lab, content
-from support.odd_files import IRREGULAR, put
+from support.odd_files import IRREGULAR, ODD, put
 from support.services import batch, make_service, remote, rows
 from support.waiting import GUARD
 
@@ -374,3 +374,75 @@ def test_sizes_that_no_number_holds_together_are_saved(engines: Engines):
     assert len(rows(again)) == 3
     assert "cannot save" not in again.trouble
     again.stop()
+
+
+ODD_LINES = [
+    b"rubbish",
+    b"[" * 50_000,
+    b'{"add": 1}',
+    b'{"add": "x", "batch": {}}',
+    b'{"add": 1, "batch": {"server": "s", "root": "here", "name": "", "files": []}}',
+    b'{"drop": 5, "keys": []}',
+    b'{"drop": "/to", "keys": [{}]}',
+    b"\xff\xfe",
+    b"7",
+    bytes(100),
+]
+
+
+def test_lines_of_nonsense_in_the_text_record_are_told_and_kept_aside(engines: Engines):
+    engines.queue(4)
+    record = engines.database.with_name("queue.jsonl")
+    damaged = b"\n".join([*ODD_LINES, record.read_bytes()])
+    record.write_bytes(damaged)
+    engines.database.unlink()
+    made = engines.engine()
+    trouble = made.status().summary.trouble
+    assert "rebuilt the queue with 4 transfers" in trouble
+    assert f"cannot read all of {record}: {len(ODD_LINES)} of its lines made no sense" in trouble
+    assert len(rows(made)) == 4
+    made.stop()
+    (aside,) = record.parent.glob("queue.jsonl.damaged-*")
+    assert aside.read_bytes() == damaged
+    assert str(aside) in trouble
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_a_text_record_that_is_none_keeps_no_engine_from_starting(engines: Engines, kind: str):
+    """Neither where it is needed, nor where it is only written anew."""
+    record = engines.database.with_name("queue.jsonl")
+    put(kind, record)
+    made = engines.engine()
+    if kind in (*IRREGULAR, "a gigabyte"):
+        trouble = made.status().summary.trouble
+        assert f"cannot read all of {record}: it " in trouble
+        assert f"moved it to {record}.damaged-" in trouble
+    made.add(batch(engines.lab.server, engines.lab.root, *engines.files(2)))
+    made.pause(None)
+    made.stop()
+    record.unlink()
+    put(kind, record)
+    again = engines.engine()
+    assert len(rows(again)) == 2
+    again.stop()
+    if kind != "a folder":
+        assert '"data/1"' in record.read_text()
+
+
+def test_the_pieces_of_a_batch_are_one_batch_when_it_is_rebuilt(engines: Engines):
+    made = engines.engine()
+    files = engines.files(5)
+    other = made.add(batch(engines.lab.server, engines.lab.root, files[0]))
+    first = made.add(batch(engines.lab.server, engines.lab.root, files[1], files[2]))
+    more = batch(engines.lab.server, engines.lab.root, files[3], files[4])
+    made.add(dataclasses.replace(more, continues=first.batch_id))
+    made.pause(None)
+    made.forget(other.ids)
+    made.stop()
+    for _ in range(2):  # from the lines as they came, and as they are written anew
+        engines.database.unlink()
+        again = engines.engine()
+        batches = {row.key: row.batch_id for row in rows(again)}
+        assert len({batches[f"data/{n}"] for n in range(1, 5)}) == 1
+        assert batches["data/0"] != batches["data/1"]
+        again.stop()

@@ -17,10 +17,11 @@ from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.store.database import Store, StoreError
 from flowtui.engine.store.recovery import Rescued, Restored, open_store
-from flowtui.engine.store.request_log import RequestLog
-from flowtui.protocol.messages import Batch
+from flowtui.engine.store.request_log import Recorded, RequestLog
+from flowtui.protocol.messages import Added, Batch
 from flowtui.protocol.schema import WrongKind, read
 from flowtui.system.clocks import Clocks
+from flowtui.system.files import UnfitFile
 from flowtui.text.redaction import without_secrets
 
 NOTICE = 7 * 86_400.0
@@ -102,7 +103,7 @@ class Persistence:
         """The bulk jobs as stored, or as far as they could be rescued."""
         return self._restored.bulk_jobs
 
-    def rebuild(self, queue: Queue, jobs: BulkJobs, add: Callable[[Batch], object]) -> None:
+    def rebuild(self, queue: Queue, jobs: BulkJobs, add: Callable[[Batch], Added]) -> None:
         """Add what the rescued rows lack and the text record has, and keep a word on it all.
 
         Nothing is to be done where the database was good.
@@ -113,11 +114,15 @@ class Persistence:
             known = {job.batch_id for job in rescued.bulk_jobs}
             for job in rescued.bulk_jobs:
                 jobs.touch(job)
-            for batch_id, batch in self._read_request_log():
+            ids = {id_: id_ for id_ in queue.roots}
+            batches, damage = self._read_request_log()
+            for batch_id, batch in batches:
                 missing = [file for file in batch.files if not queue.find(batch.root, file.key)]
                 if missing and not (batch.bulk and batch_id in known):
+                    continues = ids.get(batch_id)
                     try:
-                        add(replace(batch, files=tuple(missing)))
+                        taken = add(replace(batch, files=tuple(missing), continues=continues))
+                        ids[batch_id] = taken.batch_id
                     except OSError as error:
                         self._troubles["root"] = f"cannot read {batch.root}: {error.strerror}"
                     except Exception as error:  # noqa: BLE001
@@ -128,8 +133,8 @@ class Persistence:
                             f" ({type(error).__name__}); add it again"
                         )
             added = len(queue.transfers) - before
-            if added or not rescued.is_first_start:
-                words = rescued.words(added)
+            if added or damage or not rescued.is_first_start:
+                words = "; ".join(filter(None, (rescued.words(added), damage)))
                 _LOG.warning("%s", words)
                 try:
                     self._store.remember("notice", {"text": words, "time": self._clocks.day()})
@@ -220,12 +225,26 @@ class Persistence:
         """Let go of the files."""
         self._store.close()
 
-    def _read_request_log(self) -> list[tuple[int, Batch]]:
+    def _read_request_log(self) -> tuple[list[tuple[int, Batch]], str]:
+        """What the text record has, and what is wrong with it, in words, or nothing.
+
+        What else it holds is kept when it is written anew.
+        """
         try:
-            return list(self._request_log.read())
+            recorded = self._request_log.read()
+            why = f"{recorded.nonsense:,} of its lines made no sense" if recorded.nonsense else ""
+        except UnfitFile as error:
+            recorded, why = Recorded(), error.what
         except OSError as error:
-            self._troubles["record"] = f"cannot read {self._request_log.file}: {error.strerror}"
-            return []
+            recorded, why = Recorded(), error.strerror or str(error)
+        if not why:
+            return recorded.batches, ""
+        words = f"cannot read all of {self._request_log.file}: {why}"
+        try:
+            words += f"; moved it to {self._request_log.set_aside()}"
+        except OSError as error:
+            words += f"; cannot move it away: {error.strerror}"
+        return recorded.batches, words
 
     def _log_request(self, write: Callable[[], None]) -> None:
         try:

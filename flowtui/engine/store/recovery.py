@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -26,7 +25,7 @@ from flowtui.engine.store.database import (
     bulk_job_of,
     transfer_of,
 )
-from flowtui.system.files import UnfitFile, open_regular
+from flowtui.system.files import UnfitFile, free_name, open_regular
 
 Row = TypeVar("Row", Transfer, BulkJobRecord)
 
@@ -132,11 +131,7 @@ def _read_store(file: Path) -> Restored:
 
 def _set_aside(file: Path, kind: str) -> Path:
     """Rename a database with its write-ahead log; where it is now. Raises StoreError."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    aside, number = file.with_name(f"{file.name}.{kind}-{stamp}"), 1
-    while os.path.lexists(aside):
-        number += 1
-        aside = file.with_name(f"{file.name}.{kind}-{stamp}-{number}")
+    aside = free_name(file, kind)
     try:
         for ending in (*BESIDE, ""):
             existing = file.with_name(file.name + ending)

@@ -6,24 +6,84 @@ whenever an engine starts:
 
     {"add": 7, "batch": {"server": …, "root": …, "files": […], …}}
     {"drop": "/data/to", "keys": ["data/789", …]}
+
+A batch may have several lines. They are read as messages are, by the schema of `protocol`.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import dataclass, field, replace
+from itertools import groupby, islice
 from pathlib import Path
 
 from flowtui.engine.queue.links import kept_link, without_signed_links
 from flowtui.engine.queue.queue import Transfer
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch
+from flowtui.protocol.schema import Id, read
 from flowtui.protocol.states import UNFINISHED, TransferState
-from flowtui.system.files import write_private
+from flowtui.protocol.wire import MAX_LINE
+from flowtui.system.files import (
+    UnfitFile,
+    free_name,
+    open_regular,
+    parse_json,
+    write_private,
+)
 from flowtui.system.fsync import flush_data
+
+MOST_BYTES = 512 << 20
+"""Of the file; a million files fit."""
+
+FILES_A_LINE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Added:
+    """A line of what was asked for."""
+
+    add: Id
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class _Dropped:
+    """A line of what is wanted no more; `drop` is the folder."""
+
+    drop: str
+    keys: tuple[str, ...]
+
+
+@dataclass
+class Recorded:
+    """What the file says.
+
+    Attributes:
+        batches: each line's, with the batch's id. `nonsense`: how many lines made no sense.
+    """
+
+    batches: list[tuple[int, Batch]] = field(default_factory=list)
+    nonsense: int = 0
+
+    def take(self, line: bytes) -> None:
+        """Follow a line."""
+        try:
+            said = parse_json(line)
+            if isinstance(said, dict) and "add" in said:
+                added = read(_Added, said)
+                self.batches.append((added.add, added.batch))
+            else:
+                dropped = read(_Dropped, said)
+                gone = set(dropped.keys)
+                left = [(n, _without(batch, dropped.drop, gone)) for n, batch in self.batches]
+                self.batches = [(n, batch) for n, batch in left if batch.files]
+        except ValueError:
+            if line.endswith(b"\n"):  # else a crash cut it off
+                self.nonsense += 1
 
 
 @dataclass(frozen=True)
@@ -57,35 +117,45 @@ class RequestLog:
         for (batch_id, server, root), group in groupby(
             wanted, key=lambda transfer: (transfer.batch_id, transfer.server, transfer.root)
         ):
-            batch = Batch(server, root, "", tuple(_file_of(transfer) for transfer in group))
-            lines.append(json.dumps({"add": batch_id, "batch": batch.to_json()}) + "\n")
+            for piece in batched(map(_file_of, group), FILES_A_LINE):
+                batch = Batch(server, root, "", piece)
+                lines.append(json.dumps({"add": batch_id, "batch": batch.to_json()}) + "\n")
         write_private(self.file, "".join(lines))
 
-    def read(self) -> Iterator[tuple[int, Batch]]:
-        """The batches with what is still wanted of them; lines that were cut off are passed over.
+    def read(self) -> Recorded:
+        """The batches with what is still wanted of them; a last line that was cut off is none.
 
-        What was dropped and then added again is wanted.
+        What was dropped and then added again is wanted. Raises UnfitFile where it is no file of
+        ours, OSError.
         """
-        batches: list[tuple[int, Batch]] = []
-        if self.file is None or not self.file.exists():
-            return
-        for line in self.file.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                said = json.loads(line)
-                if "add" in said:
-                    batches.append((int(said["add"]), Batch.from_json(said["batch"])))
-                else:
-                    root, gone = str(said["drop"]), set(said["keys"])
-                    batches = [(n, _without(batch, root, gone)) for n, batch in batches]
-            except (ValueError, KeyError, TypeError):
-                continue
-        yield from ((n, batch) for n, batch in batches if batch.files)
+        found = Recorded()
+        if self.file is None:
+            return found
+        try:
+            descriptor = open_regular(self.file)
+        except FileNotFoundError:
+            return found
+        with open(descriptor, "rb") as stream:
+            if (size := os.fstat(descriptor).st_size) > MOST_BYTES:
+                raise UnfitFile(
+                    errno.EFBIG, f"it has {size:,} bytes, of {MOST_BYTES:,} at most", self.file
+                )
+            while line := stream.readline(MAX_LINE):
+                found.take(line)
+        return found
+
+    def set_aside(self) -> Path | None:
+        """Rename the file, so that what is in it is kept when it is written anew; its new name."""
+        if self.file is None or not os.path.lexists(self.file):
+            return None
+        aside = free_name(self.file, "damaged")
+        self.file.rename(aside)
+        return aside
 
     def _append(self, line: dict[str, object]) -> None:
         if self.file is None:
             return
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        descriptor = os.open(self.file, flags, 0o600)
+        descriptor = open_regular(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
             view = memoryview(json.dumps(line).encode() + b"\n")
             while view:
@@ -93,6 +163,13 @@ class RequestLog:
             flush_data(descriptor)
         finally:
             os.close(descriptor)
+
+
+def batched(files: Iterable[RemoteFile], most: int) -> Iterator[tuple[RemoteFile, ...]]:
+    """The files in groups of so many."""
+    left = iter(files)
+    while group := tuple(islice(left, most)):
+        yield group
 
 
 def _without(batch: Batch, root: str, gone: set[str]) -> Batch:
