@@ -61,6 +61,11 @@ class Identity:
             )
         return self.is_same_file(answer)
 
+    def is_told_by(self, answer: Identity) -> bool:
+        """Whether anything tells another file from this one in an answer, or at the end."""
+        pairs = [(self.etag, answer.etag), (self.modified, answer.modified)]
+        return self.md5 is not None or any(None not in pair for pair in pairs)
+
     def updated(self, other: Identity) -> Identity:
         """This one with what only `other` knows."""
         return replace(

@@ -337,6 +337,8 @@ def _fetch_and_verify(
         stop=stop,
         size=task.size,
         accept_any_type=task.accept_any_type,
+        # What is unpacked is checked then, member by member.
+        proves_itself=verdict.container_to_try(task) is not None or task.root is None,
         room=lambda: _room(task),
         deadlines=tools.timings.answers,
     )

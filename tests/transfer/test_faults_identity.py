@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from support.fault_server import File, cut_after
@@ -117,3 +119,54 @@ def test_a_file_that_changes_with_every_try_is_given_up(lab: Lab):
     file.always = always_new
     lab.fetch(md5=None)
     lab.expect("failed", code="CHANGED", says="has changed", part=True)
+
+
+def test_without_validator_and_md5_no_mixture_is_called_the_file(lab: Lab):
+    """Nothing tells the other content: it has to come whole, and is compared with what is here."""
+    file = lab.serve(OLD, etag=None)
+    file.handlers = [cut_after(600_000), change(NEW)]
+    lab.fetch(md5=None)
+    lab.expect("done", data=NEW, verified_by="size", heard="starting over")
+    assert lab.requests[1].range is None
+
+
+def test_nor_is_one_of_what_an_earlier_engine_left(lab: Lab):
+    lab.serve(OLD, etag=None, rate=1e6)
+    lab.start(md5=None)
+    lab.until(lambda row: row.done > 400_000)
+    lab.stop()
+    lab.file.content, lab.file.rate = NEW, 0
+    lab.fetch(md5=None)
+    lab.expect("done", data=NEW, verified_by="size")
+
+
+def test_without_validator_and_md5_the_same_file_is_gone_on_with_where_it_compares(lab: Lab):
+    file = lab.serve(OLD, etag=None)
+    file.handlers = [cut_after(600_000)]
+    lab.fetch(md5=None)
+    lab.expect("done", requests=2, heard="nothing tells whether the server has the same file")
+    assert "starting over" not in " ".join(lab.reasons)
+
+
+def test_a_server_that_forgets_its_validators_is_not_believed(lab: Lab):
+    """It answered with a part, though it cannot know what If-Range asked of it."""
+    file = lab.serve(OLD, etag='"v1"', honours_if_range=False)
+    file.handlers = [cut_after(600_000), change(NEW, etag=None)]
+    lab.fetch(md5=None)
+    lab.expect("done", data=NEW)
+
+
+def test_without_validator_and_md5_one_connection_brings_all(lab: Lab):
+    """Each of several might be of another content."""
+    lab.connections = 8
+    lab.serve(content(12_000_000), etag=None, rate=20e6)
+    lab.fetch(md5=None)
+    lab.expect("done", requests=1)
+
+
+def test_a_file_with_checksums_inside_may_come_in_parts(lab: Lab):
+    """They tell a mixture, when all of it is here."""
+    data = gzip.compress(content(1_000_000), 0)
+    lab.serve(data, name="a.fastq.gz", etag=None, handlers=[cut_after(600_000)])
+    lab.fetch(md5=None)
+    lab.expect("done", requests=2, twice=0, verified_by="size and gzip check")

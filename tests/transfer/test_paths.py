@@ -275,7 +275,7 @@ def test_the_unfinished_file_of_another_sample_keeps_its_folder(tmp_path: Path):
 def test_the_work_for_many_of_one_name_grows_with_their_number_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any]
 ):
-    """6,000 files of one name took the engine 97 s: each tried the numbers of all before."""
+    """6,000 files of one name took 97 s: each tried the numbers of all before it."""
     tried = 0
 
     def counting(name: str, number: int) -> str:

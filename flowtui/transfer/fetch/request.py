@@ -15,6 +15,9 @@ from flowtui.transfer.identity import Identity
 from flowtui.transfer.verify.md5 import READ
 
 _PASSING = "the server cannot resume this file; reading past what is here"
+_COMPARING = (
+    "nothing tells whether the server has the same file still; comparing what is here with it"
+)
 
 
 class SegmentWriter:
@@ -72,10 +75,10 @@ def fetch_segment(shared: Shared, connection: Connection, segment: Segment, *, p
         if body.start < segment.start and not body.ranged:
             if not shared.segments.is_rest(segment):
                 return  # to be handed out anew, all to the end in one
-            shared.progress.report(reason=_PASSING)
+            shared.progress.report(reason=_COMPARING if shared.source.is_untold else _PASSING)
         _write(shared, connection, segment, body, writer)
     finally:
-        if shared.progress.reason == _PASSING:
+        if shared.progress.reason in (_PASSING, _COMPARING):
             shared.progress.report(reason="")
         writer.leave()
         body.close()
@@ -134,7 +137,7 @@ def _pass_over(shared: Shared, chunk: memoryview, at: int, start: int) -> memory
     _pass_rate_limit(shared.limit, len(past), shared)
     if shared.segments.has(at, at + len(past)) and shared.part.read(at, len(past)) != past:
         raise RemoteChanged("the server now sends a different file")
-    if wanted and shared.progress.reason == _PASSING:
+    if wanted and shared.progress.reason in (_PASSING, _COMPARING):
         shared.progress.report(reason="")
     return wanted
 

@@ -59,6 +59,8 @@ class RemoteSource:
         link: where the bytes are.
         size: as Flow's records say, or None.
         ranges: False once the server has shown that it sends the file from the start only.
+        is_untold: True once nothing would tell a part of another file: then all of it has to come
+            in one answer, with which what is here is compared.
     """
 
     def __init__(
@@ -74,15 +76,21 @@ class RemoteSource:
         size: int | None = None,
         accept_any_type: bool = False,
         room: Callable[[], Room | None] = lambda: None,
+        proves_itself: bool = False,
         deadlines: Deadlines = ANSWERS,
         clock: Clock = time.monotonic,
     ) -> None:
-        """`room` measures the disk that the file goes to, see `size_bound`."""
+        """`proves_itself`: checksums inside the file would tell that it is made of two contents.
+
+        `room` measures the disk that the file goes to, see `size_bound`.
+        """
         self.key = key
         self.link = FileLink(client, url, filename, data_id)
         self.filename = filename
         self.size = size
         self.ranges = True
+        self.is_untold = False
+        self._proves_itself = proves_itself
         self._accept_any_type = accept_any_type
         self._room = room
         self._deadlines = deadlines.beyond(http.timeout.read)
@@ -113,6 +121,8 @@ class RemoteSource:
         """
         if not self.link.url:
             self.link.find()
+        if start > 0:
+            self._require_told(known, known)
         while True:
             headers = {"Accept-Encoding": "identity", "Accept": "*/*"}
             if self.ranges and (start > 0 or end is not None or probe):
@@ -164,6 +174,8 @@ class RemoteSource:
         )
         if last is None and not decode and "transfer-encoding" not in response.headers:
             last = self.size  # the end of the connection is the only other sign of the end
+        if start == 0:
+            self._require_told(known.updated(identity), identity)
         unwatch = self._stop.watch(response)
         try:
             chunks = checked_pieces(
@@ -222,7 +234,9 @@ class RemoteSource:
         """
         if start > 0 and not known.goes_on_as(found, self.size):
             raise RemoteChanged(_CHANGED)
-        if start == 0 or response.status_code == 206:
+        if start > 0 and response.status_code == 206:
+            return self._require_told(known, found)
+        if start == 0:
             return True
         if "Range" in sent:
             # RFC 9110, 13.1.5: it means another file, where the server knows If-Range. Some do not
@@ -232,6 +246,16 @@ class RemoteSource:
                 return False
             self.ranges = False
         return True
+
+    def _require_told(self, known: Identity, found: Identity) -> bool:
+        """Whether what is known would tell that `found` is another file; else no part is asked for.
+
+        Bytes of two contents would be called one file, without a word.
+        """
+        if self._proves_itself or known.is_told_by(found):
+            return True
+        self.is_untold, self.ranges = True, False
+        return False
 
     def _without_range(self, response: httpx.Response, sent: Sent) -> None:
         """Have the file asked for as a whole. Raises TransientError where it was."""
