@@ -25,7 +25,7 @@ def test_kills_at_any_moment(tmp_path: Path, scenarios: tuple[str, ...]) -> None
             one for one in server.service.catalogue.projects.values() if "ATAC" in one.name
         )
         sent = {"username": "demo", "password": "demo"}
-        token = httpx.post(f"{server.base_url}/login", json=sent).json()["token"]
+        token = httpx.post(f"{server.base_url}/login", json=sent, verify=False).json()["token"]
         environment = {
             "PATH": os.environ["PATH"], "HOME": str(tmp_path), "FLOWTUI_HOME": str(tmp_path / "h"),
             "FLOW_API_URL": server.base_url, "FLOW_ACCESS_TOKEN": token,

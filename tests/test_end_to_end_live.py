@@ -66,7 +66,7 @@ def shell(server: DemoServer, tmp_path: Path) -> Shell:
     shell = Shell(tmp_path, server.base_url)
     del shell.environment["FLOW_ACCESS_TOKEN"]
     sent = {"username": "demo", "password": "demo"}
-    answer = httpx.post(f"{server.base_url}/login", json=sent)
+    answer = httpx.post(f"{server.base_url}/login", json=sent, verify=False)
     credential = Credential(answer.json()["token"], answer.cookies["flow_refresh_token"], "demo")
     home = Path(shell.environment["FLOWTUI_HOME"])
     CredentialStore(home / "config").keep(server.base_url, credential, CredentialSource.FILE)

@@ -11,7 +11,9 @@ from flowtui.demo.serve import DemoServer
 
 def signed_in(server: DemoServer) -> httpx.Client:
     """An HTTP client of this server's base, with a token of user `demo`."""
-    client = httpx.Client(base_url=server.base_url, headers={"Accept-Encoding": "identity"})
+    client = httpx.Client(
+        base_url=server.base_url, headers={"Accept-Encoding": "identity"}, verify=False
+    )
     answer = client.post("/login", json={"username": "demo", "password": "demo"}).json()
     token = answer.get("token") or answer["access_token"]
     client.headers["Authorization"] = f"Bearer {token}"

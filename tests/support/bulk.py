@@ -47,7 +47,7 @@ def passing(later: Callable[[], float]) -> Clocks:
 
 def token(server: DemoServer) -> str:
     sent = {"username": "demo", "password": "demo"}
-    answer = httpx.post(f"{server.base_url}/login", json=sent).json()
+    answer = httpx.post(f"{server.base_url}/login", json=sent, verify=False).json()
     return str(answer.get("token") or answer["access_token"])
 
 
@@ -56,7 +56,7 @@ def start(server: DemoServer, database: Path | None = None, **more: Any) -> Engi
     credential = Credential(token(server))
 
     def make(url: str) -> ServerClients:
-        return ServerClients(FlowClient(url, credential), httpx.Client(timeout=5.0))
+        return ServerClients(FlowClient(url, credential), httpx.Client(timeout=5.0, verify=False))
 
     # With one connection the requests for an archive can be counted.
     settings = more.pop("settings", Settings(connections=1))

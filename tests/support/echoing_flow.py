@@ -32,7 +32,7 @@ class EchoingFlow:
 
     def __init__(self, behind: str) -> None:
         self.refused: set[str] = set()
-        self._http = httpx.Client(base_url=behind.removesuffix("/api"), timeout=30)
+        self._http = httpx.Client(base_url=behind.removesuffix("/api"), timeout=30, verify=False)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}/api"

@@ -145,17 +145,19 @@ def _become(args: list[str], environment: dict[str, str], folder: str) -> None:
 
 def _import_all() -> None:
     """All that a command imports, except what reads the environment as it is imported."""
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # as `flowtui.__main__` does
     from importlib import import_module
 
     from flowtui.cli.main import COMMANDS
+    from flowtui.flow import certificates
 
-    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # as `flowtui.__main__` does
     for place, _ in COMMANDS.values():
         import_module(f"flowtui.cli.{place.partition(':')[0]}")
     for name in ("cli.batch_progress", "cli.detach", "cli.follow", "cli.progress", "cli.session",
                  "connect", "daemon.client", "engine.engine", "flow.client",
                  "transfer.http.clients"):  # fmt: skip
         import_module(f"flowtui.{name}")
+    certificates.tls_context(None)  # is kept, and takes a while
 
 
 def _wait_less() -> None:
