@@ -187,11 +187,16 @@ def vcf_gz(sample: str, label: str) -> Content:
 
 def vcf_index(sample: str, label: str) -> Content:
     """The TBI of `vcf_gz` for the same arguments."""
-    head = _first_block(vcf_gz(sample, label))
+    return Content(_variant_index(_first_block(vcf_gz(sample, label))))
+
+
+@lru_cache(maxsize=32)
+def _variant_index(head: int) -> bytes:
+    """The TBI of the variants behind a header of so many bytes: most samples' are of one length."""
     stretches = [stretch.moved(head) for stretch in placed(_variants())]
     index = tbi(stretches, [name for name, _ in _CHROMOSOMES])
     packed = [_bgzf(index[at : at + 60_000]) for at in range(0, len(index), 60_000)]
-    return Content(b"".join(packed) + _BGZF_END)
+    return b"".join(packed) + _BGZF_END
 
 
 def _first_block(source: Content) -> int:

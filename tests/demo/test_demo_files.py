@@ -6,12 +6,14 @@ import gzip
 import hashlib
 import struct
 import zlib
+from functools import cache
 from urllib.parse import quote
 
 import httpx
 import pytest
 
 from flowtui.demo.byte_source import read
+from flowtui.demo.catalogue import File
 from flowtui.demo.projects import build
 from flowtui.demo.sample_data import GUIDE_OUTPUTS, ODD_NAMES
 from flowtui.demo.serve import DemoServer
@@ -33,7 +35,10 @@ def named(ending: str, most: int = 5_000_000) -> str:
     )  # fmt: skip
 
 
-BIG = max(ALL.files.values(), key=lambda file: file.size)
+@cache
+def big() -> File:
+    """The largest file. To make all of them takes a second, so not when tests are collected."""
+    return max(ALL.files.values(), key=lambda file: file.size)
 
 
 @pytest.mark.parametrize("ending", ["R1.fastq.gz", "R2.fastq.gz", ".bam", ".bai", ".vcf.gz",
@@ -46,12 +51,12 @@ def test_size_and_md5_are_those_of_the_bytes(client: httpx.Client, ending: str) 
 
 
 def test_a_big_file_by_ranges_has_its_md5(client: httpx.Client) -> None:
-    record = client.get(f"/data/{BIG.id}").json()
+    record = client.get(f"/data/{big().id}").json()
     assert record["size"] > 300_000_000
     digest, at = hashlib.md5(), 0
     while at < record["size"]:
         stop = min(at + 70_000_001, record["size"])
-        answer = client.get(url(BIG.id), headers={"Range": f"bytes={at}-{stop - 1}"})
+        answer = client.get(url(big().id), headers={"Range": f"bytes={at}-{stop - 1}"})
         assert answer.status_code == 206
         assert answer.headers["Content-Range"] == f"bytes {at}-{stop - 1}/{record['size']}"
         digest.update(answer.content)
@@ -221,9 +226,9 @@ def test_hostile_names_can_be_downloaded(client: httpx.Client, name: str) -> Non
 def test_a_slow_download_can_be_left(client: httpx.Client, server: DemoServer) -> None:
     server.service.rate = 2_000_000
     try:
-        with client.stream("GET", url(BIG.id)) as answer:
+        with client.stream("GET", url(big().id)) as answer:
             first = next(answer.iter_raw())
-        assert first and len(first) < BIG.size
+        assert first and len(first) < big().size
     finally:
         server.service.rate = 0
     assert client.get("/me").status_code == 200

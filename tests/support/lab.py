@@ -11,6 +11,7 @@ import hashlib
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ BUFFERS = 6_000_000
 """Bytes that a server may have sent into the system's buffers when a connection is dropped."""
 
 
+@cache
 def content(size: int, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(size)
 
