@@ -21,7 +21,7 @@ from flowtui.flow.credential_store import CredentialStore
 from flowtui.flow.credentials import CredentialSource
 from flowtui.protocol.messages import TransferRow
 from support.terminal import Terminal
-from support.waiting import until
+from support.waiting import GUARD, until
 
 DOWN = "\x1b[B"
 
@@ -165,7 +165,7 @@ def test_downloads_go_on_when_the_terminal_is_lost_and_are_seen_again(person: Pe
     with person.engine() as engine:
         pid = engine.pid
     app.hang_up()
-    assert app.process.wait(10) != 0
+    assert app.process.wait(GUARD) != 0
     person.until_rows(lambda rows: sum(row.done for row in rows) > 3_000_000)
     with person.engine() as engine:
         assert engine.pid == pid
@@ -190,7 +190,7 @@ def test_a_lost_terminal_ends_the_app_also_where_another_hears_of_it(
     app.until("engine: running")
     app.until("Human cortex")
     app.hang_up()
-    app.process.wait(15)
+    app.process.wait(GUARD)
     assert ended.read_text() == "129\n"
 
 

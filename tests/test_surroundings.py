@@ -26,7 +26,7 @@ from flowtui.engine.queue.scheduler import Scheduler
 from flowtui.transfer.verify import recheck
 from support.shell import Shell
 from support.terminal import Terminal
-from support.waiting import until
+from support.waiting import GUARD, until
 
 PROJECT = "Odd names"
 """Ten small files, with é among their letters."""
@@ -217,7 +217,7 @@ def test_the_demo_server_serves_whoever_reads_its_words(redirect: str, tmp_path:
         until(lambda: answers(port))
     finally:
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(GUARD) == 0
         log.close()
     assert "Traceback" not in (tmp_path / "said").read_text()
 

@@ -23,6 +23,7 @@ from flowtui.flow.errors import (
     Refused,
     ServiceUnavailable,
 )
+from support.waiting import GUARD
 
 
 @pytest.fixture(autouse=True)
@@ -168,7 +169,7 @@ def test_output_closed_by_its_reader_is_no_crash(own_home: Path) -> None:
     process.stdout.close()
     assert process.stderr is not None
     said = process.stderr.read().decode()
-    process.wait(30)
+    process.wait(GUARD)
     process.stderr.close()
     assert "Traceback" not in said
     assert not list(own_home.rglob("crash-*"))

@@ -23,6 +23,7 @@ from flowtui.demo.serve import DemoServer
 from flowtui.flow.client import FlowClient
 from flowtui.flow.credential_store import CredentialStore
 from flowtui.flow.credentials import CredentialSource
+from support.waiting import GUARD
 
 
 @pytest.fixture
@@ -120,6 +121,6 @@ def test_serve_only_says_where_and_ends_when_told(number: signal.Signals) -> Non
     good = httpx.post(f"{url}/login", json={"username": "demo", "password": "demo"})
     assert good.status_code == 200
     process.send_signal(number)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=GUARD)
     assert process.returncode == 0, errors
     assert "Traceback" not in errors

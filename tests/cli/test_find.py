@@ -45,7 +45,7 @@ def test_what_could_not_be_checked_is_said_once_for_each_field() -> None:
 
 
 def test_one_kind_in_trouble_costs_no_other(flow: Any) -> None:
-    flow.answers["/samples/search"] = (500, {"error": "broken"})
+    flow.answers["/samples/search"] = (400, {"error": "broken"})
     result = run("liver", status=1)
     assert "data/2" in result.stdout
     assert "left out samples: " in result.stderr

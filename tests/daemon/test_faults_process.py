@@ -182,7 +182,7 @@ def test_a_suspended_engine_is_said_to_be_one_and_goes_on_when_woken(
 def test_a_second_engine_leaves_the_place_to_the_first(home):
     with connect_engine(home) as talk:
         second = run_engine()
-        assert second.wait(15) == 0
+        assert second.wait(GUARD) == 0
         assert connect_engine(home, start=False).pid == talk.pid
         talk.stop()
 
@@ -259,7 +259,7 @@ def test_another_versions_engine_is_asked_to_end_and_replaced(home, monkeypatch,
     other = OtherEngine(home, monkeypatch, ends_after)
     assert connect_engine(home, start=False).version == "0.0.1"
     with connect_engine(home) as talk:
-        assert other.ended.wait(5)
+        assert other.ended.wait(GUARD)
         assert talk.is_same_version
         assert talk.pid != os.getpid()
         talk.stop()

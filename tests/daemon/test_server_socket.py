@@ -33,7 +33,7 @@ from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch, Changes, RequestRefused, WrongFile
 from flowtui.protocol.wire import PROTOCOL, decode, encode
 from support.services import make_service
-from support.waiting import until
+from support.waiting import GUARD, until
 
 
 class Door:
@@ -272,7 +272,7 @@ def test_many_clients_at_once_each_get_their_own_answers(door: Door, tmp_path: P
     for one in threads:
         one.start()
     for one in threads:
-        one.join(30)
+        one.join(GUARD)
     assert wrong == []
     with door.client() as client:
         assert sum(client.status().summary.counts.values()) == 8 * 15
@@ -489,7 +489,7 @@ def test_listeners_hear_that_the_engine_has_ended(door: Door):
     client = door.client()
     until(lambda: listener.events)
     door.close()
-    assert listener.gone.wait(5)
+    assert listener.gone.wait(GUARD)
     with pytest.raises(EngineGone):
         client.status()
     client.close()

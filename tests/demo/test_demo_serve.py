@@ -16,6 +16,7 @@ import pytest
 
 from flowtui.demo.projects import build
 from flowtui.demo.serve import DemoDidNotStart, DemoServer, spawn
+from support.waiting import GUARD
 
 URL = "/downloads/789/cortex_ctrl_1_L001_R1.fastq.gz"
 
@@ -116,7 +117,7 @@ def test_in_the_foreground_a_signal_ends_it(one: signal.Signals) -> None:
         url = process.stdout.readline().decode().strip()
         assert httpx.get(f"{url}/me").status_code == 401
         os.kill(process.pid, one)
-        assert process.wait(timeout=5) == 0
+        assert process.wait(timeout=GUARD) == 0
         assert process.stderr.read() == b""
 
 

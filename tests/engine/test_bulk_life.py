@@ -41,11 +41,16 @@ def turn(server: DemoServer, *names: str) -> None:
 
 
 def test_a_job_ends_with_every_file_verified_and_the_archive_gone(server, tmp_path):
+    server.bulk.job_seconds, server.bulk.pending_share = 3600.0, 1.0
     record = Record()
     made = start(server, record=record)
-    files = bulk.files_of(server, "project/12")
+    files = bulk.files_of(server, bulk.PROJECT)
     added = made.add(bulk.batch(server, tmp_path, files))
     assert (added.bulk_id, added.ids, added.apart) == (1, (), 0)
+    record.until_job(lambda row: row.state == "pending" and row.job_id != "")
+    server.bulk.pending_share = 0.0
+    record.until_job(lambda row: row.state == "processing")
+    server.bulk.job_seconds = 0.0
     assert made.wait_idle(GUARD)
     row = job(made)
     rows = check_all(made, server, tmp_path)
@@ -119,7 +124,7 @@ def test_an_archive_whose_name_a_colleague_s_part_has_gets_another(
 
 
 def test_the_same_project_one_by_one_skips_what_the_archive_brought(server, tmp_path):
-    files = bulk.files_of(server, "project/12")
+    files = bulk.files_of(server, bulk.PROJECT)
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
     assert made.wait_idle(GUARD)
@@ -165,7 +170,7 @@ def test_of_a_large_file_of_an_archive_only_the_bad_block_is_fetched_again(
 
 
 def test_what_is_here_is_not_asked_for_and_few_files_come_one_by_one(server, tmp_path):
-    files = bulk.files_of(server, "project/12")
+    files = bulk.files_of(server, bulk.PROJECT)
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
     assert made.wait_idle(GUARD)
@@ -204,7 +209,7 @@ def test_without_bulk_downloads_the_files_come_one_by_one(server, tmp_path, name
 @pytest.mark.parametrize("name", ["too-large", "too-many"])
 def test_a_server_that_refuses_the_size_gets_several_jobs(server, tmp_path, name: str):
     turn(server, name)
-    files = [one for one in bulk.files_of(server, "project/12") if one.size < 500_000]
+    files = [one for one in bulk.files_of(server, bulk.PROJECT) if one.size < 500_000]
     more = next(one for one in server.service.catalogue.projects.values() if "SARS" in one.name)
     files += bulk.files_of(server, f"project/{more.id}")
     files = list({one.key: one for one in files}.values())
@@ -283,7 +288,7 @@ def test_polls_survive_trouble(server, tmp_path, monkeypatch):
 def test_an_archive_that_has_gone_is_created_again_by_itself(server, tmp_path):
     turn(server, "expired-once")
     made = start(server)
-    made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "project/12")))
+    made.add(bulk.batch(server, tmp_path, bulk.files_of(server, bulk.PROJECT)))
     assert made.wait_idle(GUARD)
     row = job(made)
     check_all(made, server, tmp_path)
@@ -299,7 +304,7 @@ def test_an_archive_that_goes_while_it_is_fetched_is_gone_on_with(server, tmp_pa
     """The same members give the same archive, as its ETag says."""
     turn(server, "cut-once")
     made = start(server)
-    made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "project/12")))
+    made.add(bulk.batch(server, tmp_path, bulk.files_of(server, bulk.PROJECT)))
     assert made.wait_idle(GUARD)
     row = job(made)
     check_all(made, server, tmp_path)
@@ -328,7 +333,7 @@ def test_an_archive_that_goes_again_and_again_is_asked_about(tmp_path):
 @pytest.mark.parametrize("name", ["missing", "damaged"])
 def test_what_the_archive_lacks_comes_one_by_one(server, tmp_path, name: str):
     turn(server, name)
-    files = bulk.files_of(server, "project/12")
+    files = bulk.files_of(server, bulk.PROJECT)
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
     assert made.wait_idle(GUARD)
@@ -389,7 +394,7 @@ def test_a_hostile_archive_is_refused_and_nothing_is_written(server, tmp_path):
 @pytest.mark.parametrize("names", [("tar",), ("flat",), ("tar", "flat")])
 def test_other_layouts_and_tar_gz(tmp_path, dialect: str, names: tuple[str, ...]):
     with DemoServer(dialect, job_seconds=0.1, token_seconds=3600, scenarios=names) as server:  # type: ignore[arg-type]
-        files = [one for one in bulk.files_of(server, "project/12") if one.data_id]
+        files = [one for one in bulk.files_of(server, bulk.PROJECT) if one.data_id]
         made = start(server)
         made.add(bulk.batch(server, tmp_path, files))
         assert made.wait_idle(GUARD)
@@ -431,7 +436,7 @@ def test_an_archive_of_a_ref_is_one_file_here_and_at_the_service(server, tmp_pat
 def test_what_is_done_to_bulk_jobs_is_counted_for_each_job_once(server, tmp_path):
     server.service.rate = 2e6
     made = start(server)
-    files = bulk.files_of(server, "project/12")
+    files = bulk.files_of(server, bulk.PROJECT)
     for name in ("one", "other"):
         made.add(bulk.batch(server, tmp_path / name, files))
     until(lambda: job(made).done > 0)
@@ -449,7 +454,7 @@ def test_what_is_done_to_bulk_jobs_is_counted_for_each_job_once(server, tmp_path
 def test_cancelling_the_transfer_or_the_job_ends_it(server, tmp_path):
     server.service.rate = 2e6
     made = start(server)
-    made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "project/12")))
+    made.add(bulk.batch(server, tmp_path, bulk.files_of(server, bulk.PROJECT)))
     until(lambda: job(made).done > 0)
     row = job(made)
     assert row.state == "fetching"
@@ -642,7 +647,7 @@ def test_a_retry_looks_at_the_job_that_is_still_on_the_server(server, tmp_path):
 
 @pytest.mark.parametrize("killed", ["before the archive went", "before the note went"])
 def test_what_a_run_that_was_killed_at_its_end_left_is_cleared_up(server, tmp_path, killed):
-    files = bulk.files_of(server, "project/12")
+    files = bulk.files_of(server, bulk.PROJECT)
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
     assert made.wait_idle(GUARD)
@@ -665,7 +670,7 @@ def test_what_a_run_that_was_killed_at_its_end_left_is_cleared_up(server, tmp_pa
 
 
 def test_the_archive_of_more_files_than_these_is_left_to_who_asked_for_it(server, tmp_path):
-    files = bulk.files_of(server, "project/12")
+    files = bulk.files_of(server, bulk.PROJECT)
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
     assert made.wait_idle(GUARD)

@@ -61,7 +61,7 @@ def test_a_job_of_which_little_is_told_is_waited_for(server, tmp_path, scenario)
     server.bulk.job_seconds = 3600.0
     record = Record()
     made = start(server, record=record)
-    made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "project/12")))
+    made.add(bulk.batch(server, tmp_path, bulk.files_of(server, bulk.PROJECT)))
     until(lambda: sum(one.status in (404, 409) or "/downloads/" in one.path
                       for one in server.requests) > 5)  # fmt: skip
     assert job(made).state in ("pending", "processing")
@@ -126,7 +126,7 @@ def test_that_it_was_ready_is_known_over_a_restart(tmp_path) -> None:
         server.service.rate = 1e5
         database = tmp_path / "queue.db"
         made = start(server, database)
-        made.add(bulk.batch(server, tmp_path / "to", bulk.files_of(server, "project/12")))
+        made.add(bulk.batch(server, tmp_path / "to", bulk.files_of(server, bulk.PROJECT)))
         until(lambda: job(made).state == "fetching")
         made.stop()
         again = start(server, database)

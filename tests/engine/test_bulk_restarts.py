@@ -115,7 +115,7 @@ def frozen() -> Iterator[Callable[[], None]]:
 
 def test_unpacking_goes_on_with_what_is_missing(server, tmp_path, frozen):
     database = tmp_path / "queue.db"
-    files = bulk.files_of(server, "project/12")
+    files = bulk.files_of(server, bulk.PROJECT)
     made = start(server, database)
     made.add(bulk.batch(server, tmp_path / "to", files))
     until(lambda: job(made).unpacked >= 4)
@@ -241,7 +241,7 @@ def test_killed_with_9_and_started_again_an_hour_later(tmp_path, monkeypatch):
         url = spawned.base_url
         server = DemoServer()  # for its catalogue only; it is not started
         server.base_url = url
-        files = bulk.files_of(server, "project/12")
+        files = bulk.files_of(server, bulk.PROJECT)
         where.config.mkdir(parents=True)
         store = CredentialStore(where.config)
         store.keep(url, Credential(bulk.token(server), username="demo"), CredentialSource.FILE)
@@ -312,7 +312,7 @@ def test_the_next_get_goes_on_with_half_an_archive(server, tmp_path):
 
 
 def test_the_next_get_goes_on_unpacking(server, tmp_path, frozen):
-    files = bulk.files_of(server, "project/12")
+    files = bulk.files_of(server, bulk.PROJECT)
     made = start(server)
     made.add(bulk.batch(server, tmp_path, files))
     until(lambda: job(made).unpacked >= 4)

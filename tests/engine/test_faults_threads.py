@@ -115,6 +115,7 @@ def test_the_flusher_s_mistake_is_told_and_its_file_comes(
     lab.timings = replace(lab.timings, flush_every=0.0, flush_check=0.01)
     made = lab.start()
     until(lambda: made.trouble == WORDS)
+    lab.file.rate = 0
     assert made.wait_idle(GUARD)
     assert lab.stop().state == TransferState.DONE
 

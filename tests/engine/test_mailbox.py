@@ -35,7 +35,7 @@ def owner() -> Iterator[Owner]:
     one = Owner()
     yield one
     one.end()
-    one.thread.join(5)
+    one.thread.join(GUARD)
     assert not one.thread.is_alive()
 
 

@@ -18,6 +18,7 @@ import pytest
 from flowtui.flow import credential_file, keyring_access
 from flowtui.flow.credential_store import CredentialStore
 from flowtui.flow.credentials import Credential, CredentialSource, SaveError
+from support.waiting import GUARD
 
 FLOW = "https://api.flow.bio"
 OTHER = "https://flow.example:8443/api"
@@ -225,7 +226,7 @@ def test_a_keyring_that_fails_later(ring, store, monkeypatch) -> None:
 def test_a_keyring_that_hangs_is_none(ring, store, monkeypatch) -> None:
     release = threading.Event()
     monkeypatch.setattr(keyring_access, "KEYRING_SECONDS", 0.05)
-    monkeypatch.setattr(ring, "get_password", lambda service, name: release.wait(30) and None)
+    monkeypatch.setattr(ring, "get_password", lambda service, name: release.wait(GUARD) and None)
     try:
         assert not store.keyring_works()
         assert store.find(FLOW, "alice") is None
@@ -252,7 +253,7 @@ def test_stores_of_many_processes_do_not_undo_each_other(tmp_path) -> None:
 
     def keep(server: str) -> None:
         store = CredentialStore(tmp_path / "config")
-        together.wait(10)
+        together.wait(GUARD)
         store.keep(server, Credential(f"T {server}", "R", "alice"), CredentialSource.FILE)
 
     with ThreadPoolExecutor(len(servers)) as pool:

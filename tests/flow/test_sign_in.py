@@ -20,6 +20,7 @@ from flowtui.flow.errors import (
     UnexpectedAnswer,
     WrongPassword,
 )
+from support.waiting import GUARD
 
 BASE = "https://flow.example/api"
 ME = {"id": "1", "username": "alice", "name": "Alice A"}
@@ -117,7 +118,7 @@ def test_sixteen_threads_refresh_once(flow) -> None:
     client = flow.client(Credential("OLD", "R", "alice"))
 
     def ask(_: int) -> str:
-        together.wait(10)
+        together.wait(GUARD)
         return client.account.me().username
 
     with ThreadPoolExecutor(16) as pool:
@@ -143,7 +144,7 @@ class _CountingLock:
 
     def wait(self) -> None:
         for _ in range(self._wanted):
-            assert self._left.acquire(timeout=10)
+            assert self._left.acquire(timeout=GUARD)
 
 
 def test_those_who_wait_share_a_failed_refresh(flow) -> None:

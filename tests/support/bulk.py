@@ -25,6 +25,9 @@ from flowtui.timings import Timings
 from flowtui.transfer.http.clients import ServerClients
 from support.record import Record
 
+PROJECT = "project/657562493168349228"
+"""The demo's "Yeast heat shock": ten files of three samples and a run, 2.5 MB in all."""
+
 QUICK = Timings(
     poll=0.02,
     poll_turn=0.02,

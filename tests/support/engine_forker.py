@@ -34,7 +34,7 @@ class Engines:
     def __exit__(self, *_: object) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def start(self, **how: Any) -> int:
         """An engine at work on the batch of the file `batch`; see `_engine`."""
@@ -45,7 +45,7 @@ class Engines:
         answer = self._ask({"do": "look", "pid": pid})
         return None if answer is None else int(answer)
 
-    def wait(self, pid: int, timeout: float = 20.0) -> int:
+    def wait(self, pid: int, timeout: float = 60.0) -> int:
         deadline = time.monotonic() + timeout
         while (status := self.ended(pid)) is None:
             assert time.monotonic() < deadline, "the engine does not end"

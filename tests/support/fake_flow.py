@@ -15,6 +15,7 @@ from flowtui.flow.errors import NotFound, NotSignedIn, WrongPassword
 from flowtui.flow.genomes import Organism
 from flowtui.flow.models import Data, Execution, Project, Sample, User
 from flowtui.flow.pages import PAGE_SIZE, Page, Pages
+from support.waiting import GUARD
 
 SERVER = "https://flow.test/api"
 
@@ -81,9 +82,9 @@ class FakeFlow:
         if what in self.arrived:
             self.arrived[what].set()
         if what in self.holds:
-            assert self.holds[what].wait(10), f"{what} was held for too long"
+            assert self.holds[what].wait(GUARD), f"{what} was held for too long"
         if self.hold is not None:
-            assert self.hold.wait(10), "an answer was held for too long"
+            assert self.hold.wait(GUARD), "an answer was held for too long"
         if self.errors.get(what):
             raise self.errors[what].pop(0)
 

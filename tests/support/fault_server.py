@@ -174,7 +174,7 @@ class FaultServer:
     def __enter__(self) -> FaultServer:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        assert self._ready.wait(5)
+        assert self._ready.wait(GUARD)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -186,7 +186,7 @@ class FaultServer:
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result(5)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(GUARD)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -40,13 +40,18 @@ def run(
     return subprocess.CompletedProcess(args, int(status), _text(out), _text(errors))
 
 
+def command(args: tuple[str, ...]) -> list[str]:
+    """To start one from nothing that waits as little as those that are forked."""
+    return [sys.executable, str(HERE), "run", *args]
+
+
 @functools.cache
 def _forker() -> socket.socket:
     """The way to this process's forker, which ends with it."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         subprocess.Popen(
-            [sys.executable, str(HERE), str(theirs.fileno())],
+            [sys.executable, str(HERE), "serve", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             env={**os.environ, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"},
@@ -173,11 +178,16 @@ def _wait_less() -> None:
             object.__setattr__(policy, name, seconds)
 
 
-def _main() -> NoReturn:
-    _import_all()
-    _wait_less()
-    gc.freeze()
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+def _main(how: str, *args: str) -> NoReturn:
+    """`serve` orders from a descriptor, or `run` one command."""
+    sys.argv = ["flowtui", *args]
+    if how == "serve":
+        _import_all()
+        _wait_less()
+        gc.freeze()
+        _serve(socket.socket(fileno=int(args[0])))
+    else:
+        _wait_less()
     from flowtui.__main__ import main
 
     main()
@@ -185,4 +195,4 @@ def _main() -> NoReturn:
 
 
 if __name__ == "__main__":
-    _main()
+    _main(*sys.argv[1:])

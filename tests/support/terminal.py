@@ -14,6 +14,8 @@ from fcntl import ioctl
 
 import pyte
 
+from support.waiting import GUARD
+
 COLUMNS, LINES = 120, 40
 
 
@@ -54,7 +56,7 @@ class Terminal:
             return False
         return True
 
-    def until(self, words: str, seconds: float = 20.0) -> float:
+    def until(self, words: str, seconds: float = GUARD) -> float:
         """Read until `words` are on the screen; the time since the process began."""
         end = time.perf_counter() + seconds
         while not any(words in line for line in self.screen.display):
@@ -87,7 +89,7 @@ class Terminal:
             pass
         return time.perf_counter() - begun
 
-    def ended(self, seconds: float = 10.0) -> int:
+    def ended(self, seconds: float = GUARD) -> int:
         """Read until the program ends; its exit status."""
         end = time.perf_counter() + seconds
         while self.process.poll() is None:

@@ -90,11 +90,11 @@ def test_without_a_limit_nobody_waits_and_no_debt_is_left_for_a_later_one():
 
 @pytest.mark.parametrize("connections", [1, 4])
 def test_a_running_download_keeps_to_it_and_to_its_change(tmp_path: Path, connections: int):
-    data = random.Random(1).randbytes(6_000_000)
+    data = random.Random(1).randbytes(16_000_000)
     with FaultServer() as server:
         server.files["/downloads/1/a.bin"] = File(data)
-        # At this rate it would take ten minutes.
-        made = engine(settings=Settings(limit_rate=10_000, connections=connections))
+        # At this rate it would take longer than is waited for it.
+        made = engine(settings=Settings(limit_rate=200_000, connections=connections))
         made.add(batch(server, tmp_path, remote(server, "1", "a.bin")))
         until(lambda: rows(made)[0].done)
         assert rows(made)[0].state == "active"

@@ -102,6 +102,7 @@ def test_all_that_is_made_in_the_target_folder_has_the_mode_of_the_umask(
     made = lab.start()
     until(lambda: journal_path(lab.target).exists() and rows(made)[0].done > 0)
     during = {path.name: mode(path) for path in lab.target.parent.iterdir()}
+    lab.file.rate = 0
     assert made.wait_idle(GUARD)
     lab.stop()
     Notes().write(lab.root, Note("c", "https://x", "7", ("data/1",)))

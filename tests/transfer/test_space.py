@@ -10,6 +10,7 @@ import pytest
 
 from flowtui.transfer.disk import space
 from flowtui.transfer.disk.space import Room, SpaceWatch, measure
+from support.waiting import GUARD, until
 
 
 def test_the_room_of_a_folder_that_is_not_there_yet_is_that_of_the_one_above(tmp_path: Path):
@@ -41,18 +42,23 @@ class Watched:
     def first(self, folder: str) -> Room | None:
         """The first answer that comes of a folder."""
         self.watch.room(folder)
-        assert self.told.acquire(timeout=5)
+        assert self.told.acquire(timeout=GUARD)
         return self.watch.room(folder)
+
+    def rounds(self, count: int) -> None:
+        """Wait until /a, which is wanted, was looked at so many times more."""
+        wanted = self.looked.count("/a") + count
+        until(lambda: self.looked.count("/a") >= wanted)
 
 
 def test_asking_never_waits_for_the_disk(monkeypatch: pytest.MonkeyPatch):
     gate = threading.Event()
     watched = Watched(monkeypatch)
-    monkeypatch.setattr(space, "measure", lambda folder: gate.wait(10) and Room(1, 5))
+    monkeypatch.setattr(space, "measure", lambda folder: gate.wait(GUARD) and Room(1, 5))
     assert watched.watch.room("/stalled") is None
     assert not watched.watch.is_known("/stalled")
     gate.set()
-    assert watched.told.acquire(timeout=5)
+    assert watched.told.acquire(timeout=GUARD)
     assert watched.watch.room("/stalled") == Room(1, 5)
     watched.watch.close()
 
@@ -81,15 +87,10 @@ def test_what_is_known_is_kept_fresh_as_long_as_it_is_wanted(monkeypatch: pytest
     watched.first("/a")
     watched.first("/b")
     watched.rooms["/a"] = Room(1, 3)
-    fresh = threading.Event()
-    for _ in range(500):
-        if watched.watch.room("/a") == Room(1, 3):
-            break
-        fresh.wait(0.01)
-    assert watched.watch.room("/a") == Room(1, 3)
+    until(lambda: watched.watch.room("/a") == Room(1, 3))
     watched.watch.keep_only({"/a"})
-    fresh.wait(0.05)
+    watched.rounds(2)  # the first may have begun before
     count = watched.looked.count("/b")
-    fresh.wait(0.05)
+    watched.rounds(2)
     assert watched.looked.count("/b") == count
     watched.watch.close()

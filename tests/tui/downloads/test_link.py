@@ -24,6 +24,7 @@ from flowtui.tui.engine_link import (
 )
 from support.fake_flow import screen
 from support.tui_app import make_app, until
+from support.waiting import GUARD
 
 
 class Engine:
@@ -57,7 +58,7 @@ class Engine:
                 while not self.published:
                     if self.gone or self.closed:
                         raise EngineGone("the background engine has ended")
-                    self.there.wait(5)
+                    self.there.wait(GUARD)
                 changes = self.published.pop(0)
             yield changes
 
