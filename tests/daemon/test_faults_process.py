@@ -291,6 +291,7 @@ def test_a_session_with_another_runtime_folder_finds_the_engine(runtime, monkeyp
     """cron, su, or a second login: the socket's folder differs, the engine is the same."""
     with connect_engine(folders()) as talk:
         assert talk.path.is_relative_to(runtime)
+        until(lambda: read_address(folders().engine_lock).socket)  # it listens a moment before
         if other is None:
             monkeypatch.delenv("XDG_RUNTIME_DIR")
         else:
