@@ -4,7 +4,8 @@
     get, get_report  download in the foreground, stop on signals; how that ended
     queue, detach    add to the background queue, and act on what is in it
     ls, find, account, engine, demo     the other commands
-    selection, plan  from REFs to files, and from files to the batch that the engine gets
+    selection, ref_lists, plan     from REFs to files, REFs from a list, and from files to the batch
+                     that the engine gets
     finding, feeding     the search in a thread; what it finds, given to the engine in pieces
     follow, batch_progress, progress     the events of a batch, what they add up to, how it is shown
     session          what a command needs to talk to Flow: settings, credential, client

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -11,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from flowtui.cli.exit_codes import CommandError, Exit, as_command_error
 from flowtui.cli.output import Output, counted, one_line, size_text
-from flowtui.flow.errors import BadReference
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.text import quantities
 
@@ -86,13 +83,6 @@ def _fits(pattern: str, file: RemoteFile) -> bool:
     return fnmatchcase(path, pattern) or fnmatchcase(path, "*/" + pattern.lstrip("/"))
 
 
-MOST_TEXT = 16 << 20
-"""Bytes of one list of REFs that are read."""
-
-
-MOST_REFS = 100_000
-"""REFs of one list."""
-
 TOLD_APART = 25
 """REFs of which each has a line of its own on what was found."""
 
@@ -105,15 +95,16 @@ def parse_refs(
     Raises BadReference for what is none, CommandError for a list that cannot be read or where there
     are no REFs at all.
     """
+    from flowtui.cli.ref_lists import STANDARD_INPUT, read_refs
     from flowtui.flow.refs import RefKind
     from flowtui.flow.refs import parse_refs as parse
 
-    refs = [
-        ref
-        for word in words
-        for ref in (_listed("-", client) if word == "-" else parse(word, client.server))
-    ]
-    refs += [ref for name in lists for ref in _listed(name, client)]
+    server = client.server
+    refs: list[Ref] = []
+    for word in words:
+        refs += read_refs(word, server) if word == STANDARD_INPUT else parse(word, server)
+    for name in lists:
+        refs += read_refs(name, server)
     refs = list(dict.fromkeys(refs))
     if any(ref.kind is RefKind.PROJECT for ref in refs):
         # A project is to be whole: a file of it that is named by itself, too, goes there.
@@ -126,57 +117,6 @@ def parse_refs(
         )
     found.name = quantities.named([str(ref) for ref in refs], 3)
     return refs
-
-
-def _listed(name: str, client: FlowClient) -> list[Ref]:
-    """The REFs of a text file, one or more a line."""
-    from flowtui.flow.refs import parse_refs as parse
-
-    where = "standard input" if name == "-" else one_line(name)
-    try:
-        if name == "-":
-            body = sys.stdin.buffer.read(MOST_TEXT + 1) if sys.stdin is not None else b""
-        else:
-            with open(name, "rb") as file:
-                body = file.read(MOST_TEXT + 1)
-    except OSError as error:
-        raise _unusable(f"cannot read {where}: {error.strerror}") from error
-    if len(body) > MOST_TEXT:
-        raise _unusable(f"{where} is longer than {size_text(MOST_TEXT)}; is it a list of REFs?")
-    refs: list[Ref] = []
-    for number, line in enumerate(_lines(body, where), 1):
-        try:
-            refs += parse(line, client.server)
-        except BadReference as error:
-            raise BadReference(f"{where}, line {number:,}: {error.message}") from None
-        if len(refs) > MOST_REFS:
-            too_many = f"more than {MOST_REFS:,} REFs; split the list"
-            raise _unusable(f"{where}, line {number:,}: {too_many}")
-    return refs
-
-
-def _lines(body: bytes, where: str) -> list[str]:
-    """The lines of a text in UTF-8, or in UTF-16 that says so. Raises CommandError."""
-    from flowtui.flow.refs import lines_of
-
-    encoding = "utf-16" if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
-    try:
-        text = body.decode(encoding)
-    except UnicodeDecodeError as error:
-        number = body.count(b"\n", 0, error.start) + 1
-        raise _unusable(f"{where}, line {number:,}: not text in UTF-8; {_IS_IT_ONE}") from None
-    lines = lines_of(text)
-    for number, line in enumerate(lines, 1):
-        if "\0" in line:
-            raise _unusable(f"{where}, line {number:,}: not text; {_IS_IT_ONE}")
-    return lines
-
-
-_IS_IT_ONE = "is it a list of REFs?"
-
-
-def _unusable(message: str) -> CommandError:
-    return CommandError(message, exit=Exit.USAGE, code="USAGE")
 
 
 def find(
