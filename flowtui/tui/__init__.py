@@ -8,6 +8,7 @@
     screens/         dialogs
     widgets/         widgets that know nothing of Flow
     engine_link      takes the engine's events in a thread; queue_model: what they add up to
+    engine_requests  what is asked of the engine, one after the other
     context, account what the app needs from outside the screen; who is signed in
     commands, theme  the palette's table, the colours
     run, terminal    starts it, and what a crash or the end of the terminal leaves

@@ -1,4 +1,4 @@
-"""The app's connection to the engine: events come in and requests go out, in threads of its own.
+"""The app's connection to the engine: events come in, and requests go out (`engine_requests`).
 
 Events are read as they come: what is drawn is then the queue as it is, however seldom it is drawn.
 An engine that went away is started again, and sends the whole queue again.
@@ -6,9 +6,7 @@ An engine that went away is started again, and sends the whole queue again.
 
 from __future__ import annotations
 
-import queue
 import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,9 +14,10 @@ from textual.message import Message
 
 from flowtui.daemon.client import EngineClient
 from flowtui.daemon.connect import connect_engine
-from flowtui.daemon.errors import EngineError, EngineGone
+from flowtui.daemon.errors import EngineError
 from flowtui.protocol.messages import Changes, RequestRefused
 from flowtui.tui.background import Background
+from flowtui.tui.engine_requests import CurrentEngine, EngineRequests
 from flowtui.tui.queue_model import Delta, QueueModel
 
 if TYPE_CHECKING:
@@ -32,12 +31,7 @@ DRAW_EVERY = 0.2
 RECONNECT_AFTER = (0.2, 1.0, 3.0, 10.0)
 """Seconds before each further try to connect to an engine; the last one for all that follow."""
 
-CALL_PATIENCE = 15.0
-"""Seconds that a request waits for an engine that is not there."""
-
 T = TypeVar("T")
-
-Call = tuple[str, Callable[[EngineClient], Any], Callable[[Any], object] | None]
 
 
 class EngineUp(Message):
@@ -92,20 +86,24 @@ class EngineLink:
         self._background = Background(app)
         self._post_message = app.post_message
         self._folders = folders
-        self._lock = threading.Condition()
-        self._client: EngineClient | None = None
+        self._lock = threading.Lock()
         self._pending: list[Changes] = []
         self._announced = False
         self._news = threading.Event()
         self._draw_every = draw_every
         self._closed = threading.Event()
-        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._engine = CurrentEngine(self._closed)
+        self._requests = EngineRequests(
+            self._engine,
+            self._background.call_later,
+            lambda what, why: self._post(EngineCallFailed(what, why)),
+        )
 
     def start(self) -> None:
         """Begin to listen; an engine is started where none runs."""
         self._background.run(self._listen, "engine events")
         self._background.run(self._announce, "news of the engine")
-        self._background.run(self._send, "engine requests")
+        self._background.run(self._requests.run, "engine requests")
 
     def take(self) -> Delta:
         """Bring the model up to date; what changed."""
@@ -127,14 +125,13 @@ class EngineLink:
 
         Requests are made one after the other. `what` is a verb, for when it fails.
         """
-        self._calls.put((what, do, done))
+        self._requests.add(what, do, done)
 
     def stop_engine(self, *, pause: bool) -> None:
         """Have the engine end, all transfers paused first if so wanted. Waits for its answer."""
         self._closed.set()
         self._news.set()
-        with self._lock:
-            client = self._client
+        client = self._engine.client
         if client is None:
             return
         try:
@@ -146,12 +143,8 @@ class EngineLink:
         """Hang up; the engine goes on."""
         self._closed.set()
         self._news.set()
-        self._calls.put(None)
-        with self._lock:
-            client, self._client = self._client, None
-            self._lock.notify_all()
-        if client is not None:
-            client.close()
+        self._requests.end()
+        self._engine.drop()
 
     # In the listening thread
 
@@ -170,19 +163,11 @@ class EngineLink:
                 failures += 1
 
     def _connected(self, client: EngineClient) -> None:
-        with self._lock:
-            if self._closed.is_set():
-                client.close()
-                return
-            self._client = client
-            self._lock.notify_all()
-        self._post(EngineUp(client.pid, client.version))
+        if self._engine.take(client):
+            self._post(EngineUp(client.pid, client.version))
 
     def _lost(self, reason: str) -> None:
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        self._engine.drop()
         if not self._closed.is_set():
             self._post(EngineLost(reason))
 
@@ -201,37 +186,6 @@ class EngineLink:
             self._news.clear()
             self._post(QueueChanged(self))
             self._closed.wait(self._draw_every)
-
-    # In the sending thread
-
-    def _send(self) -> None:
-        while (call := self._calls.get()) is not None:
-            what, do, done = call
-            try:
-                result = self._try(do)
-            except (EngineError, RequestRefused) as error:
-                self._post(EngineCallFailed(what, getattr(error, "message", str(error))))
-            else:
-                if done is not None:
-                    self._background.call_later(done, result)
-
-    def _try(self, do: Callable[[EngineClient], T]) -> T:
-        """Do it; once more where the engine went away meanwhile: no request does harm twice."""
-        client = self._reach()
-        try:
-            return do(client)
-        except EngineGone:
-            return do(self._reach(other_than=client))
-
-    def _reach(self, other_than: EngineClient | None = None) -> EngineClient:
-        deadline = time.monotonic() + CALL_PATIENCE
-        with self._lock:
-            while self._client is None or self._client is other_than:
-                left = deadline - time.monotonic()
-                if left <= 0 or self._closed.is_set():
-                    raise EngineError("the background engine does not answer; try again")
-                self._lock.wait(left)
-            return self._client
 
     def _post(self, message: Message) -> None:
         self._background.call_later(self._post_message, message)

@@ -15,6 +15,7 @@ from flowtui.config import Folders
 from flowtui.daemon.errors import EngineError, EngineGone
 from flowtui.protocol.messages import Changes, RequestRefused, Summary, TransferRow
 from flowtui.tui import engine_link as module
+from flowtui.tui import engine_requests
 from flowtui.tui.engine_link import (
     EngineCallFailed,
     EngineLink,
@@ -95,7 +96,7 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(module, "RECONNECT_AFTER", (0.01,))
-    monkeypatch.setattr(module, "CALL_PATIENCE", 0.5)
+    monkeypatch.setattr(engine_requests, "CALL_PATIENCE", 0.5)
     engines: list[Any] = []
 
     def connect(folders: Folders) -> Any:
