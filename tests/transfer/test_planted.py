@@ -470,7 +470,8 @@ def test_a_log_of_deep_paths_costs_no_more_than_it_has(tmp_path: Path) -> None:
 def test_a_line_that_is_too_long_counts_for_nothing_and_spoils_no_other(tmp_path: Path) -> None:
     good = '{"key": "k", "path": "a", "status": "done"}\n'
     long = '{"x": "' + "y" * (1 << 20) + '"}\n'
-    inside = "z" * ((64 << 10) - 7) + good  # a piece of a long line that looks like one
+    # A piece of a long line that looks like one.
+    inside = "z" * downloads_log.LONGEST_LINE + good.replace('"a"', '"c"')
     (tmp_path / LOG_NAME).write_text(good + long + inside + good.replace('"a"', '"b"'))
     assert [path for path, _ in downloads_log.read(tmp_path)] == ["a", "b"]
 
