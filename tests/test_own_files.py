@@ -13,6 +13,7 @@ from flowtui.daemon.errors import EngineError
 from flowtui.daemon.launcher import start_detached
 from flowtui.daemon.log import EngineLog, LogTrouble
 from flowtui.daemon.pidfile import EngineAddress, read_address
+from flowtui.flow.certificates import BadCertificateFile, tls_context
 from flowtui.flow.credential_store import CredentialStore
 from flowtui.flow.credentials import Credential, CredentialSource, SaveError
 from flowtui.system import locks
@@ -157,3 +158,12 @@ def test_an_engine_log_that_is_no_file_is_told_and_not_waited_for(
     log.close()
     assert trouble.words == ""
     assert "hello" in file.read_text()
+
+
+@pytest.mark.parametrize("kind", [*IRREGULAR, "a gigabyte"])
+def test_a_file_of_certificates_that_is_none_is_refused_with_its_name(
+    kind: str, tmp_path: Path
+) -> None:
+    file = put(kind, tmp_path / "ca.pem")
+    with pytest.raises(BadCertificateFile, match=f"cannot use the CA file {file}: it "):
+        tls_context(str(file))

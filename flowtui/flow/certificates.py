@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from flowtui.flow.errors import FlowError
+from flowtui.system.files import UnfitFile, check_regular
 from flowtui.text.printable import printable
 
 INSTEAD = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -29,6 +30,10 @@ SYSTEM_FILES = (
     "/etc/ssl/cert.pem",  # Alpine, macOS
 )
 """Where the system's own authorities are, an institute's among them; the first that is there."""
+
+
+MOST = 64 << 20
+"""Bytes of a CA file."""
 
 
 class BadCertificateFile(FlowError):
@@ -86,7 +91,11 @@ def _trust(ca_file: str | None, environment: tuple[tuple[str, str], ...]) -> Tru
     context = context or _usual()
     if ca_file:
         try:
-            context.load_verify_locations(cafile=Path(ca_file).expanduser())
+            path = Path(ca_file).expanduser()
+            check_regular(path, MOST)
+            context.load_verify_locations(cafile=path)
+        except UnfitFile as error:
+            raise BadCertificateFile(f"cannot use the CA file {ca_file}: {error.what}") from error
         except (OSError, ssl.SSLError, RuntimeError) as error:  # RuntimeError: ~ of nobody
             raise BadCertificateFile(f"cannot use the CA file {ca_file}: {error}") from error
     return Trust(context, printable(words))

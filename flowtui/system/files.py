@@ -115,12 +115,16 @@ _KINDS = {
 }
 
 
-def check_regular(path: Path | str) -> None:
-    """Raise UnfitFile where something else stands there, for who opens it himself. Raises OSError.
+def check_regular(path: Path | str, most: int | None = None) -> None:
+    """Raise UnfitFile where no regular file (of at most `most` bytes) stands there, OSError.
 
-    For a database: opening and closing it would let go of the locks that this process has on it.
+    For what others open: a database, whose locks of this process closing it would let go of, and
+    certificates.
     """
-    _check_regular(os.stat(path).st_mode, path)
+    status = os.stat(path)
+    _check_regular(status.st_mode, path)
+    if most is not None and status.st_size > most:
+        raise _too_long(status.st_size, most, path)
 
 
 def read_regular(
@@ -151,8 +155,11 @@ def read_open(descriptor: int, most: int, path: Path | str) -> bytes:
             return b"".join(pieces)
         pieces.append(piece)
         length += len(piece)
-    what = f"it has {max(size, length):,} bytes, of {most:,} at most"
-    raise UnfitFile(errno.EFBIG, what, path)
+    raise _too_long(max(size, length), most, path)
+
+
+def _too_long(size: int, most: int, path: Path | str) -> UnfitFile:
+    return UnfitFile(errno.EFBIG, f"it has {size:,} bytes, of {most:,} at most", path)
 
 
 _PIECE = 1 << 20

@@ -278,10 +278,10 @@ def _connect(file: Path | None) -> sqlite3.Connection:
         _check_files(file)
         bare = file is not None and not has_record_locks(file)
     except UnfitFile as error:
-        what = f"{file} cannot be opened: {error.what}"
+        what = error.what
         if error.filename != str(file):
-            what = f"{file} cannot be opened: of {error.filename}, {error.what}"
-        raise StoreUnusable(what, "corrupt") from error
+            what = f"{Path(error.filename).name}{what.removeprefix('it')}"
+        raise StoreUnusable(f"{file} cannot be opened: {what}", "corrupt") from error
     except OSError as error:
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise StoreError(
