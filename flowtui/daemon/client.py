@@ -137,14 +137,20 @@ class EngineClient:
 
     def _all_rows(self) -> Status:
         """The queue with all its rows, which may be too many for one line."""
-        transfers: list[TransferRow] = []
-        bulk_jobs: list[BulkRow] = []
+        transfers: dict[int, TransferRow] = {}
+        bulk_jobs: dict[int, BulkRow] = {}
         with contextlib.closing(self.events(REPLY_TIMEOUT)) as pieces:
-            for piece in pieces:
-                transfers += piece.transfers
-                bulk_jobs += piece.bulk_jobs
+            for piece in pieces:  # what changes meanwhile comes again
+                transfers |= {row.id: row for row in piece.transfers}
+                bulk_jobs |= {job.id: job for job in piece.bulk_jobs}
+                for id_ in piece.removed:
+                    transfers.pop(id_, None)
+                for id_ in piece.removed_bulk:
+                    bulk_jobs.pop(id_, None)
                 if piece.last:
-                    return Status(piece.summary, tuple(transfers), tuple(bulk_jobs))
+                    rows = tuple(transfers[id_] for id_ in sorted(transfers))
+                    jobs = tuple(bulk_jobs[id_] for id_ in sorted(bulk_jobs))
+                    return Status(piece.summary, rows, jobs)
         raise EngineGone("the background engine has stopped")
 
     def space(self, path: str) -> Space:

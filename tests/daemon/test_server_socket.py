@@ -30,7 +30,16 @@ from flowtui.daemon.server import Server
 from flowtui.engine import events as events_module
 from flowtui.engine.engine import Engine
 from flowtui.flow.remote_file import RemoteFile
-from flowtui.protocol.messages import Batch, Changes, RequestRefused, WrongFile
+from flowtui.protocol.messages import (
+    Batch,
+    BulkRow,
+    Changes,
+    RequestRefused,
+    Status,
+    Summary,
+    TransferRow,
+    WrongFile,
+)
 from flowtui.protocol.wire import PROTOCOL, decode, encode
 from support.services import make_service
 from support.waiting import GUARD, until
@@ -370,12 +379,36 @@ def test_all_rows_of_a_long_queue_come_in_pieces(
 ):
     monkeypatch.setattr(events_module, "SNAPSHOT_PIECE", 7)
     with door.client() as client:
-        assert client.status(rows=True).transfers == ()
+        assert client.status(rows=True) == Status(Summary(jobs=4))
         ids = client.add(batch(tmp_path, *range(40))).ids
         client.pause(None)
         now = client.status(rows=True)
         assert tuple(row.id for row in now.transfers) == ids
         assert now.summary.counts == {"paused": 40}
+
+
+def test_what_changes_between_two_pieces_of_the_rows_is_there_once(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+):
+    def row(id_: int, state: str = "queued") -> TransferRow:
+        return TransferRow(id_, 1, f"data/{id_}", "f", "/to", "f", state)
+
+    job = BulkRow(1, 1, "job", "/to", "pending")
+    pieces = [
+        Changes(Summary(), (row(1), row(2)), (job,), reset=True, last=False),
+        Changes(Summary(), (row(3), row(1, "done")), (replace(job, state="done"),), last=False),
+        Changes(Summary(jobs=7), (row(4),), removed=(2,)),
+    ]
+    with door.client() as client:
+        monkeypatch.setattr(client, "events", lambda timeout: (piece for piece in pieces))
+        now = client.status(rows=True)
+    assert [(shown.id, shown.state) for shown in now.transfers] == [
+        (1, "done"),
+        (3, "queued"),
+        (4, "queued"),
+    ]
+    assert [shown.state for shown in now.bulk_jobs] == ["done"]
+    assert now.summary.jobs == 7
 
 
 class Listener:
