@@ -153,3 +153,9 @@ def test_a_link_is_not_written_through(tmp_path: Path):
     with pytest.raises(UnfitFile, match="a link"):
         downloads_log.append(tmp_path, [entry()])
     assert (tmp_path / "precious").read_text() == "precious"
+
+
+@pytest.mark.parametrize("path", ["a\0b", "\ud800"])
+def test_a_path_that_no_file_can_have_is_passed_over(tmp_path: Path, path: str):
+    downloads_log.append(tmp_path, [entry(1), entry(2, path=path)])
+    assert len(list(downloads_log.read(tmp_path))) == 1

@@ -146,6 +146,20 @@ def test_what_an_earlier_run_left_out_is_added(tmp_path: Path) -> None:
     expect_true(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["a", "b\\c", "d\ne"])
+def test_a_line_of_ours_that_was_edited_is_put_right_by_the_next_run(
+    tmp_path: Path, name: str
+) -> None:
+    made = put(tmp_path, name, b"a"), put(tmp_path, "z", b"z")
+    FolderRecord(tmp_path).write(list(made))
+    right = (tmp_path / SUMS_NAME).read_bytes()
+    (tmp_path / SUMS_NAME).write_bytes(right.replace(digest(b"a").encode(), b"0" * 32))
+    later = FolderRecord(tmp_path)
+    later.expect(dict(downloads_log.read(tmp_path)))
+    later.write([])
+    assert (tmp_path / SUMS_NAME).read_bytes() == right
+
+
 def test_struck_lines_are_gone_after_the_next_run(tmp_path: Path) -> None:
     record = FolderRecord(tmp_path)
     record.write([put(tmp_path, path, b"") for path in "abc"])

@@ -256,7 +256,12 @@ LONGEST_PATH, DEEPEST = 4096, 128
 
 
 def _is_possible(path: str) -> bool:
-    return len(path) <= LONGEST_PATH and path.count("/") < DEEPEST
+    """Whether a file can have that path."""
+    try:
+        raw = os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return b"\0" not in raw and len(path) <= LONGEST_PATH and path.count("/") < DEEPEST
 
 
 def _recorded(fields: dict[str, object], by: Writers) -> Recorded | None:

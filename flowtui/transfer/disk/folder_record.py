@@ -192,9 +192,18 @@ class FolderRecord:
                 self._read(sums)
             else:
                 self._lines = {}
+            text = _read_from(sums, 0) if known and self._lines else b""
             for path, record in (known or {}).items():
                 # Just read, and without hidden lines: no need to look at each.
-                if path not in present and _label(path) not in self._lines:
+                label = _label(path)
+                at = self._lines.get(label) if label is not None else None
+                is_right = (
+                    label is not None
+                    and at is not None
+                    and record.md5 is not None
+                    and text.startswith(label.mark + record.md5.encode(), at)
+                )
+                if path not in present and not is_right:
                     md5 = _md5_if_here(self.root, path, record)
                     if md5 is not None:
                         present[path] = md5
