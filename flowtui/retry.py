@@ -175,7 +175,7 @@ def retry_after(text: str, date: str = "", clock: Callable[[], float] = time.tim
     by `clock`, in seconds since the epoch. None where there is none, or one that makes no sense.
     """
     text = text.strip()
-    if text.isdecimal():
+    if text.isascii() and text.isdecimal():
         return min(float(text), LONGEST_SAID) if len(text) < 300 else LONGEST_SAID
     if not text:
         return None

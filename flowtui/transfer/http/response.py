@@ -23,8 +23,14 @@ from flowtui.transfer.errors import (
     TransientError,
 )
 
-_CONTENT_RANGE = re.compile(r"^\s*bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\s*$", re.IGNORECASE)
-_UNSATISFIED = re.compile(r"^\s*bytes\s+\*/(\d{1,18})\s*$", re.IGNORECASE)
+_CONTENT_RANGE = re.compile(
+    r"\s*bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\s*", re.IGNORECASE | re.ASCII
+)
+_UNSATISFIED = re.compile(r"\s*bytes\s+\*/(\d{1,18})\s*", re.IGNORECASE | re.ASCII)
+
+# Both are sent back as If-Range, which takes no more than ASCII.
+_ENTITY_TAG = re.compile(r'(?:W/)?"[\x20-\x7e]{0,290}')
+_DATE = re.compile(r"[A-Za-z]{3,9},? [ -~]{10,60}")
 
 _BAD = "BAD_LINK"
 
@@ -46,7 +52,7 @@ class ContentRange:
 
 def content_range(response: httpx.Response) -> ContentRange | None:
     """What Content-Range says, or None where it says nothing that makes sense."""
-    found = _CONTENT_RANGE.match(response.headers.get("content-range", ""))
+    found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
     if not found:
         return None
     start, end = int(found[1]), int(found[2]) + 1
@@ -58,14 +64,14 @@ def content_range(response: httpx.Response) -> ContentRange | None:
 
 def size_of_unsatisfied(response: httpx.Response) -> int | None:
     """The file's size that a 416 tells, or None."""
-    found = _UNSATISFIED.match(response.headers.get("content-range", ""))
+    found = _UNSATISFIED.fullmatch(response.headers.get("content-range", ""))
     return int(found[1]) if found else None
 
 
 def content_length(response: httpx.Response) -> int | None:
     """Content-Length, or None."""
     text = response.headers.get("content-length", "")
-    return int(text) if text.isdecimal() and len(text) < 30 else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 30 else None
 
 
 def content_encoding(response: httpx.Response) -> str:
@@ -80,18 +86,15 @@ def entity_tag(response: httpx.Response) -> str | None:
     It is kept in the journal, which others may read.
     """
     etag = response.headers.get("etag", "").strip()
-    is_sane = etag.removeprefix("W/").startswith('"') and len(etag) < 300
+    is_sane = _ENTITY_TAG.fullmatch(etag) is not None
     return etag if is_sane and without_known(etag) == etag else None
 
 
 def last_modified(response: httpx.Response) -> str | None:
     """Last-Modified as sent, or None where there is none or it is no date; see `entity_tag`."""
     modified = response.headers.get("last-modified", "").strip()
-    return (
-        modified
-        if modified and len(modified) < 100 and without_known(modified) == modified
-        else None
-    )
+    is_date = _DATE.fullmatch(modified) is not None
+    return modified if is_date and without_known(modified) == modified else None
 
 
 def refusal(response: httpx.Response) -> TransferError:
