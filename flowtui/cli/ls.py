@@ -102,13 +102,25 @@ def _genomes(client: FlowClient, tables: TableWriter, said: SearchNotices) -> No
         raise CommandError(
             "this server lists no genomes", exit=Exit.NOTHING_FOUND, code="NOT_OFFERED"
         ) from error
-    filesets = (
-        (organism, fileset)
-        for row in organisms
-        for organism in [client.organism(row.id)]
-        for fileset in organism.filesets
-    )
-    tables.add(DATA, _genome_files(filesets, said), "file")
+    tables.add(DATA, _genome_files(_genomes_of(client, organisms, said), said), "file")
+    said.unreadable("organism", organisms.unreadable)
+
+
+def _genomes_of(
+    client: FlowClient, organisms: Iterable[Organism], said: SearchNotices
+) -> Iterator[tuple[Organism, Fileset]]:
+    """The genomes of all organisms; of one that cannot be had it is told."""
+    from flowtui.flow.errors import FAILING, SKIPPABLE
+
+    for row in organisms:
+        try:
+            organism = client.organism(row.id)
+        except (*SKIPPABLE, *FAILING) as error:
+            said.left_out(row.name or row.id, error)
+            continue
+        for fileset in organism.filesets:
+            yield organism, fileset
+        said.unreadable("genome", organism.unreadable, organism.name)
 
 
 def _genome_files(

@@ -5,6 +5,7 @@
     auth, browse, search, vocabulary, files, bulk, graphql     the routes
     accounts, service, paging     what routes share: tokens, refusals, pages
     scenarios, troubles     what may happen to bulk jobs, and to any question
+    changed_values, loose_values, odd_values     answers of other values than they should have
     serializers   how records are written, in each dialect of Flow's API
     projects, sample_data, catalogue, content     what there is, and its bytes
     run_records   what a run says of itself: parameters, logs, scripts

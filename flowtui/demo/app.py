@@ -21,8 +21,10 @@ from flowtui.demo.auth import AuthRoutes
 from flowtui.demo.browse import BrowseRoutes
 from flowtui.demo.bulk import BulkJobs
 from flowtui.demo.catalogue import Catalogue
+from flowtui.demo.changed_values import changing
 from flowtui.demo.graphql import GraphQl
-from flowtui.demo.loose_values import loosening
+from flowtui.demo.loose_values import made_loose
+from flowtui.demo.odd_values import made_odd
 from flowtui.demo.projects import build
 from flowtui.demo.scenarios import NO_SCENARIOS, Scenario, Scenarios
 from flowtui.demo.search import SearchRoutes
@@ -100,13 +102,18 @@ class App:
         answer: Send = noted
         if not below.startswith("/downloads/"):
             await asyncio.sleep(self.latency)
-            if asks and self.bulk.scenarios.has(Scenario.LOOSE_VALUES):
-                answer = loosening(noted)
+            for scenario, change in _CHANGES.items():
+                if asks and self.bulk.scenarios.has(scenario):
+                    answer = changing(answer, change)
         instead = self._troubles.instead(below, self.bulk.scenarios) if asks else None
         if instead is not None:
             await instead(scope, receive, answer)
         else:
             await self._routed({**scope, "path": raw}, receive, answer)
+
+
+_CHANGES = {Scenario.LOOSE_VALUES: made_loose, Scenario.ODD_VALUES: made_odd}
+"""What is done to the JSON of all good answers."""
 
 
 def _recorded(scope: Scope, path: str, had_ended: bool, status: int) -> RecordedRequest:

@@ -57,6 +57,7 @@ class Scenario(StrEnum):
     ERROR_BEYOND = "error-beyond"
     SCOPED_KEY = "scoped-key"
     LOOSE_VALUES = "loose-values"
+    ODD_VALUES = "odd-values"
 
 
 DESCRIPTIONS: dict[Scenario, str] = {
@@ -95,6 +96,7 @@ DESCRIPTIONS: dict[Scenario, str] = {
     Scenario.PAGE_COUNTS: "lists count the items of one page instead of all",
     Scenario.SCOPED_KEY: "the token is for searches and files only: other lists answer 403",
     Scenario.LOOSE_VALUES: "numbers as text, yes and no as 1 and 0, null for an empty list",
+    Scenario.ODD_VALUES: "lists with rows that are no records, beside the right ones",
     Scenario.ERROR_BEYOND: "a page past the end of a list is answered with 500",
 }
 """Each scenario, for people."""

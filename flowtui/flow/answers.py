@@ -17,6 +17,7 @@ import httpx
 from flowtui.flow.deadline import Clock, Deadline, within
 from flowtui.flow.decoding import decoded
 from flowtui.flow.errors import ServiceUnavailable, UnexpectedAnswer
+from flowtui.flow.fields import TOO_DEEP
 from flowtui.text import quantities
 from flowtui.text.printable import printable
 from flowtui.timings import ANSWERS, Deadlines
@@ -26,6 +27,9 @@ WORDS = 64 << 10
 
 DEEPEST = 64
 """How deep values may be nested; a record of Flow has less than ten storeys."""
+
+_LOOKED_INTO = 8
+"""Storeys in which there are lists of records: projects, samples, sets of files, files."""
 
 _READ_AGAIN = {"content-encoding", "content-length", "transfer-encoding"}
 """Headers that say how the bytes came, which are unpacked by then."""
@@ -165,7 +169,7 @@ def _pieces(response: httpx.Response) -> Iterator[bytes]:
 def parsed(content: bytes, bound: Bound = DETAIL) -> Any:
     """The value of a JSON text. Raises ValueError for what is none, or is beyond `bound`.
 
-    Rows of lists that are nested too deeply are None: one row must not cost the others.
+    Rows of lists that are nested too deeply are TOO_DEEP: one row must not cost the others.
     """
     values = content.count(b"{") + content.count(b"[")  # those in texts too: it is a bound
     if values > bound.values:
@@ -204,17 +208,21 @@ def _children(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value
 
 
-def _without_deep_rows(body: object) -> object:
-    """The same with None for those rows of its lists that are nested too deeply."""
+def _without_deep_rows(value: object, storeys: int = DEEPEST, down: int = _LOOKED_INTO) -> object:
+    """The same with TOO_DEEP for those rows of its lists that are nested too deeply.
 
-    def kept(rows: object) -> object:
-        if not isinstance(rows, list):
-            return rows
-        return [None if is_deeper(row, DEEPEST - 2) else row for row in rows]
-
-    if isinstance(body, dict):
-        return {name: kept(value) for name, value in body.items()}
-    return kept(body)
+    A row that has lists of rows itself may lose some of those instead.
+    """
+    if not down or not is_deeper(value, storeys):
+        return value
+    if isinstance(value, dict):
+        return {name: _without_deep_rows(item, storeys - 1, down - 1)
+                for name, item in value.items()}  # fmt: skip
+    if isinstance(value, list):
+        rows = [_without_deep_rows(row, storeys - 1, down - 1) for row in value]
+        return [TOO_DEEP if isinstance(row, dict) and is_deeper(row, storeys - 1) else row
+                for row in rows]  # fmt: skip
+    return value
 
 
 def _text(content: bytes) -> str:

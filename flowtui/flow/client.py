@@ -236,7 +236,7 @@ class FlowClient:
         """The server's words of one of its lists, see `vocabulary.terms`."""
         return terms(self._reader.get, path)
 
-    def organisms(self) -> list[Organism]:
+    def organisms(self) -> Pages[Organism]:
         """All organisms, each with its latest genome. NotFound where the server has none."""
         return read_organisms(self._reader.get("/organisms"))
 

@@ -7,7 +7,6 @@ code, a person enters it in any browser, and it is asked until it gives an `id_t
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -126,6 +125,10 @@ def _post(http: httpx.Client, url: str, fields: dict[str, str]) -> dict[str, Any
 
 
 def _seconds(value: object, default: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return default
-    return float(value) if value > 0 else default
+    return float(value) if 0 < value < _FOREVER else default
+
+
+_FOREVER = 1e9
+"""Seconds; some thirty years."""

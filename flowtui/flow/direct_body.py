@@ -22,7 +22,7 @@ def known_length(response: httpx.Response) -> int | None:
     if response.status_code not in (200, 206) or "transfer-encoding" in response.headers:
         return None
     (length,) = said if len(said) == 1 else ("",)
-    return int(length) if length.isdecimal() and len(length) < 19 else None
+    return int(length) if length.isascii() and length.isdecimal() and len(length) < 19 else None
 
 
 def lives_on(response: httpx.Response) -> bool:

@@ -12,16 +12,35 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from flowtui.text.printable import without_controls
+
+TOO_DEEP = "nested too deeply"
+"""What stands for a record that is so."""
+
+LONGEST_ID = 200
+"""Characters of an id; those of the live service have 18."""
+
+LONGEST_NAME = 4096
+"""Characters of a name; what has a longer one is not on any disk."""
+
+LONGEST_LINK = 16_384
+"""Characters of a link; signed ones have a thousand or two."""
+
 
 def parse_id(value: object) -> str:
-    """An id as an opaque string. Raises ValueError for what cannot be one."""
+    """An id as an opaque string. Raises ValueError for what cannot be one.
+
+    It is a part of addresses, references and paths, so none has a slash, or leads to another.
+    """
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("an id is a string or a whole number")
     id_ = str(value)
-    if not id_ or _LONE.search(id_):
-        raise ValueError("an id has at least one character, and no half of one")
+    if not id_.strip() or len(id_) > LONGEST_ID or id_ in (".", ".."):
+        raise ValueError("an id has some characters, and is no step")
+    if "/" in id_ or "\\" in id_ or without_controls(id_) != id_:
+        raise ValueError("an id has no slashes and no control characters")
     return id_
 
 
@@ -43,22 +62,46 @@ def parse_id_or_none(value: object) -> str | None:
 
 def parse_name(value: object) -> str:
     """The name of a file, as it is. Raises ValueError for what cannot be one."""
-    if not isinstance(value, str):
-        raise ValueError("a name is text")
+    if not isinstance(value, str) or len(value) > LONGEST_NAME:
+        raise ValueError("a name is text, and no book")
     return value
+
+
+def parse_title(value: object) -> str:
+    """What a thing is called, empty for none or nonsense. Raises ValueError for one too long."""
+    title = parse_text(value)
+    if len(title) > LONGEST_NAME:
+        raise ValueError("a name is no book")
+    return title
 
 
 def parse_link(value: object) -> str | None:
     """A link as the server gave it, whole or relative; None for none or nonsense."""
-    return value if isinstance(value, str) and value and not _LONE.search(value) else None
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_LINK:
+        return None
+    return value if without_controls(value) == value else None
+
+
+def is_writable(text: str) -> bool:
+    """Whether a text has no halves of characters, so that something can take it."""
+    return text.isascii() or not _LONE.search(text)
 
 
 def parse_time(value: object) -> datetime | None:
-    """A time in UTC from Unix seconds or ISO 8601; None for none or nonsense.
+    """A time in UTC from Unix seconds or ISO 8601; None for none, nonsense or another age.
 
     Seconds come as int, float and text (docs/flow-api.md, 9.10): text is seconds where it has 9 to
     11 digits, so that `20240101` stays a date. Numbers too large for seconds are milliseconds.
     """
+    moment = _moment(value)
+    return moment if moment is not None and moment.year in _YEARS else None
+
+
+_YEARS = range(1900, 9000)
+"""What can be told in any time zone, and on any machine."""
+
+
+def _moment(value: object) -> datetime | None:
     if value is None or isinstance(value, bool):
         return None
     try:
@@ -68,7 +111,7 @@ def parse_time(value: object) -> datetime | None:
                 if value.isdecimal() and len(value) != len("20240101"):
                     return None
                 parsed = datetime.fromisoformat(value)
-                return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+                return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
             value = float(value)
         if isinstance(value, int | float):
             return datetime.fromtimestamp(
@@ -150,19 +193,24 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{22}==")
 
 
 def parse_label(value: object) -> str | None:
-    """A label that comes as text or as `{"name": …}`; None where it is empty."""
+    """A label that comes as text or as `{"name": …}`; None where it is empty, or far too long."""
     if isinstance(value, dict):
         value = value.get("name") or value.get("identifier") or value.get("username")
-    return parse_text(value) or None
+    text = parse_text(value)
+    return text if 0 < len(text) <= LONGEST_NAME else None
 
 
 def parse_text(value: object) -> str:
     """Text, or a number (a version 3.1) as text; empty for anything else."""
     if isinstance(value, str):
         return value if value.isascii() else _LONE.sub("\ufffd", value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
-    return str(value)
+    return str(value) if abs(value) < _BOUND else ""
+
+
+_BOUND = 1e100
+"""No number that says something is larger; what is none (NaN) is not smaller either."""
 
 
 def in_words(value: object) -> str:

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Self
 
 from flowtui.flow.errors import UnexpectedAnswer
-from flowtui.flow.fields import parse_id, parse_text, parse_time
+from flowtui.flow.fields import parse_id, parse_text, parse_time, parse_title
 from flowtui.flow.models import Data, Fields, Record, needed, readable
+from flowtui.flow.pages import Pages, single_page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Fileset(Record):
         return cls(
             given=given,
             id=needed(parse_id, fields, "id"),
-            name=parse_text(fields.get("name")),
+            name=needed(parse_title, fields, "name"),
             created=parse_time(fields.get("created")),
             data=data,
             unreadable=unreadable,
@@ -45,29 +46,34 @@ class Organism(Record):
 
     Attributes:
         filesets: newest first as the server has them; of a list's row only the latest one.
+        unreadable: how many more it has that could not be read.
     """
 
     id: str
     name: str = ""
     latin_name: str = ""
     filesets: tuple[Fileset, ...] = ()
+    unreadable: int = 0
 
     @classmethod
     def _read(cls, fields: Fields, given: Fields) -> Self:
+        latest = fields.get("latest_fileset")
         rows = fields.get("filesets")
         if not isinstance(rows, list):
-            rows = [fields.get("latest_fileset")]
+            rows = [latest] if latest else []
+        filesets, unreadable = readable(Fileset, rows)
         return cls(
             given=given,
             id=needed(parse_id, fields, "id"),
-            name=parse_text(fields.get("name")),
+            name=needed(parse_title, fields, "name"),
             latin_name=parse_text(fields.get("latin_name")),
-            filesets=readable(Fileset, (row for row in rows if isinstance(row, dict)))[0],
+            filesets=filesets,
+            unreadable=unreadable,
         )
 
 
-def read_organisms(body: object) -> list[Organism]:
+def read_organisms(body: object) -> Pages[Organism]:
     """The organisms of `/organisms`, those that can be read. Raises UnexpectedAnswer."""
     if not isinstance(body, list):
         raise UnexpectedAnswer("cannot read the server's list of organisms")
-    return list(readable(Organism, body)[0])
+    return single_page(*readable(Organism, body))

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from flowtui.flow.fields import (
+    TOO_DEEP,
     fill_owner,
     in_words,
     is_private,
@@ -34,6 +35,7 @@ from flowtui.flow.fields import (
     parse_size,
     parse_text,
     parse_time,
+    parse_title,
     spread_named,
 )
 from flowtui.flow.remote_file import RECORD
@@ -272,10 +274,12 @@ class Sample(Record):
             ] or None
         # A list may mix ids with records; only a record names a file.
         data, unreadable = (None, 0) if rows is None else readable(Data, rows)
+        sets = fields.get("filesets")
+        unreadable += sets.count(TOO_DEEP) if isinstance(sets, list) else 0
         return cls(
             given=given,
             id=needed(parse_id, fields, "id"),
-            name=parse_text(fields.get("name")),
+            name=needed(parse_title, fields, "name"),
             created=parse_time(fields.get("created")),
             sample_type=parse_label(fields.get("sample_type")),
             organism=parse_label(fields.get("organism")),
@@ -319,7 +323,7 @@ class Project(Record):
         return cls(
             given=given,
             id=needed(parse_id, fields, "id"),
-            name=parse_text(fields.get("name")),
+            name=needed(parse_title, fields, "name"),
             description=parse_text(fields.get("description")),
             created=parse_time(fields.get("created")),
             private=is_private(fields),
@@ -384,8 +388,8 @@ class Execution(Record):
         return cls(
             given=given,
             id=needed(parse_id, fields, "id"),
-            identifier=parse_text(fields.get("identifier")),
-            name=parse_text(fields.get("name")),
+            identifier=needed(parse_title, fields, "identifier"),
+            name=needed(parse_title, fields, "name"),
             pipeline_name=parse_label(fields.get("pipeline_name")),
             pipeline_version=parse_label(fields.get("pipeline_version")),
             status=parse_text(fields.get("status")),
@@ -426,6 +430,7 @@ def _outputs(fields: Fields) -> tuple[tuple[Data, ...] | None, int]:
         known = True
         for process in processes:
             if not isinstance(process, dict):
+                nameless += process == TOO_DEEP
                 continue
             name = process.get("process_name") or process.get("name")
             label = process.get("name") or process.get("identifier") or name

@@ -228,6 +228,8 @@ def read_page(body: Any, key: str, model: type[R], number: int, size: int) -> Pa
         if rows is None and body.get(key, ...) is None:
             rows = []  # null for an empty list
         total = parse_count(body.get("count"))
+        if total is not None and total > MOST_PAGES * PAGE_SIZE:
+            total = None  # a lie: no list is that long
     if not isinstance(rows, list):
         raise ValueError("no list in the answer")
     if isinstance(body, dict):

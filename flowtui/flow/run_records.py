@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import Lock
@@ -88,6 +89,8 @@ def _value(value: Any, name: str = "") -> Any:
         return {cleaned(str(key)): _value(item, str(key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_value(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no word for it
     return value
 
 
@@ -145,6 +148,10 @@ def _sheets(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield ("samplesheet.csv" if len(sheets) == 1 else f"samplesheet_{safe}.csv"), sheet
 
 
+MOST_CELLS = 2_000_000
+"""Of a sheet: where each row has names of its own, the cells are more than the answer had bytes."""
+
+
 def _sheet(value: Any) -> str:
     """A sheet as CSV, from text, from rows, or from what holds rows. Its form is undocumented."""
     if isinstance(value, str):
@@ -153,7 +160,7 @@ def _sheet(value: Any) -> str:
         value = next((value[name] for name in ("rows", "data", "samples") if name in value), [])
     rows = [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
     columns = list(dict.fromkeys(str(name) for row in rows for name in row))
-    if not columns:
+    if not columns or len(columns) * len(rows) > MOST_CELLS:
         return ""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

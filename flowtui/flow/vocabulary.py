@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowtui.flow.errors import BadReference, NotFound, NotOffered, Refused
+from flowtui.flow.fields import parse_id_or_none, parse_label
 from flowtui.text import quantities
 from flowtui.text.printable import printable
 
@@ -49,10 +50,10 @@ def terms(ask: Callable[[str], Any], path: str) -> tuple[Term, ...]:
     for row in rows if isinstance(rows, list) else ():
         if not isinstance(row, dict):
             continue
-        id_ = row.get("identifier") or row.get("id")
-        names = (row.get("name"), row.get("latin_name"))
-        if isinstance(id_, str | int) and not isinstance(id_, bool):
-            found.append(Term(str(id_), tuple(name for name in names if isinstance(name, str))))
+        id_ = parse_id_or_none(row.get("identifier")) or parse_id_or_none(row.get("id"))
+        names = (parse_label(row.get("name")), parse_label(row.get("latin_name")))
+        if id_ is not None:
+            found.append(Term(id_, tuple(name for name in names if name is not None)))
     return tuple(found)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from flowtui.flow.errors import FAILING, SKIPPABLE, FlowError, NotFound, Refused
+from flowtui.flow.fields import is_writable
 from flowtui.flow.lookahead import Lookahead
 from flowtui.flow.parts import Answer, Part, in_order
 from flowtui.flow.queries import Queries, output_row
@@ -168,7 +169,7 @@ class Walk:
         try:
             file = record_file(row) if row.is_record else remote_file(*row[:-2])
         except ValueError as error:
-            self._left_out(LeftOut(data.filename, str(error), ref))
+            self._left_out(LeftOut(_shown(data.filename), str(error), ref))
             return
         if file.key in self._seen:
             return
@@ -212,6 +213,18 @@ def walk(
         yield from steps.files(ref)
 
 
+MOST_FOLDERS = 64
+"""Folders that the path of an output may have; systems take some thousands of characters."""
+
+
+def _shown(name: str) -> str:
+    """A name as it stands in a sentence."""
+    return name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}…"
+
+
+LONGEST_SHOWN = 200
+
+
 def record_file(row: Row) -> RemoteFile:
     """A record of a run as a file, which is made of Flow's answer where it is downloaded."""
     name, run = row.data.filename, row.origin.execution
@@ -242,6 +255,10 @@ def remote_file(
     """
     if not data.filename:
         raise ValueError("it has no name on Flow")
+    if not is_writable(data.filename):
+        raise ValueError("its name on Flow is damaged: it has halves of characters")
+    if data.filename.count("/") > MOST_FOLDERS:
+        raise ValueError(f"its path on Flow has more than {MOST_FOLDERS} folders")
     if data.id is not None:
         key = f"data/{data.id}"
         url = f"/downloads/{quote(data.id, safe='')}/{quote(data.filename, safe='')}"

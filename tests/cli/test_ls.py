@@ -155,3 +155,18 @@ def test_what_flow_sends_is_passed_on_but_paths_and_signatures(flow: Any) -> Non
         "id": "5", "filename": "x", "new_field": {"a": [1, None]}, "execution": {"id": "9"},
         "download_url": "https://s3.test/x",
     }  # fmt: skip
+
+
+def test_an_organism_that_cannot_be_had_costs_no_genome_of_the_others(flow: Any) -> None:
+    genome = {"id": "9", "name": "GRCh38", "data": [{"id": "5", "filename": "a.fa"}, {"id": ".."}]}
+    flow.answers |= {
+        "/organisms": (200, [{"id": "Mm", "name": "Mouse"}, {"id": ".."}, {"id": "Hs"}]),
+        "/organisms/Hs": (200, {"id": "Hs", "name": "Human", "filesets": [genome, {"id": "a/b"}]}),
+        "/organisms/Mm": (200, {"id": []}),
+    }
+    result = run("--genomes")
+    assert result.exit_code == Exit.SOME_FAILED
+    assert "a.fa" in result.stdout and len(result.stdout.splitlines()) == 2
+    for words in ("Mouse: cannot read the server's organism record (id)", "1 organism record",
+                  "1 genome record of Human", "1 file record"):  # fmt: skip
+        assert f"left out {words}" in result.stderr

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from flowtui.demo.odd_values import ODD_IDS
 from flowtui.demo.scenarios import Scenario
 from flowtui.demo.serializers import Dialect
 from flowtui.demo.serve import DemoServer
@@ -15,7 +16,7 @@ from flowtui.flow.discover import find_server
 from flowtui.flow.errors import NotFound, WrongPassword
 from flowtui.flow.http_client import make_client
 from flowtui.flow.refs import parse_ref
-from flowtui.flow.walk import walk
+from flowtui.flow.walk import LeftOut, walk
 
 
 @pytest.fixture(scope="module", params=["both", "guide", "live"])
@@ -119,3 +120,25 @@ def test_the_server_that_answers_as_flow_is_found(demo: DemoServer) -> None:
         assert find_server(demo.base_url, nowhere, http=http) == demo.base_url
         assert find_server(nowhere, nowhere, http=http) is None
         assert find_server(demo.base_url.removesuffix("/api"), nowhere, http=http) is None
+
+
+@pytest.mark.parametrize("dialect", ["guide", "live"])
+def test_odd_rows_are_left_out_and_told_and_cost_no_others(dialect: Dialect) -> None:
+    with (
+        DemoServer(dialect) as plain,
+        DemoServer(dialect, scenarios=[Scenario.ODD_VALUES]) as odd,
+    ):
+        right, read = FlowClient(plain.base_url), FlowClient(odd.base_url)
+        for client in (right, read):
+            client.account.sign_in("demo", "demo")
+        for text in ("project/12", "sample/34", "execution/456"):
+            told: list[LeftOut] = []
+            wanted = list(walk(right, parse_ref(text, right.server)))
+            found = list(walk(read, parse_ref(text, read.server), left_out=told.append))
+            assert found == wanted and found
+            assert told and all("cannot read" in what.why for what in told)
+        projects = read.projects()
+        assert [one.id for one in projects] == [one.id for one in right.projects()]
+        assert projects.unreadable == len(ODD_IDS) + 1
+        right.close()
+        read.close()

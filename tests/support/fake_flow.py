@@ -14,7 +14,7 @@ from flowtui.flow.credentials import Credential
 from flowtui.flow.errors import NotFound, NotSignedIn, WrongPassword
 from flowtui.flow.genomes import Organism
 from flowtui.flow.models import Data, Execution, Project, Sample, User
-from flowtui.flow.pages import PAGE_SIZE, Page, Pages
+from flowtui.flow.pages import PAGE_SIZE, Page, Pages, single_page
 from support.waiting import GUARD
 
 SERVER = "https://flow.test/api"
@@ -175,11 +175,11 @@ class FakeFlow:
     def own_uploads(self, *, like: str = "") -> Pages[Data]:
         return self._own("uploads", like)
 
-    def organisms(self) -> list[Organism]:
+    def organisms(self) -> Pages[Organism]:
         self._ask("organisms")
         if self.genomes is None:
             raise NotFound("not found", status=404)
-        return self.genomes
+        return single_page(tuple(self.genomes))
 
     def organism(self, id_: str) -> Organism:
         self._ask(f"organism {id_}")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from flowtui.flow.errors import ServiceUnavailable
 from flowtui.flow.pages import Page
-from flowtui.tui.browser.loading import FEWER, Loaded, apply, scopes
-from flowtui.tui.browser.nodes import Load, Node, NodeKind
+from flowtui.tui.browser.loading import FEWER, UNREADABLE, Loaded, apply, scopes
+from flowtui.tui.browser.nodes import Load, Node, NodeKind, visible_rows
 from support.fake_flow import FakeFlow, data, screen
 from support.tui_app import lines, make_app, open_project, opened, tree, until
 
@@ -195,3 +195,29 @@ def test_the_size_of_a_page_is_what_the_first_one_had() -> None:
     apply(node, load_page(flow, node, 2))  # type: ignore[arg-type]
     names = [one.key for one in node.children if one is not None]
     assert names == ["sample/1/executions", *(f"data/{n}" for n in range(70))]
+
+
+def test_records_that_cannot_be_read_are_told_below_where_they_are_missing() -> None:
+    root = scopes()
+    mine = root.children[0]
+    assert mine is not None
+    mine.expanded = True
+    project = Node(NodeKind.PROJECT, "project/1", "Cortex", parent=mine)
+    apply(mine, Loaded([project], 3, size=100, unreadable=2))
+    lines = [row.notice or (row.node.name if row.node else "…") for row in visible_rows(root)]
+    words = "2 records left out: cannot read what the server sent"
+    assert lines[:4] == ["My projects", "Cortex", words, "My samples"]
+    apply(mine, Loaded([], 0, unreadable=1))
+    lines = [row.notice for row in visible_rows(root) if row.notice]
+    assert lines == ["1 record left out: cannot read what the server sent"]
+    mine.reset()
+    assert not mine.unreadable
+
+
+def test_a_place_whose_record_cannot_be_read_says_so() -> None:
+    root = scopes()
+    mine = root.children[0]
+    assert mine is not None
+    known = [Node(NodeKind.PROJECT, f"project/{n}", str(n), parent=mine) for n in range(9)]
+    apply(mine, Loaded(known, 25, size=10, full=True, unreadable=1))
+    assert mine.failed == {1: UNREADABLE}

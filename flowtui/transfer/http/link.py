@@ -43,7 +43,10 @@ class FileLink:
         """
         with self._asking:
             if not self.url and self._data_id is not None:
-                id_, name = (quote(part, safe="") for part in (self._data_id, self._filename))
+                id_, name = (
+                    quote(part, safe="", errors="replace")
+                    for part in (self._data_id, self._filename)
+                )
                 # Without one the service has it where the guide says.
                 self.url = self._asked_link(self._data_id) or f"/downloads/{id_}/{name}"
 

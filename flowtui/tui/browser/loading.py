@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 FEWER = "the server sent fewer items than it announced (r: retry)"
+UNREADABLE = "cannot read what the server sent (r: retry)"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Loaded:
         total: how many there are on all pages, groups included; None where unknown.
         number: from 1. `size`: paged children of a full page. `full`: another may follow it.
         pages: where further pages come from, or None.
+        unreadable: how many more came that could not be read.
     """
 
     children: list[Node]
@@ -34,6 +36,7 @@ class Loaded:
     size: int = 100
     full: bool = False
     pages: Any = None
+    unreadable: int = 0
 
 
 _SCOPES = (
@@ -75,11 +78,13 @@ def load_page(client: FlowClient, node: Node, number: int) -> Loaded:
     if node.kind is NodeKind.PROCESS:
         return _outputs_of_process(client, node)
     if node.key == "scope/genomes":
-        return _whole(node, client.organisms())
+        page = client.organisms().page(1)
+        return _whole(node, page.items, page.unreadable)
     if node.kind is NodeKind.ORGANISM:
-        return _whole(node, client.organism(node.record.id).filesets)
+        organism = client.organism(node.record.id)
+        return _whole(node, organism.filesets, organism.unreadable)
     if node.kind is NodeKind.FILESET:
-        return _whole(node, node.record.data)
+        return _whole(node, node.record.data, node.record.unreadable)
     pages = node.pages if node.pages is not None else _pages(client, node)
     page = pages.page(number)
     # The first page shows how many the server really gives at a time.
@@ -88,7 +93,8 @@ def load_page(client: FlowClient, node: Node, number: int) -> Loaded:
     if number == 1 and node.kind is NodeKind.SAMPLE:
         children = _groups(node, ("executions",)) + children
     total = None if page.total is None else page.total + node.fixed
-    return Loaded(children, total, number, size, max(page.received, len(page.items)) >= size, pages)
+    full = max(page.received, len(page.items)) >= size
+    return Loaded(children, total, number, size, full, pages, page.unreadable)
 
 
 def matches(client: FlowClient, node: Node, text: str) -> tuple[list[Node], str]:
@@ -119,6 +125,9 @@ def apply(node: Node, loaded: Loaded) -> None:
     if number == 1:
         node.load, node.error = Load.READY, ""
         node.pages, node.page_size = loaded.pages, loaded.size
+        node.unreadable.clear()
+    if loaded.unreadable:
+        node.unreadable[number] = loaded.unreadable
     first = 0 if number == 1 else node.fixed + (number - 1) * node.page_size
     end = first + len(loaded.children)
     ends_at = node.fixed + number * node.page_size
@@ -132,7 +141,7 @@ def apply(node: Node, loaded: Loaded) -> None:
         # The last page: what was counted and is not on it is nowhere.
         del node.children[end:]
     elif None in node.children[first:ends_at]:
-        node.failed[number] = FEWER
+        node.failed[number] = UNREADABLE if loaded.unreadable else FEWER
 
 
 def _pages(client: FlowClient, node: Node, *, like: str = "") -> Any:
@@ -195,13 +204,17 @@ def _outputs(client: FlowClient, node: Node) -> Loaded:
     execution = client.execution(node.key.partition("/")[2])
     node.record = execution
     children = _by_process(node, execution.outputs or ())
-    return Loaded(children, len(children), size=max(1, len(children)))
+    return _all_of(children, execution.unreadable)
 
 
-def _whole(node: Node, records: Iterable[Any]) -> Loaded:
+def _whole(node: Node, records: Iterable[Any], unreadable: int = 0) -> Loaded:
     """All that is below a node, which came in one piece."""
-    children = [child_of(node, record) for record in records]
-    return Loaded(children, len(children), size=max(1, len(children)))
+    return _all_of([child_of(node, record) for record in records], unreadable)
+
+
+def _all_of(children: list[Node], unreadable: int) -> Loaded:
+    size = max(1, len(children))
+    return Loaded(children, len(children), size=size, unreadable=unreadable)
 
 
 def _by_process(node: Node, outputs: tuple[Data, ...]) -> list[Node]:

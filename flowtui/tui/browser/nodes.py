@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any
 
+from flowtui.text.quantities import counted
+
 
 class NodeKind(StrEnum):
     """What a node stands for."""
@@ -50,6 +52,7 @@ class Node:
         pending: numbers of the pages that are on their way.
         error: why loading failed, in words.
         failed: number of a later page that could not be had → why.
+        unreadable: number of a page → how many of its records could not be read.
         matches: what the server has for the filter `matched`, of which not all is loaded.
         match_note: what is to be said of these: that more match, or why they could not be had.
         notes: what a search could not do.
@@ -71,6 +74,7 @@ class Node:
     page_size: int = 100
     pending: set[int] = field(default_factory=set)
     failed: dict[int, str] = field(default_factory=dict)
+    unreadable: dict[int, int] = field(default_factory=dict)
     matches: list[Node] = field(default_factory=list)
     matched: str = ""
     match_note: str = ""
@@ -112,6 +116,7 @@ class Node:
         self.children, self.pages = [], None
         self.pending.clear()
         self.failed.clear()
+        self.unreadable.clear()
         self.matches, self.matched, self.match_note = [], "", ""
         self.notes = ()
         self.epoch += 1
@@ -209,7 +214,11 @@ def _walk(
             )
             below = True
         hit |= below
-        if not filter_text and not node.children:
+        unreadable = sum(node.unreadable.values())
+        if unreadable and not filter_text:
+            left_out = f"{counted(unreadable, 'record')} left out: cannot read what the server sent"
+            rows.append(Row(None, node, NOTE, depth + 1, left_out))
+        elif not filter_text and not node.children:
             notice = _notice(node)
             if notice:
                 rows.append(Row(None, node, NOTICE, depth + 1, notice))

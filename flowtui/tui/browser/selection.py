@@ -125,7 +125,11 @@ def _genomes(
     from flowtui.flow.walk import LeftOut
 
     if node.kind is NodeKind.ORGANISM:
-        name, filesets = node.name, client.organism(node.record.id).filesets
+        organism = client.organism(node.record.id)
+        name, filesets = node.name, organism.filesets
+        if organism.unreadable:
+            records = quantities.counted(organism.unreadable, "genome record")
+            left_out(LeftOut(name, f"cannot read {records}"))
     else:
         name, filesets = node.parent.name if node.parent else "", (node.record,)
     for fileset in filesets:
