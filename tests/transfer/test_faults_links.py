@@ -87,6 +87,8 @@ def test_a_redirect_loop_ends(lab: Lab):
         ("file:///etc/passwd", "BAD_LINK"),
         ("http://[::1", "BAD_LINK"),
         ("http://127.0.0.1:99999999/", "BAD_LINK"),
+        (f"http://{'x' * 64}/", "BAD_LINK"),
+        ("http://a..b/", "BAD_LINK"),
     ],
 )
 def test_a_redirect_to_what_is_no_link_is_refused(lab: Lab, location: str, code: str):

@@ -187,6 +187,11 @@ class FileRequests:
                 trouble = self._trouble(error, deadline)
                 if is_new or deadline.left <= 0 or not was_dropped(error):
                     raise trouble from error
+            except UnicodeError:  # of the system's resolver
+                raise PermanentError(
+                    "the server sent an invalid link: no host can have such a name",
+                    code="BAD_LINK",
+                ) from None
         raise TransientError("the connection was lost", code="CONNECTION")
 
     def _trouble(self, error: httpx.TransportError, deadline: Deadline) -> TransferError:
