@@ -10,6 +10,7 @@ import pytest
 from flowtui.cli.json_fields import transfer_fields
 from support.fault_server import answer, stall
 from support.lab import Lab, content
+from support.waiting import GUARD
 
 DATA = content(1_000_000)
 
@@ -69,8 +70,8 @@ def test_a_wait_is_in_the_rows_that_programs_get(lab: Lab):
 
 def test_no_wait_and_no_end_is_without_words(lab: Lab):
     """Through trouble of many kinds, as a listener hears it."""
-    lab.read_timeout = 0.3
-    lab.serve(DATA, handlers=[stall(100_000, 2), answer(503), answer(429, Retry_After="1")])
+    lab.read_timeout = 1.0
+    lab.serve(DATA, handlers=[stall(100_000, GUARD), answer(503), answer(429, Retry_After="1")])
     lab.fetch()
     lab.expect("done")
     silent = [
@@ -80,7 +81,7 @@ def test_no_wait_and_no_end_is_without_words(lab: Lab):
     ]
     assert silent == []
     assert [one.split(";")[0] for one in lab.reasons][:3] == [
-        "no data for 0.3 s",
+        "no data for 1 s",
         "the server failed with 503",
         "the server asked to wait 1 s (too many requests, 429)",
     ]

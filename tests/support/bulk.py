@@ -24,6 +24,7 @@ from flowtui.system.clocks import Clocks, since_boot
 from flowtui.timings import Timings
 from flowtui.transfer.http.clients import ServerClients
 from support.record import Record
+from support.waiting import GUARD
 
 PROJECT = "project/657562493168349228"
 """The demo's "Yeast heat shock": ten files of three samples and a run, 2.5 MB in all."""
@@ -59,7 +60,7 @@ def start(server: DemoServer, database: Path | None = None, **more: Any) -> Engi
     credential = Credential(token(server))
 
     def make(url: str) -> ServerClients:
-        return ServerClients(FlowClient(url, credential), httpx.Client(timeout=5.0, verify=False))
+        return ServerClients(FlowClient(url, credential), httpx.Client(timeout=GUARD, verify=False))
 
     # With one connection the requests for an archive can be counted.
     settings = more.pop("settings", Settings(connections=1))

@@ -78,7 +78,7 @@ def _engine(order: dict[str, Any]) -> int:
     made = Engine(
         settings,
         database=Path(order["database"]),
-        make_service=make_service(read_timeout=10),
+        make_service=make_service(read_timeout=60),
         timings=timings,
     )
     ended = threading.Event()

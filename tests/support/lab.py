@@ -50,7 +50,7 @@ class Lab:
         self.name = "a.bin"
         self.file = File(b"")
         self.more: dict[str, Any] = {}
-        self.read_timeout = 5.0
+        self.read_timeout = GUARD
         self.timings = QUICK
         self.connections = 1
         self.settings: dict[str, Any] = {}

@@ -22,6 +22,7 @@ from flowtui.timings import Timings
 from flowtui.transfer.http.clients import ServerClients
 from support.fault_server import FaultServer
 from support.record import Record
+from support.waiting import GUARD
 
 QUICK = Timings(
     transfer=replace(retry.TRANSFER, first=0.01, longest=0.01),
@@ -93,7 +94,7 @@ class FakeClient:
 
 def make_service(
     client: FakeClient | None = None,
-    read_timeout: float = 5.0,
+    read_timeout: float = GUARD,
     ca_file: str | None = None,
     first: str | None = None,
 ) -> Callable[[str], ServerClients]:
@@ -113,7 +114,7 @@ def make_service(
 def engine(
     client: FakeClient | None = None, settings: Settings | None = None, **more: Any
 ) -> Engine:
-    read_timeout = more.pop("read_timeout", 5.0)
+    read_timeout = more.pop("read_timeout", GUARD)
     first = more.pop("first", None)
     service = make_service(client, read_timeout, more.pop("ca_file", None), first)
     record: Record | None = more.pop("record", None)
