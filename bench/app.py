@@ -34,8 +34,8 @@ def signed_in(server: str, home: Path) -> dict[str, str]:
     }
     code = (
         "import sys; from flowtui.config import folders; from flowtui.flow.client import "
-        "FlowClient; from flowtui.flow.credentials import CredentialSource; "
-        "from flowtui.flow.credential_store import CredentialStore; "
+        "FlowClient; from flowtui.flow.session.credentials import CredentialSource; "
+        "from flowtui.flow.session.credential_store import CredentialStore; "
         "c = FlowClient(sys.argv[1]); c.account.sign_in('demo', 'demo'); f = folders().config; "
         "f.mkdir(parents=True, exist_ok=True); "
         "CredentialStore(f).keep(c.server, c.account.credential, CredentialSource.FILE)"

@@ -16,7 +16,7 @@ from flowtui.config import ConfigError, Folders, Settings
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.credential_store import CredentialStore
+    from flowtui.flow.session.credential_store import CredentialStore
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def choose_server(settings: Settings, where: Folders) -> ServerChoice:
         return ServerChoice(settings)
     from flowtui.flow.discover import PROBE_SECONDS, find_server
     from flowtui.flow.errors import ServiceUnavailable
-    from flowtui.flow.http_client import make_client
+    from flowtui.flow.http.http_client import make_client
 
     default, other = config.DEFAULT_SERVER, config.OTHER_SERVER
     with make_client(
@@ -118,7 +118,7 @@ def connector(
 
 def open_store(where: Folders, environment: Mapping[str, str] | None = None) -> CredentialStore:
     """Where this user's tokens are kept, or given in `environment` (else this process's own)."""
-    from flowtui.flow.credential_store import CredentialStore
+    from flowtui.flow.session.credential_store import CredentialStore
 
     store = CredentialStore(where.config, os.environ if environment is None else environment)
     store.tidy()

@@ -131,8 +131,8 @@ async def take(name: str, drive: Driver, size: tuple[int, int], server: str, hom
     from flowtui.daemon.connect import connect_engine
     from flowtui.daemon.errors import EngineError
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.credential_store import CredentialStore
-    from flowtui.flow.credentials import CredentialSource
+    from flowtui.flow.session.credential_store import CredentialStore
+    from flowtui.flow.session.credentials import CredentialSource
     from flowtui.tui.app import FlowApp
 
     os.environ["FLOWTUI_HOME"] = str(home)

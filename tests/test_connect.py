@@ -22,8 +22,8 @@ from flowtui.config import (
 )
 from flowtui.connect import after_sign_in, connector, open_store, read_settings, sign_out
 from flowtui.flow.client import FlowClient
-from flowtui.flow.credentials import Credential, CredentialSource, SaveError
 from flowtui.flow.errors import FlowError, ServiceUnavailable
+from flowtui.flow.session.credentials import Credential, CredentialSource, SaveError
 from flowtui.tui.context import AppContext
 from support.fault_server import FaultServer, File, answer
 
@@ -40,7 +40,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
     monkeypatch.setenv("FLOWTUI_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(
-        "flowtui.flow.credential_keyring.CredentialKeyring.works", lambda self: False
+        "flowtui.flow.session.credential_keyring.CredentialKeyring.works", lambda self: False
     )
     return folders()
 

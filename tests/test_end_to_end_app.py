@@ -17,8 +17,8 @@ from flowtui.daemon.connect import connect_engine
 from flowtui.daemon.errors import EngineError
 from flowtui.demo.serve import DemoServer
 from flowtui.flow.client import FlowClient
-from flowtui.flow.credential_store import CredentialStore
-from flowtui.flow.credentials import CredentialSource
+from flowtui.flow.session.credential_store import CredentialStore
+from flowtui.flow.session.credentials import CredentialSource
 from flowtui.protocol.messages import TransferRow
 from support.terminal import Terminal
 from support.waiting import GUARD, until

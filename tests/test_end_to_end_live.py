@@ -19,8 +19,8 @@ from flowtui.demo.catalogue import Catalogue, Project
 from flowtui.demo.sample_data import Builder
 from flowtui.demo.scenarios import Scenario
 from flowtui.demo.serve import DemoServer
-from flowtui.flow.credential_store import CredentialStore
-from flowtui.flow.credentials import Credential, CredentialSource
+from flowtui.flow.session.credential_store import CredentialStore
+from flowtui.flow.session.credentials import Credential, CredentialSource
 from support.ended_tokens import end_tokens, hidden
 from support.shell import Shell
 

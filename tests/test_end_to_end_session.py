@@ -16,8 +16,8 @@ import pytest
 from flowtui.demo.catalogue import Project
 from flowtui.demo.scenarios import Scenario
 from flowtui.demo.serve import DemoServer
-from flowtui.flow.credential_store import CredentialStore
-from flowtui.flow.credentials import Credential, CredentialSource
+from flowtui.flow.session.credential_store import CredentialStore
+from flowtui.flow.session.credentials import Credential, CredentialSource
 from support import forked
 from support.ended_tokens import end_tokens, hidden
 from support.shell import Shell

@@ -13,9 +13,9 @@ from flowtui.daemon.errors import EngineError
 from flowtui.daemon.launcher import start_detached
 from flowtui.daemon.log import EngineLog, LogTrouble
 from flowtui.daemon.pidfile import EngineAddress, read_address
-from flowtui.flow.certificates import BadCertificateFile, tls_context
-from flowtui.flow.credential_store import CredentialStore
-from flowtui.flow.credentials import Credential, CredentialSource, SaveError
+from flowtui.flow.http.certificates import BadCertificateFile, tls_context
+from flowtui.flow.session.credential_store import CredentialStore
+from flowtui.flow.session.credentials import Credential, CredentialSource, SaveError
 from flowtui.system import locks
 from flowtui.system.files import UnfitFile
 from support.odd_files import IRREGULAR, ODD, put
@@ -134,14 +134,14 @@ ODD_HOLDERS = {
 def test_a_lock_beside_a_file_that_makes_no_sense_is_somebody_s(what: str, tmp_path: Path) -> None:
     (tmp_path / "x.lock").write_text(ODD_HOLDERS[what])
     with pytest.raises(locks.Held, match="if that is wrong, remove"):
-        locks._lock_beside(tmp_path / "x.lock")
+        locks._lock_beside(tmp_path / "x.lock", None)
 
 
 @pytest.mark.parametrize("kind", [*IRREGULAR, "a gigabyte"])
 def test_a_lock_beside_a_file_that_is_none_is_told(kind: str, tmp_path: Path) -> None:
     put(kind, tmp_path / "x.lock")
     with pytest.raises(UnfitFile, match="move it away"):
-        locks._lock_beside(tmp_path / "x.lock")
+        locks._lock_beside(tmp_path / "x.lock", None)
 
 
 @pytest.mark.parametrize("kind", IRREGULAR)

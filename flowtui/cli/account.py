@@ -16,9 +16,9 @@ from flowtui.config import save_settings
 from flowtui.connect import after_sign_in, sign_out
 
 if TYPE_CHECKING:
-    from flowtui.flow.credentials import Credential, CredentialSource
-    from flowtui.flow.device_flow import DeviceCode
     from flowtui.flow.models import User
+    from flowtui.flow.session.credentials import Credential, CredentialSource
+    from flowtui.flow.session.device_flow import DeviceCode
 
 
 @click.command(short_help="Sign in to Flow.")
@@ -116,7 +116,7 @@ def whoami(server: str | None, as_json: bool) -> int:
 
 def _where(session: Session, keep: str | None, out: Output, *, may_ask: bool) -> CredentialSource:
     """Where the token will be stored, decided and said before a password is asked for."""
-    from flowtui.flow.credentials import CredentialSource
+    from flowtui.flow.session.credentials import CredentialSource
 
     file = session.folders.credentials_file
     if keep == "file":
@@ -183,7 +183,7 @@ def _can_ask() -> bool:
 
 def where_text(session: Session, credential: Credential) -> str:
     """Where a token is stored or came from, for people; never the token itself."""
-    from flowtui.flow.credentials import CredentialSource
+    from flowtui.flow.session.credentials import CredentialSource
 
     detail = one_line(credential.detail)
     if credential.source is CredentialSource.KEYRING:

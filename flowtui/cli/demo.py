@@ -183,7 +183,7 @@ def _sign_in(url: str, where: Folders, base: Path) -> Settings:
     """Sign in as the demo's user, keep the token in the demo's own folder; the demo's settings."""
     from flowtui.config import Settings, load_settings, save_settings
     from flowtui.connect import open_client, open_store
-    from flowtui.flow.credentials import CredentialSource
+    from flowtui.flow.session.credentials import CredentialSource
 
     store = open_store(where)
     client = open_client(Settings(server=url), store, signed_in=False)

@@ -104,7 +104,7 @@ def share_sign_in(session: Session, engine: EngineClient) -> None:
 
     A running engine has the environment of its own start, not that of this command.
     """
-    from flowtui.flow.credentials import CredentialSource
+    from flowtui.flow.session.credentials import CredentialSource
 
     credential = session.client.account.credential
     if credential is None or credential.source in (CredentialSource.KEYRING, CredentialSource.FILE):

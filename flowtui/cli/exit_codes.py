@@ -106,7 +106,7 @@ def _of_engine(error: BaseException) -> CommandError | None:
         EngineNotRunning,
         EngineWithoutRoom,
     )
-    from flowtui.flow.credentials import SaveError
+    from flowtui.flow.session.credentials import SaveError
 
     if isinstance(error, EngineNotRunning):
         return CommandError(

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.criteria import Criteria, FoundRecord, Kind
     from flowtui.flow.errors import FlowError
+    from flowtui.flow.search.criteria import Criteria, FoundRecord, Kind
 
 KINDS = ("samples", "data", "executions", "projects")
 
@@ -103,7 +103,7 @@ def find(
     at is named. Exit status: 0 found, 1 something was left out, 4 nothing found.
     """
     from flowtui.cli.session import reading
-    from flowtui.flow.criteria import Criteria, Kind
+    from flowtui.flow.search.criteria import Criteria, Kind
 
     out = Output(as_json=as_json, is_listing=True)
     named = bool(words) and words[0] in KINDS
@@ -144,7 +144,7 @@ def _search(
     things were passed over since their owners are called otherwise.
     """
     from flowtui.flow.errors import FAILING, SKIPPABLE, BadReference
-    from flowtui.flow.search import Search
+    from flowtui.flow.search.search import Search
 
     search = Search(client, kind, wanted, said)
     count = 0

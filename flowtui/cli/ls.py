@@ -84,8 +84,8 @@ def _projects(
 
 def _mine(client: FlowClient, scope: str, tables: TableWriter, said: SearchNotices) -> None:
     """All samples, executions or files of the user's, also those of no project."""
-    from flowtui.flow.criteria import Criteria, Kind
-    from flowtui.flow.search import Search
+    from flowtui.flow.search.criteria import Criteria, Kind
+    from flowtui.flow.search.search import Search
 
     wanted = Criteria(mine=True, uploaded=scope == "data")
     what = scope.removesuffix("s") if scope != "data" else "file"
@@ -163,7 +163,7 @@ def _below(client: FlowClient, ref: Ref, tables: TableWriter, said: SearchNotice
         execution = client.execution(ref.id)
         found: Sequence[Data] = execution.outputs or ()
         if ref.path:
-            from flowtui.flow.outputs import outputs_below
+            from flowtui.flow.walk.outputs import outputs_below
 
             found = outputs_below(found, ref.path.rstrip("/"))
         tables.add(DATA, (data_row(output) for output in found), "file")

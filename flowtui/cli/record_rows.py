@@ -9,8 +9,8 @@ from flowtui.cli.json_fields import as_sent
 from flowtui.cli.output import size_text
 
 if TYPE_CHECKING:
-    from flowtui.flow.criteria import FoundRecord
     from flowtui.flow.models import Data, Execution, Project, Sample
+    from flowtui.flow.search.criteria import FoundRecord
 
 PROJECTS = ("REF", "SAMPLES", "EXECUTIONS", "SIZE", "CREATED", "OWNER", "NAME")
 SAMPLES = ("REF", "TYPE", "CREATED", "OWNER", "NAME")

@@ -10,9 +10,9 @@ from flowtui.cli.output import Output, counted, one_line
 from flowtui.text import quantities
 
 if TYPE_CHECKING:
-    from flowtui.flow.criteria import Kind
     from flowtui.flow.errors import FlowError
-    from flowtui.flow.search_notices import Notice, Walking
+    from flowtui.flow.search.criteria import Kind
+    from flowtui.flow.search.search_notices import Notice, Walking
 
 NAMED = 5
 """Things left out for one and the same reason that are named; programs are told of each."""
@@ -36,7 +36,7 @@ class SearchNotices:
 
     def __call__(self, notice: Notice) -> None:
         """Say it."""
-        from flowtui.flow import search_notices as notices
+        from flowtui.flow.search import search_notices as notices
 
         if isinstance(notice, notices.Walking):
             self._say_once(_walking(notice))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
     from flowtui.flow.errors import FlowError
     from flowtui.flow.refs import Ref
-    from flowtui.flow.walk import LeftOut
+    from flowtui.flow.walk.walk import LeftOut
 
 
 @dataclass
@@ -127,7 +127,7 @@ def find(
     A REF that is missing, refused or cannot be listed is reported, and the others go on. Raises
     FlowError where the session or the service as a whole ends.
     """
-    from flowtui.flow.walk import Walk
+    from flowtui.flow.walk.walk import Walk
 
     report = _Report(out, found, brief=len(refs) > TOLD_APART)
     with Walk(

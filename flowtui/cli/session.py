@@ -14,7 +14,7 @@ from flowtui.text import quantities
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.credential_store import CredentialStore
+    from flowtui.flow.session.credential_store import CredentialStore
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def reading(server: str | None, out: Output) -> Iterator[FlowClient]:
 
     Raises what `open_session` does.
     """
-    from flowtui.flow.lookahead import Lookahead
+    from flowtui.flow.walk.lookahead import Lookahead
 
     def told(why: str, seconds: float) -> None:
         out.event("waiting", reason=why, seconds=round(seconds, 1))

@@ -11,7 +11,7 @@ from flowtui.cli.output import Output, counted, one_line
 from flowtui.cli.record_rows import NUMBERS, RecordRow, row_of
 
 if TYPE_CHECKING:
-    from flowtui.flow.criteria import FoundRecord
+    from flowtui.flow.search.criteria import FoundRecord
 
 
 class TableWriter:

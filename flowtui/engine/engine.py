@@ -357,7 +357,7 @@ class Engine:
         self, server: str, username: str | None, token: str, refresh_token: str | None
     ) -> int:
         """Use this credential for a server; the number of transfers that go on with it."""
-        from flowtui.flow.credentials import Credential, CredentialSource
+        from flowtui.flow.session.credentials import Credential, CredentialSource
 
         credential = Credential(
             token=token,

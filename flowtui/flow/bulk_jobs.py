@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 import httpx
 
-from flowtui.flow.answers import SMALL, body_of, is_text, send
 from flowtui.flow.errors import (
     FlowError,
     NotOffered,
@@ -24,10 +23,11 @@ from flowtui.flow.errors import (
     TooMuch,
     UnexpectedAnswer,
 )
+from flowtui.flow.http.answers import SMALL, body_of, is_text, send
 from flowtui.flow.listing import read_record
 from flowtui.flow.models import BulkJob
 from flowtui.flow.responses import error_of, json_of, network_error
-from flowtui.flow.session import ApiSession
+from flowtui.flow.session.session import ApiSession
 from flowtui.retry import retry_after
 from flowtui.text.redaction import without_known_in
 

@@ -18,18 +18,18 @@ from urllib.parse import quote
 import httpx
 
 from flowtui.flow import bulk_jobs
-from flowtui.flow.account import Account
-from flowtui.flow.credential_store import CredentialStore
-from flowtui.flow.credentials import Credential
 from flowtui.flow.genomes import Organism, read_organisms
-from flowtui.flow.http_client import make_client
+from flowtui.flow.http.http_client import make_client
 from flowtui.flow.listing import Inlined, Listing, Reader, filtered_where_missing, read_record
 from flowtui.flow.models import BulkJob, Data, Execution, Project, R, Sample
 from flowtui.flow.pages import MapPages, Pages
-from flowtui.flow.patient import PatientReader, Told
-from flowtui.flow.run_records import RunRecords
-from flowtui.flow.session import ApiSession
-from flowtui.flow.vocabulary import Term, terms
+from flowtui.flow.search.vocabulary import Term, terms
+from flowtui.flow.session.account import Account
+from flowtui.flow.session.credential_store import CredentialStore
+from flowtui.flow.session.credentials import Credential
+from flowtui.flow.session.session import ApiSession
+from flowtui.flow.walk.patient import PatientReader, Told
+from flowtui.flow.walk.run_records import RunRecords
 
 
 class Scope(StrEnum):

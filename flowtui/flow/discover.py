@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import httpx
 
-from flowtui.flow.answers import SMALL, body_of, send
 from flowtui.flow.errors import FlowError
+from flowtui.flow.http.answers import SMALL, body_of, send
 from flowtui.timings import Deadlines
 
 PROBE_SECONDS = 5.0

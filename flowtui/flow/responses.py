@@ -13,8 +13,6 @@ from typing import Any
 
 import httpx
 
-from flowtui.flow.answers import TooMuchJson, address_of, body_of, text_of
-from flowtui.flow.certificates import trust_in_words
 from flowtui.flow.errors import (
     FlowError,
     Gone,
@@ -26,7 +24,9 @@ from flowtui.flow.errors import (
     ServiceUnavailable,
     UnexpectedAnswer,
 )
-from flowtui.flow.proxies import by_proxy
+from flowtui.flow.http.answers import TooMuchJson, address_of, body_of, text_of
+from flowtui.flow.http.certificates import trust_in_words
+from flowtui.flow.http.proxies import by_proxy
 from flowtui.retry import retry_after
 from flowtui.system import descriptors
 from flowtui.text import quantities

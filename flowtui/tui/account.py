@@ -82,8 +82,8 @@ class Account:
             self.check()
 
     def _check(self) -> None:
-        from flowtui.flow.credentials import SaveError
         from flowtui.flow.errors import FlowError, NotSignedIn
+        from flowtui.flow.session.credentials import SaveError
 
         try:
             client = self._context.client()
@@ -156,7 +156,7 @@ class Account:
         self._background.run(self._sign_out, "sign out")
 
     def _sign_out(self) -> None:
-        from flowtui.flow.credentials import SaveError
+        from flowtui.flow.session.credentials import SaveError
 
         try:
             client = self._context.client()

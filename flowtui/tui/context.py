@@ -11,7 +11,7 @@ from flowtui.config import Folders, Settings, save_settings
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.credential_store import CredentialStore
+    from flowtui.flow.session.credential_store import CredentialStore
     from flowtui.tui.engine_link import EngineLink
 
 

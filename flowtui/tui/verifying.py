@@ -118,7 +118,7 @@ def _find(client: Any, keys: set[str]) -> tuple[dict[str, RemoteFile], str]:
     """What Flow has of these files now, by their keys; and why some could not be looked for."""
     from flowtui.flow.errors import FlowError
     from flowtui.flow.refs import Ref, ref_of_key
-    from flowtui.flow.walk import Walk
+    from flowtui.flow.walk.walk import Walk
 
     refs = list(dict.fromkeys(ref for key in sorted(keys) if (ref := ref_of_key(key)) is not None))
     why: list[str] = []

@@ -49,7 +49,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FLOWTUI_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setattr(
-        "flowtui.flow.credential_keyring.CredentialKeyring.works", lambda self: False
+        "flowtui.flow.session.credential_keyring.CredentialKeyring.works", lambda self: False
     )
     return tmp_path / "home"
 
@@ -64,7 +64,7 @@ def flow(home: Path, monkeypatch: pytest.MonkeyPatch) -> FakeFlow:
 
     monkeypatch.setenv("FLOW_API_URL", "https://flow.test")
     monkeypatch.setattr("flowtui.flow.client.make_client", make)
-    monkeypatch.setattr("flowtui.flow.http_client.make_client", make)
+    monkeypatch.setattr("flowtui.flow.http.http_client.make_client", make)
     return fake
 
 

@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from flowtui.cli.exit_codes import Exit
 from flowtui.cli.main import cli
 from flowtui.config import folders, load_settings
-from flowtui.flow.credential_keyring import CredentialKeyring
-from flowtui.flow.credentials import Credential
+from flowtui.flow.session.credential_keyring import CredentialKeyring
+from flowtui.flow.session.credentials import Credential
 
 TOKEN = "tok-a1b2c3d4e5"
 

@@ -152,7 +152,7 @@ def test_what_nobody_expected_is_one_line_and_a_report(
 
 def test_the_engine_s_troubles_have_words() -> None:
     from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning
-    from flowtui.flow.credentials import SaveError
+    from flowtui.flow.session.credentials import SaveError
 
     for error in (EngineNotRunning("x"), EngineGone("x"), EngineError("x"), SaveError("x")):
         known = as_command_error(error)

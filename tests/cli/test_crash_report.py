@@ -10,7 +10,7 @@ import pytest
 from flowtui.cli.main import watch_threads
 from flowtui.config import Folders
 from flowtui.crash_report import KEPT, describe, scrub, write_report
-from flowtui.flow.credentials import Credential
+from flowtui.flow.session.credentials import Credential
 from flowtui.text.redaction import forget_known, know
 
 TOKEN = "tok-5f2e8a91c4d7"

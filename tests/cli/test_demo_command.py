@@ -21,8 +21,8 @@ from flowtui.cli.main import cli
 from flowtui.config import Folders, Settings
 from flowtui.demo.serve import DemoServer
 from flowtui.flow.client import FlowClient
-from flowtui.flow.credential_store import CredentialStore
-from flowtui.flow.credentials import CredentialSource
+from flowtui.flow.session.credential_store import CredentialStore
+from flowtui.flow.session.credentials import CredentialSource
 from support.waiting import GUARD
 
 

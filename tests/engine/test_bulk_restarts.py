@@ -232,8 +232,8 @@ def test_killed_with_9_and_started_again_an_hour_later(tmp_path, monkeypatch):
     from flowtui.daemon.client import EngineClient
     from flowtui.daemon.connect import connect_engine
     from flowtui.daemon.errors import EngineError
-    from flowtui.flow.credential_store import CredentialStore
-    from flowtui.flow.credentials import Credential, CredentialSource
+    from flowtui.flow.session.credential_store import CredentialStore
+    from flowtui.flow.session.credentials import Credential, CredentialSource
 
     monkeypatch.setenv("FLOWTUI_HOME", str(tmp_path / "home"))
     where, to = folders(), tmp_path / "to"

@@ -20,7 +20,7 @@ import pytest
 
 from flowtui.config import Settings
 from flowtui.engine.workers.small_files import SmallFilePool
-from flowtui.flow.http_client import make_client
+from flowtui.flow.http.http_client import make_client
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.flow.responses import network_error
 from flowtui.protocol.states import TransferState

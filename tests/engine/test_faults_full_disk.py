@@ -24,7 +24,7 @@ from flowtui.engine.queue import folders
 from flowtui.engine.store import database, persistence
 from flowtui.engine.store.database import StoreError
 from flowtui.engine.store.request_log import RequestLog
-from flowtui.flow.credentials import SaveError
+from flowtui.flow.session.credentials import SaveError
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.downloads_log import LOG_NAME
 from support.lab import Lab, content

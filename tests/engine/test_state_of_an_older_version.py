@@ -22,7 +22,7 @@ from flowtui.daemon.errors import EngineError
 from flowtui.demo.scenarios import scenarios_of
 from flowtui.demo.serve import DemoServer
 from flowtui.engine.engine import Engine
-from flowtui.flow.credential_store import CredentialStore
+from flowtui.flow.session.credential_store import CredentialStore
 from flowtui.protocol.messages import BulkRow, TransferRow
 from support.older_version import (
     OldFolders,

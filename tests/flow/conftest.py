@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from flowtui.flow.client import FlowClient
-from flowtui.flow.credentials import Credential
-from flowtui.flow.http_client import make_client
+from flowtui.flow.http.http_client import make_client
+from flowtui.flow.session.credentials import Credential
 
 BASE = "https://flow.example/api"
 

@@ -14,9 +14,9 @@ from flowtui.demo.serve import DemoServer
 from flowtui.flow.client import FlowClient, Scope
 from flowtui.flow.discover import find_server
 from flowtui.flow.errors import NotFound, WrongPassword
-from flowtui.flow.http_client import make_client
+from flowtui.flow.http.http_client import make_client
 from flowtui.flow.refs import parse_ref
-from flowtui.flow.walk import LeftOut, walk
+from flowtui.flow.walk.walk import LeftOut, walk
 
 
 @pytest.fixture(scope="module", params=["both", "guide", "live"])

@@ -13,12 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowtui.flow import device_flow
-from flowtui.flow.answers import DEEPEST, DETAIL, PAGE, WORDS, TooMuchJson, is_deeper, parsed
 from flowtui.flow.bulk_jobs import state
 from flowtui.flow.client import FlowClient
-from flowtui.flow.credentials import Credential
-from flowtui.flow.decoding import PIECE, decoded
 from flowtui.flow.discover import answers_as_flow
 from flowtui.flow.errors import (
     FlowError,
@@ -28,10 +24,14 @@ from flowtui.flow.errors import (
     SingleSignOnOnly,
     UnexpectedAnswer,
 )
-from flowtui.flow.http_client import make_client
+from flowtui.flow.http.answers import DEEPEST, DETAIL, PAGE, WORDS, TooMuchJson, is_deeper, parsed
+from flowtui.flow.http.decoding import PIECE, decoded
+from flowtui.flow.http.http_client import make_client
 from flowtui.flow.models import Project
 from flowtui.flow.pages import MOST_PAGES, Pages, read_page
-from flowtui.flow.session import ApiSession
+from flowtui.flow.session import device_flow
+from flowtui.flow.session.credentials import Credential
+from flowtui.flow.session.session import ApiSession
 from flowtui.timings import ANSWERS, Deadlines
 from support.fault_server import FaultServer, File, answer, endless, gzip_bomb, unfinished
 

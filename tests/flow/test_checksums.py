@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flowtui.flow.fields import parse_md5
 from flowtui.flow.models import Data
 from flowtui.flow.refs import Ref, RefKind
-from flowtui.flow.walk import LeftOut, Walk
+from flowtui.flow.walk.walk import LeftOut, Walk
 
 HEX = "d41d8cd98f00b204e9800998ecf8427e"
 CODED = base64.b64encode(bytes.fromhex(HEX)).decode()

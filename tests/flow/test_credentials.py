@@ -15,9 +15,9 @@ import keyring.backends.fail
 import keyring.errors
 import pytest
 
-from flowtui.flow import credential_file, keyring_access
-from flowtui.flow.credential_store import CredentialStore
-from flowtui.flow.credentials import Credential, CredentialSource, SaveError
+from flowtui.flow.session import credential_file, keyring_access
+from flowtui.flow.session.credential_store import CredentialStore
+from flowtui.flow.session.credentials import Credential, CredentialSource, SaveError
 from support.waiting import GUARD
 
 FLOW = "https://api.flow.bio"

@@ -9,9 +9,9 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from flowtui.flow.credentials import Credential
-from flowtui.flow.device_flow import LONGEST_LIFE, DeviceCode
 from flowtui.flow.errors import FlowError, NotSignedIn, SingleSignOnOnly, UnexpectedAnswer
+from flowtui.flow.session.credentials import Credential
+from flowtui.flow.session.device_flow import LONGEST_LIFE, DeviceCode
 
 CODE = {
     "device_code": "dc-secret",

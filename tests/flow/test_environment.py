@@ -16,9 +16,9 @@ import httpx
 import pytest
 import trustme
 
-from flowtui.flow.certificates import BESIDE, INSTEAD, trust_in_words
-from flowtui.flow.http_client import make_client
-from flowtui.flow.proxies import BadProxy, is_exempt, proxy_of
+from flowtui.flow.http.certificates import BESIDE, INSTEAD, trust_in_words
+from flowtui.flow.http.http_client import make_client
+from flowtui.flow.http.proxies import BadProxy, is_exempt, proxy_of
 from flowtui.flow.responses import network_error
 from flowtui.transfer.http.response import network_trouble
 from support.fault_server import FaultServer, File
@@ -133,7 +133,7 @@ def test_the_variable_that_is_trusted_alone_is_named(
 def test_the_systems_own_authorities_are_trusted(
     server: FaultServer, institute: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flowtui.flow import certificates
+    from flowtui.flow.http import certificates
 
     monkeypatch.setattr(certificates, "SYSTEM_FILES", ("/nowhere", str(institute)))
     certificates._trust.cache_clear()

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flowtui.flow.credentials import Credential
 from flowtui.flow.errors import (
     FlowError,
     Gone,
@@ -19,8 +18,9 @@ from flowtui.flow.errors import (
     ServiceUnavailable,
     UnexpectedAnswer,
 )
-from flowtui.flow.http_client import BadProxy, make_client
+from flowtui.flow.http.http_client import BadProxy, make_client
 from flowtui.flow.responses import error_of, json_of, message_of, network_error
+from flowtui.flow.session.credentials import Credential
 
 URL = "https://flow.example/api/x"
 HTML = "<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"

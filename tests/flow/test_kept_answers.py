@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from flowtui.flow.http_client import HttpClient, make_client
-from flowtui.flow.kept_answers import kept_answer
-from flowtui.flow.large_bodies import KEEP
+from flowtui.flow.http.http_client import HttpClient, make_client
+from flowtui.flow.http.kept_answers import kept_answer
+from flowtui.flow.http.large_bodies import KEEP
 from support.fault_server import Exchange, FaultServer, File, Handler, answer, cut_after
 from support.waiting import GUARD
 

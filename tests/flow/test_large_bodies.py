@@ -13,10 +13,10 @@ import httpx
 import pytest
 import trustme
 
-from flowtui.flow.deadline import Deadline, within
-from flowtui.flow.direct_body import IN_HAND, PIECE, SMALLEST_PIECE, Bodies
-from flowtui.flow.http_client import make_client
-from flowtui.flow.large_bodies import LARGE, WAITED
+from flowtui.flow.http.deadline import Deadline, within
+from flowtui.flow.http.direct_body import IN_HAND, PIECE, SMALLEST_PIECE, Bodies
+from flowtui.flow.http.http_client import make_client
+from flowtui.flow.http.large_bodies import LARGE, WAITED
 from flowtui.transfer.cancel import StopSignal
 from support.fault_server import (
     Exchange,

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowtui.flow.client import Scope
-from flowtui.flow.credentials import Credential
 from flowtui.flow.errors import Gone, NotFound, NotOffered, TooMuch, UnexpectedAnswer
 from flowtui.flow.models import Data, Project
 from flowtui.flow.pages import Page, Pages, read_page
+from flowtui.flow.session.credentials import Credential
 
 
 def rows(count: int, start: int = 0) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from flowtui.flow.lookahead import Lookahead
-from flowtui.flow.pace import CONFIDENT_AFTER, Pace
+from flowtui.flow.walk.lookahead import Lookahead
+from flowtui.flow.walk.pace import CONFIDENT_AFTER, Pace
 from tests.support.waiting import GUARD, until
 
 

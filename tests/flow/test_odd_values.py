@@ -12,9 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowtui.flow.answers import DEEPEST, parsed
 from flowtui.flow.bulk_jobs import job_of
-from flowtui.flow.device_flow import _seconds
 from flowtui.flow.errors import UnexpectedAnswer
 from flowtui.flow.fields import (
     LONGEST_ID,
@@ -31,12 +29,14 @@ from flowtui.flow.fields import (
     parse_time,
 )
 from flowtui.flow.genomes import read_organisms
+from flowtui.flow.http.answers import DEEPEST, parsed
 from flowtui.flow.models import Data, Execution, Project, Sample, UnreadableRecord, User
 from flowtui.flow.pages import MOST_PAGES, PAGE_SIZE, read_page
 from flowtui.flow.refs import parse_ref
-from flowtui.flow.run_records import records_of
-from flowtui.flow.vocabulary import Term, terms
-from flowtui.flow.walk import MOST_FOLDERS, LeftOut, remote_file, walk
+from flowtui.flow.search.vocabulary import Term, terms
+from flowtui.flow.session.device_flow import _seconds
+from flowtui.flow.walk.run_records import records_of
+from flowtui.flow.walk.walk import MOST_FOLDERS, LeftOut, remote_file, walk
 from tests.flow.conftest import BASE, FakeFlow
 
 HUGE = 10**400

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from flowtui.flow.errors import AmbiguousReference, NotFound
-from flowtui.flow.outputs import outputs_below
 from flowtui.flow.refs import Ref, RefKind
-from flowtui.flow.walk import walk
+from flowtui.flow.walk.outputs import outputs_below
+from flowtui.flow.walk.walk import walk
 
 
 def process(id_: str, name: str, tag: str, *files: str) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from flowtui.flow.errors import ServiceUnavailable, UnexpectedAnswer
 from flowtui.flow.refs import Ref, RefKind
-from flowtui.flow.run_records import KEPT, RunRecords, cleaned, records_of
-from flowtui.flow.walk import Walk
+from flowtui.flow.walk.run_records import KEPT, RunRecords, cleaned, records_of
+from flowtui.flow.walk.walk import Walk
 from tests.flow.conftest import FakeFlow
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtb25pdG9yIn0.c2lnbmF0dXJl"

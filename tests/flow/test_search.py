@@ -9,13 +9,20 @@ from typing import Any
 import httpx
 import pytest
 
-from flowtui.flow.credentials import Credential
-from flowtui.flow.criteria import Criteria, Kind, Words, judge
 from flowtui.flow.errors import BadReference, ServiceUnavailable
 from flowtui.flow.models import Data, Execution, Project, Sample
-from flowtui.flow.search import Search, parameters, words_of
-from flowtui.flow.search_notices import Lacking, LeftOut, Notice, Unchecked, Unreadable, Walking
-from flowtui.flow.vocabulary import Term
+from flowtui.flow.search.criteria import Criteria, Kind, Words, judge
+from flowtui.flow.search.search import Search, parameters, words_of
+from flowtui.flow.search.search_notices import (
+    Lacking,
+    LeftOut,
+    Notice,
+    Unchecked,
+    Unreadable,
+    Walking,
+)
+from flowtui.flow.search.vocabulary import Term
+from flowtui.flow.session.credentials import Credential
 
 DAY = datetime(2026, 1, 31, tzinfo=UTC)
 

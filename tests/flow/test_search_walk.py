@@ -7,10 +7,17 @@ from typing import Any
 import httpx
 import pytest
 
-from flowtui.flow.criteria import Criteria, Kind
 from flowtui.flow.errors import NotSignedIn, ServiceUnavailable
-from flowtui.flow.search import Search
-from flowtui.flow.search_notices import LeftOut, NotCovered, Notice, Unreadable, Waiting, Walking
+from flowtui.flow.search.criteria import Criteria, Kind
+from flowtui.flow.search.search import Search
+from flowtui.flow.search.search_notices import (
+    LeftOut,
+    NotCovered,
+    Notice,
+    Unreadable,
+    Waiting,
+    Walking,
+)
 
 
 def row(id_: str, **more: Any) -> dict[str, Any]:

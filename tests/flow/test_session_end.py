@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowtui.flow.confirmation import CONFIRMED
-from flowtui.flow.credential_store import CredentialStore
-from flowtui.flow.credentials import Credential, CredentialSource, plain_token
 from flowtui.flow.errors import FlowError, NotFound, NotSignedIn, ServiceUnavailable
-from flowtui.flow.http_client import make_client
-from flowtui.flow.session import ApiSession
-from flowtui.flow.token_life import AHEAD, renew_in
+from flowtui.flow.http.http_client import make_client
+from flowtui.flow.session.confirmation import CONFIRMED
+from flowtui.flow.session.credential_store import CredentialStore
+from flowtui.flow.session.credentials import Credential, CredentialSource, plain_token
+from flowtui.flow.session.session import ApiSession
+from flowtui.flow.session.token_life import AHEAD, renew_in
 from flowtui.retry import ONCE
 from tests.flow.conftest import BASE
 from tests.support.waiting import GUARD
@@ -305,7 +305,7 @@ def test_two_processes_renew_one_session_once(flow, tmp_path: Path, monkeypatch,
     CredentialStore(tmp_path).keep(BASE, kept, CredentialSource.FILE)
     if not locks:
         monkeypatch.setattr(
-            "flowtui.flow.process_locks.flock_within", lambda descriptor, seconds: False
+            "flowtui.flow.session.process_locks.flock_within", lambda descriptor, seconds: False
         )
     first_done = threading.Event()
 

@@ -10,8 +10,6 @@ import httpx
 import pytest
 
 from flowtui.flow.client import FlowClient
-from flowtui.flow.credential_store import CredentialStore
-from flowtui.flow.credentials import Credential, CredentialSource
 from flowtui.flow.errors import (
     FlowError,
     NotSignedIn,
@@ -20,6 +18,8 @@ from flowtui.flow.errors import (
     UnexpectedAnswer,
     WrongPassword,
 )
+from flowtui.flow.session.credential_store import CredentialStore
+from flowtui.flow.session.credentials import Credential, CredentialSource
 from support.waiting import GUARD
 
 BASE = "https://flow.example/api"

@@ -11,7 +11,7 @@ import pytest
 from flowtui.flow.errors import BadReference, NotFound, NotSignedIn
 from flowtui.flow.models import Data
 from flowtui.flow.refs import Ref, RefKind
-from flowtui.flow.walk import LeftOut, remote_file, walk
+from flowtui.flow.walk.walk import LeftOut, remote_file, walk
 from tests.support.waiting import GUARD
 
 

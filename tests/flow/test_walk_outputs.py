@@ -10,7 +10,7 @@ import pytest
 from flowtui.flow.models import Data, Execution
 from flowtui.flow.refs import Ref, RefKind
 from flowtui.flow.remote_file import Origin
-from flowtui.flow.walk import LeftOut, Walk, walk
+from flowtui.flow.walk.walk import LeftOut, Walk, walk
 from tests.flow.conftest import FakeFlow
 
 PROJECT = Ref(RefKind.PROJECT, "12")

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from flowtui.flow.errors import FlowError, ServiceUnavailable
-from flowtui.flow.parts import FIRST_WAIT, PATIENCE, SEVERAL
 from flowtui.flow.refs import Ref, RefKind
-from flowtui.flow.walk import LeftOut, Walk, walk
+from flowtui.flow.walk.parts import FIRST_WAIT, PATIENCE, SEVERAL
+from flowtui.flow.walk.walk import LeftOut, Walk, walk
 
 PROJECT = Ref(RefKind.PROJECT, "12")
 SAMPLES = 40

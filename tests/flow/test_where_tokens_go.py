@@ -10,13 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flowtui.flow import credential_file
 from flowtui.flow.client import FlowClient
-from flowtui.flow.credential_store import CredentialStore
-from flowtui.flow.credentials import Credential, CredentialSource
 from flowtui.flow.errors import InsecureServer
-from flowtui.flow.http_client import make_client
-from flowtui.flow.plain_http import is_safe
+from flowtui.flow.http.http_client import make_client
+from flowtui.flow.http.plain_http import is_safe
+from flowtui.flow.session import credential_file
+from flowtui.flow.session.credential_store import CredentialStore
+from flowtui.flow.session.credentials import Credential, CredentialSource
 
 FLOW = "https://api.flow.bio"
 

@@ -15,10 +15,10 @@ from flowtui.config import Settings
 from flowtui.demo.serve import DemoServer
 from flowtui.engine.engine import Engine
 from flowtui.flow.client import FlowClient
-from flowtui.flow.credentials import Credential
 from flowtui.flow.refs import parse_ref
 from flowtui.flow.remote_file import RemoteFile
-from flowtui.flow.walk import walk
+from flowtui.flow.session.credentials import Credential
+from flowtui.flow.walk.walk import walk
 from flowtui.protocol.messages import Batch, BulkFileRow, BulkRow
 from flowtui.system.clocks import Clocks, since_boot
 from flowtui.timings import Timings

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from flowtui.flow.client import Scope
-from flowtui.flow.credentials import Credential
 from flowtui.flow.errors import NotFound, NotSignedIn, WrongPassword
 from flowtui.flow.genomes import Organism
 from flowtui.flow.models import Data, Execution, Project, Sample, User
 from flowtui.flow.pages import PAGE_SIZE, Page, Pages, single_page
+from flowtui.flow.session.credentials import Credential
 from support.waiting import GUARD
 
 SERVER = "https://flow.test/api"

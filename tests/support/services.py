@@ -14,8 +14,8 @@ import httpx
 from flowtui import retry
 from flowtui.config import Settings
 from flowtui.engine.engine import Engine
-from flowtui.flow.http_client import make_client
-from flowtui.flow.large_bodies import KEEP
+from flowtui.flow.http.http_client import make_client
+from flowtui.flow.http.large_bodies import KEEP
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch, TransferRow
 from flowtui.timings import Timings

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from flowtui.config import Folders, Settings
-from flowtui.flow.credentials import Credential, CredentialSource, SaveError
+from flowtui.flow.session.credentials import Credential, CredentialSource, SaveError
 from flowtui.protocol.messages import Added, Batch, Space
 from flowtui.tui.app import FlowApp
 from flowtui.tui.browser.tree import TreePane

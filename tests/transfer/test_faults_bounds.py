@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowtui.flow.client import FlowClient
-from flowtui.flow.http_client import make_client
+from flowtui.flow.http.http_client import make_client
 from flowtui.timings import Deadlines
 from flowtui.transfer import pipeline
 from flowtui.transfer.cancel import StopSignal

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from flowtui.flow.client import FlowClient
-from flowtui.flow.http_client import make_client
+from flowtui.flow.http.http_client import make_client
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.errors import PermanentError
 from flowtui.transfer.http.source import RemoteSource

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from flowtui.flow.http_client import make_client
-from flowtui.flow.large_bodies import KEEP
+from flowtui.flow.http.http_client import make_client
+from flowtui.flow.http.large_bodies import KEEP
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk import journal
 from flowtui.transfer.http.source import RemoteSource

@@ -12,8 +12,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from flowtui.flow.credentials import SaveError
 from flowtui.flow.errors import ServiceUnavailable
+from flowtui.flow.session.credentials import SaveError
 from flowtui.protocol.messages import BulkRow, Summary
 from flowtui.tui import run
 from flowtui.tui.app import FlowApp

@@ -30,7 +30,7 @@ HOSTILE = (
 
 
 def hostile_flow() -> FakeFlow:
-    from flowtui.flow.credentials import Credential
+    from flowtui.flow.session.credentials import Credential
 
     flow = FakeFlow(Credential("good", username="demo\x1b[31m"))
     for n, name in enumerate(HOSTILE):

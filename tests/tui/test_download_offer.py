@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowtui.flow.remote_file import RemoteFile
-from flowtui.flow.walk import LeftOut
+from flowtui.flow.walk.walk import LeftOut
 from flowtui.protocol.messages import Space
 from flowtui.tui.browser.count import Count
 from flowtui.tui.screens.download_offer import Offer, Way

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flowtui.flow.models import Execution
-from flowtui.flow.walk import LeftOut
+from flowtui.flow.walk.walk import LeftOut
 from flowtui.tui.browser.loading import load_page, scopes
 from flowtui.tui.browser.marks import Marks
 from flowtui.tui.browser.nodes import Node, NodeKind

@@ -9,8 +9,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input, RadioButton
 
 from flowtui.config import load_settings
-from flowtui.flow.credentials import Credential, CredentialSource
 from flowtui.flow.errors import NotSignedIn
+from flowtui.flow.session.credentials import Credential, CredentialSource
 from flowtui.protocol.messages import Summary
 from flowtui.tui.app import FlowApp
 from flowtui.tui.engine_link import QueueChanged

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from flowtui.flow.decoding import decoded
+from flowtui.flow.http.decoding import decoded
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.errors import TransientError
 from flowtui.transfer.http.response import content_encoding, network_trouble

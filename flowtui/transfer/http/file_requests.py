@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from flowtui.flow.deadline import Clock, Deadline, within
-from flowtui.flow.http_client import USER_AGENT, HttpClient
-from flowtui.flow.kept_answers import kept_answer
-from flowtui.flow.large_bodies import KEEP
+from flowtui.flow.http.deadline import Clock, Deadline, within
+from flowtui.flow.http.http_client import USER_AGENT, HttpClient
+from flowtui.flow.http.kept_answers import kept_answer
+from flowtui.flow.http.large_bodies import KEEP
 from flowtui.text.printable import printable
 from flowtui.timings import Deadlines
 from flowtui.transfer.cancel import StopSignal
@@ -32,7 +32,7 @@ from flowtui.transfer.http.response import (
 )
 
 if TYPE_CHECKING:
-    from flowtui.flow.session import ApiSession
+    from flowtui.flow.session.session import ApiSession
 
 MAX_REDIRECTS = 10
 

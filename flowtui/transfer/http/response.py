@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import httpx
 
-from flowtui.flow.answers import parsed
-from flowtui.flow.deadline import Deadline, within
-from flowtui.flow.decoding import decoded
+from flowtui.flow.http.answers import parsed
+from flowtui.flow.http.deadline import Deadline, within
+from flowtui.flow.http.decoding import decoded
 from flowtui.retry import retry_after
 from flowtui.system import descriptors
 from flowtui.text.printable import printable
@@ -210,7 +210,7 @@ def network_trouble(error: Exception, timeout: httpx.Timeout | None = None) -> T
     if shortage := descriptors.shortage(error):
         return TooManyOpen(shortage)
     if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
-        from flowtui.flow.proxies import by_proxy
+        from flowtui.flow.http.proxies import by_proxy
 
         return TransientError(
             f"connecting to the server timed out{by_proxy(error)}", code="TIMEOUT", outage=True
@@ -255,7 +255,7 @@ def was_dropped(error: httpx.TransportError) -> bool:
 
 def _untrusted(error: BaseException) -> PermanentError | None:
     """A certificate that does not prove the server's name: no repetition makes it right."""
-    from flowtui.flow.certificates import trust_in_words
+    from flowtui.flow.http.certificates import trust_in_words
 
     cause: BaseException | None = error
     while cause is not None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from flowtui.flow.deadline import Clock, Deadline, within
-from flowtui.flow.large_bodies import WAITED
+from flowtui.flow.http.deadline import Clock, Deadline, within
+from flowtui.flow.http.large_bodies import WAITED
 from flowtui.text.printable import printable
 from flowtui.timings import ANSWERS, Deadlines
 from flowtui.transfer.cancel import StopSignal

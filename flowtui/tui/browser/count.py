@@ -13,7 +13,7 @@ from flowtui.tui.browser.selection import Selection, files_of
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
     from flowtui.flow.remote_file import RemoteFile
-    from flowtui.flow.walk import LeftOut
+    from flowtui.flow.walk.walk import LeftOut
 
 
 class Count:

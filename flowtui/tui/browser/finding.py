@@ -14,9 +14,9 @@ from flowtui.tui.browser.nodes import Load, Node, NodeKind
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.criteria import FoundRecord
-    from flowtui.flow.search import Search
-    from flowtui.flow.search_notices import Notice
+    from flowtui.flow.search.criteria import FoundRecord
+    from flowtui.flow.search.search import Search
+    from flowtui.flow.search.search_notices import Notice
 
 ROOT = "scope/found"
 
@@ -106,8 +106,8 @@ class _Run:
 
     def work(self) -> None:
         """Search, and hand over what is found."""
-        from flowtui.flow.criteria import Criteria, Kind
-        from flowtui.flow.search import Search
+        from flowtui.flow.search.criteria import Criteria, Kind
+        from flowtui.flow.search.search import Search
 
         try:
             client = self._finder.client().until(self._stop)
@@ -129,7 +129,7 @@ class _Run:
 
     def _notice(self, notice: Notice) -> None:
         """Show what is said; called from any thread."""
-        from flowtui.flow.search_notices import Waiting
+        from flowtui.flow.search.search_notices import Waiting
 
         if isinstance(notice, Waiting):
             self._tell(how_far=quantities.waiting(notice.why, notice.seconds))
@@ -191,7 +191,7 @@ def _cut(search: Search) -> str:
 
 def words_of(notice: Notice) -> str:
     """A notice in a few words."""
-    from flowtui.flow import search_notices as notices
+    from flowtui.flow.search import search_notices as notices
 
     if isinstance(notice, notices.Walking):
         return "in projects: the server has no search"

@@ -11,9 +11,9 @@ from flowtui.tui.browser.nodes import Node, NodeKind
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.patient import Told
     from flowtui.flow.remote_file import RemoteFile
-    from flowtui.flow.walk import LeftOut, Walk
+    from flowtui.flow.walk.patient import Told
+    from flowtui.flow.walk.walk import LeftOut, Walk
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _files(
     records: bool,
 ) -> Iterator[RemoteFile]:
     from flowtui.flow.refs import Ref, RefKind
-    from flowtui.flow.walk import Walk
+    from flowtui.flow.walk.walk import Walk
 
     out = selection.taken_out | _executions_taken_out(client, selection.taken_out)
     with Walk(client, left_out, lambda key: key in out, told=told, records=records) as walk:
@@ -122,7 +122,7 @@ def _genomes(
     left_out: Callable[[LeftOut], None],
 ) -> Iterator[RemoteFile]:
     """The files of an organism's genomes, or of one of them."""
-    from flowtui.flow.walk import LeftOut
+    from flowtui.flow.walk.walk import LeftOut
 
     if node.kind is NodeKind.ORGANISM:
         organism = client.organism(node.record.id)

@@ -20,7 +20,7 @@ from flowtui.tui.widgets.field import Field
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
-    from flowtui.flow.credentials import Credential
+    from flowtui.flow.session.credentials import Credential
 
 
 LABELS = {
@@ -168,8 +168,8 @@ class SignInScreen(ModalScreen[SignedIn | None]):
 
     def _sign_in(self, server: str, username: str, password: str, token: str, keep: str) -> None:
         """Try it, in a thread."""
-        from flowtui.flow.credentials import SaveError
         from flowtui.flow.errors import FlowError, NotSignedIn
+        from flowtui.flow.session.credentials import SaveError
 
         try:
             client = self._app_context.client_of(server)
@@ -188,7 +188,7 @@ class SignInScreen(ModalScreen[SignedIn | None]):
 
     def _keep(self, client: FlowClient, where: str) -> Credential:
         """Keep the token of this sign-in where it was wanted. Raises SaveError."""
-        from flowtui.flow.credentials import CredentialSource
+        from flowtui.flow.session.credentials import CredentialSource
 
         credential = client.account.credential
         assert credential is not None

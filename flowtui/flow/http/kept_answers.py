@@ -1,0 +1,152 @@
+"""A short way to ask for a small file, over a connection that is open already.
+
+httpx, httpcore and h11 take 0.8 to 1.1 ms of processor for a request and its answer, whatever its
+size: for thousands of small files that is most of the time. Over a kept connection (see
+`kept_connections`) a request is one write, and of the answer nothing is understood but the plainest
+form: HTTP/1.1, one Content-Length, no coding of any kind. Any other answer is read by h11.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import httpcore
+import httpx
+
+from flowtui.flow.http.direct_body import Bodies, DirectBody
+from flowtui.flow.http.kept_connections import DirectConnection, KeptConnections, Origin
+from flowtui.flow.http.large_bodies import WAITED, begun_answer
+
+LONGEST_HEAD = 64 << 10
+"""Bytes; an answer whose head is longer is no plain one."""
+
+_URL = re.compile(
+    r"(https?)://([A-Za-z0-9.-]+)(?::([0-9]{1,5}))?(/[A-Za-z0-9/_.~%?&=+,;:@!$()*-]*)"
+)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2})(?: ([\t -~\x80-\xff]*))?")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
+_HEADER_TEXT = re.compile(r"[!-~][ -~]*")
+_END = b"\r\n\r\n"
+_UNASKED = (204, 205, 206, 304, 416)
+"""Statuses whose answer has no body, or belongs to a request that was not made here."""
+
+_bodies = Bodies()
+
+
+def kept_answer(
+    kept: KeptConnections, url: str, headers: Mapping[str, str], timeout: float | None
+) -> httpx.Response | None:
+    """The answer to a GET, its body still to be read; None where httpx has to ask.
+
+    `headers` are sent as they are, with a Host; `timeout`: seconds without a byte. Raises
+    httpx.TransportError, as does reading the body.
+    """
+    target = _target(url)
+    if target is None or not all(_HEADER_TEXT.fullmatch(text) for text in headers.values()):
+        return None
+    origin, asked = target
+    asked += "".join(f"{name}: {text}\r\n" for name, text in headers.items()) + "\r\n"
+    while (connection := kept.take(origin)) is not None:
+        try:
+            came = _exchange(connection, asked.encode("ascii"), timeout)
+        except httpcore.TimeoutException as error:
+            connection.close()
+            raise httpx.ReadTimeout(str(error)) from error
+        if not came:
+            connection.close()
+            continue  # the server had dropped it
+        if (answer := _plain_answer(came, connection, kept, timeout)) is None:
+            request = httpx.Request(
+                "GET", url, headers=headers, extensions={"timeout": {"read": timeout}}
+            )
+            answer = begun_answer(connection, request, came, kept, _bodies)
+            answer.request = request
+        elif answer.status_code != 200:
+            answer.request = httpx.Request("GET", url, headers=headers)  # an error names it
+        return answer
+    return None
+
+
+def _target(url: str) -> tuple[Origin, str] | None:
+    """The server of a URL and the first lines of a request to it; None where it is not plain."""
+    found = _URL.fullmatch(url)
+    if found is None:
+        return None
+    scheme, host, port_said, path = found.groups()
+    port = int(port_said) if port_said else None
+    if port == _DEFAULT_PORTS[scheme]:
+        port = None
+    host = host.lower()
+    named = host if port is None else f"{host}:{port}"
+    return (scheme, host, port), f"GET {path} HTTP/1.1\r\nHost: {named}\r\n"
+
+
+def _exchange(connection: DirectConnection, asked: bytes, timeout: float | None) -> bytes:
+    """Send a request; what came until its head was whole, or nothing more came.
+
+    Raises httpcore.TimeoutException.
+    """
+    came = b""
+    try:
+        connection.stream.write(asked, timeout)
+        while _END not in came and len(came) <= LONGEST_HEAD:
+            more = connection.stream.read(LONGEST_HEAD, timeout)
+            if not more:
+                break
+            came += more
+    except httpcore.NetworkError:
+        pass  # what came is all that comes, and who reads it on meets the same
+    return came
+
+
+def _plain_answer(
+    came: bytes, connection: DirectConnection, kept: KeptConnections, timeout: float | None
+) -> httpx.Response | None:
+    """The answer that begins so, where it is a plain one."""
+    head, end, first = came.partition(_END)
+    status_line, *lines = head.split(b"\r\n")
+    if not end:
+        return None
+    status = _STATUS.fullmatch(status_line)
+    fields = [(field[1], field[2]) for line in lines if (field := _FIELD.fullmatch(line))]
+    if status is None or len(fields) != len(lines) or int(status[1]) in _UNASKED:
+        return None
+    named: dict[bytes, bytes] = {}
+    for name, text in fields:
+        lower = name.lower()
+        if lower == b"content-length" and lower in named:
+            return None
+        named[lower] = text
+    length = named.get(b"content-length", b"")
+    if not length.isdigit() or len(length) > 18:
+        return None
+    if b"transfer-encoding" in named or b"content-encoding" in named:
+        return None
+    lives_on = b"close" not in named.get(b"connection", b"").lower()
+    begun = connection.waited
+    body = DirectBody(
+        connection,
+        _once(first),
+        int(length),
+        None,
+        keep=kept.put if lives_on else None,
+        bodies=_bodies,
+        timeout=timeout,
+    )
+    return httpx.Response(
+        int(status[1]),
+        headers=fields,
+        stream=body,
+        extensions={
+            "http_version": b"HTTP/1.1",
+            "reason_phrase": status[2] or b"",
+            "network_stream": connection.stream,
+            WAITED: lambda: connection.waited - begun,
+        },
+    )
+
+
+def _once(first: bytes) -> Iterator[bytes]:
+    yield first
