@@ -154,7 +154,7 @@ def _import_all() -> None:
     from importlib import import_module
 
     from flowtui.cli.main import COMMANDS
-    from flowtui.flow import certificates
+    from flowtui.flow.http import certificates
 
     for place, _ in COMMANDS.values():
         import_module(f"flowtui.cli.{place.partition(':')[0]}")
