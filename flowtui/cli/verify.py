@@ -73,6 +73,11 @@ def verify(folders: tuple[str, ...], repairs: bool, server: str | None, as_json:
             wrong[checked.path] = checked.state
     fetched, repaired, trouble = 0, 0, None
     mendable = [path for path, state in wrong.items() if state != recheck.UNKNOWN]
+    if repairs:
+        for link in filter(Path.is_symlink, mendable):
+            why = "it is a link, and what it leads to is not flowtui's to replace"
+            out.say(f"flowtui: not repaired: {one_line(str(link))}: {why}")
+        mendable = [path for path in mendable if not path.is_symlink()]
     if repairs and mendable:
         from flowtui.cli.repair import Wrong, repair
 
@@ -81,7 +86,6 @@ def verify(folders: tuple[str, ...], repairs: bool, server: str | None, as_json:
                 [
                     Wrong(folder.root, path, recorded.key)
                     for folder, path, recorded in map(files.__getitem__, mendable)
-                    if not (folder.root / path).is_symlink()  # it is not ours to replace
                 ],
                 server,
                 out,

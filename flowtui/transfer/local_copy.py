@@ -9,12 +9,21 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 from flowtui.protocol.states import TransferState
 from flowtui.system import folder_fsync
 from flowtui.system.shared_folder import Folder, open_folder
-from flowtui.transfer.disk.commit import fingerprint, give_name, put_names_on_disk
+from flowtui.transfer.disk.commit import (
+    Fingerprint,
+    fingerprint,
+    give_name,
+    put_names_on_disk,
+    set_aside,
+    words_of_replaced,
+)
+from flowtui.transfer.disk.names import fitting
 from flowtui.transfer.disk.part_file import NoteBudget, PartFile
 from flowtui.transfer.identity import Identity
 from flowtui.transfer.task import Elsewhere, Outcome, Task
@@ -30,6 +39,9 @@ WAYS = {
 }
 """What the setting `link` may say, and what is tried in turn."""
 
+LINK = ".flowtui-link"
+"""What a hard link is called until it takes the place of an earlier file."""
+
 _TOLD = {
     "reflink": "its bytes are shared with",
     "hard": "linked to",
@@ -37,16 +49,48 @@ _TOLD = {
 }
 
 
+Moving = Callable[[str], AbstractContextManager[None]]
+"""Entered with the path of a file, below the target folder, while that loses its name or bytes."""
+
+
+@dataclass(frozen=True)
+class _Brought:
+    """A file at its path: its time of change, and what became of the one that stood there."""
+
+    mtime_ns: int
+    replaced: str = ""
+
+
+@dataclass(frozen=True)
+class _Way:
+    """What each way to bring a file to its path needs to know.
+
+    Attributes:
+        other: where it is. `found`: how that was verified.
+        replaces: a file of ours that stands at the target and is to be replaced, or None.
+        unlisted: entered with nothing while that is replaced.
+    """
+
+    task: Task
+    other: Elsewhere
+    found: Existing
+    replaces: Fingerprint | None
+    unlisted: Callable[[], AbstractContextManager[None]]
+    notes: NoteBudget
+    check: Callable[[], None]
+
+
 def from_elsewhere(
     task: Task,
     notes: NoteBudget,
     check: Callable[[], None],
-    moving: Callable[[str], AbstractContextManager[None]],
+    moving: Moving,
+    replaces: Fingerprint | None = None,
 ) -> Outcome | None:
     """Bring the file to its path from another below the target, or None where it has to be fetched.
 
-    `moving` is entered with the path that a file is to lose. `check` is called now and then and
-    may raise. Raises TransferError, OSError.
+    `replaces`: a file of our own that stands there and is not as it should be. `check` is called
+    now and then and may raise. Raises TransferError, OSError.
     """
     for other in task.elsewhere:
         try:
@@ -62,14 +106,17 @@ def from_elsewhere(
             usable = found is not None and found.verified_by and found.is_ours
             if found is None or not usable or found.seen is None or found.md5 is None:
                 continue
-            if other.moves:
+            if other.moves and replaces is None:
                 return _moved(task, other, found, moving)
-            for way in WAYS[task.link]:
-                if (mtime_ns := _take(task, other, found, way, notes, check)) is not None:
-                    told = f"{_TOLD[way]} {other.name}, {found.verified_by}"
+            way = _Way(task, other, found, replaces, lambda: moving(""), notes, check)
+            for name in WAYS[task.link]:
+                if (brought := _take(way, name)) is not None:
+                    told = f"{_TOLD[name]} {other.name}, {found.verified_by}"
+                    if brought.replaced:
+                        told = f"{words_of_replaced(brought.replaced)}; {told}"
                     return Outcome(TransferState.DONE, told, size=found.size, md5=found.md5,
-                                   verified_by=found.verified_by, mtime_ns=mtime_ns,
-                                   linked=other.name)  # fmt: skip
+                                   verified_by=found.verified_by, mtime_ns=brought.mtime_ns,
+                                   replaced=brought.replaced, linked=other.name)  # fmt: skip
         except (FileNotFoundError, FileExistsError):
             continue  # somebody was quicker, there or here
     return None
@@ -79,7 +126,7 @@ def _moved(
     task: Task,
     other: Elsewhere,
     found: Existing,
-    moving: Callable[[str], AbstractContextManager[None]],
+    moving: Moving,
 ) -> Outcome:
     with moving(other.name), open_folder(task.target.parent, task.root) as folder:
         made = give_name(folder, other.path.name, task.target.name)
@@ -90,24 +137,17 @@ def _moved(
                    mtime_ns=found.seen[3], renamed_from=other.name)  # fmt: skip
 
 
-def _take(
-    task: Task,
-    other: Elsewhere,
-    found: Existing,
-    way: str,
-    notes: NoteBudget,
-    check: Callable[[], None],
-) -> int | None:
-    """Bring the bytes of the other file here; its time of change, None where that cannot be."""
-    with open_folder(other.path.parent, task.root) as folder:
-        source = folder.stat(other.path.name)
+def _take(way: _Way, name: str) -> _Brought | None:
+    """Bring the bytes of the other file here, in the way of this name; None where it cannot be."""
+    with open_folder(way.other.path.parent, way.task.root) as folder:
+        source = folder.stat(way.other.path.name)
         if source is None or not _is_known_to_us(source):
             return None
-        if way == "hard":
-            return _hard_link(task, folder, other.path.name, found)
-        descriptor = folder.open_data(other.path.name)
+        if name == "hard":
+            return _hard_link(way, folder)
+        descriptor = folder.open_data(way.other.path.name)
     try:
-        return _filled(task, descriptor, found, notes, _FILLS[way], check)
+        return _filled(way, descriptor, _FILLS[name])
     finally:
         os.close(descriptor)
 
@@ -117,16 +157,21 @@ def _is_known_to_us(source: os.stat_result) -> bool:
     return source.st_uid == os.geteuid() or source.st_gid in {os.getegid(), *os.getgroups()}
 
 
-def _hard_link(task: Task, source: Folder, name: str, found: Existing) -> int | None:
-    there = source.stat(name)
+def _hard_link(way: _Way, source: Folder) -> _Brought | None:
+    task = way.task
+    there = source.stat(way.other.path.name)
     if there is None or there.st_uid != os.geteuid():
         return None  # a change of its rights would not be ours to make
     with open_folder(task.target.parent, task.root, make=True) as folder:
-        final = task.target.name
+        final = name = task.target.name
+        if way.replaces is not None:
+            # Never NAME.part: who goes on with one of those writes to it, and that is the source.
+            name = fitting(final, LINK) + LINK
+            folder.unlink(name)  # of a run that was killed
         try:
             os.link(
+                way.other.path.name,
                 name,
-                final,
                 src_dir_fd=source.descriptor,
                 dst_dir_fd=folder.descriptor,
                 follow_symlinks=False,
@@ -135,54 +180,58 @@ def _hard_link(task: Task, source: Folder, name: str, found: Existing) -> int | 
             raise
         except OSError:
             return None  # other file systems, too many links, or not allowed
-        made = folder.stat(final)
-        if made is None or fingerprint(made) != found.seen:
-            folder.unlink(final)
+        made = folder.stat(name)
+        if made is None or fingerprint(made) != way.found.seen:
+            folder.unlink(name)
             return None
+        replaced = ""
+        if way.replaces is not None:
+            try:
+                with way.unlisted():
+                    replaced = set_aside(folder, name, final, way.replaces)
+                    give_name(folder, name, final, way.replaces)
+            except BaseException:
+                folder.unlink(name)
+                raise
     put_names_on_disk([folder_fsync.change(task.target.parent)])
-    return made.st_mtime_ns
+    return _Brought(made.st_mtime_ns, replaced)
 
 
-def _share(descriptor: int, part: PartFile, found: Existing, check: Callable[[], None]) -> bool:
+def _share(way: _Way, descriptor: int, part: PartFile) -> bool:
     return share_bytes(descriptor, part)
 
 
-def _copy(descriptor: int, part: PartFile, found: Existing, check: Callable[[], None]) -> bool:
+def _copy(way: _Way, descriptor: int, part: PartFile) -> bool:
     md5, at = hashlib.md5(usedforsecurity=False), 0
     while piece := os.pread(descriptor, 1 << 20, at):
-        check()
+        way.check()
         md5.update(piece)
         part.write(at, piece)
         at += len(piece)
-    return md5.hexdigest() == found.md5
+    return md5.hexdigest() == way.found.md5
 
 
 _FILLS = {"reflink": _share, "copy": _copy}
 
 
-def _filled(
-    task: Task,
-    source: int,
-    found: Existing,
-    notes: NoteBudget,
-    fill: Callable[[int, PartFile, Existing, Callable[[], None]], bool],
-    check: Callable[[], None],
-) -> int | None:
+def _filled(way: _Way, source: int, fill: Callable[[_Way, int, PartFile], bool]) -> _Brought | None:
     """Fill a part file from the open source and give it its name; None where that is not it."""
+    task, found = way.task, way.found
     if fingerprint(os.fstat(source)) != found.seen:
         return None
     identity = Identity(key=task.key, md5=task.md5)
-    part = PartFile(task.target, identity, notes, journaled=False, root=task.root)
+    part = PartFile(task.target, identity, way.notes, journaled=False, root=task.root)
     try:
-        if part.done.total or not fill(source, part, found, check):
+        if part.done.total or not fill(way, source, part):
             return None
         if fingerprint(os.fstat(source)) != found.seen:
             return None
         part.settle(found.size)
-        part.rename(task.target, found.size)
+        with nullcontext() if way.replaces is None else way.unlisted():
+            replaced = part.rename(task.target, found.size, way.replaces)
         mtime_ns = os.fstat(part.descriptor).st_mtime_ns
         part.finish()
-        return mtime_ns
+        return _Brought(mtime_ns, replaced)
     finally:
         if part.descriptor >= 0:
             if not part.done.total:

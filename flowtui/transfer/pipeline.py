@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 import httpx
 
 from flowtui.flow.remote_file import RECORD
-from flowtui.protocol.states import AS_RECORDED, BROKEN_ON_FLOW, CHANGED, REMOVED, TransferState
+from flowtui.protocol.states import AS_RECORDED, BROKEN_ON_FLOW, CHANGED, TransferState
 from flowtui.system.files import UnfitFile
 from flowtui.text import quantities
 from flowtui.timings import Timings
 from flowtui.transfer.cancel import StopSignal
-from flowtui.transfer.disk.commit import Fingerprint, fingerprint
+from flowtui.transfer.disk.commit import Fingerprint, fingerprint, words_of_replaced
 from flowtui.transfer.disk.folder_record import FolderRecords
 from flowtui.transfer.disk.part_file import (
     NoteBudget,
@@ -129,9 +129,13 @@ def steps(
         if isinstance(there, Outcome):
             _sweep(task)
             return _with_former_name(task, there, tools.records)
-        if there is None and task.elsewhere:
+        if task.elsewhere:
             brought = from_elsewhere(
-                task, tools.notes, stop.check, lambda path: _unlisted(task, tools.records, path)
+                task,
+                tools.notes,
+                stop.check,
+                lambda path: _unlisted(task, tools.records, path),
+                there,
             )
             if brought is not None:
                 return replace(brought, seconds=time.monotonic() - began)
@@ -419,8 +423,7 @@ def _fetch_and_verify(
     part.finish()
     reason = f"verified by {verified_by}"
     if replaced:
-        kept = "" if replaced == REMOVED else f", kept as {replaced}"
-        reason = f"replaced a file that was changed here or on Flow{kept}; {reason}"
+        reason = f"{words_of_replaced(replaced)}; {reason}"
     if task.md5 is None:
         reason += "; the server gave no md5"
     if progress.resumed_at and size:

@@ -97,6 +97,16 @@ def test_a_link_to_the_file_counts_as_it(folder: Path) -> None:
     assert run(str(folder)).return_value == 0
 
 
+def test_what_a_link_leads_to_is_not_repaired_and_nobody_is_asked(folder: Path) -> None:
+    path = folder / next(iter(FILES))
+    (folder / "other").write_bytes(b"other")
+    path.unlink()
+    path.symlink_to(folder / "other")
+    done = run(str(folder), "--repair", "--server", "http://127.0.0.1:9")
+    assert done.return_value == 1 and f"not repaired: {path}: it is a link" in done.stderr
+    assert (folder / "other").read_bytes() == b"other" and path.is_symlink()
+
+
 def test_an_edited_log_leads_nowhere_else(folder: Path, tmp_path_factory: Any) -> None:
     lines = [{"status": "done", "key": "k", "path": path, "size": 1, "md5": "a" * 32}
              for path in ("/etc/passwd", "../x", "a/../../x", "")]  # fmt: skip

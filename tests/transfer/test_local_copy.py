@@ -6,11 +6,15 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flowtui.transfer import local_copy
 from flowtui.transfer.disk import downloads_log
+from flowtui.transfer.disk.part_file import PartFile
+from flowtui.transfer.identity import Identity
+from flowtui.transfer.verify import blocks
 from support.lab import Lab, content
 from support.services import batch, remote, rows
 from support.waiting import GUARD
@@ -61,9 +65,6 @@ def test_auto_does_with_what_the_file_system_can(lab: Lab, monkeypatch: pytest.M
     fetch(lab, "hard", md5=MD5)
     assert os.path.samefile(lab.root / "hard/a.bin", lab.target)
 
-    def refused(*args: object, **more: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
     monkeypatch.setattr(local_copy.os, "link", refused)
     fetch(lab, "copied", md5=MD5)
     assert (lab.root / "copied/a.bin").read_bytes() == DATA
@@ -74,16 +75,94 @@ def test_auto_does_with_what_the_file_system_can(lab: Lab, monkeypatch: pytest.M
 def test_bytes_can_be_shared_where_the_file_system_can(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def shared(source: int, part) -> bool:  # type: ignore[no-untyped-def]
-        part.write(0, os.pread(source, len(DATA), 0))
-        return True
-
-    monkeypatch.setattr(local_copy, "share_bytes", shared)
+    monkeypatch.setattr(local_copy, "share_bytes", reflinked)
     lab.settings["link"] = "reflink"
     fetch(lab, md5=MD5)
     fetch(lab, "shared", md5=MD5)
     assert lab.row is not None and lab.row.linked and len(lab.requests) == 1
     assert (lab.root / "shared/a.bin").read_bytes() == DATA
+
+
+def reflinked(source: int, part: Any) -> bool:
+    """What a file system that can share bytes does, as far as it can be seen."""
+    part.write(0, os.pread(source, len(DATA), 0))
+    return True
+
+
+def refused(*args: object, **more: object) -> None:
+    raise PermissionError(1, "Operation not permitted")
+
+
+@pytest.mark.parametrize("link", ["reflink", "hard", "copy"])
+@pytest.mark.parametrize("how", ["flipped", "cut", "foreign link"])
+def test_a_bad_file_of_ours_is_replaced_by_a_good_one_that_is_here(
+    lab: Lab, more: dict[str, str], link: str, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if link == "reflink":
+        monkeypatch.setattr(local_copy, "share_bytes", reflinked)
+    lab.settings["link"] = link
+    fetch(lab, **more)
+    fetch(lab, "other", **more)
+    good = lab.root / "other/a.bin"
+    bad = bytes([DATA[0] ^ 1]) + DATA[1:]
+    if link == "hard":
+        lab.target.unlink()  # else both names would be bad
+    if how == "flipped":
+        lab.target.write_bytes(bad)
+    elif how == "cut":
+        lab.target.write_bytes(DATA[:100])
+    else:
+        lab.target.unlink(missing_ok=True)
+        lab.target.write_bytes(bad)
+        os.link(lab.target, lab.root / "somebody's")
+    lab.target.with_name("a.bin.flowtui-link").write_bytes(b"of a run that was killed")
+    fetch(lab, **more)
+    assert lab.row is not None and len(lab.requests) == 1
+    assert (lab.row.state, lab.row.linked) == ("done", "other/a.bin")
+    assert lab.target.read_bytes() == DATA == good.read_bytes()
+    assert os.path.samefile(lab.target, good) is (link == "hard")
+    olds = [path for path in lab.target.parent.iterdir() if ".old-" in path.name]
+    if how == "cut":  # it is just a part of the new one
+        assert (olds, lab.row.replaced) == ([], "removed")
+    else:
+        assert [path.read_bytes() for path in olds] == [bad]
+        assert lab.row.replaced == olds[0].name
+    if how == "foreign link":
+        assert (lab.root / "somebody's").read_bytes() == bad
+    assert sums(lab) == {"data/a.bin", "other/a.bin"}
+    if link == "hard":
+        assert not lab.target.with_name("a.bin.flowtui-link").exists()
+
+
+def test_what_cannot_be_linked_over_a_bad_file_is_fetched(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.settings["link"] = "hard"
+    fetch(lab, md5=MD5)
+    fetch(lab, "other", md5=MD5)
+    lab.target.unlink()
+    lab.target.write_bytes(b"bad")
+    monkeypatch.setattr(local_copy.os, "link", refused)
+    fetch(lab, md5=MD5)
+    assert lab.row is not None and (lab.row.state, lab.row.linked) == ("done", "")
+    assert lab.target.read_bytes() == DATA and len(lab.requests) == 2
+
+
+def test_sharing_is_one_call_that_may_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FICLONE of Linux, on the new file, with the old one's descriptor."""
+    calls: list[tuple[int, int, int]] = []
+
+    def ioctl(descriptor: int, request: int, argument: int) -> int:
+        calls.append((descriptor, request, argument))
+        if len(calls) > 1:
+            raise OSError(95, "Operation not supported")
+        return 0
+
+    monkeypatch.setattr(blocks.fcntl, "ioctl", ioctl)
+    part = PartFile(tmp_path / "a", Identity(key="data/1"), journaled=False)
+    assert blocks.share_bytes(77, part) and not blocks.share_bytes(77, part)
+    assert calls == [(part.descriptor, 0x40049409, 77)] * 2
+    part.remove()
 
 
 def test_never_fetches_it_anew(lab: Lab) -> None:

@@ -74,6 +74,12 @@ def set_aside(folder: Folder, part: str, final: str, replaces: Fingerprint) -> s
     raise AssertionError("count ends nowhere")
 
 
+def words_of_replaced(replaced: str) -> str:
+    """What became of an earlier file of ours, as `set_aside` gives it, for people."""
+    kept = "" if replaced == REMOVED else f", kept as {replaced}"
+    return f"replaced a file that was changed here or on Flow{kept}"
+
+
 def _is_beginning(folder: Folder, short: str, whole: str) -> bool:
     """Whether a file is not longer than another, and all of it is how that one begins."""
     with (
