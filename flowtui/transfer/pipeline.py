@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from flowtui.text import quantities
 from flowtui.timings import Timings
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk.commit import Fingerprint, fingerprint, words_of_replaced
+from flowtui.transfer.disk.downloads_log import is_untouched
 from flowtui.transfer.disk.folder_record import FolderRecords
 from flowtui.transfer.disk.part_file import (
     NoteBudget,
@@ -125,8 +127,14 @@ def steps(
                 task, tools.client, tools.notes, lambda: _unlisted(task, tools.records)
             )
             return replace(made, seconds=time.monotonic() - began)
-        there = _look(task, stop)
+        try:
+            there = _look(task, stop)
+        except (TargetExists, PermanentError):
+            _strike_if_untrue(task, tools.records)
+            raise
         if isinstance(there, Outcome):
+            if there.code == CHANGED:
+                _strike_if_untrue(task, tools.records)
             _sweep(task)
             return _with_former_name(task, there, tools.records)
         if task.elsewhere:
@@ -233,6 +241,17 @@ def _strike(task: Task, records: FolderRecords, path: str = "") -> None:
         path = path or str(task.target.relative_to(task.root))
         with contextlib.suppress(OSError):  # who writes the file's line meets the same
             records.of(task.root).strike([path])
+
+
+def _strike_if_untrue(task: Task, records: FolderRecords) -> None:
+    """Take the line of what stays at the target out of MD5SUMS, where it is not as recorded."""
+    if task.recorded is None:
+        return
+    with contextlib.suppress(OSError):  # it is out of reach: nothing can be said of it
+        found = task.target.stat()
+        if stat.S_ISREG(found.st_mode) and is_untouched(found, task.recorded):
+            return  # it was changed on Flow
+    _strike(task, records)
 
 
 @contextlib.contextmanager

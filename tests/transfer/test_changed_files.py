@@ -143,6 +143,37 @@ def test_it_can_be_kept_or_be_an_error(lab: Lab, how: str, state: str) -> None:
     fetch(lab, True)
     assert lab.row is not None and (lab.row.state, lab.row.code) == (state, "CHANGED")
     assert lab.target.read_bytes() == b"mine" and aside(lab) == []
+    # What the line said of it is not true any more.
+    assert digest(DATA) not in (lab.root / "MD5SUMS").read_text().replace("#", "")
+
+
+@pytest.mark.parametrize("how", ["keep", "fail"])
+def test_what_was_changed_on_flow_and_is_kept_keeps_its_line(lab: Lab, how: str) -> None:
+    fetch(lab, True)
+    lab.settings["on_change"] = how
+    for _ in range(2):
+        lab.serve(OTHER)
+        lab.fetch(size=len(OTHER), md5=digest(OTHER))
+        assert lab.row is not None and lab.row.code == "CHANGED"
+        assert (lab.root / "MD5SUMS").read_text() == f"{digest(DATA)}  data/a.bin\n"
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "link"])
+def test_what_stands_in_the_place_of_the_file_has_no_line(lab: Lab, what: str) -> None:
+    fetch(lab, True)
+    lab.target.unlink()
+    match what:
+        case "folder":
+            lab.target.mkdir()
+        case "pipe":
+            os.mkfifo(lab.target)
+        case "link":
+            lab.target.symlink_to("nowhere")
+    fetch(lab, True)
+    sums = lab.root / "MD5SUMS"
+    lines = sums.read_text().splitlines() if sums.exists() else []
+    here = {line.split("  ")[1] for line in lines if not line.startswith("#")}
+    assert here == (set() if what == "folder" else {"data/a~2.bin"})
 
 
 def test_what_is_changed_while_its_new_bytes_come_is_not_overwritten(lab: Lab) -> None:
