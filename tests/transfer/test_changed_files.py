@@ -144,7 +144,8 @@ def test_it_can_be_kept_or_be_an_error(lab: Lab, how: str, state: str) -> None:
     assert lab.row is not None and (lab.row.state, lab.row.code) == (state, "CHANGED")
     assert lab.target.read_bytes() == b"mine" and aside(lab) == []
     # What the line said of it is not true any more.
-    assert digest(DATA) not in (lab.root / "MD5SUMS").read_text().replace("#", "")
+    sums = lab.root / "MD5SUMS"
+    assert not sums.exists() or sums.read_text().startswith("#")
 
 
 @pytest.mark.parametrize("how", ["keep", "fail"])
