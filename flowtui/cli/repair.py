@@ -38,13 +38,15 @@ def repair(wrong: list[Wrong], server: str | None, out: Output) -> int:
     fetched = 0
     try:
         with StopSignals() as stop, closing(open_session(server, out)) as session:
-            found = _find({file.key for file in wrong}, session, out)
+            found, has_all = _find({file.key for file in wrong}, session, out)
             # A file that stands in several places of a folder has a turn for each.
             turns: defaultdict[tuple[Path, int], list[RemoteFile]] = defaultdict(list)
             places: Counter[tuple[Path, str]] = Counter()
             for file in wrong:
                 if file.key not in found:
-                    out.say(f"flowtui: not found on Flow: {one_line(str(file.root / file.path))}")
+                    # Where Flow would not answer, that has been said.
+                    what = "not found on Flow" if has_all else "not repaired"
+                    out.say(f"flowtui: {what}: {one_line(str(file.root / file.path))}")
                     continue
                 place = file.root, file.key
                 turns[file.root, places[place]].append(found[file.key].placed_at(file.path))
@@ -68,18 +70,20 @@ def repair(wrong: list[Wrong], server: str | None, out: Output) -> int:
     return fetched
 
 
-def _find(keys: set[str], session: Session, out: Output) -> dict[str, RemoteFile]:
-    """What Flow has of these files now, by their keys."""
+def _find(keys: set[str], session: Session, out: Output) -> tuple[dict[str, RemoteFile], bool]:
+    """What Flow has of these files now, by their keys; and whether it answered to all."""
     from flowtui.cli.selection import Filters, RequestedFiles, find
     from flowtui.flow.refs import ref_of_key
 
     refs = dict.fromkeys(ref for key in sorted(keys) if (ref := ref_of_key(key)) is not None)
     filters = Filters(records=any(key.startswith("record/") for key in keys))
-    return {
+    asked = RequestedFiles()
+    found = {
         file.key: file
-        for file in find(session.client, list(refs), filters, out, RequestedFiles())
+        for file in find(session.client, list(refs), filters, out, asked)
         if file.key in keys
     }
+    return found, not asked.errors
 
 
 def _fetch(

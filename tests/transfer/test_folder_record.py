@@ -160,6 +160,19 @@ def test_a_line_of_ours_that_was_edited_is_put_right_by_the_next_run(
     assert (tmp_path / SUMS_NAME).read_bytes() == right
 
 
+def test_the_next_run_strikes_what_somebody_took_away(tmp_path: Path) -> None:
+    paths = ["a", "b", "d/e", "d/f", "g/h"]
+    FolderRecord(tmp_path).write([put(tmp_path, path, b"x") for path in paths])
+    (tmp_path / "b").unlink()
+    (tmp_path / "d/e").unlink()
+    shutil.rmtree(tmp_path / "g")
+    later = FolderRecord(tmp_path)
+    later.expect(dict(downloads_log.read(tmp_path)))
+    later.write([put(tmp_path, "i", b"x")])
+    assert set(lines(tmp_path)) == {"a", "d/f", "i"}
+    expect_true(tmp_path)
+
+
 def test_struck_lines_are_gone_after_the_next_run(tmp_path: Path) -> None:
     record = FolderRecord(tmp_path)
     record.write([put(tmp_path, path, b"") for path in "abc"])

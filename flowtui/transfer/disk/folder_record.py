@@ -192,6 +192,10 @@ class FolderRecord:
                 self._read(sums)
             else:
                 self._lines = {}
+            if known and self._lines:
+                # Somebody may have taken files away.
+                listed = [path for path in known if _label(path) in self._lines]
+                self._strike(folder, _missing(self.root, listed))
             text = _read_from(sums, 0) if known and self._lines else b""
             for path, record in (known or {}).items():
                 # Just read, and without hidden lines: no need to look at each.
@@ -372,6 +376,25 @@ def check(root: Path) -> None:
                 with contextlib.suppress(PermissionError, FileNotFoundError):
                     os.close(folder.open(name, os.O_RDONLY))
                     _require_at_most(most, found.st_size, root / name)
+
+
+def _missing(root: Path, paths: Iterable[str]) -> list[str]:
+    """Those of the paths at which nothing stands; one look at each folder, not at each file."""
+    names: dict[str, set[str] | None] = {}
+    gone = []
+    for path in paths:
+        above, _, name = path.rpartition("/")
+        if above not in names:
+            try:
+                names[above] = set(os.listdir(root / above))
+            except (FileNotFoundError, NotADirectoryError):
+                names[above] = set()
+            except OSError:
+                names[above] = None  # out of reach: nothing is known
+        there = names[above]
+        if there is not None and name not in there:
+            gone.append(path)
+    return gone
 
 
 def _md5_if_here(root: Path, path: str, record: Recorded) -> str | None:
