@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -17,10 +17,10 @@ from flowtui.daemon.connection import Connection, open_socket
 from flowtui.daemon.errors import EngineGone
 from flowtui.daemon.pieces import in_pieces, joined
 from flowtui.protocol.messages import (
+    STATUS_PIECE,
     Added,
     Batch,
     BulkFileRow,
-    BulkRow,
     Changes,
     Message,
     Recheck,
@@ -137,21 +137,16 @@ class EngineClient:
 
     def _all_rows(self) -> Status:
         """The queue with all its rows, which may be too many for one line."""
-        transfers: dict[int, TransferRow] = {}
-        bulk_jobs: dict[int, BulkRow] = {}
-        with contextlib.closing(self.events(REPLY_TIMEOUT)) as pieces:
-            for piece in pieces:  # what changes meanwhile comes again
-                transfers |= {row.id: row for row in piece.transfers}
-                bulk_jobs |= {job.id: job for job in piece.bulk_jobs}
-                for id_ in piece.removed:
-                    transfers.pop(id_, None)
-                for id_ in piece.removed_bulk:
-                    bulk_jobs.pop(id_, None)
-                if piece.last:
-                    rows = tuple(transfers[id_] for id_ in sorted(transfers))
-                    jobs = tuple(bulk_jobs[id_] for id_ in sorted(bulk_jobs))
-                    return Status(piece.summary, rows, jobs)
-        raise EngineGone("the background engine has stopped")
+        last, rows = 0, list[TransferRow]()
+        first: Status | None = None
+        while True:
+            answer = self._connection.request("status", rows=True, after=last)
+            piece = _record(Status, answer)
+            first = first or piece
+            rows += (row for row in piece.transfers if row.id > last)
+            if len(piece.transfers) < STATUS_PIECE or rows[-1].id == last:
+                return replace(first, transfers=tuple(rows))
+            last = rows[-1].id
 
     def space(self, path: str) -> Space:
         """Room on the file system of a folder."""
@@ -174,12 +169,12 @@ class EngineClient:
         """Have the engine end; with `pause`, all transfers are paused first."""
         self._connection.request("stop", pause=pause)
 
-    def events(self, timeout: float | None = None) -> Generator[Changes]:
+    def events(self) -> Iterator[Changes]:
         """What is there, then what changes, until the engine ends or we hang up.
 
-        Raises EngineGone, also where nothing comes for `timeout` seconds.
+        Raises EngineGone.
         """
-        stream, lines = open_socket(self.path, timeout)
+        stream, lines = open_socket(self.path, None)
         self._streams.add(stream)
         try:
             stream.sendall(encode({"id": 0, "do": "subscribe"}))

@@ -240,8 +240,8 @@ class Server:
                 return {"count": engine.bulk(ids, action)}
             case BulkFiles(id_):
                 return {"files": [file.to_json() for file in engine.bulk_files(id_)]}
-            case StatusWanted(rows, most):
-                return engine.status(rows, most).to_json()
+            case StatusWanted(rows, most, after):
+                return engine.status(rows, most, after).to_json()
             case Verify(root, batch_id, about):
                 return {"recheck_id": engine.verify(root, batch_id, about)}
             case Verified(id_, after):

@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,6 +34,7 @@ from flowtui.engine.store.persistence import Persistence
 from flowtui.engine.workers.pool import Workers
 from flowtui.engine.workers.run import Run
 from flowtui.protocol.messages import (
+    STATUS_PIECE,
     Added,
     Batch,
     BulkFileRow,
@@ -288,17 +290,25 @@ class Engine:
         """The files of a bulk job, and what became of each."""
         return self._call(lambda: self._bulk.files(id_))
 
-    def status(self, rows: bool = False, most: int | None = None) -> Status:
-        """The queue now; of its rows all, or the first `most` of those still to be done."""
+    def status(
+        self, rows: bool = False, most: int | None = None, after: int | None = None
+    ) -> Status:
+        """The queue now; of its rows all, or the first `most` of those still to be done.
+
+        With `after` the first STATUS_PIECE of those with higher ids; bulk jobs come after 0.
+        """
 
         def collect() -> Status:
             shown: Iterable[Transfer] = ()
+            jobs = self._bulk.jobs if rows and not after else ()
             if rows:
                 shown = self._queue.pick(None) if most is None else self._queue.next_to_do(most)
+            if after is not None:
+                shown = islice(self._queue.above(after), STATUS_PIECE if rows else 0)
             return Status(
                 summary=self._summary(),
                 transfers=tuple(transfer.row() for transfer in shown),
-                bulk_jobs=tuple(map(self._events.bulk_row, self._bulk.jobs)) if rows else (),
+                bulk_jobs=tuple(map(self._events.bulk_row, jobs)),
             )
 
         return self._call(collect)

@@ -24,8 +24,9 @@ Requests (`do`), their fields → the result:
     bulk       bulk_ids, action: cancel|retry|again|one_by_one|forget → count
     bulk_files bulk_id → files (`BulkFileRow`s)
     subscribe  → (events follow)
-    status     rows: bool, most: number | null → summary, and where rows is true bulk_jobs and
-               transfers: all, or the first `most` of those still to be done, running ones first
+    status     rows: bool, most: number | null, after: id | null → summary, and where rows is true
+               bulk_jobs and transfers: all, or the first `most` of those still to be done, running
+               ones first, or the first STATUS_PIECE of those with ids above `after` (jobs: after 0)
     verify     root, batch_id: number | null, about: object | null → recheck_id
                reads the files of that batch, or what downloads.log of root has (with `about` only
                of which it says this: key, belongs_to, execution, project), and compares them; ends
@@ -51,6 +52,10 @@ from flowtui.protocol.schema import AbsolutePath, Count, Id, read
 
 SNAPSHOT_PIECE = 1000
 """Rows in one `transfers` event."""
+
+
+STATUS_PIECE = 5000
+"""Rows in one answer to `status` where it is asked for in pieces."""
 
 
 @dataclass(frozen=True, slots=True)

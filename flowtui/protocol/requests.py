@@ -50,6 +50,7 @@ class StatusWanted(Message):
 
     rows: bool = False
     most: Count | None = None
+    after: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,19 +27,10 @@ from flowtui.daemon.connection import open_socket
 from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning, EngineSilent
 from flowtui.daemon.pieces import in_pieces
 from flowtui.daemon.server import Server
-from flowtui.engine import events as events_module
+from flowtui.engine import engine as engine_module
 from flowtui.engine.engine import Engine
 from flowtui.flow.remote_file import RemoteFile
-from flowtui.protocol.messages import (
-    Batch,
-    BulkRow,
-    Changes,
-    RequestRefused,
-    Status,
-    Summary,
-    TransferRow,
-    WrongFile,
-)
+from flowtui.protocol.messages import Batch, Changes, RequestRefused, Status, Summary, WrongFile
 from flowtui.protocol.wire import PROTOCOL, decode, encode
 from support.services import make_service
 from support.waiting import GUARD, until
@@ -374,10 +365,12 @@ def test_pieces_are_one_batch_in_the_queue_and_one_answer(
         assert {row.batch_id for row in client.status(rows=True).transfers} == {first.batch_id}
 
 
+@pytest.mark.parametrize("count", [7, 20, 40, 41])
 def test_all_rows_of_a_long_queue_come_in_pieces(
-    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ):
-    monkeypatch.setattr(events_module, "SNAPSHOT_PIECE", 7)
+    monkeypatch.setattr(client_module, "STATUS_PIECE", count)
+    monkeypatch.setattr(engine_module, "STATUS_PIECE", count)
     with door.client() as client:
         assert client.status(rows=True) == Status(Summary(jobs=4))
         ids = client.add(batch(tmp_path, *range(40))).ids
@@ -387,28 +380,15 @@ def test_all_rows_of_a_long_queue_come_in_pieces(
         assert now.summary.counts == {"paused": 40}
 
 
-def test_what_changes_between_two_pieces_of_the_rows_is_there_once(
-    door: Door, monkeypatch: pytest.MonkeyPatch
+def test_an_older_engine_that_knows_no_pieces_gives_all_rows_at_once(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def row(id_: int, state: str = "queued") -> TransferRow:
-        return TransferRow(id_, 1, f"data/{id_}", "f", "/to", "f", state)
-
-    job = BulkRow(1, 1, "job", "/to", "pending")
-    pieces = [
-        Changes(Summary(), (row(1), row(2)), (job,), reset=True, last=False),
-        Changes(Summary(), (row(3), row(1, "done")), (replace(job, state="done"),), last=False),
-        Changes(Summary(jobs=7), (row(4),), removed=(2,)),
-    ]
+    status = door.engine.status
+    monkeypatch.setattr(client_module, "STATUS_PIECE", 7)
+    monkeypatch.setattr(door.engine, "status", lambda rows, most, after: status(rows, most))
     with door.client() as client:
-        monkeypatch.setattr(client, "events", lambda timeout: (piece for piece in pieces))
-        now = client.status(rows=True)
-    assert [(shown.id, shown.state) for shown in now.transfers] == [
-        (1, "done"),
-        (3, "queued"),
-        (4, "queued"),
-    ]
-    assert [shown.state for shown in now.bulk_jobs] == ["done"]
-    assert now.summary.jobs == 7
+        ids = client.add(batch(tmp_path, *range(20))).ids
+        assert tuple(row.id for row in client.status(rows=True).transfers) == ids
 
 
 class Listener:

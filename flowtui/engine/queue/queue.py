@@ -230,6 +230,10 @@ class Queue:
             if (found := self.transfers.get(id_)) is not None:
                 yield found
 
+    def above(self, id_: int) -> Iterator[Transfer]:
+        """The transfers with higher ids, which are in the order of their ids."""
+        return (transfer for transfer in self.transfers.values() if transfer.id > id_)
+
     def in_state(self, *states: TransferState) -> Iterator[Transfer]:
         """The transfers in one of these states, in order."""
         if any(self.counts[state] for state in states):
