@@ -12,6 +12,7 @@ from pathlib import Path
 
 from flowtui.engine.workers.pool import Workers
 from flowtui.protocol.messages import WRONG_PIECE, Recheck, RequestRefused, WrongFile
+from flowtui.protocol.schema import MOST as MOST_COUNT
 from flowtui.transfer.errors import Stopped, internal_error
 from flowtui.transfer.task import Recorded
 from flowtui.transfer.verify.recheck import OK, UNKNOWN, Checked, RecordedFolder, check_all
@@ -103,8 +104,9 @@ class _Run:
         with self._lock:
             self._asked = self._clock()
             found = self._wrong[max(0, after) :][:WRONG_PIECE]
-            return Recheck(self._state, self._reason, self._files, self._checked, self._size,
-                           self._read, len(self._wrong), tuple(found))  # fmt: skip
+            size, read = min(MOST_COUNT, self._size), min(MOST_COUNT, self._read)
+            return Recheck(self._state, self._reason, self._files, self._checked, size,
+                           read, len(self._wrong), tuple(found))  # fmt: skip
 
     def read(self) -> None:
         """Read all; to be called in a worker."""

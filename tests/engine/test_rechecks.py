@@ -227,3 +227,16 @@ def test_the_end_of_the_engine_ends_the_reading(
     _, _, _, workers = held(tmp_path, monkeypatch, stop)
     assert workers.close(GUARD)
     assert runs[0].report(0).read == 30
+
+
+def test_sizes_that_no_number_holds_together_are_told_as_the_most(tmp_path: Path) -> None:
+    """Somebody may have written anything into a log; the client must take the answer."""
+    workers = Workers(lambda run, outcome: None, Timings())
+    made = Rechecks(workers)
+    huge = Recorded("data/1", (1 << 63) - 1, None)
+    id_ = made.start(tmp_path, {"a": huge, "b": replace(huge, key="data/2")})
+    until(lambda: made.report(id_, 0).state == "ended")
+    found = made.report(id_, 0)
+    assert found.size == (1 << 63) - 1
+    assert Recheck.from_json(found.to_json()) == found
+    workers.close(GUARD)
