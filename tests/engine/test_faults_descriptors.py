@@ -215,6 +215,7 @@ def test_a_folder_that_cannot_be_listed_now_does_not_count_as_empty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its unfinished files would be taken for free names."""
+    (tmp_path / "data").mkdir()
     paths = TargetPaths(tmp_path)
     monkeypatch.setattr(os, "scandir", Failing(os.scandir, 1))
     with pytest.raises(OSError, match="Too many"):
