@@ -280,7 +280,7 @@ def test_an_open_folder_takes_one_descriptor_and_gives_it_back(tmp_path: Path) -
 
 def begin(target: Path, data: bytes, md5: str | None = None) -> None:
     """Leave an unfinished file."""
-    part = PartFile(target, Identity("data/1", len(DATA), md5))
+    part = PartFile(target, Identity("data/1", len(DATA), md5, etag='"v1"'))
     part.write(0, data)
     part.note(0, len(data))
     part.close()
