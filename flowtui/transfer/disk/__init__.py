@@ -1,6 +1,7 @@
 """Where bytes go, so that they are still right after a crash.
 
     part_file      the unfinished file: locked, written at any offset, flushed
+    ledger         which of its bytes were written, and flushed
     commit         the final name, never over another file, and its folder on the disk
     journal        which bytes of it can be believed
     ranges         sets of byte ranges

@@ -22,6 +22,7 @@ from flowtui.timings import Timings
 from flowtui.transfer.disk import journal
 from flowtui.transfer.disk.commit import Fingerprint, give_name, put_names_on_disk, set_aside
 from flowtui.transfer.disk.journal import Journal, JournalRecord
+from flowtui.transfer.disk.ledger import Ledger
 from flowtui.transfer.disk.names import JOURNAL, PART
 from flowtui.transfer.disk.ranges import RangeSet
 from flowtui.transfer.errors import Busy, PermanentError
@@ -80,7 +81,6 @@ class PartFile:
     Attributes:
         done: the ranges that were on disk when it was opened.
         failure: what kept written bytes from the disk; nothing can be believed to follow it.
-        identity: what the journal knows of the remote file.
     """
 
     def __init__(
@@ -119,14 +119,9 @@ class PartFile:
         except BaseException:
             self.folder.close()
             raise
-        # Written and not flushed; being flushed just now; flushed. A reset makes them all void,
-        # also for a flush that is under way.
-        self._dirty, self._flushing, self._flushed = RangeSet(), RangeSet(), RangeSet()
-        self._resets = 0
+        self._ledger = Ledger(identity, RangeSet(), RangeSet())
         self._settled = -1  # the size with which it was settled
         self._renamed: Change | None = None
-        self._entered = False  # whether the disk knows the names of part file and journal
-        self._journal: Journal | None = None
         try:
             there = os.fstat(self.descriptor)
             is_ours = self.folder.owns(there)
@@ -135,20 +130,22 @@ class PartFile:
             if there.st_size or journaled:
                 found = journal.load(journal_path(target), self.folder)
             if found is not None and _may_go_on(found, identity, is_ours=is_ours):
-                self.identity, self.done = found.identity.updated(identity), found.ranges
-                self._flushed = found.flushed
+                identity, self.done, flushed = (
+                    found.identity.updated(identity),
+                    found.ranges,
+                    found.flushed,
+                )
                 self.done.clip(there.st_size)
-                self._flushed.clip(there.st_size)
+                flushed.clip(there.st_size)
             else:
-                self.identity, self.done = identity, RangeSet()
+                self.done, flushed = RangeSet(), RangeSet()
+            self._ledger = Ledger(identity, self.done.copy(), flushed)
             if not is_ours and not self.done.total:
                 self._replace(there)
             elif there.st_size and not self.done.total:
                 os.ftruncate(self.descriptor, 0)
             if journaled or found is not None:
-                self._journal = Journal(journal_path(target), self.folder)
-            self._dirty = self.done.copy()
-            self._begin()
+                self._ledger.keep_in(Journal(journal_path(target), self.folder))
         except BaseException:
             with suppress(OSError):
                 if not os.fstat(self.descriptor).st_size:
@@ -185,22 +182,23 @@ class PartFile:
         with self._lock:
             if self.failure is not None:
                 return
-            self._dirty.add(start, end)
-            if self._journal is not None:
-                self._journal.written(start, end)
-                if self._journal.is_long:
-                    self._begin()
+            self._ledger.written(start, end)
+
+    @property
+    def identity(self) -> Identity:
+        """What the journal knows of the remote file."""
+        return self._ledger.identity
 
     @property
     def is_journaled(self) -> bool:
         """Whether what is written is told to a journal as it comes."""
-        return self._journal is not None
+        return self._ledger.journal is not None
 
     @property
     def unflushed(self) -> int:
         """Bytes that were noted and are not yet known to be on the disk."""
         with self._lock:
-            return self._dirty.total
+            return self._ledger.unflushed
 
     def flush(self) -> None:
         """Put what was noted so far on the disk, and then say so in the journal.
@@ -209,55 +207,43 @@ class PartFile:
         second time, so none that were not flushed before are believed any more.
         """
         with self._lock:
-            if self.descriptor < 0 or self._journal is None or not len(self._dirty):
+            taken = self._ledger.take() if self.descriptor >= 0 else None
+            if taken is None:
                 return
-            dirty, self._dirty = self._dirty, RangeSet()
-            self._flushing, resets = dirty, self._resets
             descriptor = os.dup(self.descriptor)
         try:
             flush_data(descriptor)
         except OSError as error:
             with self._lock:
                 self.failure = error
-                self._dirty, self._flushing = RangeSet(), RangeSet()
-                if self._journal is not None:
-                    self._begin()
+                self._ledger.lose()
             raise
         finally:
             os.close(descriptor)
         with self._lock:
-            if self._journal is None or self._resets != resets or not len(dirty):
+            if not self._ledger.confirm(taken):
                 return
-            self._flushing = RangeSet()
-            for start, end in dirty:
-                self._flushed.add(start, end)
-            self._journal.flushed(dirty)
-            entered, self._entered = self._entered, True
-            descriptor = os.dup(self._journal.descriptor)
+            assert self._ledger.journal is not None
+            is_entered, self._ledger.is_entered = self._ledger.is_entered, True
+            descriptor = os.dup(self._ledger.journal.descriptor)
         try:
             flush_data(descriptor)
         finally:
             os.close(descriptor)
-        if not entered:
+        if not is_entered:
             flush_folder(self.path.parent)
 
     def identify(self, identity: Identity) -> None:
         """Keep what became known of the remote file (size, ETag, …). Raises OSError."""
         with self._lock:
-            if identity != self.identity:
-                self.identity = identity
-                self._begin()
+            self._ledger.identify(identity)
 
     def reset(self, identity: Identity) -> None:
         """Forget all bytes: what comes now is another file. Raises OSError."""
         with self._lock:
-            self.identity = identity
-            self._resets += 1
-            self._dirty, self._flushing, self._flushed = RangeSet(), RangeSet(), RangeSet()
-            if self._journal is not None:
-                # The old journal would call the new bytes flushed ones, should it come back.
-                self._journal.begin(identity, RangeSet(), RangeSet(), durable=True)
-                flush_folder(self.path.parent)
+            self._ledger.reset(identity)
+            if self.is_journaled:
+                flush_folder(self.path.parent)  # else the old journal might come back
             os.ftruncate(self.descriptor, 0)
 
     def settle(self, size: int) -> bool:
@@ -306,9 +292,9 @@ class PartFile:
         assert self._renamed is not None
         with self._lock:
             put_names_on_disk([self._renamed])
-            if self._journal is not None:
+            if self.is_journaled:
                 self.folder.unlink(journal_path(self.target).name)
-            self._dirty = RangeSet()
+            self._ledger.forget_unflushed()
             self._let_go()
 
     def remove(self) -> None:
@@ -316,23 +302,20 @@ class PartFile:
         with self._lock:
             self.folder.unlink(journal_path(self.target).name)
             self.folder.unlink(self.path.name)
-            self._dirty = RangeSet()
+            self._ledger.forget_unflushed()
             self._let_go()
 
     def close(self) -> None:
         """Let go of it; the bytes stay for the next run."""
         with self._lock:
             try:
-                if self._journal is None and self._dirty.total and self.descriptor >= 0:
-                    self._journal = Journal(journal_path(self.target), self.folder)
-                    self._begin()
+                if self.descriptor >= 0 and self._ledger.unflushed and not self.is_journaled:
+                    self._ledger.keep_in(Journal(journal_path(self.target), self.folder))
             finally:
                 self._let_go()
 
     def _let_go(self) -> None:
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+        self._ledger.close()
         if self.descriptor >= 0:
             try:
                 self._unlock()
@@ -375,15 +358,6 @@ class PartFile:
             return False
         held = os.fstat(self.descriptor)
         return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
-
-    def _begin(self) -> None:
-        if self._journal is None:
-            return
-        written = self._dirty.copy()
-        for start, end in self._flushing:
-            written.add(start, end)
-        self._entered = False
-        self._journal.begin(self.identity, self._flushed, written)
 
     def _bring_back(self, size: int) -> None:
         """Write the file anew from its open descriptor: somebody has removed its name.
