@@ -9,7 +9,7 @@ from flowtui.protocol.messages import Added, Batch, RequestRefused, file_to_json
 from flowtui.protocol.wire import MAX_LINE, encode
 from flowtui.text.redaction import has_secret_query
 
-PIECE = MAX_LINE >> 3
+PIECE = MAX_LINE >> 5
 """Bytes of a piece at most; the engine sees to other clients between two of them."""
 
 

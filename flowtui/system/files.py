@@ -15,6 +15,7 @@ import pwd
 import stat
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -209,12 +210,12 @@ def is_taken(path: Path) -> bool:
     return not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid()
 
 
-def write_private(file: Path, text: str) -> None:
-    """Put `text` into `file` at once, mode 0600 from the first byte on."""
+def write_private(file: Path, text: str | Iterable[str]) -> None:
+    """Put `text`, or all of its pieces, into `file` at once, mode 0600 from the first byte on."""
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
+            stream.writelines([text] if isinstance(text, str) else text)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(name, file)

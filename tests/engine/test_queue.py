@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+import json
+import tracemalloc
 from collections import Counter
+from typing import Any, cast
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from flowtui.config import Settings
+from flowtui.engine.engine import Engine
 from flowtui.engine.queue.queue import Queue, Transfer
+from flowtui.protocol.messages import Batch
 from flowtui.protocol.states import TRANSFER_STEPS, UNFINISHED, TransferState, WrongStep
 
 T = TransferState
@@ -169,3 +176,37 @@ def test_one_may_be_removed_while_they_are_gone_through():
         queue.remove(one)
     assert queue.transfers == {}
     assert queue.removed == {1, 2, 3}
+
+
+def test_what_many_transfers_have_in_common_is_in_memory_once(tmp_path):
+    """100,000 files took the engine 490 MB: 4.6 KB each, most of it texts that are the same."""
+    origin = {"project": "A project of some name", "execution": "123", "pipeline": "RNA-seq"}
+    count = 400
+    files = [
+        {
+            "key": f"data/9{n:08d}",
+            "filename": f"sample_{n}_R1.fastq.gz",
+            "url": f"/downloads/9{n:08d}/sample_{n}_R1.fastq.gz",
+            "folder": ["samples", f"sample {n // 2}"],
+            "size": 4_096_000 + n,
+            "md5": f"{n:032x}",
+            "data_id": f"9{n:08d}",
+            "sample": f"sample {n // 2}",
+            "belongs_to": f"sample/{n // 2}",
+            "fileset": f"s{n // 2}",
+            "origin": origin,
+        }
+        for n in range(count)
+    ]
+    text = json.dumps({"server": "http://s", "root": str(tmp_path), "name": "", "files": files})
+    del files
+    made = Engine(Settings(), make_service=cast(Any, None))
+    made._add(Batch.from_json(json.loads(text.replace("sample_", "warm_").replace("data/", "d/"))))
+    gc.collect()
+    tracemalloc.start()
+    made._add(Batch.from_json(json.loads(text)))
+    gc.collect()
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    made.stop()
+    assert taken / count < 2_000, f"{taken / count:.0f} bytes each"

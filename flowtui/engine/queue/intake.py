@@ -7,6 +7,7 @@ The engine's thread alone uses it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from flowtui.engine.queue.folders import TargetFolders
 from flowtui.engine.queue.queue import Queue, Transfer
@@ -35,7 +36,9 @@ class Intake:
 
     def restore(self, transfers: Iterable[Transfer]) -> None:
         """Take over what an earlier engine stored."""
+        same: dict[Any, Any] = {}
         for transfer in transfers:
+            transfer.share_texts(same)
             self._queue.add(transfer)
             self._last_id = max(self._last_id, transfer.id)
             self.last_batch = max(self.last_batch, transfer.batch_id)
@@ -77,6 +80,7 @@ class Intake:
         """
         paths = self.assign_paths(batch)
         ids: list[int] = []
+        same: dict[Any, Any] = {}
         added = known = 0
         self.last_root = batch.root
         for file in batch.files:
@@ -87,6 +91,7 @@ class Intake:
                 if transfer is not None:
                     self._queue.remove(transfer)
                 transfer = self._new_transfer(batch_id, batch, file, paths[file.key])
+                transfer.share_texts(same)
                 transfer.bulk_id = bulk_id
                 transfer.temporary = temporary
                 self._queue.add(transfer)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any, TypeVar
 
 from flowtui.flow.remote_file import NOWHERE, Origin
 from flowtui.protocol.messages import Summary, TransferRow
@@ -17,6 +18,8 @@ from flowtui.protocol.schema import MOST, AbsolutePath, Count, Id, RelativePath
 from flowtui.protocol.states import RUNNING, UNFINISHED, TransferState, check_transfer
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.task import Outcome
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -77,6 +80,22 @@ class Transfer:
     def remaining(self) -> int:
         """Bytes still to come, as far as known."""
         return self.bytes_known - self.done
+
+    def share_texts(self, same: dict[Any, Any]) -> None:
+        """Have texts, folders and origins that others have too in memory once; `same` has those."""
+
+        def share(value: T) -> T:
+            kept: T = same.setdefault(value, value)
+            return kept
+
+        self.root, self.server = share(self.root), share(self.server)
+        self.folder = share(tuple(map(share, self.folder)))
+        self.within = share(tuple(map(share, self.within)))
+        self.origin = share(self.origin)
+        self.belongs_to, self.fileset = share(self.belongs_to), share(self.fileset)
+        self.sample = share(self.sample)
+        self.reason, self.code = share(self.reason), share(self.code)
+        self.verified_by = share(self.verified_by)
 
     def entry(self, outcome: Outcome) -> downloads_log.LogEntry:
         """As downloads.log tells of its end; the outcome has what the file here is like."""
@@ -160,7 +179,7 @@ class Queue:
     roots: dict[int, str] = field(default_factory=dict)
     observers: list[Callable[[Transfer], None]] = field(default_factory=list)
     _end_listeners: list[Callable[[Transfer], None]] = field(default_factory=list)
-    _by_target: dict[tuple[str, str], int] = field(default_factory=dict)
+    _by_target: dict[str, dict[str, int]] = field(default_factory=dict)
     _done: int = 0
     _total: int = 0
     _unknown: int = 0
@@ -169,7 +188,7 @@ class Queue:
         """Put a transfer at the end."""
         self.transfers[transfer.id] = transfer
         self.roots[transfer.batch_id] = transfer.root
-        self._by_target[transfer.root, transfer.key] = transfer.id
+        self._by_target.setdefault(transfer.root, {})[transfer.key] = transfer.id
         self._count(transfer, 1)
         self.unsaved.add(transfer.id)
         self.changed.add(transfer.id)
@@ -180,15 +199,16 @@ class Queue:
         """Take a transfer out of the list."""
         self._count(transfer, -1)
         del self.transfers[transfer.id]
-        if self._by_target.get((transfer.root, transfer.key)) == transfer.id:
-            del self._by_target[transfer.root, transfer.key]
+        below = self._by_target.get(transfer.root, {})
+        if below.get(transfer.key) == transfer.id:
+            del below[transfer.key]
         self.changed.discard(transfer.id)
         self.unsaved.discard(transfer.id)
         self.removed.add(transfer.id)
 
     def find(self, root: str, key: str) -> Transfer | None:
         """The transfer of the file `key` below `root`, if there is one."""
-        found = self._by_target.get((root, key))
+        found = self._by_target.get(root, {}).get(key)
         return self.transfers.get(found) if found is not None else None
 
     def change(self, transfer: Transfer, state: TransferState | None = None, **to: object) -> None:

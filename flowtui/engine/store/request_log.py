@@ -113,14 +113,7 @@ class RequestLog:
             if (transfer.state in UNFINISHED or transfer.state is TransferState.FAILED)
             and transfer.bulk_id is None
         ]
-        lines = []
-        for (batch_id, server, root), group in groupby(
-            wanted, key=lambda transfer: (transfer.batch_id, transfer.server, transfer.root)
-        ):
-            for piece in batched(map(_file_of, group), FILES_A_LINE):
-                batch = Batch(server, root, "", piece)
-                lines.append(json.dumps({"add": batch_id, "batch": batch.to_json()}) + "\n")
-        write_private(self.file, "".join(lines))
+        write_private(self.file, _lines(wanted))
 
     def read(self) -> Recorded:
         """The batches with what is still wanted of them; a last line that was cut off is none.
@@ -163,6 +156,16 @@ class RequestLog:
             flush_data(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _lines(wanted: Iterable[Transfer]) -> Iterator[str]:
+    """The lines of what is wanted; all of them together may be long."""
+    for (batch_id, server, root), group in groupby(
+        wanted, key=lambda transfer: (transfer.batch_id, transfer.server, transfer.root)
+    ):
+        for piece in batched(map(_file_of, group), FILES_A_LINE):
+            batch = Batch(server, root, "", piece)
+            yield json.dumps({"add": batch_id, "batch": batch.to_json()}) + "\n"
 
 
 def batched(files: Iterable[RemoteFile], most: int) -> Iterator[tuple[RemoteFile, ...]]:

@@ -77,12 +77,12 @@ class TargetPaths:
         # Whose a folder is (see `RemoteFile.belongs_to`), and the numbers that sets of files have.
         self._samples: dict[str, str] = {}
         self._owned: set[str] = set()  # by which samples
-        self._numbers: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self._numbers: dict[tuple[str, str], int] = {}  # by folder and set
         # Which number is the first that may be free for a newcomer: of a file or a folder (its
         # parent and the name that it would like), and of a set of files in a folder.
         self._first_free: dict[tuple[PurePosixPath, str], int] = {}
-        self._first_of_sets: Counter[str] = Counter()
-        self._taken: defaultdict[str, set[int]] = defaultdict(set)
+        self._first_of_sets: dict[str, int] = {}
+        self._beyond: defaultdict[str, set[int]] = defaultdict(set)  # taken, and higher than that
         self._kept_numbers: set[tuple[tuple[str, ...], str]] = set()
         self._unfinished: defaultdict[str, set[str]] = defaultdict(set)
         folder_record.check(root)
@@ -218,11 +218,12 @@ class TargetPaths:
         begin = max(after + 1, begin)
         free = self._first_free.get((parent, parts[-1]), 1)
         number = max(begin, free) if known is None else begin
+        above = f"{parent}/" if parent.parts else ""  # a `Path` keeps each of its parts for good
         while True:
-            path = str(parent / numbered(parts[-1], number))
+            path = above + numbered(parts[-1], number)
             name = same_name(path)
             if self._owners.get(name, key) == key and not self._is_folder(name):
-                if begin <= free <= number:
+                if begin <= free <= number and number > 1:  # most names come once
                     self._first_free[parent, parts[-1]] = number + 1
                 self.claim(path, key, belongs_to)
                 self._take(parent, belongs_to, fileset, number)
@@ -311,8 +312,17 @@ class TargetPaths:
         if belongs_to:
             self._belongs(same_name(str(parent)), belongs_to)
         if fileset:
-            number = self._numbers[str(parent)].setdefault(fileset, number)
-            self._taken[str(parent)].add(number)
+            place = str(parent)
+            number = self._numbers.setdefault((place, fileset), number)
+            first = self._first_of_sets.get(place, 1)
+            if number > first:
+                self._beyond[place].add(number)
+            elif number == first:
+                beyond = self._beyond.get(place, ())
+                first += 1
+                while first in beyond:
+                    first += 1
+                self._first_of_sets[place] = first
 
     def _belongs(self, folder: str, sample: str) -> None:
         """Note whose a folder is, unless it is another's."""
@@ -321,15 +331,8 @@ class TargetPaths:
 
     def _number_of(self, parent: PurePosixPath, fileset: str) -> int:
         """The number of a set of files: the one that it has, or the first that no other has."""
-        numbers = self._numbers[str(parent)]
-        if fileset in numbers:
-            return numbers[fileset]
-        taken = self._taken[str(parent)]
-        first = self._first_of_sets[str(parent)] or 1
-        while first in taken:
-            first += 1
-        self._first_of_sets[str(parent)] = first  # none is ever given back
-        return first
+        place = str(parent)
+        return self._numbers.get((place, fileset)) or self._first_of_sets.get(place, 1)
 
     def _find_begun(self, wished: tuple[str, ...]) -> None:
         """Learn of unfinished files in all folders that may be a sample's of this name."""
@@ -363,7 +366,7 @@ class TargetPaths:
         if owner is not None:
             return owner != belongs_to
         self._look_into(folder)
-        return bool(self._unfinished[name])
+        return bool(self._unfinished.get(name))
 
     def _is_folder(self, name: str) -> bool:
         return self._folders[name] > 0 or name in self._on_disk
@@ -396,7 +399,7 @@ class TargetPaths:
             number += 1
         if mine:
             self._belongs(same_name(str(folder)), mine)
-        if is_new:
+        if is_new and number > 1:
             self._first_free[above, parts[-1] + "/"] = number + 1
         self._resolved[wish] = folder
         return folder
@@ -422,7 +425,8 @@ class TargetPaths:
         if parent in self._looked:
             return
         self._looked.add(parent)
-        for spelling in {parent, *self._spellings[same_name(str(parent))]} - self._listed:
+        spellings = self._spellings.get(same_name(str(parent)), ())
+        for spelling in {parent, *spellings} - self._listed:
             self._listed.add(spelling)
             self._list(spelling)
 
