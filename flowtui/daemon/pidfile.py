@@ -6,8 +6,10 @@ engine notes there, in the file it holds locked, its process id and its socket:
 
     4711
     /run/user/1000/flowtui/engine.sock
+    <machine> <boot> <start of the process>
 
-The second line is there only while the engine listens.
+The second line is empty unless the engine listens. The third tells whether it is dead, should the
+host be called otherwise by then (`system.machine`).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowtui.system.files import read_regular
+from flowtui.system.machine import own_mark
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ class PidFile:
     def write(self, socket: Path | None) -> None:
         """Say where this engine listens, or that it does not. Raises OSError."""
         text = f"{os.getpid()}\n".encode()
-        if socket is not None:
-            text += os.fsencode(socket) + b"\n"
+        text += (b"" if socket is None else os.fsencode(socket)) + b"\n"
+        text += f"{own_mark().text()}\n".encode()
         # In this order no reader finds the file empty.
         os.pwrite(self._descriptor, text, 0)
         os.ftruncate(self._descriptor, len(text))

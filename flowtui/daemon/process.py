@@ -63,6 +63,12 @@ def run_background_engine(
     from flowtui.daemon.server import Server
     from flowtui.engine.engine import Engine
     from flowtui.engine.store.database import StoreError
+    from flowtui.engine.store.other_names import (
+        other_queues,
+        take_first,
+        take_rest,
+        unsure_in_words,
+    )
 
     where = where or folders()
     descriptors.raise_limit()
@@ -86,6 +92,7 @@ def run_background_engine(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
+    left, taken = take_first(other_queues(where.state), where.state)
     try:
         engine = Engine(
             load_settings(where),
@@ -105,7 +112,11 @@ def run_background_engine(
     is_noted = _write_address(pidfile, server.path)
     log_trouble.tell_to(lambda words: engine.note_trouble("engine.log", words))
     engine.tell_once("socket", _taken(where, server.path))
+    engine.tell_once("other names", unsure_in_words(left))
     engine.start()
+    taken += take_rest(left, where.state, engine.add)
+    if taken:
+        engine.note_trouble("renamed", "; ".join(taken))
     _LOG.info("engine %d is ready", os.getpid())
     last_used = time.monotonic()
     while not ended.wait(CHECK_SECONDS):

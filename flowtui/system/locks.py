@@ -19,6 +19,7 @@ from pathlib import Path
 
 from flowtui.system.boot import this_boot
 from flowtui.system.files import UnfitFile, open_regular, parse_json, read_regular
+from flowtui.system.machine import start_of
 
 ENDING = ".lock"
 
@@ -133,7 +134,7 @@ def has_record_locks(file: Path) -> bool:
 
 
 def _lock_beside(file: Path, folder: int | None) -> Callable[[], None]:
-    mine = json.dumps({"boot": this_boot(), "pid": os.getpid(), "started": _start_of(os.getpid())})
+    mine = json.dumps({"boot": this_boot(), "pid": os.getpid(), "started": start_of(os.getpid())})
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     for _ in range(3):
         try:
@@ -184,18 +185,9 @@ def _living_holder(text: str) -> str:
     host = boot.split(" ", maxsplit=1)[0]
     if host != this_boot().split(" ")[0]:
         return f"process {pid} on {host}"
-    if boot != this_boot() or _start_of(pid) is None or _start_of(pid) != started:
+    if boot != this_boot() or start_of(pid) is None or start_of(pid) != started:
         return ""
     return f"process {pid}"
-
-
-def _start_of(pid: int) -> str | None:
-    """When a process of this host began, in the kernel's ticks; None where there is none."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    return text.rpartition(")")[2].split()[19]
 
 
 def _remove_if_still(file: Path, folder: int | None, text: str | None) -> None:

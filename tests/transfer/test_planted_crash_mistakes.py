@@ -222,14 +222,13 @@ def run(lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, plant: Plant 
     crashes = Crashes(CrashDisk(lab.root, monkeypatch))
     if plant is not None:
         plant(monkeypatch)
-    boot = journal.this_boot
     # Journaled, as a large file is: the flushes of a small one are another matter.
     lab.fetch(size=None, **({"md5": None} if changes else {}))
     assert lab.row is not None
     assert lab.row.state == "done", lab.row.reason
     crashes.disk.on_step = lambda: None
     if plant is not written_counts_as_flushed:
-        monkeypatch.setattr(journal, "this_boot", lambda: f"after {boot()}")
+        monkeypatch.setattr(journal, "this_boot", lambda: "this-host another-boot")
     wrong = wrong_in(crashes, lab, contents, tmp_path / "journal")
     kept = crashes.disk.after_crash(Survives.NOTHING, crashes.dice)
     return wrong if kept.get(str(lab.target)) == RIGHT else {*wrong, GONE}

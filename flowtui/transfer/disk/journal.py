@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowtui.system.boot import this_boot
+from flowtui.system.boot import is_same_boot, this_boot
 from flowtui.system.files import parse_json, read_open
 from flowtui.system.shared_folder import Folder, open_folder
 from flowtui.transfer.disk.ranges import RangeSet
@@ -118,7 +118,7 @@ def _head(line: bytes) -> tuple[Identity, bool] | None:
         head = parse_json(line)
         if head["flowtui"] != FORMAT:
             return None
-        return _identity(head), head.get("boot") == this_boot()
+        return _identity(head), is_same_boot(head.get("boot"), this_boot())
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
