@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
@@ -138,3 +140,42 @@ def test_room_is_kept_for_what_a_job_unpacks_until_it_is_unpacked_or_given_up():
     assert bench.reserved == {2: 300}
     bench.tracker.actions.act([job.id], "cancel")
     assert bench.reserved == {}
+
+
+def test_a_day_of_polling_takes_no_more_memory_and_no_turn_without_a_look(monkeypatch):
+    bench = Bench()
+    bench.signed_in = True
+    told = iter(range(10**6))  # it moves, however slowly: a sign of life
+    monkeypatch.setattr(
+        bench,
+        "create",
+        lambda *_: BulkJob(id="7", status="processing", progress=next(told) / 10**6),
+    )
+    client = SimpleNamespace(create_bulk_job=bench.create, bulk_job=bench.create)
+    monkeypatch.setattr(
+        bench.tracker._stages.poller,
+        "_clients",
+        SimpleNamespace(get=lambda server: SimpleNamespace(client=client)),
+    )
+    looks = 0
+
+    def until(moment: float) -> int:
+        nonlocal looks
+        while bench.now < moment:
+            bench.look()  # one is due, and one alone
+            assert bench.looks == []
+            looks += 1
+            wait = bench.tracker.tick()
+            assert bench.looks == []
+            assert wait is not None
+            bench.now += wait
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    before = until(3600)
+    after = until(24 * 3600)
+    tracemalloc.stop()
+    assert bench.job.state is BulkState.PROCESSING
+    assert looks < 24 * 60 + 60  # one a minute, but for the first
+    assert after - before < 50_000
