@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from flowtui.engine.workers.run import Run
 from flowtui.engine.workers.small_files import SmallFilePool
@@ -18,6 +19,9 @@ from flowtui.transfer.task import Outcome
 FLUSH_ABOVE = 64 << 20
 """Bytes; a file with more of them not on the disk does not wait so long. The kernel would begin
 only at gigabytes, and the whole file would wait for the disk at its end."""
+
+FLUSHER_STAYS = 1.0
+"""Seconds for which a flusher waits for the next file of its folder."""
 
 
 class Workers:
@@ -47,10 +51,8 @@ class Workers:
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._to_do = 0  # what no thread has taken yet
-        self._parts: dict[PartFile, float] = {}
-        self._open = threading.Event()
+        self._flushers: dict[Path, dict[PartFile, float]] = {}
         self._ended = threading.Event()
-        self._flusher: threading.Thread | None = None
 
     def start(self, run: Run) -> None:
         """Have a worker run this transfer; a small one when its turn comes."""
@@ -87,7 +89,6 @@ class Workers:
     def close(self, timeout: float) -> bool:
         """Have all workers end; whether they did within `timeout` seconds."""
         self._ended.set()
-        self._open.set()
         with self._lock:
             threads = list(self._threads)
             for _ in threads:
@@ -113,31 +114,49 @@ class Workers:
                 self._on_mistake("a worker failed", error)
 
     def _opened(self, part: PartFile) -> Callable[[], None]:
+        """Have a part file flushed now and then; what is returned ends that."""
         if not part.is_journaled:
             return lambda: None
+        folder = part.path.parent
         with self._lock:
-            self._parts[part] = time.monotonic()
-            self._open.set()
-            if self._flusher is None:
-                self._flusher = threading.Thread(target=self._flush, name="flusher", daemon=True)
-                self._flusher.start()
+            parts = self._flushers.get(folder)
+            if parts is None:
+                parts = {}
+                thread = threading.Thread(
+                    target=self._flush, args=(folder, parts), name="flusher", daemon=True
+                )
+                try:
+                    thread.start()
+                except RuntimeError:  # the system has none to spare: it is flushed at its end
+                    return lambda: None
+                self._flushers[folder] = parts
+            parts[part] = time.monotonic()
 
         def closed() -> None:
             with self._lock:
-                self._parts.pop(part, None)
-                if not self._parts:
-                    self._open.clear()
+                parts.pop(part, None)
 
         return closed
 
-    def _flush(self) -> None:
+    def _flush(self, folder: Path, parts: dict[PartFile, float]) -> None:
+        """Flush the parts of one folder, for as long as it has some.
+
+        Each folder has a thread of its own: the disk of another may be slow, or hang.
+        """
+        idle_since: float | None = None
         while not self._ended.wait(self._timings.flush_check):
-            self._open.wait()
             now = time.monotonic()
             with self._lock:
+                if not parts:
+                    idle_since = now if idle_since is None else idle_since
+                    if now - idle_since >= FLUSHER_STAYS:
+                        del self._flushers[folder]
+                        return
+                    continue
+                idle_since = None
                 due = [
                     part
-                    for part, flushed in self._parts.items()
+                    for part, flushed in parts.items()
                     if now - flushed >= self._timings.flush_every or part.unflushed >= FLUSH_ABOVE
                 ]
             for part in due:
@@ -152,5 +171,5 @@ class Workers:
                     continue
                 finally:
                     with self._lock:
-                        if part in self._parts:
-                            self._parts[part] = time.monotonic()
+                        if part in parts:
+                            parts[part] = time.monotonic()

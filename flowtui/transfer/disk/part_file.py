@@ -196,9 +196,11 @@ class PartFile:
 
     @property
     def unflushed(self) -> int:
-        """Bytes that were noted and are not yet known to be on the disk."""
-        with self._lock:
-            return self._ledger.unflushed
+        """Bytes that were noted and are not yet known to be on the disk.
+
+        Read without the lock, which is held while the journal is written.
+        """
+        return self._ledger.unflushed
 
     def flush(self) -> None:
         """Put what was noted so far on the disk, and then say so in the journal.
@@ -259,9 +261,15 @@ class PartFile:
                 os.ftruncate(self.descriptor, size)
             if not self._is_where_it_was():
                 self._bring_back(size)
-            os.fsync(self.descriptor)
+            descriptor = os.dup(self.descriptor)
+        try:
+            os.fsync(descriptor)  # may take long: without the lock
+            if self.failure is not None:
+                raise self.failure  # the kernel says it once, to whoever flushed first
             self._settled = size
-            return _is_solid(self.descriptor, size)
+            return _is_solid(descriptor, size)
+        finally:
+            os.close(descriptor)
 
     def rename(
         self,
@@ -290,8 +298,8 @@ class PartFile:
     def finish(self) -> None:
         """Put the final name on the disk too, and let go of the file. Raises OSError."""
         assert self._renamed is not None
+        put_names_on_disk([self._renamed])
         with self._lock:
-            put_names_on_disk([self._renamed])
             if self.is_journaled:
                 self.folder.unlink(journal_path(self.target).name)
             self._ledger.forget_unflushed()
