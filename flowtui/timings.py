@@ -60,6 +60,8 @@ class Timings:
             burn a core.
         flush_every: seconds between two times that the bytes of an unfinished file are put on the
             disk. `flush_check`: seconds between two looks which files are due.
+        disk_patience: seconds after which a disk that has not answered is told of, and nothing more
+            is begun on it.
         space_every: seconds between two measurements of the free space of the folders in use.
         room_retry: seconds after which a batch that did not fit is measured against it again.
         poll: seconds between two looks at a young bulk job (the guide's number).
@@ -82,6 +84,7 @@ class Timings:
     mistake_rest: float = 1.0
     flush_every: float = 5.0
     flush_check: float = 0.1
+    disk_patience: float = 5.0
     space_every: float = 2.0
     room_retry: float = 5.0
     poll: float = 5.0

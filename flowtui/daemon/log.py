@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import logging
 import logging.handlers
 import os
+import queue
 import sys
 import threading
 from collections.abc import Callable
@@ -16,6 +19,12 @@ from flowtui.system.files import open_regular
 from flowtui.text.redaction import without_secrets
 
 LOG_BYTES = 1 << 20
+
+MOST_WAITING = 10_000
+"""Records that wait to be written, at most."""
+
+FINISH = 0.5
+"""Seconds that the end of the process waits for its last words to be written."""
 
 _LOG = logging.getLogger("flowtui.engine")
 
@@ -78,6 +87,38 @@ class EngineLog(logging.handlers.RotatingFileHandler):
         self._trouble.say(f"cannot write {file}: {why}")
 
 
+class _FromThread(logging.Handler):
+    """Has a thread of its own write what is logged: a disk that hangs must hold up nobody else.
+
+    What comes beyond `MOST_WAITING` records is lost.
+    """
+
+    def __init__(self, log: EngineLog) -> None:
+        super().__init__()
+        self._log = log
+        self._records: queue.Queue[logging.LogRecord | threading.Event] = queue.Queue(MOST_WAITING)
+        threading.Thread(target=self._write, name="log", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(queue.Full):  # nobody is there to take them
+            self._records.put_nowait(record)
+
+    def finish(self, timeout: float) -> None:
+        """Wait until all is written that was logged so far, `timeout` seconds at most."""
+        written = threading.Event()
+        with contextlib.suppress(queue.Full):
+            self._records.put_nowait(written)
+            written.wait(timeout)
+
+    def _write(self) -> None:
+        while True:
+            taken = self._records.get()
+            if isinstance(taken, threading.Event):
+                taken.set()
+            else:
+                self._log.handle(taken)
+
+
 def log_to(path: Path) -> LogTrouble:
     """Have all of ours, and what nobody caught in a thread, written to `path`.
 
@@ -86,9 +127,11 @@ def log_to(path: Path) -> LogTrouble:
     """
     trouble = LogTrouble()
     logger = logging.getLogger("flowtui")
-    logger.addHandler(EngineLog(path, trouble))
+    handler = _FromThread(EngineLog(path, trouble))
+    logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     threading.excepthook = _log_uncaught
+    atexit.register(handler.finish, FINISH)
     return trouble
 
 

@@ -81,17 +81,22 @@ def run_background_engine(
     ended = threading.Event()
     pause_first = False
 
+    def end(*_: object) -> None:
+        if not ended.is_set():
+            end_hard_after(2 * STOP_SECONDS)
+            ended.set()
+
     def stop(pause: bool) -> None:
         nonlocal pause_first
         pause_first = pause
-        ended.set()
+        end()
 
     # Hashing must not hold up the screens of people, ours or those of others on a login node.
     os.nice(NICE)
     # A lost terminal or session is no reason to end.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, end)
     left, taken = take_first(other_queues(where.state), where.state)
     try:
         engine = Engine(
@@ -134,12 +139,26 @@ def run_background_engine(
         elif time.monotonic() - last_used > idle_seconds:
             _LOG.info("idle and without clients: stopping")
             break
+    end()
     _write_address(pidfile, None)
     server.close()
     engine.stop(0.75 * STOP_SECONDS, pause=pause_first)
     pidfile.release()
     _LOG.info("engine %d has ended", os.getpid())
     return 0
+
+
+def end_hard_after(seconds: float) -> None:
+    """End this process in so many seconds, whatever hangs then: a disk that does not answer, say.
+
+    What could be saved by then is.
+    """
+
+    def end() -> None:
+        time.sleep(seconds)
+        os._exit(0)
+
+    threading.Thread(target=end, name="end", daemon=True).start()
 
 
 def _taken(where: Folders, path: Path) -> str:

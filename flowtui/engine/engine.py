@@ -8,8 +8,10 @@ came of it.
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -22,6 +24,7 @@ from flowtui.engine.bulk.tracker import BulkTracker
 from flowtui.engine.events import Events
 from flowtui.engine.loop import Loop
 from flowtui.engine.mailbox import Mailbox, MailboxClosed
+from flowtui.engine.queue import silence
 from flowtui.engine.queue.admission import Admission
 from flowtui.engine.queue.folders import TargetFolders
 from flowtui.engine.queue.intake import Intake
@@ -31,6 +34,7 @@ from flowtui.engine.queue.sign_ins import SignIns
 from flowtui.engine.rechecks import Rechecks
 from flowtui.engine.runtime_settings import checked
 from flowtui.engine.store.persistence import Persistence
+from flowtui.engine.workers.lanes import Lanes
 from flowtui.engine.workers.pool import Workers
 from flowtui.engine.workers.run import Run
 from flowtui.protocol.messages import (
@@ -62,6 +66,11 @@ from flowtui.transfer.http.rate_limit import RateLimit
 from flowtui.transfer.task import Outcome, Recorded
 
 T = TypeVar("T")
+
+
+def _in_daemon_thread(work: Callable[[], None]) -> None:
+    """Call `work` in a thread that keeps no process from ending."""
+    threading.Thread(target=work, name="store", daemon=True).start()
 
 
 class Engine:
@@ -96,8 +105,11 @@ class Engine:
         timings = replace(timings, bulk_patience=patience)
         self.started = clocks.day()
         self._clocks = clocks
-        self._persistence = Persistence(database, clocks)
+        self._timings = timings
         self._mailbox = Mailbox()
+        self._store_lanes = Lanes(_in_daemon_thread)
+        self._state = str(database.parent) if database is not None else ""
+        self._persistence = Persistence(database, self._in_store_thread, clocks)
         self._limit = RateLimit(settings.limit_rate)
         self._clients = Clients(make_service, self._limit)
         self._queue = Queue()
@@ -108,6 +120,7 @@ class Engine:
         self._folders = TargetFolders(
             self._queue,
             self._space,
+            self._workers.lanes,
             FolderRecords(md5sums=settings.md5sums),
             links=settings.link != "never",
             clock=clocks.due,
@@ -130,7 +143,11 @@ class Engine:
             shares=shares,
             timings=timings,
             post=self._mailbox.post,
+            tell=self._persistence.note_trouble,
+            open_service=self._open_service,
         )
+        lanes = (self._workers.lanes, self._store_lanes)
+        self._scheduler.disks += [self._space.since, *(lane.since for lane in lanes)]
         self._intake = Intake(self._queue, self._scheduler, self._folders)
         parts = EngineParts(
             queue=self._queue,
@@ -211,7 +228,7 @@ class Engine:
         self._bulk.close()
         self._space.close()
         self._clients.close()
-        self._persistence.close()
+        self._persistence.close(max(0.1, deadline - time.monotonic()))
 
     # Commands
 
@@ -224,13 +241,17 @@ class Engine:
                 "BAD_REQUEST", f"the target folder must be an absolute path: {batch.root}"
             )
 
+        places = self._call(lambda: self._folders.place(batch.root, batch.files))
+        # A disk that hangs is no reason not to take it: its files get their paths later.
+        wait([places], self._timings.disk_patience)
+
         def add() -> Added:
-            added = self._add(batch)
+            added = self._add(batch, places)
             self._persistence.added(added.batch_id, batch)
             return added
 
         try:
-            return self._call(add)
+            return self._noted(add)
         except UnfitFile as error:
             raise RequestRefused(
                 "IN_THE_WAY", f"cannot use {error.filename}: {error.strerror}"
@@ -240,8 +261,9 @@ class Engine:
                 "NOT_READABLE", f"cannot read {batch.root}: {error.strerror}; choose another folder"
             ) from error
 
-    def _add(self, batch: Batch) -> Added:
-        return self._bulk.intake.add(batch) if batch.bulk else self._intake.add(batch)
+    def _add(self, batch: Batch, places: Future[dict[str, str]] | None = None) -> Added:
+        add = self._bulk.intake.add if batch.bulk else self._intake.add
+        return add(batch, places)
 
     def pause(self, ids: Sequence[int] | None) -> int:
         """Pause what is queued, waits or runs."""
@@ -249,7 +271,7 @@ class Engine:
 
     def cancel(self, ids: Sequence[int] | None) -> int:
         """Cancel what has not ended well; what it left on the disk is taken away."""
-        return self._call(lambda: self._let_go(ids, CANCELLABLE, TransferState.CANCELLED))
+        return self._noted(lambda: self._let_go(ids, CANCELLABLE, TransferState.CANCELLED))
 
     def resume(self, ids: Sequence[int] | None) -> int:
         """Let paused transfers go on, and waiting ones try at once."""
@@ -272,7 +294,7 @@ class Engine:
             self._folders.forget_unused()
             return len(gone)
 
-        return self._call(forget)
+        return self._noted(forget)
 
     def bulk(self, ids: Sequence[int], action: str) -> int:
         """Cancel, retry, create again, fetch one by one or forget bulk jobs."""
@@ -355,8 +377,12 @@ class Engine:
 
     def space(self, path: str) -> Space:
         """Room at `path`, and what the queue has promised of it."""
+        asked = self._workers.lanes.do("space", path, lambda: disk_space.measure(Path(path)))
         try:
-            room = disk_space.measure(Path(path))
+            room = asked.result(self._timings.disk_patience)
+        except TimeoutError as error:
+            words = silence.words(path, self._timings.disk_patience)
+            raise RequestRefused(silence.CODE, words) from error
         except OSError as error:
             raise RequestRefused("NOT_READABLE", f"cannot read {path}: {error.strerror}") from error
         return self._call(
@@ -376,8 +402,10 @@ class Engine:
             source=CredentialSource.MEMORY,
         )
 
+        service = self._clients.get(server)
+
         def use() -> int:
-            self._clients.get(server).client.account.use(credential)
+            service.client.account.use(credential)
             self._bulk.signed_in(server)
             return self._scheduler.signed_in(server)
 
@@ -441,6 +469,31 @@ class Engine:
             return self._loop.call(message)
         except MailboxClosed:
             raise RequestRefused("STOPPED", "the engine has stopped") from None
+
+    def _noted(self, message: Callable[[], T]) -> T:
+        """`_call`, and wait a moment until what it changed of what is wanted is on the disk."""
+
+        def act() -> tuple[T, Future[None] | None]:
+            result = message()
+            return result, self._persistence.noted
+
+        result, noted = self._call(act)
+        if noted is not None and self._state not in self._scheduler.silent:
+            wait([noted], self._timings.disk_patience)
+        return result
+
+    def _in_store_thread(self, work: Callable[[], T]) -> Future[T]:
+        """Have the thread of the state folder call `work`, in its turn."""
+        answer = self._store_lanes.do("store", self._state, work)
+        answer.add_done_callback(lambda _: self._mailbox.post(lambda: None))  # to hear of it
+        return answer
+
+    def _open_service(self, server: str) -> Future[object]:
+        """Have a server's client made, which reads tokens and certificates from the home folder."""
+        folder = self._state or str(Path.home())
+        return self._store_lanes.do(
+            f"client of {server}", folder, lambda: self._clients.get(server)
+        )
 
     def _summary(self) -> Summary:
         root = self._intake.last_root

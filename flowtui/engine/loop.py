@@ -73,6 +73,7 @@ class Loop:
         self._ending = False
         self.mistake: BaseException | None = None
         self._was_called = False
+        self._end_patience = 0.0
         self._published_at = self._saved_at = 0.0
 
     def start(self) -> None:
@@ -100,6 +101,7 @@ class Loop:
 
     def stop(self, timeout: float) -> None:
         """Have the workers let go, save, publish and end; waits `timeout` seconds for it."""
+        self._end_patience = timeout / 2  # a disk that hangs takes nothing any more
         with contextlib.suppress(MailboxClosed):  # somebody else stopped it meanwhile
             self._mailbox.call(self._end)
         self._thread.join(timeout)
@@ -139,6 +141,7 @@ class Loop:
                 self.on_mistake("a tick of the engine failed", error)
                 timeout = self._timings.mistake_rest
         self._save()
+        self._persistence.finish(self._queue, self._bulk.list, self._end_patience)
         self._events.publish()
 
     def on_mistake(self, what: str, error: BaseException) -> None:
@@ -177,11 +180,13 @@ class Loop:
             waits.append(bulk_in)
         if is_moving or self._events.is_waiting:
             waits.append(self._published_at + tick - now)
+        if not self._workers.lanes.is_idle:
+            waits.append(self._timings.disk_patience)  # does its disk answer?
         if (log_at := self._folders.log_due()) is not None:
             waits.append(log_at - now)
         if (again_at := self._persistence.again_at) is not None:
             waits.append(again_at - now)
-        if self._queue.unsaved:
+        if self._queue.unsaved and not self._persistence.is_saving:
             waits.append(self._saved_at + tick - now)
         return max(0.0, min(*waits, LONGEST_SLEEP)) if waits else None
 
@@ -189,7 +194,11 @@ class Loop:
         """Store what changed, and write the logs; one transaction for all of a tick."""
         self._persistence.save(self._queue, self._bulk.list)
         for root, entries in self._folders.take_log(last=self._ending).items():
-            self._workers.do(lambda root=root, entries=entries: self._write_log(root, entries))  # type: ignore[misc]
+            self._workers.lanes.post(
+                "log",
+                root,
+                lambda root=root, entries=entries: self._write_log(root, entries),  # type: ignore[misc]
+            )
 
     def _write_log(self, root: str, entries: list[downloads_log.LogEntry]) -> None:
         try:
@@ -204,7 +213,7 @@ class Loop:
 
     def _note_idle(self) -> None:
         pending = any(self._queue.counts[state] for state in PENDING_WORK)
-        if pending or self._scheduler.runs or not self._bulk.is_idle:
+        if pending or not (self._scheduler.is_idle and self._bulk.is_idle):
             self._idle.clear()
         else:
             self._idle.set()

@@ -23,6 +23,7 @@ from flowtui.system.files import UnfitFile
 from flowtui.text import quantities
 from flowtui.timings import Timings
 from flowtui.transfer.cancel import StopSignal
+from flowtui.transfer.disk.calls import DiskCalls
 from flowtui.transfer.disk.commit import Fingerprint, fingerprint, words_of_replaced
 from flowtui.transfer.disk.downloads_log import is_untouched
 from flowtui.transfer.disk.folder_record import FolderRecords
@@ -120,35 +121,37 @@ def steps(
     Yields once when the file is verified and has only to be put on the disk, and once more when it
     has its name and only the folder has: steps that many files are better taken through together.
     """
-    began = time.monotonic()
+    began, calls = time.monotonic(), progress.calls
+    check = calls.checking(stop.check)
     try:
         if task.url.startswith(RECORD):
             made = write_record(
-                task, tools.client, tools.notes, lambda: _unlisted(task, tools.records)
+                task, tools.client, tools.notes, calls, lambda: _unlisted(task, tools.records)
             )
             return replace(made, seconds=time.monotonic() - began)
-        try:
-            there = _look(task, stop)
-        except (TargetExists, PermanentError):
-            _strike_if_untrue(task, tools.records)
-            raise
-        if isinstance(there, Outcome):
-            if there.code == CHANGED:
+        with calls.waiting():
+            try:
+                there = _look(task, check)
+            except (TargetExists, PermanentError):
                 _strike_if_untrue(task, tools.records)
-            _sweep(task)
-            return _with_former_name(task, there, tools.records)
-        if task.elsewhere:
-            brought = from_elsewhere(
-                task,
-                tools.notes,
-                stop.check,
-                lambda path: _unlisted(task, tools.records, path),
-                there,
-            )
-            if brought is not None:
-                return replace(brought, seconds=time.monotonic() - began)
-        if there is None and task.recorded is not None:
-            _strike(task, tools.records)  # somebody has taken the file away
+                raise
+            if isinstance(there, Outcome):
+                if there.code == CHANGED:
+                    _strike_if_untrue(task, tools.records)
+                _sweep(task)
+                return _with_former_name(task, there, tools.records)
+            if task.elsewhere:
+                brought = from_elsewhere(
+                    task,
+                    tools.notes,
+                    check,
+                    lambda path: _unlisted(task, tools.records, path),
+                    there,
+                )
+                if brought is not None:
+                    return replace(brought, seconds=time.monotonic() - began)
+            if there is None and task.recorded is not None:
+                _strike(task, tools.records)  # somebody has taken the file away
         outcome = yield from _with_part(task, tools, progress, memory, stop, opened, there)
         return replace(outcome, seconds=time.monotonic() - began)
     except Stopped:
@@ -184,23 +187,27 @@ def _with_part(
     replaces: Fingerprint | None,
 ) -> Steps:
     """Open the part file, fill it, and give it the final name. Raises what stops that."""
-    identity = Identity(key=task.key, md5=task.md5)
-    part = _open_part(task, identity, tools.notes)
+    identity, calls = Identity(key=task.key, md5=task.md5), progress.calls
+    check = calls.checking(stop.check)
+    with calls.waiting():
+        part = _open_part(task, identity, tools.notes, calls)
     closed = opened(part)
     try:
-        # The process that held it until now may have brought the file to its end.
-        if (outcome := _changed_meanwhile(task, stop, replaces)) is not None:
-            part.remove()
-            return outcome
-        if replaces is not None:
-            _keep_good(task, tools, part, stop)
-        if memory.fingerprint != part.fingerprint():
-            memory.unread()
-        if memory.starved:
-            _require_room(task, part, progress)
+        with calls.waiting():
+            # The process that held it until now may have brought the file to its end.
+            if (outcome := _changed_meanwhile(task, check, replaces)) is not None:
+                part.remove()
+                return outcome
+            if replaces is not None:
+                _keep_good(task, tools, part, check)
+            if memory.fingerprint != part.fingerprint():
+                memory.unread()
+            if memory.starved:
+                _require_room(task, part, progress)
         return (yield from _fetch_and_verify(task, tools, part, progress, memory, stop, replaces))
     except FileExistsError:
-        there = _look(task, stop)
+        with calls.waiting():
+            there = _look(task, check)
         if not isinstance(there, Outcome):
             raise
         part.remove()
@@ -215,10 +222,17 @@ def _with_part(
         part.close()
 
 
-def _open_part(task: Task, identity: Identity, notes: NoteBudget) -> PartFile:
+def _open_part(task: Task, identity: Identity, notes: NoteBudget, calls: DiskCalls) -> PartFile:
     """The part file. Raises Busy, TargetExists where an archive gets another name, OSError."""
     try:
-        return PartFile(task.target, identity, notes, journaled=not task.is_small, root=task.root)
+        return PartFile(
+            task.target,
+            identity,
+            notes,
+            journaled=not task.is_small,
+            root=task.root,
+            calls=calls,
+        )
     except (UnfitFile, PermanentError) as error:
         if not task.archive:
             raise
@@ -265,7 +279,7 @@ def _unlisted(task: Task, records: FolderRecords, path: str = "") -> Iterator[No
         yield
 
 
-def _keep_good(task: Task, tools: Tools, part: PartFile, stop: StopSignal) -> None:
+def _keep_good(task: Task, tools: Tools, part: PartFile, check: Callable[[], None]) -> None:
     """Take over the good blocks of the file that is to be replaced, if it is to be the same again.
 
     The part file has its md5 from then on, which proves that in the end. Raises OSError, Stopped.
@@ -285,11 +299,11 @@ def _keep_good(task: Task, tools: Tools, part: PartFile, stop: StopSignal) -> No
     if not sums:
         return
     part.identify(replace(part.identity, size=record.size, md5=record.md5))
-    keep_good_blocks(part, task.target.name, sums, record.size, stop.check)
+    keep_good_blocks(part, task.target.name, sums, record.size, check)
 
 
 def _changed_meanwhile(
-    task: Task, stop: StopSignal, replaces: Fingerprint | None
+    task: Task, check: Callable[[], None], replaces: Fingerprint | None
 ) -> Outcome | None:
     """The outcome, where the file came to its end since it was looked for; else None."""
     try:
@@ -298,11 +312,11 @@ def _changed_meanwhile(
         return None
     if seen == replaces:
         return None  # it was read once; what is to be replaced stands there still
-    there = _look(task, stop)
+    there = _look(task, check)
     return there if isinstance(there, Outcome) else None
 
 
-def _look(task: Task, stop: StopSignal) -> Outcome | Fingerprint | None:
+def _look(task: Task, check: Callable[[], None]) -> Outcome | Fingerprint | None:
     """The outcome of a file that stands at its target already, or None where nothing does.
 
     For a file of our own that is not as it should be: what it looks like, to be replaced.
@@ -314,7 +328,7 @@ def _look(task: Task, stop: StopSignal) -> Outcome | Fingerprint | None:
         size=task.size,
         md5=task.md5,
         recorded=task.recorded,
-        check=stop.check,
+        check=check,
         root=task.root,
     )
     if found is None:
@@ -362,7 +376,7 @@ def _fetch_and_verify(
         accept_any_type=task.accept_any_type,
         # What is unpacked is checked then, member by member.
         proves_itself=verdict.container_to_try(task) is not None or task.root is None,
-        room=lambda: _room(task),
+        room=lambda: _room(task, progress),
         deadlines=tools.timings.answers,
     )
     download = Download(
@@ -419,7 +433,7 @@ def _fetch_and_verify(
     final = _final_name(task, part, is_folder=source.link.is_folder)
     yield
     try:
-        intact = part.settle(size) or md5_of_open(part.descriptor, stop.check) == md5
+        intact = part.settle(size) or _is_intact(part, md5, progress, stop)
         if not intact:
             download.start_over()
             raise PermanentError(
@@ -429,7 +443,7 @@ def _fetch_and_verify(
             )
         renaming = None
         if replaces is not None and final == task.target:
-            with _unlisted(task, tools.records):
+            with progress.calls.waiting(), _unlisted(task, tools.records):
                 pass  # where it cannot be linked aside, it loses its name before
             renaming = _unlisted(task, tools.records)
         replaced = part.rename(final, size, replaces if final == task.target else None, renaming)
@@ -437,7 +451,7 @@ def _fetch_and_verify(
         if final == task.target:
             raise
         raise TargetExists(f"a different file stands at {final.name}") from None
-    mtime_ns = os.fstat(part.descriptor).st_mtime_ns
+    mtime_ns = part.fingerprint()[3]
     yield
     part.finish()
     reason = f"verified by {verified_by}"
@@ -464,6 +478,12 @@ def _fetch_and_verify(
         blocks=memory.hasher.blocks,
         final=final if final != task.target else None,
     )
+
+
+def _is_intact(part: PartFile, md5: str, progress: Progress, stop: StopSignal) -> bool:
+    """Whether what stands on the disk is what was hashed. Raises OSError, Stopped."""
+    with progress.calls.waiting():
+        return md5_of_open(part.descriptor, progress.calls.checking(stop.check)) == md5
 
 
 def _try_container(task: Task, memory: CarryOver) -> None:
@@ -502,10 +522,11 @@ def _sweep(task: Task) -> None:
             remove_leftovers(task.target, task.root)
 
 
-def _room(task: Task) -> Room | None:
+def _room(task: Task, progress: Progress) -> Room | None:
     """The room of the disk that a file goes to, None where it cannot be measured."""
     try:
-        return measure(task.target.parent)
+        with progress.calls.waiting():
+            return measure(task.target.parent)
     except OSError:
         return None  # what writes meets the same, and says it
 
@@ -527,7 +548,8 @@ def _without_room(
     folder = task.target.parent
     size = progress.size if progress.size is not None else task.size
     try:
-        free = measure(folder).free
+        with progress.calls.waiting():
+            free = measure(folder).free
     except OSError:
         # The numbers are a courtesy; that there is no room is said anyway.
         return _waiting(trouble, trouble.message, wait, "space")

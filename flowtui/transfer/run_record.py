@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from flowtui.protocol.states import TransferState
 from flowtui.system.files import UnfitFile, open_regular
 from flowtui.system.shared_folder import open_folder
+from flowtui.transfer.disk.calls import DiskCalls
 from flowtui.transfer.disk.commit import fingerprint
 from flowtui.transfer.disk.downloads_log import is_untouched
 from flowtui.transfer.disk.part_file import NoteBudget, PartFile
@@ -28,14 +29,27 @@ def write_record(
     task: Task,
     client: FlowClient,
     notes: NoteBudget,
+    calls: DiskCalls,
     replacing: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Outcome:
     """Bring the record that `task.url` names to its path; `replacing` is entered for a change.
 
     One that we wrote before is replaced where Flow says something else now, as it does while a run
-    goes on; what somebody made of it is set aside. Raises TransferError, OSError.
+    goes on; what somebody made of it is set aside. `calls` is told of what waits
+    for the disk. Raises TransferError, OSError.
     """
     content = _content(task, client)
+    with calls.waiting():
+        return _put(task, content, notes, replacing)
+
+
+def _put(
+    task: Task,
+    content: bytes,
+    notes: NoteBudget,
+    replacing: Callable[[], AbstractContextManager[None]],
+) -> Outcome:
+    """Bring the content to the path of the record. Raises TransferError, OSError."""
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     here = _here(task, content)
     if here is not None and here.is_content:

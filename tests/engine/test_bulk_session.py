@@ -15,6 +15,7 @@ from flowtui.engine.queue.admission import Admission
 from flowtui.engine.queue.folders import TargetFolders
 from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.queue.sign_ins import SignIns
+from flowtui.engine.workers.lanes import Lanes
 from flowtui.flow.errors import NotSignedIn
 from flowtui.flow.models import BulkJob
 from flowtui.flow.remote_file import RemoteFile
@@ -36,14 +37,15 @@ class Bench:
         clients = SimpleNamespace(get=lambda server: SimpleNamespace(client=client))
         queue = self.queue = Queue()
         space = cast(Any, SimpleNamespace())
-        folders = TargetFolders(queue, space)
+        lanes = Lanes(lambda work: work())
+        folders = TargetFolders(queue, space, lanes)
         self.admission = Admission(queue, space, 5.0)
         self.sign_ins = SignIns()
-        workers = cast(Any, SimpleNamespace(do=self.looks.append))
+        workers = cast(Any, SimpleNamespace(do=self.looks.append, lanes=lanes))
         parts = EngineParts(
             queue,
             cast(Any, SimpleNamespace(last_batch=0)),
-            cast(Any, None),
+            cast(Any, SimpleNamespace(disks=[], silent={})),
             self.admission,
             folders,
             self.sign_ins,

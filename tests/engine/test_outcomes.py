@@ -25,7 +25,7 @@ OCCUPIED = Outcome(T.WAITING, needs="place")
 
 END = (Effect.DROP_CARRY_OVER, Effect.LOG, Effect.ANNOUNCE)
 QUIET_END = (Effect.DROP_CARRY_OVER, Effect.ANNOUNCE)
-ANOTHER_PATH = (Effect.NEW_PATH, Effect.DROP_CARRY_OVER, Effect.ENQUEUE)
+ANOTHER_PATH = (Effect.NEW_PATH, Effect.DROP_CARRY_OVER)
 
 
 def transfer(state: TransferState, **more: Any) -> Transfer:

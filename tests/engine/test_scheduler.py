@@ -13,6 +13,7 @@ from flowtui.engine.queue.folders import TargetFolders
 from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.queue.scheduler import Scheduler
 from flowtui.engine.queue.sign_ins import SignIns
+from flowtui.engine.workers.lanes import Lanes
 from flowtui.engine.workers.run import Run
 from flowtui.protocol.states import TransferState
 from flowtui.system.descriptors import ENOUGH, shares
@@ -31,7 +32,7 @@ class SmallFiles:
     is_low = True
     width = 0
 
-    def widen(self, width: int) -> None:
+    def widen(self, width: int, but: Any = ()) -> None:
         self.width = width
 
     def take_back(self, wanted: Any) -> list[Run]:
@@ -49,6 +50,7 @@ class Workers:
 
     def __init__(self) -> None:
         self.small_files = SmallFiles()
+        self.lanes = Lanes(self.do)
         self.held: dict[int, Run] = {}
         self.started: list[int] = []
 
@@ -87,12 +89,12 @@ class Bench:
         self.space = Space()
         self.now = 0.0
         clients = SimpleNamespace(
-            get=lambda server: SimpleNamespace(http=None, client=None),
+            made=lambda server: SimpleNamespace(http=None, client=None),
             limit=RateLimit(),
         )
         timings = Timings()
         self.sign_ins = SignIns()
-        self.folders = TargetFolders(self.queue, cast(Any, self.space))
+        self.folders = TargetFolders(self.queue, cast(Any, self.space), self.workers.lanes)
         self.admission = Admission(self.queue, cast(Any, self.space), timings.room_retry)
         self.scheduler = Scheduler(
             self.queue,
@@ -348,7 +350,7 @@ def test_what_was_promised_to_one_batch_is_not_promised_to_the_next(bench: Bench
 
 def test_another_file_in_its_place_gives_it_another_name(bench: Bench):
     bench.add(1)
-    bench.folders.paths(str(bench.root)).claim("data/f1", "data/1")
+    bench.folders.ask(str(bench.root), lambda paths: paths.claim("data/f1", "data/1"))
     bench.finish(1, T.WAITING, needs="place")
     assert bench.queue.transfers[1].path == "data/f1~2"
     assert bench.workers.held[1].task.target == bench.root / "data" / "f1~2"

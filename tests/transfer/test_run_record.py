@@ -10,6 +10,7 @@ import pytest
 
 from flowtui.flow.errors import FlowError, NotFound, NotSignedIn, ServiceUnavailable
 from flowtui.protocol.states import TransferState
+from flowtui.transfer.disk.calls import DiskCalls
 from flowtui.transfer.disk.part_file import NoteBudget
 from flowtui.transfer.errors import AuthRequired, PermanentError, TargetExists, TransientError
 from flowtui.transfer.run_record import write_record
@@ -40,7 +41,7 @@ def write(root: Path, client: Any, *, ours: bool = True, before: Outcome | None 
         )
     task = Task(1, "record/90/nextflow.log", "nextflow.log", "record:90/nextflow.log", target,
                 recorded=recorded)  # fmt: skip
-    return write_record(task, client, NoteBudget(1 << 20))
+    return write_record(task, client, NoteBudget(1 << 20), DiskCalls())
 
 
 def test_it_is_written_and_then_here(tmp_path: Path) -> None:

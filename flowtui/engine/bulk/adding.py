@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from flowtui.engine.bulk.job import BulkJobRecord
@@ -12,9 +12,10 @@ from flowtui.protocol.states import BULK_ENDED
 from flowtui.transfer.task import ExpectedFile
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from flowtui.engine.queue.intake import Intake
     from flowtui.flow.remote_file import RemoteFile
-    from flowtui.transfer.disk.paths import TargetPaths
 
 
 class BulkIntake:
@@ -34,16 +35,19 @@ class BulkIntake:
         self._start = start
         self._unpack = unpack
 
-    def add(self, batch: Batch) -> Added:
-        """Have an archive made of a batch, and queue what none can bring. Raises OSError."""
+    def add(self, batch: Batch, places: Future[dict[str, str]] | None = None) -> Added:
+        """Have an archive made of a batch, and queue what none can bring.
+
+        See `Intake.queue_files`. Raises OSError.
+        """
         batch_id = self._intake.batch_id(batch)
         under_way = self._under_way(batch.root)
         known = [under_way[file.key] for file in batch.files if file.key in under_way]
-        able, single = self._divide(batch, under_way)
+        able, single = self._divide(batch, under_way, places)
         added = Added(batch_id, (), 0, 0)
         if single:
             one_by_one = Batch(batch.server, batch.root, batch.name, single)
-            added = self._intake.queue_files(batch_id, one_by_one)
+            added = self._intake.queue_files(batch_id, one_by_one, places)
         job_id = known[0] if known else None
         if able:
             self._intake.last_root = batch.root
@@ -59,19 +63,20 @@ class BulkIntake:
         )
 
     def _divide(
-        self, batch: Batch, but: Container[str]
+        self, batch: Batch, but: Container[str], places: Future[dict[str, str]] | None
     ) -> tuple[list[ExpectedFile], tuple[RemoteFile, ...]]:
         """The files that an archive can bring, with their paths; and the others, without `but`.
 
-        What has no data id cannot be in one, and what is under way already comes by itself.
+        What has no data id cannot be in one, and what is under way already comes by itself. Paths
+        that are not there yet are found before it is looked what is here.
         """
-        paths = self._intake.assign_paths(batch)
+        paths = places.result() if places is not None and places.done() else {}
         able, single = [], []
         for file in batch.files:
             if file.data_id is None or self._intake.is_under_way(batch.root, file.key):
                 single.append(file)
             elif file.key not in but:
-                able.append(ExpectedFile(file, paths[file.key]))
+                able.append(ExpectedFile(file, paths.get(file.key, "")))
         return able, tuple(single)
 
     def create(
@@ -92,13 +97,13 @@ class BulkIntake:
         self._start(job)
         return job
 
-    def claim_paths(self, root: str, paths: TargetPaths) -> None:
-        """Keep the paths below `root` that are meant for files still to come."""
+    def claims(self, root: str) -> Iterator[tuple[str, str, str]]:
+        """The paths below `root` that are meant for files still to come."""
         for job in self._jobs.jobs.values():
             if job.root == root and job.state not in BULK_ENDED:
                 for expected in job.expected_files():
                     if expected.path:
-                        paths.claim(expected.path, expected.file.key)
+                        yield expected.path, expected.file.key, ""
 
     def _under_way(self, root: str) -> dict[str, int]:
         """The keys of files below `root` that an unfinished job will bring, and which job."""

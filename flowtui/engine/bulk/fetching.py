@@ -131,4 +131,4 @@ class ArchiveFetcher:
                 # Then a later run fetches the archive again; this one does not need the note.
                 return
 
-        self._jobs.workers.do(write)
+        self._jobs.workers.lanes.post("note", job.root, write)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from flowtui.engine.queue.links import without_signed_links
@@ -87,6 +87,10 @@ class BulkJobRecord:
     results: dict[str, FileResult] = field(default_factory=dict)
     unpacked_bytes: Count = 0
     seen_ready: bool = False
+
+    def copy(self) -> BulkJobRecord:
+        """The record as it is now, for another thread."""
+        return replace(self, results=dict(self.results))
 
     def expected_files(self) -> tuple[ExpectedFile, ...]:
         """All its files."""

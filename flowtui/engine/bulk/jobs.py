@@ -13,6 +13,8 @@ from flowtui.protocol.messages import Batch
 from flowtui.protocol.schema import MOST
 from flowtui.protocol.states import BULK_ENDED, BulkState, check_bulk
 from flowtui.system.clocks import Clocks
+from flowtui.transfer.cancel import StopSignal
+from flowtui.transfer.disk.calls import DiskCalls
 from flowtui.transfer.errors import internal_error
 from flowtui.transfer.task import ONE_BY_ONE, ExpectedFile, FileResult
 
@@ -20,6 +22,19 @@ if TYPE_CHECKING:
     from flowtui.engine.queue.admission import Admission
     from flowtui.engine.queue.intake import Intake
     from flowtui.engine.workers.pool import Workers
+
+
+@dataclass(eq=False)
+class Work:
+    """What a worker does for a job: how to stop it, and since when it waits for the disk.
+
+    Attributes:
+        folder: the job's target folder.
+    """
+
+    folder: str
+    stop: StopSignal = field(default_factory=StopSignal)
+    calls: DiskCalls = field(default_factory=DiskCalls)
 
 
 @dataclass
@@ -76,8 +91,9 @@ class BulkJobs:
         self.touch(job)
 
     def set_paths(self, job: BulkJobRecord, files: Sequence[ExpectedFile]) -> None:
-        """Keep other paths for the job's files."""
-        job.files = pack(files)
+        """Keep other paths for the job's files, of all or of some."""
+        given = {expected.file.key: expected for expected in files}
+        job.files = pack([given.get(old.file.key, old) for old in job.expected_files()])
         self.touch(job)
 
     def set_content(self, job: BulkJobRecord, files: Sequence[ExpectedFile]) -> None:
@@ -131,7 +147,7 @@ class BulkJobs:
                 # A later run finds that the job is over.
                 return
 
-        self.workers.do(drop)
+        self.workers.lanes.post("note", job.root, drop)
 
     def touch(self, job: BulkJobRecord, *, save: bool = True) -> None:
         """Have a job published, and stored unless only its progress has changed."""

@@ -52,24 +52,23 @@ class Notes:
         """Write what is known now; False where another process holds this note, or it is another
         user's: then a later run begins anew.
         """
-        with self._lock:
-            locked = self._locked.get((str(root), note.content))
+        locked = self._get(root, note.content)
+        if locked is None:
+            root.mkdir(parents=True, exist_ok=True)
+            locked = _open_locked(root, _name(note.content))
             if locked is None:
-                locked = _open_locked(root, _name(note.content))
-                if locked is None:
-                    return False
-                self._locked[str(root), note.content] = locked
-            os.write(locked.descriptor, b"\n" + json.dumps(asdict(note)).encode() + b"\n")
-            os.fsync(locked.descriptor)
-            return True
+                return False
+            self._keep(root, note.content, locked)
+        os.write(locked.descriptor, b"\n" + json.dumps(asdict(note)).encode() + b"\n")
+        os.fsync(locked.descriptor)
+        return True
 
     def remove(self, root: Path, content: str) -> None:
         """The archive is done with."""
-        with self._lock:
-            locked = self._locked.pop((str(root), content), None)
-            if locked is not None:
-                locked.folder.unlink(_name(content))
-                locked.let_go()
+        locked = self._take(root, content)
+        if locked is not None:
+            locked.folder.unlink(_name(content))
+            locked.let_go()
 
     def find(self, root: Path, server: str) -> list[Note]:
         """The notes of ended processes on this server's archives; they are this process's now."""
@@ -86,24 +85,36 @@ class Notes:
             if note is None or note.server != server or note.content != content:
                 locked.let_go()
                 continue
-            with self._lock:
-                self._locked[str(root), content] = locked
+            self._keep(root, content, locked)
             found.append(note)
         return found
 
     def release(self, root: Path, content: str) -> None:
         """Leave a note to others."""
-        with self._lock:
-            locked = self._locked.pop((str(root), content), None)
-            if locked is not None:
-                locked.let_go()
+        locked = self._take(root, content)
+        if locked is not None:
+            locked.let_go()
 
     def close(self) -> None:
         """Leave all notes to others."""
         with self._lock:
-            for locked in self._locked.values():
-                locked.let_go()
-            self._locked.clear()
+            all_, self._locked = list(self._locked.values()), {}
+        for locked in all_:
+            locked.let_go()
+
+    # The lock is held for a moment only: a disk may hang, and others need it.
+
+    def _get(self, root: Path, content: str) -> _Locked | None:
+        with self._lock:
+            return self._locked.get((str(root), content))
+
+    def _keep(self, root: Path, content: str, locked: _Locked) -> None:
+        with self._lock:
+            self._locked[str(root), content] = locked
+
+    def _take(self, root: Path, content: str) -> _Locked | None:
+        with self._lock:
+            return self._locked.pop((str(root), content), None)
 
 
 def _name(content: str) -> str:

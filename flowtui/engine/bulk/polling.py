@@ -20,7 +20,7 @@ from flowtui.transfer.errors import internal_error
 from flowtui.transfer.task import ExpectedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from flowtui.engine.mailbox import Mailbox
     from flowtui.engine.queue.sign_ins import SignIns
@@ -67,10 +67,13 @@ class JobPoller:
         # What was last heard of a job, and since when it is so.
         self._signs: dict[int, tuple[object, float]] = {}
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether no job is under way on a server."""
-        return not self._due and not self._asking
+    def is_idle(self, silent: Container[str]) -> bool:
+        """Whether no job is under way on a server.
+
+        What was left and waits for the disk of one of these folders does not count.
+        """
+        jobs = (self._jobs.jobs.get(id_) for id_ in self._asking)
+        return not self._due and all(job is not None and job.root in silent for job in jobs)
 
     def follow(self, job: BulkJobRecord) -> None:
         """Ask for this job, or how far it is, at once."""
@@ -115,8 +118,8 @@ class JobPoller:
 
     def _ask(self, job: BulkJobRecord) -> None:
         self._asking.add(job.id)
-        client = self._clients.get(job.server).client
-        id_, job_id, name, notes, root = (
+        server, id_, job_id, name, notes, root = (
+            job.server,
             job.id,
             job.job_id,
             job.archive_name,
@@ -137,14 +140,21 @@ class JobPoller:
 
             response: BulkJob | FlowError
             try:
+                client = self._clients.get(server).client
                 if job_id:
                     response = client.bulk_job(job_id)
                 else:
                     response = client.create_bulk_job(data_ids, name)
-                    if part is not None:
-                        _drop_unprovable(part)
-                    if notes is not None and unpack:
-                        notes.write(root, Note(content, job.server, response.id, keys))
+                    note = Note(content, job.server, response.id, keys)
+
+                    def keep() -> None:
+                        if part is not None:
+                            _drop_unprovable(part)
+                        if notes is not None and unpack:
+                            notes.write(root, note)
+
+                    # In the lane of the folder, which tells where its disk hangs.
+                    self._workers.lanes.do("note", str(root), keep).result()
             except FlowError as error:
                 response = error
             except OSError as error:

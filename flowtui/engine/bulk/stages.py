@@ -5,16 +5,18 @@ start (what is here?) → polling (ask Flow) → fetching (a transfer) → unpac
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowtui.engine.bulk.fetching import ArchiveFetcher
 from flowtui.engine.bulk.job import BulkJobRecord
-from flowtui.engine.bulk.jobs import BulkJobs
+from flowtui.engine.bulk.jobs import BulkJobs, Work
 from flowtui.engine.bulk.polling import ON_SERVER, JobPoller
 from flowtui.engine.bulk.start import JobStarter
 from flowtui.engine.bulk.unpacking import Unpacker
-from flowtui.protocol.states import BulkState
+from flowtui.engine.queue.silence import CODE
+from flowtui.protocol.states import BULK_ENDED, BulkState
 
 if TYPE_CHECKING:
     from flowtui.engine.mailbox import Mailbox
@@ -51,6 +53,9 @@ class Stages:
     """The four stages, each with the jobs that are in it."""
 
     def __init__(self, jobs: BulkJobs, parts: EngineParts) -> None:
+        self._jobs = jobs
+        self._parts = parts
+        self._is_silence_said = False
         self.unpacker = Unpacker(
             jobs, parts.folders, parts.workers, parts.mailbox, parts.timings, lost=self._lost
         )
@@ -84,11 +89,16 @@ class Stages:
     @property
     def is_idle(self) -> bool:
         """Whether no job is under way by itself."""
-        return not self.starter.busy and self.poller.is_idle and self.unpacker.is_idle
+        silent = self._parts.scheduler.silent
+        return not self.starter.busy and (
+            self.poller.is_idle(silent) and self.unpacker.is_idle(silent)
+        )
 
     def tick(self, now: float) -> float | None:
         """Do what is due; seconds until the next thing, or None."""
-        waits = (self.poller.tick(now), self.unpacker.tick(now))
+        self._say_silent()
+        looks = self._parts.timings.disk_patience if any(True for _ in self._working()) else None
+        waits = (self.poller.tick(now), self.unpacker.tick(now), looks)
         return min((seconds for seconds in waits if seconds is not None), default=None)
 
     def resume(self, job: BulkJobRecord) -> None:
@@ -108,8 +118,35 @@ class Stages:
 
     def stop(self) -> None:
         """Have all workers let go; the next engine goes on."""
-        for stop in (*self.unpacker.runs.values(), *self.starter.busy.values()):
-            stop.set()
+        for work in (*self.unpacker.runs.values(), *self.starter.busy.values()):
+            work.stop.set()
+
+    def _working(self) -> Iterator[tuple[BulkJobRecord, Work]]:
+        """The jobs that workers are at, with their disks."""
+        for id_, work in (*self.starter.busy.items(), *self.unpacker.runs.items()):
+            if (job := self._jobs.jobs.get(id_)) is not None:
+                yield job, work
+
+    def asked_disks(self) -> dict[str, float]:
+        """The folders whose disks are asked something, and since when."""
+        asked: dict[str, float] = {}
+        for job, work in self._working():
+            if (since := work.calls.since) is not None:
+                asked[job.root] = min(since, asked.get(job.root, since))
+        return asked
+
+    def _say_silent(self) -> None:
+        """Say of jobs that they wait for a disk that does not answer, while it is so."""
+        silent = self._parts.scheduler.silent
+        if not silent and not self._is_silence_said:
+            return
+        self._is_silence_said = bool(silent)
+        for job in self._jobs.jobs.values():
+            words = silent.get(job.root, "")
+            is_said = job.code == CODE and job.reason == words if words else job.code != CODE
+            if is_said or job.state in BULK_ENDED or job.state is BulkState.FETCHING:
+                continue  # of an archive that is fetched its transfer says it
+            self._jobs.change(job, None, words, CODE if words else "")
 
     def _lost(self, job: BulkJobRecord, why: str, code: str) -> None:
         """The archive that was here is gone, or of no use."""

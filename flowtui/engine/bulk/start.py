@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from flowtui.engine.bulk.job import BulkJobRecord
-from flowtui.engine.bulk.jobs import BulkJobs
+from flowtui.engine.bulk.jobs import BulkJobs, Work
 from flowtui.engine.bulk.notes import Note
 from flowtui.protocol.states import AS_RECORDED, BulkState
 from flowtui.system.descriptors import patiently
 from flowtui.system.shared_folder import remove
-from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.part_file import part_path
 from flowtui.transfer.errors import Stopped, disk_trouble, internal_error
@@ -21,21 +21,58 @@ from flowtui.transfer.task import DONE, ONE_BY_ONE, SKIPPED, ExpectedFile, FileR
 from flowtui.transfer.verify.existing import Found, find_existing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from flowtui.engine.mailbox import Mailbox
     from flowtui.engine.queue.folders import TargetFolders
     from flowtui.engine.workers.pool import Workers
-    from flowtui.transfer.task import Recorded
+    from flowtui.transfer.disk.paths import TargetPaths
+    from flowtui.transfer.task import Elsewhere, Recorded
 
 _HERE = (DONE, SKIPPED)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Where files go, as their folder's thread says.
+
+    Attributes:
+        recorded, elsewhere: see `find_existing`. `is_news`: some had no path before.
+    """
+
+    files: tuple[ExpectedFile, ...] = ()
+    recorded: dict[str, Recorded] = field(default_factory=dict)
+    elsewhere: dict[str, tuple[Elsewhere, ...]] = field(default_factory=dict)
+    is_news: bool = False
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """An archive that an earlier run has left, and whether it is here whole."""
+
+    note: Note
+    is_here: bool
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a look at the disk found.
+
+    Attributes:
+        is_begun: an archive of the job's name was begun.
+    """
+
+    plan: _Plan = field(default_factory=_Plan)
+    found: Found = field(default_factory=Found)
+    earlier: list[_Earlier] = field(default_factory=list)
+    is_begun: bool = False
 
 
 class JobStarter:
     """Checks what is on the disk before an archive is asked for.
 
     Attributes:
-        busy: id of a job that is checked now → how to stop that.
+        busy: id of a job that is checked now → the work on it.
     """
 
     def __init__(
@@ -49,7 +86,7 @@ class JobStarter:
         unpack: Callable[[BulkJobRecord], None],
     ) -> None:
         """`follow` and `unpack` take a job over that is to be asked for, or is fetched already."""
-        self.busy: dict[int, StopSignal] = {}
+        self.busy: dict[int, Work] = {}
         self._jobs = jobs
         self._folders = folders
         self._workers = workers
@@ -64,76 +101,97 @@ class JobStarter:
         if not job.unpack:
             self._follow(job)
             return
-        try:
-            paths = self._folders.paths(job.root)
-        except OSError as error:
-            failure = disk_trouble(error, Path(job.root) / job.name)
-            self._jobs.change(job, BulkState.FAILED, failure.message, failure.code)
-            return
         self._jobs.change(
             job, BulkState.PENDING, job.reason or "checking which files are already here"
         )
         files = job.missing()
-        recorded = {p.path: r for p in files if (r := paths.recorded.get(p.path)) is not None}
-        elsewhere = {
-            expected.file.key: places
-            for expected in files
-            if (places := self._folders.elsewhere(job.root, expected.path, expected.file.key))
-        }
-        stop = self.busy[job.id] = StopSignal()
+        asked = self._folders.ask(job.root, lambda paths: self._plan(paths, files))
+        mine = self.busy[job.id] = Work(job.root)
         record = self._folders.records.of(Path(job.root))
         root, server, notes, id_ = Path(job.root), job.server, self._jobs.notes, job.id
+        archive = root / job.archive_name
+
+        def look() -> _Look:
+            plan = asked.result()
+            check = mine.calls.checking(mine.stop.check)
+            found = patiently(
+                lambda: find_existing(root, plan.files, plan.recorded, plan.elsewhere, check),
+                mine.stop.event.wait,
+            )
+            gone = (path for path in plan.recorded if not os.path.lexists(root / path))
+            with contextlib.suppress(OSError):  # who logs the files meets the same
+                record.strike(gone)
+            earlier = notes.find(root, server) if notes is not None else []
+            return _Look(
+                plan,
+                found,
+                [_Earlier(note, _archive_here(root, note)) for note in earlier],
+                part_path(archive).exists() if earlier else False,
+            )
 
         def work() -> None:
-            found, earlier, trouble = Found(), list[Note](), ""
+            looked, trouble, code = _Look(), "", "DISK"
             try:
-                found = patiently(
-                    lambda: find_existing(root, files, recorded, elsewhere, stop.check),
-                    stop.event.wait,
-                )
-                with contextlib.suppress(OSError):  # who logs the files meets the same
-                    record.strike(path for path in recorded if not os.path.lexists(root / path))
-                earlier = notes.find(root, server) if notes is not None else []
+                with mine.calls.waiting():
+                    looked = look()
             except Stopped:
                 trouble = "STOPPED"
             except OSError as error:
-                trouble = disk_trouble(error, root / "file").message
+                failure = disk_trouble(error, root / "file")
+                trouble, code = failure.message, failure.code
             except Exception as error:  # noqa: BLE001
                 trouble = internal_error(error).message  # ends this job with words
             self._mailbox.post(
                 self._jobs.about(
                     id_,
-                    lambda: self._on_checked(id_, stop, recorded, found, earlier, trouble),
+                    lambda: self._on_checked(id_, mine, looked, trouble, code),
                     lambda id_: self.busy.pop(id_, None),
                 )
             )
 
         self._workers.do(work)
 
+    def _plan(self, paths: TargetPaths, files: Sequence[ExpectedFile]) -> _Plan:
+        """Where files go and may be already; in the thread of their folder."""
+        unplaced = paths.assign_all(expected.file for expected in files if not expected.path)
+        placed = tuple(
+            expected if expected.path else replace(expected, path=unplaced[expected.file.key])
+            for expected in files
+        )
+        recorded = {p.path: r for p in placed if (r := paths.recorded.get(p.path)) is not None}
+        elsewhere = {
+            expected.file.key: places
+            for expected in placed
+            if (places := self._folders.elsewhere_in(paths, expected.path, expected.file.key))
+        }
+        return _Plan(placed, recorded, elsewhere, is_news=bool(unplaced))
+
     def stop(self, job: BulkJobRecord) -> None:
         """Check no further."""
-        stop = self.busy.pop(job.id, None)
-        if stop is not None:
-            stop.set()
+        mine = self.busy.pop(job.id, None)
+        if mine is not None:
+            mine.stop.set()
 
     def _on_checked(
         self,
         id_: int,
-        stop: StopSignal,
-        recorded: dict[str, Recorded],
-        found: Found,
-        earlier: list[Note],
+        mine: Work,
+        looked: _Look,
         trouble: str,
+        code: str,
     ) -> None:
-        if self.busy.get(id_) is not stop:
+        if self.busy.get(id_) is not mine:
             return  # cancelled meanwhile, and perhaps started again
         del self.busy[id_]
         job = self._jobs.jobs.get(id_)
         if job is None or job.state is not BulkState.PENDING:
             return
         if trouble:
-            self._jobs.change(job, BulkState.FAILED, trouble, "DISK")
+            self._jobs.change(job, BulkState.FAILED, trouble, code)
             return
+        found, earlier = looked.found, looked.earlier
+        if looked.plan.is_news:
+            self._jobs.set_paths(job, looked.plan.files)
         for expected in job.missing():
             result = found.here.get(expected.file.key)
             if result is not None:
@@ -151,8 +209,8 @@ class JobStarter:
         if there:
             self._jobs.one_by_one(job, there, "already here at another place")
         known = job.job_id
-        for note in earlier:
-            self._adopt(job, note)
+        for other in earlier:
+            self._adopt(job, other, is_begun=looked.is_begun)
         if job.job_id == known and not self._is_small(job):
             self._follow(job)
 
@@ -172,21 +230,23 @@ class JobStarter:
         self._jobs.change(job, BulkState.DONE, words)
         return True
 
-    def _adopt(self, job: BulkJobRecord, note: Note) -> None:
+    def _adopt(self, job: BulkJobRecord, earlier: _Earlier, *, is_begun: bool) -> None:
         """Go on with an archive of an earlier run for those of the job's files that it holds."""
         assert self._jobs.notes is not None
-        root, archive = Path(job.root), _inside(note.archive)
+        note, root = earlier.note, Path(job.root)
+        archive = _inside(note.archive)
         missing = job.missing()
         keys = set(note.keys)
         part = [expected for expected in missing if expected.file.key in keys]
         here = {key for key, result in job.results.items() if result.state in _HERE}
         if job.unpack and keys <= here:
             # The earlier run was killed when it had only to clear up.
-            self._workers.do(lambda: self._clear_up(root, archive, note.content))
+            clear_up = lambda: self._clear_up(root, archive, note.content)  # noqa: E731
+            self._workers.lanes.post("note", job.root, clear_up)
             return
         if not part or job.job_id or job.state is not BulkState.PENDING:
             notes, content = self._jobs.notes, note.content
-            self._workers.do(lambda: notes.release(root, content))
+            self._workers.lanes.post("note", job.root, lambda: notes.release(root, content))
             return
         ours = job
         if len(part) < len(missing):
@@ -197,9 +257,8 @@ class JobStarter:
             self._jobs.set_files(job, rest)
         ours.job_id, ours.content = note.job_id, note.content
         ours.again = -1  # that it may be gone by now does not count
-        # What was begun of it was there.
-        ours.seen_ready = part_path(root / ours.archive_name).exists()
-        if archive is not None and (root / archive).is_file():
+        ours.seen_ready = is_begun  # what was begun of it was there
+        if archive is not None and earlier.is_here:
             ours.archive = str(archive)
             self._unpack(ours)
         else:
@@ -234,6 +293,12 @@ def entry_of(
         mtime_ns=result.mtime_ns,
         blocks=result.blocks,
     )
+
+
+def _archive_here(root: Path, note: Note) -> bool:
+    """Whether the archive of a note stands where it says. Raises OSError."""
+    archive = _inside(note.archive)
+    return archive is not None and (root / archive).is_file()
 
 
 def _inside(path: str) -> PurePosixPath | None:

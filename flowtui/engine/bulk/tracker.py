@@ -48,7 +48,9 @@ class BulkTracker:
         self.actions = BulkActions(self.list, self._stages, parts.queue, parts.scheduler)
         self._to_resume: list[BulkJobRecord] = []
         parts.queue.on_ended(self._transfer_ended)
-        parts.folders.on_read(self.intake.claim_paths)
+        parts.queue.on_placed(self._placed)
+        parts.folders.on_read(self.intake.claims)
+        parts.scheduler.disks.append(self._stages.asked_disks)
 
     @property
     def jobs(self) -> dict[int, BulkJobRecord]:
@@ -140,3 +142,10 @@ class BulkTracker:
         """Let go of the notes."""
         if self.list.notes is not None:
             self.list.notes.close()
+
+    def _placed(self, transfer: Transfer) -> None:
+        """The transfer of an archive has its path."""
+        job = self.jobs.get(transfer.bulk_id or -1)
+        if job is not None and job.transfer_id == transfer.id:
+            job.part = transfer.path
+            self.list.touch(job)

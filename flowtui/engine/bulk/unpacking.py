@@ -9,24 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowtui.engine.bulk.job import BulkJobRecord
-from flowtui.engine.bulk.jobs import BulkJobs
+from flowtui.engine.bulk.jobs import BulkJobs, Work
 from flowtui.engine.bulk.start import entry_of
 from flowtui.engine.queue.queue import Transfer
 from flowtui.protocol.states import BulkState, TransferState
 from flowtui.system import descriptors
 from flowtui.system.shared_folder import remove as remove_file
 from flowtui.transfer.archive.extract import Unpack, Unpacked, run
-from flowtui.transfer.cancel import StopSignal
-from flowtui.transfer.errors import disk_trouble
+from flowtui.transfer.errors import disk_trouble, internal_error
 from flowtui.transfer.task import ONE_BY_ONE, ExpectedFile, FileResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from flowtui.engine.mailbox import Mailbox
     from flowtui.engine.queue.folders import TargetFolders
     from flowtui.engine.workers.pool import Workers
     from flowtui.timings import Timings
+    from flowtui.transfer.disk.paths import TargetPaths
+    from flowtui.transfer.task import Recorded
 
 SAVE_EVERY = 5.0
 """Seconds between two times that a job is stored while it is unpacked."""
@@ -48,7 +49,7 @@ class Unpacker:
     """Runs the workers that unpack, and ends the jobs whose files are all here.
 
     Attributes:
-        runs: job's id → how to stop its worker.
+        runs: job's id → what its worker does.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Unpacker:
         lost: Callable[[BulkJobRecord, str, str], None],
     ) -> None:
         """`lost` takes over a job whose archive is gone or of no use."""
-        self.runs: dict[int, StopSignal] = {}
+        self.runs: dict[int, Work] = {}
         self._jobs = jobs
         self._folders = folders
         self._workers = workers
@@ -76,10 +77,17 @@ class Unpacker:
         self._saved: dict[int, float] = {}
         self._rounds: dict[int, int] = {}
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing is unpacked, and nothing waits to be; single files are transfers."""
-        return not (self.runs or self._due or self._removing)
+    def is_idle(self, silent: Container[str]) -> bool:
+        """Whether nothing is unpacked, and nothing waits to be; single files are transfers.
+
+        What was let go of and waits for the disk of one of these folders does not count.
+        """
+        busy = [
+            work
+            for work in self.runs.values()
+            if not work.stop.event.is_set() or work.folder not in silent
+        ]
+        return not (busy or self._due or self._removing)
 
     def tick(self, now: float) -> float | None:
         """Try again where there was no room; seconds until the next time."""
@@ -89,53 +97,72 @@ class Unpacker:
                 self.unpack(self._jobs.jobs[id_])
         return max(0.0, min(self._due.values()) - now) if self._due else None
 
-    def unpack(self, job: BulkJobRecord) -> None:
-        """Unpack a job's archive, or go on with that."""
+    def unpack(self, job: BulkJobRecord, occupied: Container[str] = (), number: int = 0) -> None:
+        """Unpack a job's archive, or go on with that.
+
+        The files of these keys, in whose place something else stands, get other names: those of
+        the round with this `number`.
+        """
         self._jobs.change(job, BulkState.UNPACKING, "")
         if job.id in self.runs:
             return
         self._jobs.recheck_singles(job)
-        files = job.expected_files()
-        try:
-            paths = self._folders.paths(job.root)
-        except OSError as error:
-            trouble = disk_trouble(error, Path(job.root) / job.name)
-            self._jobs.change(job, BulkState.FAILED, trouble.message, trouble.code)
-            return
-        recorded = {p.path: r for p in files if (r := paths.recorded.get(p.path)) is not None}
-        root, id_ = Path(job.root), job.id
-        task = Unpack(root / job.archive, root, files, frozenset(job.results), recorded)
-        stop = self.runs[id_] = StopSignal()
+        files, root, id_ = job.expected_files(), Path(job.root), job.id
+        asked = self._folders.ask(job.root, lambda paths: _plan(paths, files, occupied, number))
+        archive, done = root / job.archive, frozenset(job.results)
+        mine = self.runs[id_] = Work(job.root)
         self._saved[id_] = time.monotonic()
-        by_key = {expected.file.key: expected for expected in files}
 
         def stop_run(id_: int) -> None:
-            stop.set()
+            mine.stop.set()
 
         def let_go(id_: int) -> None:
             self.runs.pop(id_, None)
 
-        def on_results(results: dict[str, FileResult]) -> None:
-            by_file = {by_key[key]: result for key, result in results.items()}
-            self._mailbox.post(
-                self._jobs.about(id_, lambda: self._on_results(id_, by_file), stop_run)
-            )
-
         def work() -> None:
-            outcome = run(task, stop, on_results)
+            try:
+                with mine.calls.waiting():
+                    placed, recorded = asked.result()
+            except OSError as error:
+                trouble = disk_trouble(error, archive)
+                outcome = Unpacked(trouble.code, trouble.message)
+            except Exception as error:  # noqa: BLE001
+                mistake = internal_error(error)  # ends this job with words
+                outcome = Unpacked(mistake.code, mistake.message)
+            else:
+                if placed != files:
+                    self._mailbox.post(
+                        self._jobs.about(id_, lambda: self._on_placed(id_, placed), stop_run)
+                    )
+                by_key = {expected.file.key: expected for expected in placed}
+
+                def on_results(results: dict[str, FileResult]) -> None:
+                    by_file = {by_key[key]: result for key, result in results.items()}
+                    self._mailbox.post(
+                        self._jobs.about(id_, lambda: self._on_results(id_, by_file), stop_run)
+                    )
+
+                task = Unpack(archive, root, placed, done, recorded, calls=mine.calls)
+                outcome = run(task, mine.stop, on_results)
             self._mailbox.post(
-                self._jobs.about(id_, lambda: self._ended(id_, stop, outcome), let_go)
+                self._jobs.about(id_, lambda: self._ended(id_, mine, outcome), let_go)
             )
 
         self._workers.do(work)
+
+    def _on_placed(self, id_: int, files: tuple[ExpectedFile, ...]) -> None:
+        job = self._jobs.jobs.get(id_)
+        if job is not None:
+            self._jobs.set_paths(job, files)
 
     def stop(self, job: BulkJobRecord) -> None:
         """Let go of a job; what is unpacked stays."""
         self._due.pop(job.id, None)
         self._waiting.pop(job.id, None)
-        stop = self.runs.get(job.id)
-        if stop is not None:
-            stop.set()
+        self._removing.discard(job.id)
+        mine = self.runs.get(job.id)
+        if mine is not None:
+            mine.stop.set()
 
     def _on_results(self, id_: int, results: dict[ExpectedFile, FileResult]) -> None:
         """Some files are here now."""
@@ -151,8 +178,8 @@ class Unpacker:
             self._saved[id_] = now
         self._jobs.touch(job, save=save)
 
-    def _ended(self, id_: int, stop: StopSignal, outcome: Unpacked) -> None:
-        if self.runs.get(id_) is stop:
+    def _ended(self, id_: int, mine: Work, outcome: Unpacked) -> None:
+        if self.runs.get(id_) is mine:
             del self.runs[id_]
         job = self._jobs.jobs.get(id_)
         if job is None:
@@ -160,7 +187,7 @@ class Unpacker:
         self._jobs.touch(job)
         if job.state is not BulkState.UNPACKING:
             return
-        if stop.event.is_set() or outcome.code == "STOPPED":
+        if mine.stop.event.is_set() or outcome.code == "STOPPED":
             if not self._waiting.get(id_):
                 self._due[id_] = 0.0  # cancelled and tried again before the worker had let go
             return
@@ -183,27 +210,7 @@ class Unpacker:
     def _elsewhere(self, job: BulkJobRecord, occupied: set[str]) -> None:
         """Choose other names for files in whose place something else stands; unpack again."""
         number = self._rounds[job.id] = self._rounds.get(job.id, 0) + 1
-        paths = self._folders.paths(job.root)
-        files = []
-        for expected in job.expected_files():
-            path, passed = expected.path, expected.occupied
-            if expected.file.key in occupied:
-                passed += 1
-                paths.release(path, expected.file.key)
-                file = expected.file
-                path = paths.assign(
-                    file.key,
-                    file.folder,
-                    file.filename,
-                    after=number,
-                    belongs_to=file.belongs_to,
-                    fileset=file.fileset,
-                    within=file.within,
-                    execution=file.origin.execution,
-                )
-            files.append(ExpectedFile(expected.file, path, passed))
-        self._jobs.set_paths(job, files)
-        self.unpack(job)
+        self.unpack(job, occupied, number)
 
     def _settle(self, job: BulkJobRecord, outcome: Unpacked) -> None:
         """The archive has given what it has; what it has not is fetched one by one."""
@@ -280,7 +287,8 @@ class Unpacker:
         def removed() -> None:
             self._removing.discard(job.id)
             if job.state is BulkState.UNPACKING and job.archive == archive:
-                self._folders.paths(job.root).release(archive, f"bulk/{job.content}")
+                key = f"bulk/{job.content}"
+                self._folders.tell(job.root, lambda paths: paths.release(archive, key))
                 job.archive = ""
                 then()
 
@@ -291,4 +299,33 @@ class Unpacker:
             self._mailbox.post(self._jobs.about(job.id, removed, self._removing.discard))
 
         # Until it is gone the job is not over: a killed engine's successor removes it.
-        self._workers.do(remove)
+        self._workers.lanes.post("sweep", job.root, remove)
+
+
+def _plan(
+    paths: TargetPaths, files: tuple[ExpectedFile, ...], occupied: Container[str], number: int
+) -> tuple[tuple[ExpectedFile, ...], dict[str, Recorded]]:
+    """The files, those that need it under another path, and what is recorded of these paths.
+
+    In the thread of their folder.
+    """
+    placed = []
+    for expected in files:
+        path, passed, file = expected.path, expected.occupied, expected.file
+        if file.key in occupied:
+            passed += 1
+            paths.release(path, file.key)
+        if file.key in occupied or not path:
+            path = paths.assign(
+                file.key,
+                file.folder,
+                file.filename,
+                after=number,
+                belongs_to=file.belongs_to,
+                fileset=file.fileset,
+                within=file.within,
+                execution=file.origin.execution,
+            )
+        placed.append(ExpectedFile(file, path, passed))
+    recorded = {p.path: r for p in placed if (r := paths.recorded.get(p.path)) is not None}
+    return tuple(placed), recorded

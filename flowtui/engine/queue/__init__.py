@@ -4,6 +4,7 @@
     scheduler  starts transfers, and carries out what follows from their outcomes
     outcomes   what follows from an outcome; pure
     admission  which batches there is room for on their disks
+    silence    disks that do not answer
     sign_ins   servers whose session has ended, and who is held for it
     crowding   servers that let through fewer files at a time than there are places
     waits      transfers that wait until a time

@@ -7,6 +7,7 @@ The engine's thread alone uses it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import Future
 from typing import Any
 
 from flowtui.engine.queue.folders import TargetFolders
@@ -46,9 +47,9 @@ class Intake:
             if transfer.state is TransferState.QUEUED:
                 self._scheduler.enqueue(transfer)
 
-    def add(self, batch: Batch) -> Added:
-        """Queue the files of a batch, each as a transfer. Raises OSError."""
-        return self.queue_files(self.batch_id(batch), batch)
+    def add(self, batch: Batch, places: Future[dict[str, str]] | None = None) -> Added:
+        """Queue the files of a batch, each as a transfer; see `queue_files`."""
+        return self.queue_files(self.batch_id(batch), batch, places)
 
     def batch_id(self, batch: Batch) -> int:
         """The id of a new batch, or of the one that it is a further piece of."""
@@ -56,10 +57,6 @@ class Intake:
             return batch.continues
         self.last_batch += 1
         return self.last_batch
-
-    def assign_paths(self, batch: Batch) -> dict[str, str]:
-        """Key → path below the batch's root, for each of its files. Raises OSError."""
-        return self._folders.paths(batch.root).assign_all(batch.files)
 
     def is_under_way(self, root: str, key: str) -> bool:
         """Whether the queue holds this file already, unfinished."""
@@ -70,17 +67,21 @@ class Intake:
         self,
         batch_id: int,
         batch: Batch,
+        places: Future[dict[str, str]] | None = None,
         *,
         bulk_id: int | None = None,
         temporary: bool = False,
     ) -> Added:
         """Queue files as part of a batch that has its id; see `Transfer` for the rest.
 
-        Raises OSError.
+        `places`: key → path of each; they are asked for where it is not given, and run as soon as
+        they have them. Raises OSError where it is there, and says that the folder cannot be read.
         """
-        paths = self.assign_paths(batch)
+        places = places or self._folders.place(batch.root, batch.files)
+        paths = places.result() if places.done() else {}
         ids: list[int] = []
         same: dict[Any, Any] = {}
+        unplaced: list[int] = []
         added = known = 0
         self.last_root = batch.root
         for file in batch.files:
@@ -90,14 +91,18 @@ class Intake:
             else:
                 if transfer is not None:
                     self._queue.remove(transfer)
-                transfer = self._new_transfer(batch_id, batch, file, paths[file.key])
+                transfer = self._new_transfer(batch_id, batch, file, paths.get(file.key, ""))
                 transfer.share_texts(same)
                 transfer.bulk_id = bulk_id
                 transfer.temporary = temporary
                 self._queue.add(transfer)
-                self._scheduler.enqueue(transfer)
+                if transfer.path:
+                    self._scheduler.enqueue(transfer)
+                else:
+                    unplaced.append(transfer.id)
                 added += 1
             ids.append(transfer.id)
+        self._scheduler.await_places(batch.root, unplaced, places)
         return Added(batch_id, tuple(dict.fromkeys(ids)), added, known)
 
     def _new_transfer(self, batch_id: int, batch: Batch, file: RemoteFile, path: str) -> Transfer:

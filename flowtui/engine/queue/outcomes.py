@@ -20,7 +20,7 @@ class Effect(Enum):
     """What the scheduler does once a transfer is changed."""
 
     ENQUEUE = "have it run again when its turn comes"
-    NEW_PATH = "give it another path, since a foreign file stands at its own"
+    NEW_PATH = "have another path found for it, a foreign file stands at its own; then run it again"
     CLAIM_PATH = "note that its path, chosen at the end, is its own"
     AWAIT_SIGN_IN = "hold all of its server until somebody signs in"
     AWAIT_TIME = "run it again after the seconds that the outcome names"
@@ -92,7 +92,7 @@ def _wait(
 ) -> FollowUp:
     if outcome.needs == "place":
         fields: dict[str, object] = {"occupied": transfer.occupied + 1, "done": 0, "reason": ""}
-        effects = (Effect.NEW_PATH, Effect.DROP_CARRY_OVER, Effect.ENQUEUE)
+        effects = (Effect.NEW_PATH, Effect.DROP_CARRY_OVER)
         return FollowUp((*first, TransferState.QUEUED), fields, effects)
     fields = {
         "reason": outcome.reason,

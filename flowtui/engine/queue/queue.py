@@ -27,6 +27,7 @@ class Transfer:
     """One file on its way to one path; the fields are those of `protocol.messages.TransferRow`.
 
     Attributes:
+        path: below `root`; empty until it has its place there.
         folder, within, url, data_id, belongs_to, fileset, origin: of the `RemoteFile`.
         expected: its size as Flow's records say, or None. `final`: another name it got at the end.
         occupied: how many names were found taken by foreign files.
@@ -129,7 +130,7 @@ class Transfer:
             key=self.key,
             filename=self.filename,
             root=self.root,
-            path=self.path,
+            path=self.path or self.filename,  # people know it by its name until then
             state=self.state.value,
             reason=self.reason,
             code=self.code,
@@ -178,6 +179,7 @@ class Queue:
     left: Counter[int] = field(default_factory=Counter)
     roots: dict[int, str] = field(default_factory=dict)
     observers: list[Callable[[Transfer], None]] = field(default_factory=list)
+    _place_listeners: list[Callable[[Transfer], None]] = field(default_factory=list)
     _end_listeners: list[Callable[[Transfer], None]] = field(default_factory=list)
     _by_target: dict[str, dict[str, int]] = field(default_factory=dict)
     _done: int = 0
@@ -235,6 +237,16 @@ class Queue:
     def on_ended(self, listener: Callable[[Transfer], None]) -> None:
         """Have `listener` called with every transfer that has ended, well or not."""
         self._end_listeners.append(listener)
+
+    def on_placed(self, listener: Callable[[Transfer], None]) -> None:
+        """Have `listener` called with every transfer that got its path after it was added."""
+        self._place_listeners.append(listener)
+
+    def place(self, transfer: Transfer, path: str) -> None:
+        """Give a transfer its path."""
+        self.change(transfer, path=path)
+        for listener in self._place_listeners:
+            listener(transfer)
 
     def announce_end(self, transfer: Transfer) -> None:
         """Tell that a transfer has ended; nobody is in the middle of changing it."""

@@ -29,7 +29,7 @@ def take_over(queue: Queue, transfer: Transfer, run: Run, phase: str, reason: st
         queue.change(transfer, TransferState.ACTIVE, reason="", code="", retryable=False)
     if transfer.state not in RUNNING:
         return False
-    progress = run.progress
+    progress, reason = run.progress, run.held_up or reason
     state = TransferState.VERIFYING if phase == "verifying" else TransferState.ACTIVE
     if not reason and progress.resumed_at and progress.size:
         reason = f"resumed at {100 * progress.resumed_at // progress.size} %"

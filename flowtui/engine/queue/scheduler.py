@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +26,7 @@ from flowtui.engine.queue.pacing import Answers
 from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.queue.rates import sample, take_over
 from flowtui.engine.queue.sign_ins import SignIns
+from flowtui.engine.queue.silence import CODE, TOLD, silent
 from flowtui.engine.queue.waits import Waits
 from flowtui.engine.workers.pool import Workers
 from flowtui.engine.workers.run import Run
@@ -32,16 +36,20 @@ from flowtui.retry import History
 from flowtui.system.descriptors import Shares
 from flowtui.timings import Timings
 from flowtui.transfer.disk.part_file import NoteBudget
-from flowtui.transfer.errors import internal_error
+from flowtui.transfer.disk.paths import TargetPaths
+from flowtui.transfer.errors import TransferError, disk_trouble, internal_error
 from flowtui.transfer.fetch.concurrency import AT_MOST
 from flowtui.transfer.fetch.progress import CarryOver
 from flowtui.transfer.pipeline import Tools
 from flowtui.transfer.task import INLINE_BELOW, Elsewhere, Outcome, Recorded, Task
 
 if TYPE_CHECKING:
-    from flowtui.transfer.http.clients import Clients
+    from flowtui.transfer.http.clients import Clients, ServerClients
 
 _LOG = logging.getLogger("flowtui.engine")
+
+_HELD = (TransferState.QUEUED, TransferState.WAITING)
+"""The states of what no worker has, and that is wanted."""
 
 
 class Scheduler:
@@ -52,6 +60,8 @@ class Scheduler:
         accept_any_type: see `Settings`.
         runs: what workers hold, by id of the transfer, also what they are just letting go of.
         rate: bytes a second of all runs together, as last sampled.
+        disks: who knows of further target folders whose disks are asked something, and since when.
+        silent: target folder → that its disk does not answer, in words.
     """
 
     def __init__(
@@ -73,8 +83,13 @@ class Scheduler:
         shares: Shares,
         timings: Timings,
         post: Callable[[Callable[[], None]], None],
+        tell: Callable[[str, str], None] = lambda what, words: None,
+        open_service: Callable[[str], Future[object]] | None = None,
     ) -> None:
-        """`post` has the engine's thread call something, from any thread."""
+        """`post` has the engine's thread call something, from any thread; `tell` tells people what
+        is wrong with something, and by empty words that it is right again.
+        `open_service` makes the client of a server in another thread.
+        """
         self.jobs = jobs
         self.connections = connections
         self.accept_any_type = accept_any_type
@@ -93,6 +108,15 @@ class Scheduler:
         self._shares = shares
         self._timings = timings
         self._post = post
+        self._tell = tell
+        self._open_service = open_service
+        self._held_for_service: dict[str, list[int]] = {}
+        self.disks: list[Callable[[], Mapping[str, float]]] = []
+        self.silent: dict[str, str] = {}
+        self._unplaced: dict[int, str] = {}
+        self._held_for_disk: dict[str, list[int]] = {}
+        self._looked_at_disks = -math.inf
+        self._look_at_disks_at: float | None = None
         self._notes = NoteBudget(timings.note_every)
         self._ready: list[int] = []
         self._waits = Waits()
@@ -128,7 +152,7 @@ class Scheduler:
             if transfer.id not in self.runs:
                 self._carry_overs.pop(transfer.id, None)
                 self._queue.change(transfer, done=0)
-                self._sweep(Path(transfer.root) / transfer.path, Path(transfer.root))
+                self._sweep(transfer)
             self._queue.announce_end(transfer)
 
     def signed_in(self, server: str) -> int:
@@ -143,15 +167,72 @@ class Scheduler:
             heapq.heappush(self._ready, transfer_id)
         return count
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether workers hold nothing, but for what was let go of and whose disk hangs."""
+        return all(run.is_leaving and run.folder in self.silent for run in self.runs.values())
+
     def stop(self) -> None:
         """Have all workers let go of what they hold, since the engine ends."""
         for run in self.runs.values():
             run.stop.set()
 
+    def await_places(self, root: str, ids: Sequence[int], places: Future[dict[str, str]]) -> None:
+        """Have these run once they have their paths: key → path, by the thread of their folder."""
+        if not ids:
+            return
+        self._unplaced.update(dict.fromkeys(ids, root))
+        if root in self.silent:
+            for transfer_id in ids[:TOLD]:
+                self._say_held(transfer_id, self.silent[root])
+        places.add_done_callback(lambda done: self._post(lambda: self._on_placed(ids, done)))
+
+    def _find_place(self, transfer: Transfer) -> None:
+        """Have a path found for a transfer, another one where it has one."""
+        former, key, after = transfer.path, transfer.key, transfer.occupied
+
+        def find(paths: TargetPaths) -> dict[str, str]:
+            if former:
+                paths.release(former, key)
+            return {
+                key: paths.assign(
+                    key,
+                    transfer.folder,
+                    transfer.filename,
+                    after=after,
+                    belongs_to=transfer.belongs_to,
+                    fileset=transfer.fileset,
+                    within=transfer.within,
+                    execution=transfer.origin.execution,
+                )
+            }
+
+        self.await_places(transfer.root, [transfer.id], self._folders.ask(transfer.root, find))
+
+    def _on_placed(self, ids: Sequence[int], places: Future[dict[str, str]]) -> None:
+        for transfer_id in ids:
+            self._unplaced.pop(transfer_id, None)
+            transfer = self._queue.transfers.get(transfer_id)
+            if transfer is None:
+                continue  # cancelled and forgotten meanwhile
+            is_wanted = transfer.state in _HELD
+            if (error := places.exception()) is None:
+                self._queue.place(transfer, places.result()[transfer.key])
+                if is_wanted:
+                    self.enqueue(transfer)
+            elif is_wanted:  # else it is looked for again when it is resumed
+                self._fail(transfer_id, error)
+
     # What each tick does
 
     def tick(self, now: float) -> float | None:
         """Start what can start; the time of the next thing to do by itself, or None."""
+        if now - self._looked_at_disks >= self._timings.tick:
+            self._looked_at_disks = now
+            self._look_at_disks(now)
+        elif self._look_at_disks_at is not None:
+            next_look = self._looked_at_disks + self._timings.tick
+            self._look_at_disks_at = max(self._look_at_disks_at, next_look)
         for transfer_id in self._waits.take_due(now):
             transfer = self._queue.transfers.get(transfer_id)
             if transfer is not None and transfer.state is TransferState.WAITING:
@@ -162,12 +243,64 @@ class Scheduler:
             for transfer_id in self._crowding.take_due(server, self._places_at(server, now)):
                 heapq.heappush(self._ready, transfer_id)
         self._fill(now)
-        times = (self._waits.next(), self._admission.next(), self._crowding.next())
+        times = (self._waits.next(), self._admission.next(), self._crowding.next(),
+                 self._look_at_disks_at)  # fmt: skip
         return min((when for when in times if when is not None), default=None)
 
     def sample(self, now: float) -> None:
         """Take over how far the workers are, and how fast."""
         self.rate = sample(self._queue, self.runs, now)
+
+    def _look_at_disks(self, now: float) -> None:
+        """Find out whose disks do not answer: nothing more is begun there until they do."""
+        patience = self._timings.disk_patience
+        waiting = [
+            (run, since)
+            for run in self.runs.values()
+            if run.started and (since := run.progress.calls.since) is not None
+        ]
+        by_run = ({run.folder: since} for run, since in waiting)
+        asked = [*by_run, *(disks() for disks in self.disks)]
+        before = self.silent
+        self.silent, self._look_at_disks_at = silent(asked, now, patience)
+        held_up = {run for run, since in waiting if now - since >= patience}
+        for run in self.runs.values():
+            # What is only to be put on the disk may wait for another file's turn there.
+            is_held_up = run in held_up or run.downloaded
+            run.held_up = self.silent.get(run.folder, "") if is_held_up else ""
+        for folder, words in self.silent.items():
+            if before.get(folder) == words:
+                continue
+            if folder not in before:
+                _LOG.warning("%s", words)
+                self._take_back(folder)
+            self._tell(f"disk of {folder}", words)
+            unplaced = (id_ for id_, root in self._unplaced.items() if root == folder)
+            held = chain(self._held_for_disk.get(folder, ()), unplaced)
+            for transfer_id in islice(held, TOLD):
+                self._say_held(transfer_id, words)
+        for folder in before.keys() - self.silent.keys():
+            _LOG.info("the disk of %s answers again", folder)
+            self._tell(f"disk of {folder}", "")
+            for transfer_id in self._held_for_disk.pop(folder, []):
+                heapq.heappush(self._ready, transfer_id)
+
+    def _take_back(self, folder: str) -> None:
+        """Hold what was handed over ahead and would only wait for the disk of this folder."""
+        for run in self._workers.small_files.take_back(lambda waiting: waiting.folder == folder):
+            del self.runs[run.task.id]
+            self._hold_for_disk(folder, run.task.id)
+
+    def _hold_for_disk(self, folder: str, transfer_id: int) -> None:
+        held = self._held_for_disk.setdefault(folder, [])
+        held.append(transfer_id)
+        if len(held) <= TOLD:
+            self._say_held(transfer_id, self.silent[folder])
+
+    def _say_held(self, transfer_id: int, words: str) -> None:
+        transfer = self._queue.transfers.get(transfer_id)
+        if transfer is not None and transfer.state in _HELD:
+            self._queue.change(transfer, TransferState.WAITING, reason=words, code=CODE)
 
     def _fill(self, now: float) -> None:
         """Start what there are places for, in the order of the queue."""
@@ -190,7 +323,7 @@ class Scheduler:
                 kept_free = 1  # the next place is its own
                 break
         threads = self._answers.threads(max(0, places - large - kept_free))
-        small_files.widen(min(threads, self._shares.small))
+        small_files.widen(min(threads, self._shares.small), self.silent)
 
     def _start(self, transfer_id: int, now: float) -> bool:
         """Start a transfer if it can start; whether it did. One that cannot be started fails."""
@@ -205,7 +338,12 @@ class Scheduler:
 
     def _start_if_possible(self, transfer_id: int, now: float) -> bool:
         transfer = self._queue.transfers.get(transfer_id)
-        if transfer is None or transfer.state not in (TransferState.QUEUED, TransferState.WAITING):
+        if transfer is None or transfer.state not in _HELD:
+            return False
+        if transfer_id in self._unplaced:
+            return False  # it is queued again when it has its path
+        if not transfer.path:
+            self._find_place(transfer)  # an earlier engine ended before it had one
             return False
         if transfer_id in self.runs:
             return False  # its worker is letting go; `on_result` queues it again
@@ -215,11 +353,14 @@ class Scheduler:
         if self._places_at(transfer.server, now) == 0:
             self._crowding.hold(transfer.server, transfer_id)
             return False
-        if not self._admission.admit(transfer, now):
+        if transfer.root in self.silent:
+            self._hold_for_disk(transfer.root, transfer_id)
+            return False
+        server = self._service(transfer)
+        if server is None or not self._admission.admit(transfer, now):
             return False
         if transfer.state is TransferState.WAITING:
             self._queue.change(transfer, TransferState.QUEUED, reason="", code="")
-        server = self._clients.get(transfer.server)
         run = Run(
             task=self._task(transfer),
             tools=Tools(
@@ -234,6 +375,7 @@ class Scheduler:
             measured_at=now,
             sign_ins=self._sign_ins.count(transfer.server),
             server=transfer.server,
+            folder=transfer.root,
             good_ends=self._crowding.good_ends(transfer.server),
         )
         run.progress.listener = lambda phase, reason: self._on_progress(run, phase, reason)
@@ -242,6 +384,28 @@ class Scheduler:
             self._queue.change(transfer, TransferState.ACTIVE, reason="", code="", retryable=False)
         self._workers.start(run)
         return True
+
+    def _service(self, transfer: Transfer) -> ServerClients | None:
+        """The clients of its server; where they are still to be made it is held until they are."""
+        server, made = transfer.server, self._clients.made(transfer.server)
+        if made is not None or self._open_service is None:
+            return made or self._clients.get(server)
+        if server in self._held_for_service:
+            self._held_for_service[server].append(transfer.id)
+            return None
+        self._held_for_service[server] = [transfer.id]
+        opening = self._open_service(server)
+        opening.add_done_callback(lambda done: self._post(lambda: self._on_service(server, done)))
+        return None
+
+    def _on_service(self, server: str, opened: Future[object]) -> None:
+        error = opened.exception()
+        for transfer_id in self._held_for_service.pop(server, []):
+            transfer = self._queue.transfers.get(transfer_id)
+            if error is None:
+                heapq.heappush(self._ready, transfer_id)
+            elif transfer is not None and transfer.state in _HELD:
+                self._fail(transfer_id, error)
 
     def _task(self, transfer: Transfer) -> Task:
         return Task(
@@ -311,7 +475,7 @@ class Scheduler:
         transfer = self._queue.transfers.get(run.task.id)
         if transfer is None:
             # Cancelled and forgotten while its worker let go of it.
-            self._sweep(run.task.target, run.task.root)
+            self._sweep_at(run.folder, run.task.target, run.task.root)
             return
         outcome = self._for_its_turn(run, outcome, now)
         instructions = follow_up(
@@ -335,11 +499,13 @@ class Scheduler:
             del self.runs[run.task.id]
         self._fail(run.task.id, error)
 
-    def _fail(self, transfer_id: int, error: Exception) -> None:
+    def _fail(self, transfer_id: int, error: BaseException) -> None:
         transfer = self._queue.transfers.get(transfer_id)
         if transfer is None or transfer.state in ENDED:
             return
-        trouble = internal_error(error)
+        trouble: TransferError = internal_error(error)
+        if isinstance(error, OSError):
+            trouble = disk_trouble(error, Path(transfer.root) / transfer.filename)
         self._queue.change(
             transfer,
             TransferState.FAILED,
@@ -384,21 +550,10 @@ class Scheduler:
             case Effect.ENQUEUE:
                 self.enqueue(transfer)
             case Effect.NEW_PATH:
-                paths = self._folders.paths(transfer.root)
-                paths.release(transfer.path, transfer.key)
-                path = paths.assign(
-                    transfer.key,
-                    transfer.folder,
-                    transfer.filename,
-                    after=transfer.occupied,
-                    belongs_to=transfer.belongs_to,
-                    fileset=transfer.fileset,
-                    within=transfer.within,
-                    execution=transfer.origin.execution,
-                )
-                self._queue.change(transfer, path=path)
+                self._find_place(transfer)
             case Effect.CLAIM_PATH:
-                self._folders.paths(transfer.root).claim(transfer.path, transfer.key)
+                path, key = transfer.path, transfer.key
+                self._folders.tell(transfer.root, lambda paths: paths.claim(path, key))
             case Effect.AWAIT_SIGN_IN:
                 self._sign_ins.need(transfer.server)
                 self._hold_back(transfer.server)
@@ -407,7 +562,7 @@ class Scheduler:
             case Effect.DROP_CARRY_OVER:
                 self._carry_overs.pop(transfer.id, None)
             case Effect.SWEEP:
-                self._sweep(Path(transfer.root) / transfer.path, Path(transfer.root))
+                self._sweep(transfer)
             case Effect.LOG:
                 self._folders.log(transfer.root, transfer.entry(outcome))
             case Effect.ANNOUNCE:
@@ -422,8 +577,13 @@ class Scheduler:
             del self.runs[run.task.id]
             self._sign_ins.hold(server, run.task.id)
 
-    def _sweep(self, target: Path, root: Path | None) -> None:
+    def _sweep(self, transfer: Transfer) -> None:
         """Take away what is left of an unfinished file."""
+        if transfer.path:
+            root = Path(transfer.root)
+            self._sweep_at(transfer.root, root / transfer.path, root)
+
+    def _sweep_at(self, folder: str, target: Path, root: Path | None) -> None:
         from flowtui.transfer.disk.part_file import remove_leftovers
 
         def sweep() -> None:
@@ -433,7 +593,7 @@ class Scheduler:
                 # It stays beside the target as an unfinished file; a later try goes on from it.
                 return
 
-        self._workers.do(sweep)
+        self._workers.lanes.post("sweep", folder, sweep)
 
 
 def _to_be_read(recorded: Recorded) -> Recorded:

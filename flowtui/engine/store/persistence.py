@@ -1,5 +1,8 @@
 """What the engine keeps on the disk: its queue in the database, and once more as text.
 
+It is written in a thread of its own, from copies: the disk of the state folder, often one NFS for
+all homes, may hang, and then the engine goes on with what it has in memory.
+
 A disk that does not take it is a trouble to be shown, not a reason to stop: the files themselves
 are safe, and all is saved with the next change.
 """
@@ -8,9 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, wait
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from flowtui.engine.bulk.job import BulkJobRecord
 from flowtui.engine.bulk.jobs import BulkJobs
@@ -24,8 +32,13 @@ from flowtui.system.clocks import Clocks
 from flowtui.system.files import UnfitFile
 from flowtui.text.redaction import without_secrets
 
+T = TypeVar("T")
+
 NOTICE = 7 * 86_400.0
 """Seconds for which it is shown that the queue had to be rebuilt."""
+
+START_PATIENCE = 5.0
+"""Seconds that a start waits for its text record to be written."""
 
 AGAIN = 5.0
 """Seconds until what a full disk did not take is tried again."""
@@ -49,11 +62,33 @@ class _Unsaved:
     removed_bulk: set[int] = field(default_factory=set)
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """What was given to be stored: ids of transfers and of bulk jobs, and the rest."""
+
+    transfers: set[int]
+    bulk_jobs: set[int]
+    others: _Unsaved
+
+
+class InThread(Protocol):
+    """Has another thread call something."""
+
+    def __call__(self, work: Callable[[], T], /) -> Future[T]:
+        """What comes of it."""
+
+
 class Persistence:
     """The database and the text record of one queue. The engine's thread alone uses it."""
 
-    def __init__(self, database: Path | None, clocks: Clocks = Clocks()) -> None:  # noqa: B008
-        """`database` None keeps all in memory. Raises StoreError.
+    def __init__(
+        self,
+        database: Path | None,
+        in_thread: InThread,
+        clocks: Clocks = Clocks(),  # noqa: B008
+    ) -> None:
+        """`database` None keeps all in memory. `in_thread` has another thread call something, one
+        after the other; from `rebuild` on all is written so. Raises StoreError.
 
         Where the disk has no room to begin a database it is kept in memory, too, and begun later.
         """
@@ -76,6 +111,10 @@ class Persistence:
         self._store = self._restored.store
         self._request_log = RequestLog(database.with_name("queue.jsonl") if database else None)
         self._unsaved = _Unsaved()
+        self._in_thread = in_thread
+        self._saving: tuple[Future[list[str]], _Taken] | None = None
+        self._opening: Future[Restored] | None = None
+        self._recording: deque[tuple[Future[None], bool]] = deque()
 
     @property
     def trouble(self) -> str:
@@ -145,7 +184,15 @@ class Persistence:
             # A clock that was far ahead then must not keep it here for ever.
             if abs(self._clocks.day() - notice.time) < NOTICE:
                 self._troubles["notice"] = without_secrets(notice.text)
-        self._log_request(lambda: self._request_log.rewrite(queue.transfers.values()))
+        self._log_request(self._rewrite(queue), whole=True)
+        if self.noted is not None:
+            wait([self.noted], START_PATIENCE)
+            self._take_recorded()
+
+    def _rewrite(self, queue: Queue) -> Callable[[], None]:
+        """Writes the text record anew, with what is in the queue now."""
+        transfers = [copy(transfer) for transfer in queue.transfers.values()]
+        return lambda: self._request_log.rewrite(transfers)
 
     def added(self, batch_id: int, batch: Batch) -> None:
         """Keep what was asked for."""
@@ -155,10 +202,18 @@ class Persistence:
     def dropped(self, transfers: Iterable[Transfer]) -> None:
         """Keep that these are wanted no more."""
         if self._record_is_whole:
-            self._log_request(lambda: self._request_log.drop(transfers))
+            gone = list(transfers)
+            self._log_request(lambda: self._request_log.drop(gone))
+
+    @property
+    def noted(self) -> Future[None] | None:
+        """What is done once all that was kept so far is on the disk; None where all is."""
+        return self._recording[-1][0] if self._recording else None
 
     def collect(self, queue: Queue, jobs: BulkJobs) -> None:
-        """Take note of what is to be stored, before others take it over."""
+        """Take note of what is to be stored, before others take it over, and of what was."""
+        self._take_saved(queue, jobs)
+        self._take_recorded()
         self._unsaved.removed |= queue.removed
         self._unsaved.removed_bulk |= jobs.removed
 
@@ -175,28 +230,64 @@ class Persistence:
             jobs.unsaved.clear()
             self._unsaved = _Unsaved()
             return
+        if self._saving is not None:
+            return  # the rest goes with the next one
         if not (queue.unsaved or unsaved.removed or jobs.unsaved or unsaved.removed_bulk):
             return
-        try:
-            left_out = self._store.save(
-                [queue.transfers[id_] for id_ in queue.unsaved],
-                unsaved.removed,
-                [jobs.jobs[id_] for id_ in jobs.unsaved],
-                unsaved.removed_bulk,
-            )
-            queue.unsaved.clear()
-            jobs.unsaved.clear()
-            self._unsaved = _Unsaved()
+        taken = _Taken(set(queue.unsaved), set(jobs.unsaved), unsaved)
+        transfers = [copy(queue.transfers[id_]) for id_ in queue.unsaved]
+        bulk_jobs = [jobs.jobs[id_].copy() for id_ in jobs.unsaved]
+        queue.unsaved.clear()
+        jobs.unsaved.clear()
+        self._unsaved = _Unsaved()
+        store = self._store
+        saved = self._in_thread(
+            lambda: store.save(transfers, unsaved.removed, bulk_jobs, unsaved.removed_bulk)
+        )
+        self._saving = saved, taken
+
+    @property
+    def is_saving(self) -> bool:
+        """Whether the disk has still to take what was saved last."""
+        return self._saving is not None
+
+    def _take_saved(self, queue: Queue, jobs: BulkJobs) -> None:
+        """Take note of what came of the last save. What was not stored is to be stored again."""
+        if self._opening is not None and self._opening.done():
+            self._take_opened(self._opening, queue, jobs)
+        if self._saving is None or not self._saving[0].done():
+            return
+        (saved, taken), self._saving = self._saving, None
+        error = saved.exception()
+        if error is None:
             self._troubles["store"] = ""
-            if left_out:
-                _LOG.error("no database can hold: %s", ", ".join(left_out))
-                count = "an entry" if len(left_out) == 1 else f"{len(left_out):,} entries"
-                self._troubles["row"] = (
-                    f"cannot save {count} of the queue (first: {left_out[0]}): a number is too"
-                    " large; the next engine will not know of it"
-                )
-        except StoreError as error:
-            self._troubles["store"] = str(error)
+            self._say_left_out(saved.result())
+            return
+        queue.unsaved |= taken.transfers & queue.transfers.keys()
+        jobs.unsaved |= taken.bulk_jobs & jobs.jobs.keys()
+        self._unsaved.removed |= taken.others.removed
+        self._unsaved.removed_bulk |= taken.others.removed_bulk
+        if not isinstance(error, StoreError):
+            raise error
+        self._troubles["store"] = str(error)
+
+    def _say_left_out(self, names: list[str]) -> None:
+        """Tell of what no database can hold."""
+        if names:
+            _LOG.error("no database can hold: %s", ", ".join(names))
+            count = "an entry" if len(names) == 1 else f"{len(names):,} entries"
+            self._troubles["row"] = (
+                f"cannot save {count} of the queue (first: {names[0]}): a number is too"
+                " large; the next engine will not know of it"
+            )
+
+    def finish(self, queue: Queue, jobs: BulkJobs, timeout: float) -> None:
+        """Save what is left, and wait for it, but no longer than `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        for _ in range(2):  # what is under way, and what has come since
+            self.save(queue, jobs)
+            if self._saving is not None:
+                wait([self._saving[0]], max(0.0, deadline - time.monotonic()))
 
     @property
     def again_at(self) -> float | None:
@@ -210,20 +301,30 @@ class Persistence:
         """Begin the database, and write the text record anew, where there was no room for them."""
         self._again_at = 0.0
         if self._unopened is not None:
-            try:
-                self._store = open_store(self._unopened).store
-            except StoreError:
-                self._try_again_later()
-                return
-            self._unopened = None
-            queue.unsaved.update(queue.transfers)
-            jobs.unsaved.update(jobs.jobs)
+            unopened = self._unopened
+            self._opening = self._in_thread(lambda: open_store(unopened))
+            self._take_saved(queue, jobs)
+            return
         if not self._record_is_whole:
-            self._log_request(lambda: self._request_log.rewrite(queue.transfers.values()))
+            self._log_request(self._rewrite(queue), whole=True)
 
-    def close(self) -> None:
-        """Let go of the files."""
-        self._store.close()
+    def _take_opened(self, opening: Future[Restored], queue: Queue, jobs: BulkJobs) -> None:
+        """Go on with the database that could be begun, or try it again later."""
+        self._opening = None
+        try:
+            self._store = opening.result().store
+        except StoreError:
+            self._try_again_later()
+            return
+        self._unopened = None
+        queue.unsaved.update(queue.transfers)
+        jobs.unsaved.update(jobs.jobs)
+        if not self._record_is_whole:
+            self._log_request(self._rewrite(queue), whole=True)
+
+    def close(self, timeout: float) -> None:
+        """Let go of the files, as soon as all is written; waits `timeout` seconds for it."""
+        wait([self._in_thread(self._store.close)], timeout)
 
     def _read_request_log(self) -> tuple[list[tuple[int, Batch]], str]:
         """What the text record has, and what is wrong with it, in words, or nothing.
@@ -246,14 +347,26 @@ class Persistence:
             words += f"; cannot move it away: {error.strerror}"
         return recorded.batches, words
 
-    def _log_request(self, write: Callable[[], None]) -> None:
-        try:
-            write()
-        except OSError as error:
-            # What lacks a line is written anew as a whole when there is room.
-            self._record_is_whole = False
-            self._try_again_later()
-            self._troubles["record"] = f"cannot write {self._request_log.file}: {error.strerror}"
-        else:
-            self._record_is_whole = True
-            self._troubles["record"] = ""
+    def _log_request(self, write: Callable[[], None], *, whole: bool = False) -> None:
+        """Have the text record changed; `whole`: it is written anew."""
+        if self._request_log.file is None:
+            return
+        self._recording.append((self._in_thread(write), whole))
+        self._take_recorded()
+
+    def _take_recorded(self) -> None:
+        """Take note of what came of the changes of the text record."""
+        while self._recording and self._recording[0][0].done():
+            recorded, whole = self._recording.popleft()
+            error = recorded.exception()
+            if isinstance(error, OSError):
+                # What lacks a line is written anew as a whole when there is room.
+                self._record_is_whole = False
+                self._try_again_later()
+                file = self._request_log.file
+                self._troubles["record"] = f"cannot write {file}: {error.strerror}"
+            elif error is not None:
+                raise error
+            elif whole:
+                self._record_is_whole = True
+                self._troubles["record"] = ""

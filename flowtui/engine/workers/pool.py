@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from flowtui.engine.workers.lanes import Lanes
 from flowtui.engine.workers.run import Run
-from flowtui.engine.workers.small_files import SmallFilePool
+from flowtui.engine.workers.small_files import SmallFilePools
 from flowtui.system.descriptors import Shares, own_shares
 from flowtui.timings import Timings
 from flowtui.transfer.disk.part_file import PartFile
@@ -29,6 +30,7 @@ class Workers:
 
     Attributes:
         small_files: where small files are run.
+        lanes: what is asked of folders beside that.
     """
 
     def __init__(
@@ -45,7 +47,8 @@ class Workers:
         self._finished = finished
         self._on_mistake = on_mistake
         to_flush = (shares or own_shares()).to_flush
-        self.small_files = SmallFilePool(self._begin, finished, self.do, to_flush)
+        self.small_files = SmallFilePools(self._begin, finished, self.do, to_flush)
+        self.lanes = Lanes(self.do, on_mistake)
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []

@@ -17,6 +17,7 @@ class Run:
     Attributes:
         stop: set it to have the worker let go; it then still takes a moment.
         sign_ins: how often someone had signed in at its server before it was handed over.
+        folder: the target folder. `held_up`: since when its disk does not answer, in words.
         server: its base URL. `good_ends`: how many files of it had come by then.
         started: its turn has come. `downloaded`: it has only to be put on the disk.
         rate: bytes a second, smoothed; `fetched` and `measured_at`: when it was last measured.
@@ -30,6 +31,8 @@ class Run:
     progress: Progress = field(default_factory=Progress)
     sign_ins: int = 0
     server: str = ""
+    folder: str = ""
+    held_up: str = ""
     good_ends: int = 0
     started: bool = False
     downloaded: bool = False
@@ -40,8 +43,8 @@ class Run:
 
     @property
     def is_fetching(self) -> bool:
-        """Whether it has a place, and will keep it for a while."""
-        return self.started and not self.downloaded and not self.is_leaving
+        """Whether it has a place, and will keep it for a while: not while its disk hangs."""
+        return self.started and not (self.downloaded or self.is_leaving or self.held_up)
 
     @property
     def is_leaving(self) -> bool:

@@ -7,6 +7,9 @@ A file that is here and verified has still to be put on the disk, which takes lo
 it. Other threads do that, for all files at once that have gathered: as few as keep up, which is
 one where the disk is quick, and more where it is slow, so that many flushes are under way and share
 what the file system does for one.
+
+Each target folder has a pool of its own: where a disk hangs, the threads that wait for it are of no
+other folder's files.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
 from flowtui.transfer.pipeline import Steps, advance, to_the_end
@@ -69,6 +72,11 @@ class SmallFilePool:
     def waiting(self) -> int:
         """How many files wait for their turn."""
         return len(self._waiting)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing in it, nor any thread."""
+        return not (self._waiting or self._busy or self._fetched or self._flushers)
 
     @property
     def is_low(self) -> bool:
@@ -161,3 +169,46 @@ class SmallFilePool:
             self._unflushed -= sum(run.task.size or 0 for run, _ in some)
             self._open -= len(some)
         return len(some)
+
+
+class SmallFilePools:
+    """The pools of all target folders; the engine's thread alone hands over and takes back."""
+
+    def __init__(
+        self,
+        begin: Callable[[Run], Steps],
+        finished: Callable[[Run, Outcome], None],
+        in_thread: Callable[[Callable[[], None]], None],
+        to_flush: int = 1 << 20,
+    ) -> None:
+        """See `SmallFilePool`."""
+        self._make: Callable[[], SmallFilePool] = lambda: SmallFilePool(begin, finished, in_thread)
+        self._pools: dict[str, SmallFilePool] = {}
+
+    @property
+    def waiting(self) -> int:
+        """How many files wait for their turn."""
+        return sum(pool.waiting for pool in self._pools.values())
+
+    @property
+    def is_low(self) -> bool:
+        """Whether one of them will soon have nothing to do."""
+        return any(pool.is_low for pool in list(self._pools.values()))
+
+    def put(self, run: Run) -> None:
+        """Hand over a file."""
+        if run.folder not in self._pools:
+            self._pools[run.folder] = self._make()
+        self._pools[run.folder].put(run)
+
+    def take_back(self, wanted: Callable[[Run], bool]) -> list[Run]:
+        """Take back those files whose turn has not come."""
+        return [run for pool in self._pools.values() for run in pool.take_back(wanted)]
+
+    def widen(self, width: int, but: Container[str] = ()) -> None:
+        """Divide so many threads among the folders, without those of `but`, whose disks hang."""
+        for folder in [folder for folder, pool in self._pools.items() if pool.is_idle]:
+            del self._pools[folder]
+        able = [pool for folder, pool in self._pools.items() if folder not in but]
+        for pool in self._pools.values():
+            pool.widen(-(-width // len(able)) if pool in able else 0)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flowtui.system.fsync import begin_flush
+from flowtui.transfer.disk.calls import DiskCalls
 from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.task import FileResult
 from flowtui.transfer.verify.md5 import md5_of_open
@@ -48,10 +49,16 @@ class Finisher:
     """
 
     def __init__(
-        self, came: Callable[[dict[str, FileResult]], None], most_open: int = MOST_OPEN
+        self,
+        came: Callable[[dict[str, FileResult]], None],
+        most_open: int = MOST_OPEN,
+        calls: DiskCalls | None = None,
     ) -> None:
-        """`came` is told of each group. `most_open`: files that it may hold open, two at least."""
+        """`came` is told of each group. `most_open`: files that it may hold open, two at least.
+        `calls` is told of what waits for the disk.
+        """
         self._group = min(GROUP_FILES, (most_open + 1) // 2)
+        self._calls = calls or DiskCalls()
         self.occupied: list[str] = []
         self.trouble: BaseException | None = None
         self._came = came
@@ -97,7 +104,8 @@ class Finisher:
         """Flush and rename a group; after trouble, only let go of it."""
         try:
             if self.trouble is None:
-                self._flush_and_rename(group)
+                with self._calls.waiting():
+                    self._flush_and_rename(group)
         except BaseException as error:  # noqa: BLE001
             # Whoever fills us looks at it and raises it in its own thread.
             self.trouble = self.trouble or error

@@ -25,6 +25,7 @@ from flowtui.transfer.archive.matching import match, with_ending
 from flowtui.transfer.archive.reader import Archive, Broken, Locked, Pieces, open_archive
 from flowtui.transfer.archive.rules import Hostile, Limits, Member
 from flowtui.transfer.cancel import StopSignal
+from flowtui.transfer.disk.calls import DiskCalls
 from flowtui.transfer.disk.part_file import PartFile, journal_path
 from flowtui.transfer.errors import DiskFull, Stopped, TransferError, disk_trouble, internal_error
 from flowtui.transfer.identity import Identity
@@ -47,6 +48,7 @@ class Unpack:
         files: all that the archive should hold. `done`: keys of those that need no look any more.
         recorded: path → what downloads.log says stands there.
         most_open: files that may be open at once until they are put on the disk.
+        calls: is told of what waits for the disk, which is all but the work of the processor.
     """
 
     archive: Path
@@ -55,6 +57,7 @@ class Unpack:
     done: frozenset[str] = frozenset()
     recorded: Mapping[str, Recorded] = field(default_factory=dict)
     most_open: int = field(default_factory=lambda: own_shares().unpacked)
+    calls: DiskCalls = field(default_factory=DiskCalls)
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,8 @@ def run(
     Never raises: what happened is its result.
     """
     try:
-        return _run(task, stop, came)
+        with task.calls.waiting():
+            return _run(task, task.calls.checking(stop.check), came)
     except Stopped:
         return Unpacked("STOPPED")
     except Hostile as error:
@@ -111,13 +115,15 @@ def _disk(error: OSError, root: Path) -> Unpacked:
     return Unpacked(code, trouble.message)
 
 
-def _run(task: Unpack, stop: StopSignal, came: Callable[[dict[str, FileResult]], None]) -> Unpacked:
+def _run(
+    task: Unpack, check: Callable[[], None], came: Callable[[dict[str, FileResult]], None]
+) -> Unpacked:
     here: dict[str, FileResult] = {}
     for expected in task.files:
-        stop.check()
+        check()
         if expected.file.key not in task.done:
             recorded = task.recorded.get(expected.path)
-            result = already_here(task.root, expected, recorded, stop.check)
+            result = already_here(task.root, expected, recorded, check)
             if result is not None and (expected.file.md5 or recorded):
                 here[expected.file.key] = replace(result, state=DONE)
     if here:
@@ -126,9 +132,9 @@ def _run(task: Unpack, stop: StopSignal, came: Callable[[dict[str, FileResult]],
     if all(expected.file.key in settled for expected in task.files):
         return Unpacked()
     sizes = [expected.file.size for expected in task.files]
-    archive = open_archive(task.archive, lambda size: Limits.of(sizes, size), stop.check)
+    archive = open_archive(task.archive, lambda size: Limits.of(sizes, size), check)
     try:
-        return _Extraction(task, archive, settled, stop, came).run()
+        return _Extraction(task, archive, settled, check, came).run()
     finally:
         archive.close()
 
@@ -141,14 +147,14 @@ class _Extraction:
         task: Unpack,
         archive: Archive,
         settled: frozenset[str] | set[str],
-        stop: StopSignal,
+        check: Callable[[], None],
         came: Callable[[dict[str, FileResult]], None],
     ) -> None:
         self._task = task
         self._archive = archive
-        self._stop = stop
+        self._check = check
         self._came = came
-        self._finisher = Finisher(came, task.most_open)
+        self._finisher = Finisher(came, task.most_open, task.calls)
         self._absent: dict[str, str] = {}
         self._damaged = False
         self._occupied: list[str] = []
@@ -182,10 +188,12 @@ class _Extraction:
                     thread.start()
                     started.append(thread)
             self._work(items)
-            for thread in started:
-                thread.join()
+            with self._task.calls.elsewhere():
+                for thread in started:
+                    thread.join()
         finally:
-            self._finisher.close()
+            with self._task.calls.elsewhere():
+                self._finisher.close()
         trouble = self._trouble or self._finisher.trouble
         if trouble is not None:
             raise trouble
@@ -196,9 +204,13 @@ class _Extraction:
         )
 
     def _work(self, items: Locked) -> None:
+        with self._task.calls.waiting():
+            self._take_items(items)
+
+    def _take_items(self, items: Locked) -> None:
         try:
             while not self._trouble and not self._finisher.trouble and (item := items.next()):
-                self._stop.check()
+                self._check()
                 member, pieces = item
                 self._one(self._plan[member.index], member, pieces)
         except BaseException as error:  # noqa: BLE001
@@ -214,7 +226,9 @@ class _Extraction:
             if self._is_occupied(target):
                 self._at_an_occupied_place(expected, target, member)
                 return
-            self._finisher.put(self._write(expected, target, member, pieces))
+            ready = self._write(expected, target, member, pieces)
+            with self._task.calls.elsewhere():
+                self._finisher.put(ready)
         except Broken as error:
             with self._lock:
                 self._damaged = True
@@ -250,7 +264,7 @@ class _Extraction:
             descriptor = folder.open_data(target.name) if is_alike else -1
         if is_alike and found is not None:
             sums = BlockSums()
-            crc, md5 = _checksums(descriptor, sums, self._stop.check)
+            crc, md5 = _checksums(descriptor, sums, self._check)
             same = (
                 md5 == (expected.file.md5 or member.md5)
                 if member.crc is None
@@ -268,7 +282,9 @@ class _Extraction:
     def _write(self, expected: ExpectedFile, target: Path, member: Member, pieces: Pieces) -> Ready:
         """The member's bytes as NAME.part, verified. Raises Broken, Busy, OSError, Stopped."""
         identity = Identity(key=expected.file.key, md5=expected.file.md5)
-        part = PartFile(target, identity, journaled=False, root=self._task.root)
+        part = PartFile(
+            target, identity, journaled=False, root=self._task.root, calls=self._task.calls
+        )
         try:
             # What a transfer left of it is of no use beside the whole file.
             if part.is_journaled:
@@ -278,7 +294,7 @@ class _Extraction:
             md5, sums = hashlib.md5(usedforsecurity=False), BlockSums()
             size = 0
             for piece in pieces:
-                self._stop.check()
+                self._check()
                 md5.update(piece)
                 if member.size > BLOCK:
                     sums.update(piece)
@@ -307,7 +323,7 @@ class _Extraction:
         try:
             for _, pieces in self._archive.read({member.index}):
                 for piece in pieces:
-                    self._stop.check()
+                    self._check()
                     md5.update(piece)
         except Broken:
             return None

@@ -9,7 +9,8 @@
     names          somebody else's names made safe
     downloads_log  a line for every file that ended
     folder_record  that log and MD5SUMS, written together
-    space          room on the disks, measured in a thread of its own
+    space          room on the disks, measured in threads of their own
+    calls          since when a transfer waits for its disk
 
 It knows nothing of HTTP, and does not judge what the bytes are.
 """

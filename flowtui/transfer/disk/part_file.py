@@ -7,11 +7,13 @@ so that a crashed machine loses little too.
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from flowtui.system.files import name_of_user, owner_of
 from flowtui.system.folder_fsync import Change, flush_folder
@@ -20,6 +22,7 @@ from flowtui.system.locks import Held, lock
 from flowtui.system.shared_folder import Folder, open_folder, user_of
 from flowtui.timings import Timings
 from flowtui.transfer.disk import journal
+from flowtui.transfer.disk.calls import DiskCalls
 from flowtui.transfer.disk.commit import Fingerprint, give_name, put_names_on_disk, set_aside
 from flowtui.transfer.disk.journal import Journal, JournalRecord
 from flowtui.transfer.disk.ledger import Ledger
@@ -75,6 +78,20 @@ def journal_path(target: Path) -> Path:
     return target.with_name(target.name + JOURNAL)
 
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _at_disk(method: Method) -> Method:
+    """The method, which waits for the disk as far as the part file's `calls` tell."""
+
+    @functools.wraps(method)
+    def waiting(self: PartFile, *args: Any, **more: Any) -> Any:
+        with self._calls.waiting():
+            return method(self, *args, **more)
+
+    return cast(Method, waiting)
+
+
 class PartFile:
     """An open, locked part file. Close it, or `settle`, `rename` and `finish` it.
 
@@ -91,6 +108,7 @@ class PartFile:
         *,
         journaled: bool = True,
         root: Path | None = None,
+        calls: DiskCalls | None = None,
     ) -> None:
         """Open or make the part file of `target`, and the folders that are missing.
 
@@ -100,6 +118,7 @@ class PartFile:
         false (a file of one short request) a journal is written only when it is closed unfinished:
         a kill then costs the whole of it, and a good end costs less. What another user wrote, part
         or journal, is gone on with only where an md5 will prove it; else his part is replaced.
+        `calls` is told of what waits for the disk.
 
         Raises:
             Busy: another process holds it.
@@ -112,6 +131,7 @@ class PartFile:
         self._root = root
         self.notes = notes or NoteBudget(Timings().note_every)
         self.failure: OSError | None = None
+        self._calls = calls or DiskCalls()
         self._lock = threading.Lock()
         self.folder = open_folder(target.parent, root, make=True)
         try:
@@ -153,11 +173,13 @@ class PartFile:
             self._let_go()
             raise
 
+    @_at_disk
     def fingerprint(self) -> tuple[int, int, int, int]:
         """What changes when anybody writes to the file."""
         found = os.fstat(self.descriptor)
         return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
+    @_at_disk
     def write(self, offset: int, content: bytes | memoryview) -> None:
         """Put bytes at their place. Raises OSError."""
         if self.failure is not None:
@@ -167,14 +189,17 @@ class PartFile:
             count = os.pwrite(self.descriptor, view, offset)
             view, offset = view[count:], offset + count
 
+    @_at_disk
     def read(self, offset: int, length: int) -> bytes:
         """Bytes that were written before. Raises OSError."""
         return os.pread(self.descriptor, length, offset)
 
+    @_at_disk
     def read_into(self, offset: int, buffer: memoryview) -> int:
         """Fill a buffer with bytes that were written before; how many came. Raises OSError."""
         return os.preadv(self.descriptor, [buffer], offset)
 
+    @_at_disk
     def note(self, start: int, end: int) -> None:
         """Tell the journal that `[start, end)` was written. Raises OSError."""
         if end <= start:
@@ -202,6 +227,7 @@ class PartFile:
         """
         return self._ledger.unflushed
 
+    @_at_disk
     def flush(self) -> None:
         """Put what was noted so far on the disk, and then say so in the journal.
 
@@ -235,11 +261,13 @@ class PartFile:
         if not is_entered:
             flush_folder(self.path.parent)
 
+    @_at_disk
     def identify(self, identity: Identity) -> None:
         """Keep what became known of the remote file (size, ETag, …). Raises OSError."""
         with self._lock:
             self._ledger.identify(identity)
 
+    @_at_disk
     def reset(self, identity: Identity) -> None:
         """Forget all bytes: what comes now is another file. Raises OSError."""
         with self._lock:
@@ -248,6 +276,7 @@ class PartFile:
                 flush_folder(self.path.parent)  # else the old journal might come back
             os.ftruncate(self.descriptor, 0)
 
+    @_at_disk
     def settle(self, size: int) -> bool:
         """Put the whole file on the disk, under its name still; False where it has holes.
 
@@ -271,6 +300,7 @@ class PartFile:
         finally:
             os.close(descriptor)
 
+    @_at_disk
     def rename(
         self,
         final: Path,
@@ -295,6 +325,7 @@ class PartFile:
                 self._renamed = give_name(self.folder, part, final.name, replaces)
             return aside
 
+    @_at_disk
     def finish(self) -> None:
         """Put the final name on the disk too, and let go of the file. Raises OSError."""
         assert self._renamed is not None
@@ -305,6 +336,7 @@ class PartFile:
             self._ledger.forget_unflushed()
             self._let_go()
 
+    @_at_disk
     def remove(self) -> None:
         """Take the part file and its journal away."""
         with self._lock:
@@ -313,6 +345,7 @@ class PartFile:
             self._ledger.forget_unflushed()
             self._let_go()
 
+    @_at_disk
     def close(self) -> None:
         """Let go of it; the bytes stay for the next run."""
         with self._lock:

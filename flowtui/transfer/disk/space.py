@@ -1,4 +1,4 @@
-"""Room on the disks that downloads go to, looked at in a thread of its own.
+"""Room on the disks that downloads go to, looked at in threads of their own.
 
 Asking a stalled network file system for its free space blocks; the engine asks this module's
 memory instead.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,55 +41,81 @@ def measure(folder: Path) -> Room:
 
 
 class SpaceWatch:
-    """Knows the room of the folders it was asked for, a few seconds old at most."""
+    """Knows the room of the folders it was asked for, a few seconds old at most.
 
-    def __init__(self, news: Callable[[], None], every: float) -> None:
+    Each folder has a thread of its own: one whose disk hangs keeps none of the others waiting.
+    """
+
+    def __init__(
+        self,
+        news: Callable[[], None],
+        every: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`news` is called, in the watching thread, after a folder was measured first; all are
         measured `every` so many seconds.
         """
         self._every = every
         self._news = news
+        self._clock = clock
         self._rooms: dict[str, Room | None] = {}
         self._wanted: set[str] = set()
-        self._wake = threading.Event()
-        self._ended = False
-        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._watched: set[str] = set()
+        self._asked: dict[str, float] = {}
+        self._ended = threading.Event()
 
     def room(self, folder: str) -> Room | None:
         """What is known of `folder`; None until it was looked at, or where that failed."""
         if folder not in self._wanted:
-            self._wanted.add(folder)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._watch, name="space", daemon=True)
-                self._thread.start()
-            self._wake.set()
+            with self._lock:
+                self._wanted.add(folder)
+                is_new = folder not in self._watched
+                self._watched.add(folder)
+                if is_new:
+                    self._asked[folder] = self._clock()
+            if is_new:
+                threading.Thread(
+                    target=self._watch, args=(folder,), name="space", daemon=True
+                ).start()
         return self._rooms.get(folder)
 
     def is_known(self, folder: str) -> bool:
         """Whether the folder was looked at, be it in vain."""
         return folder in self._rooms
 
+    def since(self) -> dict[str, float]:
+        """The folders whose disks are asked now, and since when, by the watch's clock."""
+        return {folder: at for folder, at in self._asked.copy().items() if folder in self._wanted}
+
     def keep_only(self, folders: set[str]) -> None:
         """Look at no other folders any more."""
-        for gone in self._wanted - folders:
-            self._wanted.discard(gone)
-            self._rooms.pop(gone, None)
+        with self._lock:
+            for gone in self._wanted - folders:
+                self._wanted.discard(gone)
+                self._rooms.pop(gone, None)
 
     def close(self) -> None:
         """Stop looking."""
-        self._ended = True
-        self._wake.set()
+        self._ended.set()
 
-    def _watch(self) -> None:
-        while not self._ended:
-            self._wake.clear()
-            for folder in list(self._wanted):
-                first = folder not in self._rooms
-                try:
-                    self._rooms[folder] = measure(Path(folder))
-                except Exception:  # noqa: BLE001
-                    # No answer is an answer: the transfer itself will meet the error and say it.
-                    self._rooms[folder] = None
-                if first:
-                    self._news()
-            self._wake.wait(self._every if self._wanted else None)
+    def _watch(self, folder: str) -> None:
+        while True:
+            self._asked[folder] = self._clock()
+            try:
+                room = measure(Path(folder))
+            except Exception:  # noqa: BLE001
+                # No answer is an answer: the transfer itself will meet the error and say it.
+                room = None
+            del self._asked[folder]
+            with self._lock:
+                is_news = folder in self._wanted and folder not in self._rooms
+                if folder in self._wanted:
+                    self._rooms[folder] = room
+            if is_news:
+                self._news()
+            self._ended.wait(self._every)
+            with self._lock:
+                if self._ended.is_set() or folder not in self._wanted:
+                    self._watched.discard(folder)
+                    return

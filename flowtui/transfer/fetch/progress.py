@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flowtui.retry import History
+from flowtui.transfer.disk.calls import DiskCalls
 from flowtui.transfer.verify.containers import ContainerCheck
 from flowtui.transfer.verify.md5 import Hasher
 from flowtui.transfer.verify.verdict import Damage
@@ -22,6 +23,7 @@ class Progress:
             by `report`.
         connections: how many are at work.
         answered_in: the shortest time in seconds between a request and its answer, or None.
+        calls: which of its threads wait for the disk.
         listener: is told every phase and reason, in order, in the thread that reports it.
     """
 
@@ -33,6 +35,7 @@ class Progress:
     reason: str = ""
     connections: int = 0
     answered_in: float | None = None
+    calls: DiskCalls = field(default_factory=DiskCalls)
     listener: Callable[[str, str], None] = lambda phase, reason: None
 
     def report(self, *, phase: str | None = None, reason: str | None = None) -> None:

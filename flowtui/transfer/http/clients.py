@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ def service_maker(
 
 
 class Clients:
-    """Makes a service's client when it is first needed.
+    """Makes a service's client when it is first needed; it may be used from any thread.
 
     Attributes:
         limit: the one rate limit of all.
@@ -49,17 +50,27 @@ class Clients:
     def __init__(self, make: Callable[[str], ServerClients], limit: RateLimit) -> None:
         self._make = make
         self._made: dict[str, ServerClients] = {}
+        self._lock = threading.Lock()
+        self._making: dict[str, threading.Lock] = {}
         self.limit = limit
 
+    def made(self, server: str) -> ServerClients | None:
+        """The service with this base URL, where it is there already."""
+        return self._made.get(server)
+
     def get(self, server: str) -> ServerClients:
-        """The service with this base URL."""
+        """The service with this base URL; it may be made now, which reads settings and tokens."""
         found = self._made.get(server)
         if found is None:
-            found = self._made[server] = self._make(server)
+            with self._lock:
+                making = self._making.setdefault(server, threading.Lock())
+            with making:
+                found = self._made.get(server) or self._make(server)
+                self._made[server] = found
         return found
 
     def close(self) -> None:
         """Close all connections."""
-        for made in self._made.values():
+        for made in list(self._made.values()):
             made.client.close()
             made.http.close()
