@@ -7,12 +7,16 @@ import httpx
 import pytest
 
 from flowtui.demo.serve import DemoServer
+from support.waiting import GUARD
 
 
 def signed_in(server: DemoServer) -> httpx.Client:
     """An HTTP client of this server's base, with a token of user `demo`."""
     client = httpx.Client(
-        base_url=server.base_url, headers={"Accept-Encoding": "identity"}, verify=False
+        base_url=server.base_url,
+        headers={"Accept-Encoding": "identity"},
+        timeout=GUARD,  # the first list of files makes all of them
+        verify=False,
     )
     answer = client.post("/login", json={"username": "demo", "password": "demo"}).json()
     token = answer.get("token") or answer["access_token"]

@@ -191,7 +191,7 @@ def test_the_processes_of_runs_that_did_not_end_well(live: httpx.Client) -> None
 
 
 def test_live_refusals(live: httpx.Client) -> None:
-    bare = httpx.Client(base_url=live.base_url)
+    bare = httpx.Client(base_url=live.base_url, timeout=60.0)
     hidden = project_named("restricted")
     assert live.get(f"/projects/{hidden}").status_code == 404
     assert bare.get("/me").status_code == 401

@@ -106,7 +106,7 @@ def test_what_is_in_no_project(live: httpx.Client) -> None:
     assert len(get(live, "/projects/search", count=100)["projects"]) == len(
         [project for project in ALL.projects.values() if project.visible_to("demo")]
     )
-    nobody = httpx.Client(base_url=live.base_url)
+    nobody = httpx.Client(base_url=live.base_url, timeout=60.0)
     assert get(nobody, "/samples/search", name="liver")["count"] == 0
     assert nobody.get(f"/samples/{rows[0]['id']}").status_code == 404
 
