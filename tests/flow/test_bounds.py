@@ -6,6 +6,7 @@ import itertools
 import json
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -24,6 +25,7 @@ from flowtui.flow.errors import (
     SingleSignOnOnly,
     UnexpectedAnswer,
 )
+from flowtui.flow.http import answers
 from flowtui.flow.http.answers import DEEPEST, DETAIL, PAGE, WORDS, TooMuchJson, is_deeper, parsed
 from flowtui.flow.http.decoding import PIECE, decoded
 from flowtui.flow.http.http_client import make_client
@@ -310,13 +312,15 @@ def test_an_answer_that_drips_is_given_up_at_its_deadline(server, begun: bytes, 
     assert "in time" in str(failure.value) or "timed out" in str(failure.value)
 
 
-def test_a_drip_within_the_read_timeout_is_given_up(server) -> None:
+def test_a_drip_within_the_read_timeout_is_given_up(server, monkeypatch) -> None:
     """No read waits for long; it is the whole that does not end."""
     server.files["/samples/1"] = File(b"", always=endless(b" ", begin=b"{", **JSON))
     times, policy = itertools.count(), Deadlines(head=1e9, grace=30.0, least_rate=1e9)
+    # The clock of answers, in which half a minute is soon over.
+    by_clock = partial(answers.send, clock=lambda: float(next(times)))
+    monkeypatch.setattr("flowtui.flow.session.session.send", by_clock)
     with make_client() as http:
-        session = ApiSession(server.url, None, None, http, lambda seconds: None,
-                             lambda: float(next(times)), deadlines=policy)  # fmt: skip
+        session = ApiSession(server.url, None, None, http, lambda seconds: None, deadlines=policy)
         with pytest.raises(ServiceUnavailable, match="did not finish its answer in time"):
             session.get_response("/samples/1")
     assert len(server.requests) == 3  # as after any passing trouble
