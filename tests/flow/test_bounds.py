@@ -326,7 +326,7 @@ def test_a_drip_within_the_read_timeout_is_given_up(server, monkeypatch) -> None
     assert len(server.requests) == 3  # as after any passing trouble
 
 
-def test_a_token_refresh_that_never_ends_is_given_up_and_told(server) -> None:
+def test_a_token_refresh_that_never_ends_is_given_up_and_told(server, monkeypatch) -> None:
     server.files["/samples/1"] = File(b"", always=answer(401))
     server.files["/token"] = File(b"", always=unfinished(BEGUN["head"]))
     with make_client(read_timeout=1000.0) as http:
@@ -337,7 +337,8 @@ def test_a_token_refresh_that_never_ends_is_given_up_and_told(server) -> None:
             """Passes every deadline once the token was asked for."""
             return next(times) if server.of("/token") else 0.0
 
-        session = ApiSession(server.url, credential, None, http, lambda seconds: None, clock)
+        monkeypatch.setattr("flowtui.flow.session.session.send", partial(answers.send, clock=clock))
+        session = ApiSession(server.url, credential, None, http, lambda seconds: None)
         with pytest.raises(ServiceUnavailable, match="timed out"):
             session.get("/samples/1")
 
