@@ -302,11 +302,15 @@ def test_a_list_of_new_items_without_end_is_given_up() -> None:
 
 @pytest.mark.parametrize("begun", BEGUN.values(), ids=BEGUN)
 @pytest.mark.parametrize("after", range(2, 9))
-def test_an_answer_that_drips_is_given_up_at_its_deadline(server, begun: bytes, after: int) -> None:
+def test_an_answer_that_drips_is_given_up_at_its_deadline(
+    server, monkeypatch, begun: bytes, after: int
+) -> None:
     """Whenever the deadline passes, before or between the bytes."""
+    by_clock = partial(answers.send, clock=leaping(after))
+    monkeypatch.setattr("flowtui.flow.session.session.send", by_clock)
     server.files["/samples/1"] = File(b"", always=unfinished(begun))
     with make_client(read_timeout=0.2) as http:
-        session = ApiSession(server.url, None, None, http, lambda seconds: None, leaping(after))
+        session = ApiSession(server.url, None, None, http, lambda seconds: None)
         with pytest.raises(FlowError) as failure:
             session.get_response("/samples/1")
     assert "in time" in str(failure.value) or "timed out" in str(failure.value)
