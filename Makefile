@@ -13,7 +13,7 @@ help:
 	@echo "make demo         the app on an embedded Flow server with sample data"
 	@echo "make test         all tests but the long ones"
 	@echo "make test-long    the long ones too"
-	@echo "make lint         ruff, mypy --strict, import contracts"
+	@echo "make lint         ruff, mypy --strict, import contracts, licences"
 	@echo "make format       ruff format"
 	@echo "make screenshots  screenshots/ from the running app"
 	@echo "make snapshots    accept how the screens look now as what tests compare with"
@@ -51,6 +51,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/licences.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
