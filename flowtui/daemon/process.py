@@ -33,6 +33,9 @@ IDLE_SECONDS = 300.0
 STOP_SECONDS = 2.0
 """Within which the engine ends when it is told to."""
 
+LAST_SAVE = 120.0
+"""Seconds that the queue may take to be saved at the end, as long as that gets on."""
+
 CHECK_SECONDS = 1.0
 """Between two checks whether the engine can still be reached, and is still needed."""
 
@@ -80,10 +83,13 @@ def run_background_engine(
         return 0
     ended = threading.Event()
     pause_first = False
+    engine: Engine | None = None
 
     def end(*_: object) -> None:
         if not ended.is_set():
-            end_hard_after(2 * STOP_SECONDS)
+            end_hard_after(
+                2 * STOP_SECONDS, unless=lambda: engine is not None and engine.is_saving_last
+            )
             ended.set()
 
     def stop(pause: bool) -> None:
@@ -148,14 +154,17 @@ def run_background_engine(
     return 0
 
 
-def end_hard_after(seconds: float) -> None:
+def end_hard_after(seconds: float, unless: Callable[[], bool] = lambda: False) -> None:
     """End this process in so many seconds, whatever hangs then: a disk that does not answer, say.
 
-    What could be saved by then is.
+    As long as `unless` is true it is given more time, `LAST_SAVE` seconds at most.
     """
 
     def end() -> None:
         time.sleep(seconds)
+        deadline = time.monotonic() + LAST_SAVE
+        while unless() and time.monotonic() < deadline:
+            time.sleep(CHECK_SECONDS / 10)
         os._exit(0)
 
     threading.Thread(target=end, name="end", daemon=True).start()

@@ -202,6 +202,11 @@ class Engine:
         self._mailbox.post(lambda: self._persistence.note_trouble(what, words))
 
     @property
+    def is_saving_last(self) -> bool:
+        """Whether it is about to end, and what it saves last still gets on."""
+        return self._persistence.is_finishing
+
+    @property
     def mistake(self) -> BaseException | None:
         """The latest exception in one of the engine's threads that nobody expected."""
         return self._loop.mistake

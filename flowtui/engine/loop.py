@@ -100,11 +100,16 @@ class Loop:
         return self._mailbox.call(act)
 
     def stop(self, timeout: float) -> None:
-        """Have the workers let go, save, publish and end; waits `timeout` seconds for it."""
-        self._end_patience = timeout / 2  # a disk that hangs takes nothing any more
+        """Have the workers let go, save, publish and end.
+
+        Waits `timeout` seconds for it, and for what is saved last as long as that gets on.
+        """
+        self._end_patience = max(timeout / 2, self._timings.disk_patience)
         with contextlib.suppress(MailboxClosed):  # somebody else stopped it meanwhile
             self._mailbox.call(self._end)
         self._thread.join(timeout)
+        while self._thread.is_alive() and self._persistence.is_finishing:
+            self._thread.join(timeout)
 
     @property
     def is_idle(self) -> bool:

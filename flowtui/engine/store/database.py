@@ -80,6 +80,9 @@ class Store:
     A database of an older version gets the columns that it lacks. What is read of it is checked as
     what comes over the socket is; rows of nonsense go to the table `set_aside`, as they are.
 
+    Attributes:
+        taken: rows that it was handed so far: how far a save is.
+
     Raises StoreUnusable where the file is damaged or a newer version's, StoreError where it
     cannot be opened.
     """
@@ -87,6 +90,7 @@ class Store:
     def __init__(self, file: Path | None) -> None:
         self.file = file
         self.set_aside = 0
+        self.taken = 0
         self._is_new = False
         try:
             self._db = _connect(file)
@@ -159,6 +163,7 @@ class Store:
 
         def storable(rows: Iterable[tuple[str, _Row]]) -> Iterator[_Row]:
             for name, row in rows:
+                self.taken += 1
                 if all(map(_is_storable, row)):
                     yield row
                 else:

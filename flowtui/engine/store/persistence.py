@@ -34,6 +34,9 @@ from flowtui.text.redaction import without_secrets
 
 T = TypeVar("T")
 
+LOOK_EVERY = 0.05
+"""Seconds between two looks at how far the last save is."""
+
 NOTICE = 7 * 86_400.0
 """Seconds for which it is shown that the queue had to be rebuilt."""
 
@@ -79,7 +82,11 @@ class InThread(Protocol):
 
 
 class Persistence:
-    """The database and the text record of one queue. The engine's thread alone uses it."""
+    """The database and the text record of one queue. The engine's thread alone uses it.
+
+    Attributes:
+        is_finishing: what is left is being saved at the end, and gets on.
+    """
 
     def __init__(
         self,
@@ -114,6 +121,7 @@ class Persistence:
         self._in_thread = in_thread
         self._saving: tuple[Future[list[str]], _Taken] | None = None
         self._opening: Future[Restored] | None = None
+        self.is_finishing = False
         self._recording: deque[tuple[Future[None], bool]] = deque()
 
     @property
@@ -281,13 +289,29 @@ class Persistence:
                 " large; the next engine will not know of it"
             )
 
-    def finish(self, queue: Queue, jobs: BulkJobs, timeout: float) -> None:
-        """Save what is left, and wait for it, but no longer than `timeout` seconds."""
-        deadline = time.monotonic() + timeout
-        for _ in range(2):  # what is under way, and what has come since
-            self.save(queue, jobs)
-            if self._saving is not None:
-                wait([self._saving[0]], max(0.0, deadline - time.monotonic()))
+    def finish(self, queue: Queue, jobs: BulkJobs, patience: float) -> None:
+        """Save what is left, and wait for it as long as it gets on.
+
+        A long queue takes its time on a slow disk, and what is not stored by the end is lost to the
+        next engine. One that takes no row for `patience` seconds hangs.
+        """
+        self.is_finishing = True
+        try:
+            for _ in range(2):  # what is under way, and what has come since
+                self.save(queue, jobs)
+                if self._saving is not None:
+                    self._wait_while_it_gets_on(self._saving[0], patience)
+        finally:
+            self.is_finishing = False
+
+    def _wait_while_it_gets_on(self, saved: Future[list[str]], patience: float) -> None:
+        taken, since = self._store.taken, time.monotonic()
+        while not saved.done():
+            wait([saved], LOOK_EVERY)
+            if self._store.taken != taken:
+                taken, since = self._store.taken, time.monotonic()
+            elif time.monotonic() - since >= patience:
+                return
 
     @property
     def again_at(self) -> float | None:
