@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any, cast
@@ -103,20 +104,27 @@ def test_a_wait_goes_on_while_the_machine_is_suspended(
     made.stop()
 
 
+def at_once(work: Callable[[], Any]) -> Future[Any]:
+    """Call it in this thread."""
+    future: Future[Any] = Future()
+    future.set_result(work())
+    return future
+
+
 @pytest.mark.parametrize("by", [-DAY, DAY])
 def test_a_notice_of_another_day_is_not_shown_for_ever(tmp_path: Path, by: float) -> None:
     """It was written while the clock was wrong."""
 
     def shown(day: float) -> bool:
-        kept = Persistence(tmp_path / "queue.db", Clocks(day=lambda: day))
+        kept = Persistence(tmp_path / "queue.db", at_once, Clocks(day=lambda: day))
         kept.rebuild(Queue(), cast(Any, None), lambda batch: None)
         found = "rebuilt" in kept.trouble
-        kept.close()
+        kept.close(GUARD)
         return found
 
-    kept = Persistence(tmp_path / "queue.db")
+    kept = Persistence(tmp_path / "queue.db", at_once)
     kept._store.remember("notice", {"text": "rebuilt", "time": 2e9})
-    kept.close()
+    kept.close(GUARD)
     assert shown(2e9 + by)
     assert not shown(2e9 + 20 * by)
 

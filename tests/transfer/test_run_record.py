@@ -119,5 +119,5 @@ def test_a_record_that_is_gone_is_said(tmp_path: Path) -> None:
         def run_records(self, execution_id: str) -> dict[str, str]:
             return {}
 
-    with pytest.raises(PermanentError, match="no such record"):
+    with pytest.raises(PermanentError, match="no longer has this record"):
         write(tmp_path, Nothing())
