@@ -8,6 +8,7 @@ came of it.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -495,7 +496,7 @@ class Engine:
 
     def _open_service(self, server: str) -> Future[object]:
         """Have a server's client made, which reads tokens and certificates from the home folder."""
-        folder = self._state or str(Path.home())
+        folder = self._state or os.path.expanduser("~")  # Path asks for a home
         return self._store_lanes.do(
             f"client of {server}", folder, lambda: self._clients.get(server)
         )

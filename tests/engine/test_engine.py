@@ -7,6 +7,7 @@ import json
 import queue
 import random
 import threading
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,6 +63,22 @@ def test_the_last_news_waits_for_no_tick(server: FaultServer, tmp_path: Path):
         states: list[str] = []
         while "done" not in states:
             states += [row.state for row in heard.get(timeout=GUARD).transfers]
+    finally:
+        made.stop()
+
+
+def test_where_no_client_can_be_made_each_file_fails(server: FaultServer, tmp_path: Path):
+    """One was told, and the others waited for ever."""
+
+    def no_home(name: str) -> Future[object]:
+        raise RuntimeError("Could not determine home directory.")
+
+    made = engine()
+    made._scheduler._open_service = no_home
+    try:
+        made.add(batch(server, tmp_path, *(remote(server, str(n), f"{n}.bin") for n in range(3))))
+        assert made.wait_idle(GUARD)
+        assert [row.state for row in rows(made)] == ["failed"] * 3
     finally:
         made.stop()
 

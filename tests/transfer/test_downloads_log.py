@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from datetime import datetime
@@ -65,6 +66,14 @@ def test_the_guides_keys_come_first_and_in_order(tmp_path: Path):
     assert (other["status"], other["message"]) == ("failed", "gone")
 
 
+def is_a_path(text: str) -> bool:
+    """Whether the system takes it."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
 @given(st.lists(st.lists(entries, max_size=3), max_size=3))
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
@@ -77,7 +86,7 @@ def test_what_is_here_is_read_again_in_order(tmp_path: Path, batches: list[list[
         (one.path, Recorded(one.key, one.size, one.md5))
         for batch in batches
         for one in batch
-        if one.status != "failed"
+        if one.status != "failed" and is_a_path(one.path)
     ]
     assert list(downloads_log.read(tmp_path)) == wanted
     text = (tmp_path / LOG_NAME).read_bytes()

@@ -393,8 +393,8 @@ class Scheduler:
         if server in self._held_for_service:
             self._held_for_service[server].append(transfer.id)
             return None
+        opening = self._open_service(server)  # before any is held: where it fails, none would go on
         self._held_for_service[server] = [transfer.id]
-        opening = self._open_service(server)
         opening.add_done_callback(lambda done: self._post(lambda: self._on_service(server, done)))
         return None
 
