@@ -15,11 +15,12 @@ from flowtui.daemon.pidfile import PidFile, read_address
 from flowtui.engine.engine import Engine
 from flowtui.engine.store import other_names
 from flowtui.engine.store.other_names import other_queues, take_first, take_rest, unsure_in_words
+from flowtui.flow.errors import ServiceUnavailable
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch
 from flowtui.system.boot import is_same_boot
 from flowtui.system.machine import Fate, Mark, fate_of, is_local, mark_of, own_mark
-from support.services import make_service
+from support.services import FakeClient, make_service
 
 BOOT, OTHER_BOOT = "1" * 36, "2" * 36
 HERE = Mark(1, "machine", BOOT, "100")
@@ -208,8 +209,15 @@ def test_the_lock_file_says_who_to_look_for_and_older_clients_read_it(tmp_path: 
     pidfile.release()
 
 
-def test_the_archives_that_it_waited_for_are_asked_for_again(hosts: Hosts) -> None:
+def test_the_archives_that_it_waited_for_are_asked_for_again(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The text record has no bulk jobs once an engine has begun it anew."""
+
+    def away(*_: object) -> None:
+        raise ServiceUnavailable("the server is away")
+
+    monkeypatch.setattr(FakeClient, "create_bulk_job", away, raising=False)
     old = hosts.queue("old", "1", mark=own_mark())
     made = hosts.engine("old")
     made.start()
