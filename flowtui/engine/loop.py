@@ -167,7 +167,9 @@ class Loop:
         self._events.collect()
         again_at = self._persistence.again_at
         self._note_idle()
-        is_last = self.is_idle and bool(self._queue.unsaved or self._events.is_waiting)
+        is_unsaved = self._persistence.is_behind(self._queue, self._bulk.list)
+        can_save = is_unsaved and not self._persistence.is_failing
+        is_last = self.is_idle and (can_save or self._events.is_waiting)
         due = now - self._saved_at >= tick or (again_at is not None and now >= again_at)
         if self._was_called or is_last or due:
             # What was asked for is stored at once, and so is what comes last; the rest of what
@@ -191,7 +193,8 @@ class Loop:
             waits.append(log_at - now)
         if (again_at := self._persistence.again_at) is not None:
             waits.append(again_at - now)
-        if self._queue.unsaved and not self._persistence.is_saving:
+        is_unsaved = self._persistence.is_behind(self._queue, self._bulk.list)
+        if is_unsaved and not self._persistence.is_saving:
             waits.append(self._saved_at + tick - now)
         return max(0.0, min(*waits, LONGEST_SLEEP)) if waits else None
 

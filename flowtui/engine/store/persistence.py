@@ -254,6 +254,16 @@ class Persistence:
         )
         self._saving = saved, taken
 
+    def is_behind(self, queue: Queue, jobs: BulkJobs) -> bool:
+        """Whether something changed that no save has taken yet."""
+        others = self._unsaved.removed or self._unsaved.removed_bulk
+        return bool(queue.unsaved or jobs.unsaved or others)
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last save was of no use: the next one waits for its time."""
+        return bool(self._troubles.get("store"))
+
     @property
     def is_saving(self) -> bool:
         """Whether the disk has still to take what was saved last."""
