@@ -110,8 +110,13 @@ class EngineClient:
 
     def bulk_files(self, id_: int) -> tuple[BulkFileRow, ...]:
         """The files of a bulk job, and what became of each."""
-        answer = self._connection.request("bulk_files", bulk_id=id_)
-        return _record(_BulkFiles, answer).files
+        files: list[BulkFileRow] = []
+        while True:
+            answer = self._connection.request("bulk_files", bulk_id=id_, after=len(files))
+            piece = _record(_BulkFiles, answer)
+            files += piece.files
+            if piece.last or not piece.files:
+                return tuple(files)
 
     def status(self, rows: bool = False, most: int | None = None) -> Status:
         """The queue now, with its rows (the first `most` still to be done) or only its sums."""
@@ -209,9 +214,10 @@ class EngineClient:
 
 @dataclass(frozen=True, slots=True)
 class _BulkFiles(Message):
-    """The answer to `bulk_files`."""
+    """The answer to `bulk_files`; of an engine that knows no pieces it is the last."""
 
     files: tuple[BulkFileRow, ...]
+    last: bool = True
 
 
 def _record(kind: type[Answer], answer: dict[str, Any]) -> Answer:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from flowtui.protocol.messages import Added, Batch, RequestRefused, file_to_json
 from flowtui.protocol.wire import MAX_LINE, encode
@@ -44,6 +45,20 @@ def without_links_of_members(batch: Batch) -> Batch:
         for file in batch.files
     )
     return replace(batch, files=files)
+
+
+def first_piece(
+    rows: Iterable[dict[str, Any]], most: int = PIECE
+) -> tuple[list[dict[str, Any]], bool]:
+    """The first rows, of `most` bytes or one row; and whether these are all."""
+    piece: list[dict[str, Any]] = []
+    length = 0
+    for row in rows:
+        length += len(encode(row))
+        if piece and length > most:
+            return piece, False
+        piece.append(row)
+    return piece, True
 
 
 def joined(answers: Sequence[Added]) -> Added:

@@ -20,6 +20,7 @@ from typing import Any
 from flowtui import __version__
 from flowtui.config import host_name, private_folder
 from flowtui.daemon.peer import is_same_user
+from flowtui.daemon.pieces import first_piece
 from flowtui.daemon.sockets import address_of
 from flowtui.engine.engine import Engine
 from flowtui.protocol.messages import Changes, RequestRefused
@@ -238,8 +239,10 @@ class Server:
                 return {"count": getattr(engine, do)(ids)}
             case BulkAction(ids, action):
                 return {"count": engine.bulk(ids, action)}
-            case BulkFiles(id_):
-                return {"files": [file.to_json() for file in engine.bulk_files(id_)]}
+            case BulkFiles(id_, after):
+                rows = (file.to_json() for file in engine.bulk_files_from(id_, after or 0))
+                files, is_last = (list(rows), True) if after is None else first_piece(rows)
+                return {"files": files, "last": is_last}
             case StatusWanted(rows, most, after):
                 return engine.status(rows, most, after).to_json()
             case Verify(root, batch_id, about):

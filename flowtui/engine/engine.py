@@ -11,7 +11,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import replace
 from itertools import islice
@@ -316,7 +316,12 @@ class Engine:
 
     def bulk_files(self, id_: int) -> tuple[BulkFileRow, ...]:
         """The files of a bulk job, and what became of each."""
-        return self._call(lambda: self._bulk.files(id_))
+        return tuple(self.bulk_files_from(id_, 0))
+
+    def bulk_files_from(self, id_: int, after: int) -> Iterator[BulkFileRow]:
+        """The same from the `after`th on."""
+        # Whoever asks reads them from their text: a long list holds up nothing here.
+        return self._call(lambda: self._bulk.copy_of(id_)).file_rows(after)
 
     def status(
         self, rows: bool = False, most: int | None = None, after: int | None = None

@@ -22,7 +22,8 @@ Requests (`do`), their fields → the result:
     retry      ids | null for all → count
     forget     ids | null for all ended → count          ended rows leave the list
     bulk       bulk_ids, action: cancel|retry|again|one_by_one|forget → count
-    bulk_files bulk_id → files (`BulkFileRow`s)
+    bulk_files bulk_id, after: number | null → files (`BulkFileRow`s), last: bool
+               all, or from the `after`th on as many as make a piece; `last` where no more follow
     subscribe  → (events follow)
     status     rows: bool, most: number | null, after: id | null → summary, and where rows is true
                bulk_jobs and transfers: all, or the first `most` of those still to be done, running

@@ -42,6 +42,7 @@ class BulkFiles(Message):
     """`bulk_files`."""
 
     bulk_id: Id
+    after: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)

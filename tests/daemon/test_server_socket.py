@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from flowtui.daemon.client import EngineClient
 from flowtui.daemon.connect import connect_engine
 from flowtui.daemon.connection import open_socket
 from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning, EngineSilent
-from flowtui.daemon.pieces import in_pieces
+from flowtui.daemon.pieces import first_piece, in_pieces
 from flowtui.daemon.server import Server
 from flowtui.engine import engine as engine_module
 from flowtui.engine.engine import Engine
@@ -389,6 +389,50 @@ def test_an_older_engine_that_knows_no_pieces_gives_all_rows_at_once(
     with door.client() as client:
         ids = client.add(batch(tmp_path, *range(20))).ids
         assert tuple(row.id for row in client.status(rows=True).transfers) == ids
+
+
+def archive_of(door: Door, root: Path, count: int) -> int:
+    """Queue that many files as an archive; the job's id."""
+    wanted = [replace(file, data_id=file.key) for file in files(*range(count))]
+    made = door.engine.add(replace(batch(root), files=tuple(wanted), bulk=True))
+    assert made.bulk_id is not None
+    return made.bulk_id
+
+
+@pytest.mark.parametrize(("most", "answers"), [(1, 20), (1000, 10), (1 << 20, 1)])
+def test_the_files_of_a_long_archive_come_in_pieces(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, answers: int
+):
+    id_ = archive_of(door, tmp_path, 20)
+    asked: list[int] = []
+
+    def piece(rows: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], bool]:
+        found = first_piece(rows, most)
+        asked.append(len(found[0]))
+        return found
+
+    monkeypatch.setattr(server_module, "first_piece", piece)
+    with door.client() as client:
+        rows = client.bulk_files(id_)
+    assert rows == door.engine.bulk_files(id_)
+    assert [row.key for row in rows] == [f"data/{n}" for n in range(20)]
+    assert sum(asked) == 20
+    assert len(asked) <= answers
+    raw = door.raw()
+    assert len(raw.say(id=1, do="bulk_files", bulk_id=id_)["result"]["files"]) == 20  # an older one
+    raw.close()
+
+
+def test_an_older_engine_gives_the_files_of_an_archive_at_once(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    id_ = archive_of(door, tmp_path, 20)
+    handle = door.server._handle
+    older = lambda do, request: {"files": handle(do, replace(request, after=None))["files"]}  # noqa: E731
+    talk = door.client()
+    monkeypatch.setattr(door.server, "_handle", older)
+    with talk:
+        assert len(talk.bulk_files(id_)) == 20
 
 
 class Listener:

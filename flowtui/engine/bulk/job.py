@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -169,29 +169,25 @@ class BulkJobRecord:
             archive=self.archive,
         )
 
-    def file_rows(self) -> tuple[BulkFileRow, ...]:
-        """Its files as clients see them."""
+    def file_rows(self, after: int = 0) -> Iterator[BulkFileRow]:
+        """Its files as clients see them, from the `after`th on; each read when it is asked for."""
         pending = FileResult("pending")
-        rows = []
-        for expected in self.expected_files():
+        for expected in _unpacked(self.files, after):
             result = self.results.get(expected.file.key, pending)
-            rows.append(
-                BulkFileRow(
-                    key=expected.file.key,
-                    filename=expected.file.filename,
-                    path=result.path or expected.path,
-                    state=result.state,
-                    size=result.size if result.size is not None else expected.file.size,
-                    md5=result.md5 or expected.file.md5,
-                    verified_by=result.verified_by,
-                    reason=result.reason,
-                    occupied=result.occupied,
-                    sample=expected.file.sample,
-                    belongs_to=expected.file.belongs_to,
-                    origin=expected.file.origin,
-                )
+            yield BulkFileRow(
+                key=expected.file.key,
+                filename=expected.file.filename,
+                path=result.path or expected.path,
+                state=result.state,
+                size=result.size if result.size is not None else expected.file.size,
+                md5=result.md5 or expected.file.md5,
+                verified_by=result.verified_by,
+                reason=result.reason,
+                occupied=result.occupied,
+                sample=expected.file.sample,
+                belongs_to=expected.file.belongs_to,
+                origin=expected.file.origin,
             )
-        return tuple(rows)
 
 
 def pack(files: Iterable[ExpectedFile]) -> str:
@@ -211,11 +207,13 @@ def unpack(text: str) -> tuple[ExpectedFile, ...]:
 
     Raises ValueError where it is none.
     """
-    found = []
-    for fields in _listed(parse_json(text)):
+    return tuple(_unpacked(text))
+
+
+def _unpacked(text: str, after: int = 0) -> Iterator[ExpectedFile]:
+    for fields in _listed(parse_json(text))[after:]:
         place = read(_Place, fields)
-        found.append(ExpectedFile(read(RemoteFile, fields), place.path, place.occupied))
-    return tuple(found)
+        yield ExpectedFile(read(RemoteFile, fields), place.path, place.occupied)
 
 
 def _listed(value: object) -> list[object]:

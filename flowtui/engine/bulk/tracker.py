@@ -14,7 +14,7 @@ from flowtui.engine.bulk.job import BulkJobRecord
 from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.bulk.notes import Notes
 from flowtui.engine.bulk.stages import EngineParts, Stages
-from flowtui.protocol.messages import BulkFileRow, RequestRefused
+from flowtui.protocol.messages import RequestRefused
 from flowtui.protocol.states import BULK_ENDED, BulkState
 from flowtui.transfer.task import Recorded
 
@@ -67,12 +67,12 @@ class BulkTracker:
             job = self.jobs.get(transfer.bulk_id or -1)
             transfer.temporary = job is not None and job.unpack
 
-    def files(self, id_: int) -> tuple[BulkFileRow, ...]:
-        """The files of a job. Raises RequestRefused."""
+    def copy_of(self, id_: int) -> BulkJobRecord:
+        """A job as it is now, for another thread. Raises RequestRefused."""
         job = self.jobs.get(id_)
         if job is None:
             raise RequestRefused("NOT_FOUND", f"there is no bulk job {id_}")
-        return job.file_rows()
+        return job.copy()
 
     def files_here(self, root: str, batch_id: int) -> dict[str, Recorded]:
         """Path → what is known of it, of those files of a batch's jobs that are here."""
