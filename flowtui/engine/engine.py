@@ -162,6 +162,7 @@ class Engine:
             mailbox=self._mailbox,
             clocks=clocks,
             timings=timings,
+            on_mistake=self._on_mistake,
         )
         self._bulk = BulkTracker(
             parts,

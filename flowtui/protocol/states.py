@@ -119,9 +119,11 @@ BULK_STEPS: dict[BulkState, frozenset[BulkState]] = {
             BulkState.CANCELLED,
         }
     ),
+    # Processing: Flow takes back that the archive is ready.
     BulkState.COMPLETED: frozenset(
         {
             BulkState.PENDING,
+            BulkState.PROCESSING,
             BulkState.FETCHING,
             BulkState.EXPIRED,
             BulkState.FAILED,

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from flowtui.engine.bulk.job import BulkJobRecord
 from flowtui.engine.bulk.stages import EngineParts
 from flowtui.engine.bulk.tracker import BulkTracker
@@ -31,6 +33,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.looks: list[Callable[[], None]] = []
+        self.mistakes: list[Exception] = []
         self.signed_in = False
         self.now = 0.0
         client = SimpleNamespace(create_bulk_job=self.create, bulk_job=self.create)
@@ -54,6 +57,7 @@ class Bench:
             cast(Any, SimpleNamespace(post=lambda message: message())),
             Clocks(*[lambda: self.now] * 3),
             Timings(),
+            lambda what, error: self.mistakes.append(error),
         )
         self.tracker = BulkTracker(parts, unpack=False, keep_notes=False)
         file = RemoteFile("data/1", "f", "/downloads/1/f", data_id="1")
@@ -85,6 +89,79 @@ def test_without_a_session_it_says_so_and_goes_on_after_the_sign_in():
     bench.tracker.signed_in("s")
     bench.look()
     assert bench.job.state is BulkState.PROCESSING
+
+
+WORDS = "internal error: RuntimeError: planted"
+
+
+def planted(*_: Any) -> None:
+    raise RuntimeError("planted")
+
+
+def jobs_of_an_earlier_engine(bench: Bench, **more: Any) -> list[BulkJobRecord]:
+    given = {"batch_id": 1, "name": "n", "root": "/to", "server": "s", "data_ids": ("1",),
+             "bytes": 1, "created": 0.0, "job_id": "7", **more}  # fmt: skip
+    return [BulkJobRecord(id=id_, **given) for id_ in (2, 3, 4)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("state", [BulkState.PROCESSING, BulkState.FETCHING, BulkState.UNPACKING])
+def test_one_job_that_cannot_be_taken_up_keeps_no_other_from_it(
+    monkeypatch: pytest.MonkeyPatch, state: BulkState
+):
+    bench = Bench()
+    jobs = jobs_of_an_earlier_engine(bench, state=state)
+    bench.tracker.restore(jobs)
+    stages = bench.tracker._stages
+    resume = stages.resume
+    monkeypatch.setattr(stages, "resume", lambda job: planted() if job is jobs[1] else resume(job))
+    bench.signed_in = True
+    bench.tracker.tick()
+    assert [(job.state is BulkState.FAILED, job.reason == WORDS) for job in jobs] == [
+        (False, False),
+        (True, True),
+        (False, False),
+    ]
+    assert len(bench.mistakes) == 1
+    while bench.looks:
+        bench.looks.pop()()
+    assert all(job.state is not state or state is BulkState.PROCESSING for job in jobs)
+
+
+def test_one_job_that_cannot_be_asked_about_keeps_no_other_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    bench = Bench()
+    jobs = jobs_of_an_earlier_engine(bench, state=BulkState.PROCESSING)
+    bench.tracker.restore(jobs)
+    poller = bench.tracker._stages.poller
+    ask = poller._ask
+    monkeypatch.setattr(poller, "_ask", lambda job: planted() if job is jobs[0] else ask(job))
+    bench.signed_in = True
+    bench.tracker.tick()
+    assert len(bench.looks) == 3  # the bench's own, and the two others
+    assert (jobs[0].state, jobs[0].reason) == (BulkState.FAILED, WORDS)
+    bench.now += 3600
+    while bench.looks:
+        bench.looks.pop()()
+    bench.tracker.tick()
+    assert len(bench.mistakes) == 1  # it is not asked about again
+
+
+def test_one_archive_that_cannot_be_unpacked_again_keeps_no_other_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    bench = Bench()
+    jobs = jobs_of_an_earlier_engine(bench, state=BulkState.UNPACKING)
+    bench.tracker.list.restore(jobs)
+    unpacker = bench.tracker._stages.unpacker
+    unpacked: list[int] = []
+    monkeypatch.setattr(
+        unpacker, "unpack", lambda job: planted() if job is jobs[0] else unpacked.append(job.id)
+    )
+    unpacker._due.update({job.id: 0.0 for job in jobs})
+    bench.tracker.tick()
+    assert unpacked == [3, 4]
+    assert (jobs[0].state, jobs[0].reason) == (BulkState.FAILED, WORDS)
 
 
 def test_what_the_old_session_says_after_the_sign_in_stops_nobody():

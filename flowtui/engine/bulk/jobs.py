@@ -46,12 +46,14 @@ class BulkJobs:
         removed: ids that are gone since the last event. `last_id`: the highest ever given.
         notes: for an engine that remembers nothing, else None (see `notes`).
         observers: called with every job that was added or changed, at once.
+        on_mistake: told in words, and with the exception, of what nobody expected.
     """
 
     intake: Intake
     admission: Admission
     workers: Workers
     clocks: Clocks
+    on_mistake: Callable[[str, Exception], object]
     notes: Notes | None = None
     jobs: dict[int, BulkJobRecord] = field(default_factory=dict)
     changed: set[int] = field(default_factory=set)
@@ -133,6 +135,16 @@ class BulkJobs:
                 raise
 
         return act
+
+    def apart(self, id_: int, message: Callable[[], None], let_go: Callable[[int], object]) -> None:
+        """Call `message` for one job of many, as `about` does; the others go on in any case.
+
+        What it raises is told as the engine's trouble.
+        """
+        try:
+            self.about(id_, message, let_go)()
+        except Exception as error:  # noqa: BLE001
+            self.on_mistake(f"bulk job {id_} failed", error)
 
     def drop_note(self, job: BulkJobRecord) -> None:
         """No later run is to go on with this job."""

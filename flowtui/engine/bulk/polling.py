@@ -96,15 +96,19 @@ class JobPoller:
         """Have the jobs asked about whose time has come; seconds until the next one."""
         for id_, when in list(self._due.items()):
             if when <= now and id_ not in self._asking:
-                job = self._jobs.jobs[id_]
-                if job.job_id or self._may_start(job):
-                    self._ask(job)
-                else:
-                    self._due[id_] = now + self._timings.poll_turn
-                    if not job.reason:
-                        self._jobs.change(job, None, "waiting for earlier archives")
+                self._jobs.apart(id_, lambda id_=id_: self._turn(id_, now), self.drop)  # type: ignore[misc]
         waiting = [when for id_, when in self._due.items() if id_ not in self._asking]
         return max(0.0, min(waiting) - now) if waiting else None
+
+    def _turn(self, id_: int, now: float) -> None:
+        """Ask about a job, if it is its turn."""
+        job = self._jobs.jobs[id_]
+        if job.job_id or self._may_start(job):
+            self._ask(job)
+            return
+        self._due[id_] = now + self._timings.poll_turn
+        if not job.reason:
+            self._jobs.change(job, None, "waiting for earlier archives")
 
     def _may_start(self, job: BulkJobRecord) -> bool:
         others = (
@@ -166,12 +170,13 @@ class JobPoller:
                 # A mistake of ours must not leave the job unasked about for ever.
                 response = UnexpectedAnswer(internal_error(error).message)
             self._mailbox.post(
-                self._jobs.about(id_, lambda: self._on_response(id_, response), self._let_go)
+                self._jobs.about(id_, lambda: self._on_response(id_, response), self.drop)
             )
 
         self._workers.do(ask)
 
-    def _let_go(self, id_: int) -> None:
+    def drop(self, id_: int) -> None:
+        """Ask no more about a job with which something has gone wrong."""
         self._asking.discard(id_)
         self._due.pop(id_, None)
 

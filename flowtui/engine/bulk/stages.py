@@ -5,7 +5,7 @@ start (what is here?) → polling (ask Flow) → fetching (a transfer) → unpac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,7 @@ class EngineParts:
     mailbox: Mailbox
     clocks: Clocks
     timings: Timings
+    on_mistake: Callable[[str, Exception], object]
 
 
 class Stages:
@@ -116,6 +117,13 @@ class Stages:
         self.poller.leave(job)
         self.unpacker.stop(job)
 
+    def drop(self, id_: int) -> None:
+        """Nobody works on this job any more: what was begun for it has failed half-way."""
+        for works in (self.starter.busy, self.unpacker.runs):
+            if (work := works.pop(id_, None)) is not None:
+                work.stop.set()
+        self.poller.drop(id_)
+
     def stop(self) -> None:
         """Have all workers let go; the next engine goes on."""
         for work in (*self.unpacker.runs.values(), *self.starter.busy.values()):
@@ -146,7 +154,10 @@ class Stages:
             is_said = job.code == CODE and job.reason == words if words else job.code != CODE
             if is_said or job.state in BULK_ENDED or job.state is BulkState.FETCHING:
                 continue  # of an archive that is fetched its transfer says it
-            self._jobs.change(job, None, words, CODE if words else "")
+            say = lambda job=job, words=words: self._jobs.change(  # noqa: E731
+                job, None, words, CODE if words else ""
+            )
+            self._jobs.apart(job.id, say, self.drop)
 
     def _lost(self, job: BulkJobRecord, why: str, code: str) -> None:
         """The archive that was here is gone, or of no use."""

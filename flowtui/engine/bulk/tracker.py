@@ -40,6 +40,7 @@ class BulkTracker:
             parts.admission,
             parts.workers,
             parts.clocks,
+            parts.on_mistake,
             Notes() if keep_notes else None,
         )
         self._parts = parts
@@ -105,7 +106,8 @@ class BulkTracker:
             return
         job = self.jobs.get(transfer.bulk_id)
         if job is not None and job.state is BulkState.FETCHING and job.transfer_id == transfer.id:
-            self._stages.fetcher.ended(job, transfer)
+            ended = self._stages.fetcher.ended
+            self.list.apart(job.id, lambda: ended(job, transfer), self._stages.drop)
 
     def transfer_retried(self, transfer: Transfer) -> None:
         """Somebody tries the transfer of an ended job's archive again."""
@@ -131,7 +133,7 @@ class BulkTracker:
         """Do what is due; seconds until the next thing, or None."""
         resume, self._to_resume = self._to_resume, []
         for job in resume:
-            self._stages.resume(job)
+            self.list.apart(job.id, lambda job=job: self._stages.resume(job), self._stages.drop)  # type: ignore[misc]
         return self._stages.tick(self._parts.clocks.due())
 
     def stop(self) -> None:

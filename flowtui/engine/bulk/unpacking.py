@@ -94,7 +94,8 @@ class Unpacker:
         for id_, when in list(self._due.items()):
             if when <= now:
                 del self._due[id_]
-                self.unpack(self._jobs.jobs[id_])
+                again = lambda id_=id_: self.unpack(self._jobs.jobs[id_])  # noqa: E731
+                self._jobs.apart(id_, again, lambda id_: self.runs.pop(id_, None))
         return max(0.0, min(self._due.values()) - now) if self._due else None
 
     def unpack(self, job: BulkJobRecord, occupied: Container[str] = (), number: int = 0) -> None:
@@ -239,17 +240,23 @@ class Unpacker:
             job = self._jobs.jobs.get(id_)
             if job is None or transfer.key not in keys or transfer.root != job.root:
                 continue
-            if transfer.state in (TransferState.FAILED, TransferState.CANCELLED):
-                keys[transfer.key] = Loss(
-                    transfer.filename, transfer.reason or transfer.state.value, transfer.code
-                )
-            else:
-                del keys[transfer.key]
-                why = job.results[transfer.key].reason
-                result = FileResult(ONE_BY_ONE, transfer.path, transfer.size, transfer.md5,
+            come = lambda job=job, keys=keys: self._single_ended(job, keys, transfer)  # noqa: E731
+            self._jobs.apart(id_, come, lambda id_: self._waiting.pop(id_, None))
+
+    def _single_ended(
+        self, job: BulkJobRecord, keys: dict[str, Loss | None], transfer: Transfer
+    ) -> None:
+        if transfer.state in (TransferState.FAILED, TransferState.CANCELLED):
+            keys[transfer.key] = Loss(
+                transfer.filename, transfer.reason or transfer.state.value, transfer.code
+            )
+        else:
+            del keys[transfer.key]
+            why = job.results[transfer.key].reason
+            result = FileResult(ONE_BY_ONE, transfer.path, transfer.size, transfer.md5,
                                 transfer.verified_by, why)  # fmt: skip
-                job.put(transfer.key, result)
-            self._end_if_all_is_here(job)
+            job.put(transfer.key, result)
+        self._end_if_all_is_here(job)
 
     def _end_if_all_is_here(self, job: BulkJobRecord) -> None:
         losses = self._waiting[job.id]
