@@ -6,7 +6,9 @@ the same waits a moment, since others give theirs back.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
 import resource
 import time
 from collections.abc import Callable
@@ -103,11 +105,18 @@ def patiently(open_it: Callable[[], T], sleep: Callable[[float], object] = time.
     for _ in range(TRIES):
         try:
             return open_it()
-        except OSError as error:
+        except Exception as error:
             if not shortage(error):
                 raise
         sleep(PAUSE)
     return open_it()
+
+
+def probe(count: int) -> None:
+    """Raise OSError where so many files cannot be opened now."""
+    with contextlib.ExitStack() as held:
+        for _ in range(count):
+            held.callback(os.close, os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
 
 
 def shortage(error: BaseException) -> str:

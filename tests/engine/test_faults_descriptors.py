@@ -6,11 +6,13 @@ import errno
 import os
 import resource
 import socket
+import ssl
 import threading
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,22 +20,32 @@ from typing import Any, cast
 import httpx
 import pytest
 
+from flowtui import retry
 from flowtui.config import Settings
+from flowtui.engine.bulk import start
+from flowtui.engine.engine import Engine
+from flowtui.engine.store import recovery
+from flowtui.engine.store.database import Store
 from flowtui.engine.workers.small_files import SmallFilePool
+from flowtui.flow.errors import NotOffered
+from flowtui.flow.http import certificates
 from flowtui.flow.http.http_client import make_client
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.flow.responses import network_error
+from flowtui.flow.session.credentials import SaveError
 from flowtui.protocol.states import TransferState
 from flowtui.system import descriptors, files, folder_fsync
 from flowtui.system.descriptors import ENOUGH, LEAST, RESERVED, patiently, shares, shortage
 from flowtui.transfer.archive import extract
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.disk.paths import TargetPaths
+from flowtui.transfer.http.clients import ServerClients
 from flowtui.transfer.pipeline import Steps
 from flowtui.transfer.task import ExpectedFile, FileResult, Outcome
 from support.fault_server import FaultServer, File
 from support.lab import Lab, content
-from support.services import batch, engine, remote, rows
+from support.record import Record
+from support.services import QUICK, FakeClient, batch, engine, make_service, remote, rows
 from support.waiting import GUARD, until
 
 TOO_MANY = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -199,6 +211,133 @@ def test_a_folder_is_put_on_the_disk_once_there_is_a_descriptor(
     lab.expect("done")
     assert fails.left == 0
     assert [path.name for path in lab.target.parent.iterdir()] == ["a.bin"]
+
+
+class NoArchives(FakeClient):
+    """Flow's client, of a Flow that prepares none."""
+
+    def create_bulk_job(self, *_: Any) -> Any:
+        raise NotOffered("no archives here")
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("bulk", [False, True])
+def test_a_client_that_cannot_be_made_for_want_of_descriptors_is_made_later(
+    tmp_path: Path, bulk: bool, wrapped: bool
+) -> None:
+    with FaultServer() as server:
+        server.files["/downloads/1/f"] = File(content(50))
+        real = make_service(NoArchives(server.url))
+        fails = Failing(real, 3)
+
+        def make(url: str) -> ServerClients:
+            try:
+                return cast(ServerClients, fails(url))
+            except OSError as error:
+                if wrapped:
+                    raise SaveError("cannot read the credentials") from error
+                raise
+
+        record = Record()
+        timings = replace(QUICK, bulk_job=retry.every(0.02))
+        made = Engine(Settings(), make_service=make, timings=timings)
+        record.attach(made)
+        made.start()
+        made.add(batch(server, tmp_path, remote(server, "1", "f"), bulk=bulk))
+        assert made.wait_idle(GUARD)
+        (row,) = rows(made)
+        made.stop()
+    assert (row.state, fails.left) == ("done", 0)
+    told = [said.reason for said in (*record.jobs, *record.transfers)]
+    assert any("too many files are open in flowtui" in reason for reason in told)
+
+
+def test_a_look_at_what_is_here_waits_for_descriptors_as_long_as_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails = Failing(start.find_existing, 70)
+    monkeypatch.setattr(start, "find_existing", fails)
+    record = Record()
+    with FaultServer() as server:
+        server.files["/downloads/1/f"] = File(content(50))
+        made = engine(
+            NoArchives(server.url),
+            timings=replace(QUICK, too_many_open=retry.every(0.001)),
+            record=record,
+        )
+        made.add(batch(server, tmp_path, remote(server, "1", "f"), bulk=True))
+        assert made.wait_idle(GUARD)
+        (row,) = rows(made)
+        made.stop()
+    assert (row.state, fails.left) == ("done", 0)
+    waited = [job for job in record.jobs if job.code == descriptors.CODE]
+    assert {job.state for job in waited} == {"pending"}
+    assert waited[0].reason == "too many files are open in flowtui (see `ulimit -n`)"
+
+
+def test_a_job_that_waits_for_descriptors_is_let_go_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "find_existing", Failing(start.find_existing, 10**6))
+    record = Record()
+    with FaultServer() as server:
+        made = engine(timings=replace(QUICK, too_many_open=retry.every(3600)), record=record)
+        made.add(batch(server, tmp_path, remote(server, "1", "f"), bulk=True))
+        until(lambda: any(job.code == descriptors.CODE for job in list(record.jobs)))
+        assert not made.is_idle()
+        assert made.bulk([1], "cancel") == 1
+        assert made.wait_idle(GUARD)
+        made.stop()
+
+
+def test_the_queue_is_opened_once_there_are_descriptors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite says of that, as of everything, that it cannot open the file."""
+    file = tmp_path / "queue.db"
+    Store(file).close()
+    held: list[int] = []
+    waits: list[float] = []
+
+    def let_go(seconds: float) -> None:
+        """One more each time: the database can be opened before its log can."""
+        waits.append(seconds)
+        os.close(held.pop())
+
+    monkeypatch.setattr(recovery, "patiently", lambda read: patiently(read, let_go))
+    with descriptors_left(8):
+        try:
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            pass
+        restored = recovery.open_store(file)
+        for descriptor in held:
+            os.close(descriptor)
+    restored.store.close()
+    assert restored.rescued is None
+    assert len(waits) >= 2
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "CURL_CA_BUNDLE", ""])
+def test_certificates_that_cannot_be_read_now_are_not_passed_over(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client that is made without them would trust nobody for as long as there is an engine."""
+    place = tmp_path / "ca.pem"
+    place.write_text("")
+    environment = ((name, str(place)),) if name else ()
+    monkeypatch.setattr(certificates, "SYSTEM_FILES", (str(place),))
+    fails = Failing(ssl.SSLContext.load_verify_locations, 1)
+    monkeypatch.setattr(
+        ssl.SSLContext,
+        "load_verify_locations",
+        lambda self, cafile=None, capath=None, cadata=None: (
+            fails(self, cafile, capath, cadata) if cafile == str(place) else None
+        ),
+    )
+    with pytest.raises(OSError, match="Too many"):
+        certificates._trust.__wrapped__(None, environment)
 
 
 def test_patience_ends_where_it_is_something_else_or_for_good() -> None:

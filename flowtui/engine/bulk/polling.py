@@ -160,15 +160,17 @@ class JobPoller:
                     # In the lane of the folder, which tells where its disk hangs.
                     self._workers.lanes.do("note", str(root), keep).result()
             except FlowError as error:
-                response = error
-            except OSError as error:
+                # A client that could not read its certificates is no answer of Flow's.
+                shortage = "" if error.retryable else descriptors.shortage(error)
+                response = ServiceUnavailable(shortage) if shortage else error
+            except Exception as error:  # noqa: BLE001
                 if shortage := descriptors.shortage(error):
                     response = ServiceUnavailable(shortage)
-                else:
+                elif isinstance(error, OSError):
                     response = UnexpectedAnswer(f"cannot write to {root}: {error.strerror}")
-            except Exception as error:  # noqa: BLE001
-                # A mistake of ours must not leave the job unasked about for ever.
-                response = UnexpectedAnswer(internal_error(error).message)
+                else:
+                    # A mistake of ours must not leave the job unasked about for ever.
+                    response = UnexpectedAnswer(internal_error(error).message)
             self._mailbox.post(
                 self._jobs.about(id_, lambda: self._on_response(id_, response), self.drop)
             )

@@ -83,6 +83,7 @@ class Stages:
             parts.folders,
             parts.workers,
             parts.mailbox,
+            parts.timings,
             follow=self.poller.follow,
             unpack=self.unpacker.unpack,
         )
@@ -91,7 +92,7 @@ class Stages:
     def is_idle(self) -> bool:
         """Whether no job is under way by itself."""
         silent = self._parts.scheduler.silent
-        return not self.starter.busy and (
+        return not (self.starter.busy or self.starter.due) and (
             self.poller.is_idle(silent) and self.unpacker.is_idle(silent)
         )
 
@@ -99,7 +100,7 @@ class Stages:
         """Do what is due; seconds until the next thing, or None."""
         self._say_silent()
         looks = self._parts.timings.disk_patience if any(True for _ in self._working()) else None
-        waits = (self.poller.tick(now), self.unpacker.tick(now), looks)
+        waits = (self.starter.tick(now), self.poller.tick(now), self.unpacker.tick(now), looks)
         return min((seconds for seconds in waits if seconds is not None), default=None)
 
     def resume(self, job: BulkJobRecord) -> None:
@@ -119,10 +120,9 @@ class Stages:
 
     def drop(self, id_: int) -> None:
         """Nobody works on this job any more: what was begun for it has failed half-way."""
-        for works in (self.starter.busy, self.unpacker.runs):
-            if (work := works.pop(id_, None)) is not None:
-                work.stop.set()
+        self.starter.drop(id_)
         self.poller.drop(id_)
+        self.unpacker.drop(id_)
 
     def stop(self) -> None:
         """Have all workers let go; the next engine goes on."""

@@ -12,7 +12,7 @@ from flowtui.engine.bulk.job import BulkJobRecord
 from flowtui.engine.bulk.jobs import BulkJobs, Work
 from flowtui.engine.bulk.notes import Note
 from flowtui.protocol.states import AS_RECORDED, BulkState
-from flowtui.system.descriptors import patiently
+from flowtui.system import descriptors
 from flowtui.system.shared_folder import remove
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.part_file import part_path
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flowtui.engine.mailbox import Mailbox
     from flowtui.engine.queue.folders import TargetFolders
     from flowtui.engine.workers.pool import Workers
+    from flowtui.timings import Timings
     from flowtui.transfer.disk.paths import TargetPaths
     from flowtui.transfer.task import Elsewhere, Recorded
 
@@ -73,6 +74,7 @@ class JobStarter:
 
     Attributes:
         busy: id of a job that is checked now → the work on it.
+        due: id of a job that is to be checked again → when (`Clocks.due`).
     """
 
     def __init__(
@@ -81,18 +83,40 @@ class JobStarter:
         folders: TargetFolders,
         workers: Workers,
         mailbox: Mailbox,
+        timings: Timings,
         *,
         follow: Callable[[BulkJobRecord], None],
         unpack: Callable[[BulkJobRecord], None],
     ) -> None:
         """`follow` and `unpack` take a job over that is to be asked for, or is fetched already."""
         self.busy: dict[int, Work] = {}
+        self.due: dict[int, float] = {}
         self._jobs = jobs
         self._folders = folders
         self._workers = workers
         self._mailbox = mailbox
+        self._timings = timings
         self._follow = follow
         self._unpack = unpack
+
+    def tick(self, now: float) -> float | None:
+        """Look again where there was no descriptor for it; seconds until the next time."""
+        for id_, when in list(self.due.items()):
+            if when <= now:
+                del self.due[id_]
+                self._jobs.apart(id_, lambda id_=id_: self._again(id_), self.drop)  # type: ignore[misc]
+        return max(0.0, min(self.due.values()) - now) if self.due else None
+
+    def _again(self, id_: int) -> None:
+        job = self._jobs.jobs[id_]
+        job.reason = ""
+        self.start(job)
+
+    def drop(self, id_: int) -> None:
+        """Check no further what is here of a job."""
+        self.due.pop(id_, None)
+        if (mine := self.busy.pop(id_, None)) is not None:
+            mine.stop.set()
 
     def start(self, job: BulkJobRecord) -> None:
         """Check what is here; the rest follows from that."""
@@ -114,10 +138,7 @@ class JobStarter:
         def look() -> _Look:
             plan = asked.result()
             check = mine.calls.checking(mine.stop.check)
-            found = patiently(
-                lambda: find_existing(root, plan.files, plan.recorded, plan.elsewhere, check),
-                mine.stop.event.wait,
-            )
+            found = find_existing(root, plan.files, plan.recorded, plan.elsewhere, check)
             gone = (path for path in plan.recorded if not os.path.lexists(root / path))
             with contextlib.suppress(OSError):  # who logs the files meets the same
                 record.strike(gone)
@@ -145,7 +166,7 @@ class JobStarter:
                 self._jobs.about(
                     id_,
                     lambda: self._on_checked(id_, mine, looked, trouble, code),
-                    lambda id_: self.busy.pop(id_, None),
+                    self.drop,
                 )
             )
 
@@ -168,9 +189,7 @@ class JobStarter:
 
     def stop(self, job: BulkJobRecord) -> None:
         """Check no further."""
-        mine = self.busy.pop(job.id, None)
-        if mine is not None:
-            mine.stop.set()
+        self.drop(job.id)
 
     def _on_checked(
         self,
@@ -185,6 +204,10 @@ class JobStarter:
         del self.busy[id_]
         job = self._jobs.jobs.get(id_)
         if job is None or job.state is not BulkState.PENDING:
+            return
+        if code == descriptors.CODE:
+            self.due[id_] = self._jobs.clocks.due() + self._timings.too_many_open.first
+            self._jobs.change(job, None, trouble, code)
             return
         if trouble:
             self._jobs.change(job, BulkState.FAILED, trouble, code)

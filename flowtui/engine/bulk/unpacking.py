@@ -95,7 +95,7 @@ class Unpacker:
             if when <= now:
                 del self._due[id_]
                 again = lambda id_=id_: self.unpack(self._jobs.jobs[id_])  # noqa: E731
-                self._jobs.apart(id_, again, lambda id_: self.runs.pop(id_, None))
+                self._jobs.apart(id_, again, self.drop)
         return max(0.0, min(self._due.values()) - now) if self._due else None
 
     def unpack(self, job: BulkJobRecord, occupied: Container[str] = (), number: int = 0) -> None:
@@ -155,6 +155,12 @@ class Unpacker:
         job = self._jobs.jobs.get(id_)
         if job is not None:
             self._jobs.set_paths(job, files)
+
+    def drop(self, id_: int) -> None:
+        """Nobody unpacks a job any more with which something has gone wrong."""
+        self._due.pop(id_, None)
+        if (mine := self.runs.pop(id_, None)) is not None:
+            mine.stop.set()
 
     def stop(self, job: BulkJobRecord) -> None:
         """Let go of a job; what is unpacked stays."""

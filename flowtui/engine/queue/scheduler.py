@@ -31,13 +31,14 @@ from flowtui.engine.queue.waits import Waits
 from flowtui.engine.workers.pool import Workers
 from flowtui.engine.workers.run import Run
 from flowtui.engine.workers.small_files import AHEAD
-from flowtui.protocol.states import ENDED, TransferState
+from flowtui.protocol.states import ENDED, PENDING_WORK, TransferState
 from flowtui.retry import History
+from flowtui.system import descriptors
 from flowtui.system.descriptors import Shares
 from flowtui.timings import Timings
 from flowtui.transfer.disk.part_file import NoteBudget
 from flowtui.transfer.disk.paths import TargetPaths
-from flowtui.transfer.errors import TransferError, disk_trouble, internal_error
+from flowtui.transfer.errors import TooManyOpen, TransferError, disk_trouble, internal_error
 from flowtui.transfer.fetch.concurrency import AT_MOST
 from flowtui.transfer.fetch.progress import CarryOver
 from flowtui.transfer.pipeline import Tools
@@ -120,6 +121,7 @@ class Scheduler:
         self._notes = NoteBudget(timings.note_every)
         self._ready: list[int] = []
         self._waits = Waits()
+        self._short: list[int] = []  # they wait for a descriptor from the next tick on
         self._answers = Answers()
         self._crowding = Crowding()
         self._carry_overs: dict[int, CarryOver] = {}
@@ -233,6 +235,9 @@ class Scheduler:
         elif self._look_at_disks_at is not None:
             next_look = self._looked_at_disks + self._timings.tick
             self._look_at_disks_at = max(self._look_at_disks_at, next_look)
+        for transfer_id in self._short:
+            self._waits.add(transfer_id, now + self._timings.too_many_open.first)
+        self._short.clear()
         for transfer_id in self._waits.take_due(now):
             transfer = self._queue.transfers.get(transfer_id)
             if transfer is not None and transfer.state is TransferState.WAITING:
@@ -504,6 +509,13 @@ class Scheduler:
         if transfer is None or transfer.state in ENDED:
             return
         trouble: TransferError = internal_error(error)
+        if (shortage := descriptors.shortage(error)) and transfer.state in PENDING_WORK:
+            # A client was to be made, say, or a folder to be read: there will be descriptors.
+            words = TooManyOpen(shortage)
+            reason = words.waiting(self._timings.too_many_open.first)
+            self._queue.change(transfer, TransferState.WAITING, reason=reason, code=words.code)
+            self._short.append(transfer_id)
+            return
         if isinstance(error, OSError):
             trouble = disk_trouble(error, Path(transfer.root) / transfer.filename)
         self._queue.change(

@@ -26,6 +26,7 @@ from flowtui.flow.remote_file import NOWHERE, Origin
 from flowtui.protocol.messages import origin_to_json
 from flowtui.protocol.schema import MOST, read
 from flowtui.protocol.states import RUNNING, BulkState, TransferState
+from flowtui.system import descriptors
 from flowtui.system.files import UnfitFile, check_regular, parse_json
 from flowtui.system.locks import has_record_locks
 from flowtui.text.redaction import without_secrets
@@ -95,12 +96,14 @@ class Store:
         try:
             self._db = _connect(file)
         except sqlite3.Error as error:
+            _raise_shortage(file, error)
             raise StoreError(f"cannot open {file}: {error}", is_full=has_no_room(error)) from error
         try:
             self._open()
         except BaseException as error:
             self._db.close()
             if isinstance(error, sqlite3.Error):
+                _raise_shortage(file, error)
                 if is_damage(error):
                     raise StoreUnusable(f"{file} is damaged: {error}", "corrupt") from error
                 raise StoreError(
@@ -271,6 +274,24 @@ class Store:
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
+
+
+def _raise_shortage(file: Path | None, error: sqlite3.Error) -> None:
+    """Raise StoreError where SQLite could open no file since there is no descriptor for one.
+
+    It says the same of everything that cannot be opened.
+    """
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CANTOPEN:
+        return
+    try:
+        descriptors.probe(SQLITE_FILES)
+    except OSError as none_left:
+        if words := descriptors.shortage(none_left):
+            raise StoreError(f"cannot open {file}: {words}") from none_left
+
+
+SQLITE_FILES = 3
+"""Descriptors that SQLite has open at a time, at most: database, log, folder."""
 
 
 def _connect(file: Path | None) -> sqlite3.Connection:

@@ -25,6 +25,7 @@ from flowtui.engine.store.database import (
     bulk_job_of,
     transfer_of,
 )
+from flowtui.system.descriptors import patiently
 from flowtui.system.files import UnfitFile, free_name, open_regular
 
 Row = TypeVar("Row", Transfer, BulkJobRecord)
@@ -120,13 +121,17 @@ def open_store(file: Path | None) -> Restored:
 
 
 def _read_store(file: Path) -> Restored:
-    """A store with all its records. Raises StoreError."""
-    store = Store(file)
-    try:
-        return Restored(store, list(store.transfers()), list(store.bulk_jobs()))
-    except BaseException:
-        store.close()
-        raise
+    """A store with all its records; waits a moment for descriptors. Raises StoreError."""
+
+    def read() -> Restored:
+        store = Store(file)
+        try:
+            return Restored(store, list(store.transfers()), list(store.bulk_jobs()))
+        except BaseException:
+            store.close()
+            raise
+
+    return patiently(read)
 
 
 def _set_aside(file: Path, kind: str) -> Path:

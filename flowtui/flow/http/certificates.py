@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from flowtui.flow.errors import FlowError
+from flowtui.system.descriptors import shortage
 from flowtui.system.files import UnfitFile, check_regular
 from flowtui.text.printable import printable
 
@@ -87,6 +88,8 @@ def _trust(ca_file: str | None, environment: tuple[tuple[str, str], ...]) -> Tru
         except ssl.SSLError:
             words += f"; {name}={place} was not used (it holds no certificates)"
         except OSError as error:
+            if shortage(error):
+                raise  # it will be there: what is made without it would trust nobody for good
             words += f"; {name}={place} was not used ({error.strerror})"
     context = context or _usual()
     if ca_file:
@@ -109,7 +112,9 @@ def _usual() -> ssl.SSLContext:
     for place in SYSTEM_FILES:
         try:
             context.load_verify_locations(cafile=place)
-        except (OSError, ssl.SSLError):
+        except (OSError, ssl.SSLError) as error:
+            if shortage(error):
+                raise
             continue  # there are certifi's, and other systems have it elsewhere
         break
     return context
