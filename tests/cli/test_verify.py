@@ -139,18 +139,18 @@ def test_a_file_that_a_download_replaces_meanwhile_is_not_called_changed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = next(iter(FILES))
-    plain = recheck.md5_of
+    plain = recheck._open
 
-    def replaced(file: Path, **more: Any) -> str:
+    def replaced(root: Path, file: Path) -> int:
         if file == folder / path and file.read_bytes() != b"newer":
             file.write_bytes(b"newer")
             digest = hashlib.md5(b"newer").hexdigest()
             entry = downloads_log.LogEntry("data/1", "1", "a.gz", 5, path, digest, "md5", 0.1,
                                            "done")  # fmt: skip
             downloads_log.append(folder, [entry])
-        return plain(file, **more)
+        return plain(root, file)
 
-    monkeypatch.setattr(recheck, "md5_of", replaced)
+    monkeypatch.setattr(recheck, "_open", replaced)
     assert run(str(folder)).return_value == 0
 
 

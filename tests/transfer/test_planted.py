@@ -28,6 +28,8 @@ from flowtui.transfer.disk.part_file import PartFile, journal_path, part_path
 from flowtui.transfer.disk.paths import TargetPaths
 from flowtui.transfer.identity import Identity
 from flowtui.transfer.task import Recorded, Writers
+from flowtui.transfer.verify import recheck
+from flowtui.transfer.verify.recheck import RecordedFolder
 from support.lab import Lab, content
 from support.odd_files import IRREGULAR, put
 
@@ -504,3 +506,58 @@ def test_a_journal_of_a_gigabyte_fails_its_file_only(lab: Lab) -> None:
     begin(lab.target, DATA[:100], MD5)
     os.truncate(journal_path(lab.target), 1 << 30)
     failed_in_words(lab, journal_path(lab.target), "1,073,741,824 bytes")
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+@pytest.mark.parametrize("is_theirs", [False, True])
+def test_no_link_of_another_user_is_followed_when_files_are_read_again(
+    tmp_path: Path, victim: Path, disown: Disown, what: str, is_theirs: bool
+) -> None:
+    """Whether it has some size and md5 would tell him what is in the victim's file."""
+    root = tmp_path / "to"
+    (root / "data").mkdir(parents=True)
+    place = root / "data" / victim.name
+    if what == "file":
+        place.symlink_to(victim)
+        link = place
+    else:
+        (root / "data").rmdir()
+        link = root / "data"
+        link.symlink_to(victim.parent)
+    if is_theirs:
+        disown(link)
+    recorded = Recorded(
+        "data/1", victim.stat().st_size, hashlib.md5(victim.read_bytes()).hexdigest()
+    )
+    checked = RecordedFolder(root).check(f"data/{victim.name}", recorded)
+    if not is_theirs:
+        assert checked.state == "ok"
+        return
+    assert checked.state == "changed"
+    assert "link" in checked.why
+    assert (checked.size, checked.md5) == (None, None)
+
+
+@pytest.mark.parametrize("kind", IRREGULAR)
+def test_what_is_no_file_is_told_when_files_are_read_again(tmp_path: Path, kind: str) -> None:
+    put(kind, tmp_path / "f")
+    checked = RecordedFolder(tmp_path).check("f", Recorded("data/1", 5, MD5))
+    assert (checked.state, checked.size) == ("changed", None)
+    assert "not a regular file" in checked.why
+
+
+def test_a_file_that_is_read_again_waits_for_a_descriptor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "f").write_bytes(DATA)
+    real, left = Folder.open_data, [2]
+
+    def few(self: Folder, name: str) -> int:
+        if left[0]:
+            left[0] -= 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return real(self, name)
+
+    monkeypatch.setattr(Folder, "open_data", few)
+    monkeypatch.setattr(recheck.time, "sleep", lambda seconds: None)
+    assert RecordedFolder(tmp_path).check("f", Recorded("data/1", len(DATA), MD5)).state == "ok"

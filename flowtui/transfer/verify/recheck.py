@@ -7,14 +7,18 @@ import os
 import queue
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flowtui.system.descriptors import patiently, shortage
+from flowtui.system.files import UnfitFile, open_regular
+from flowtui.system.shared_folder import open_folder
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.errors import Stopped
 from flowtui.transfer.task import Recorded
-from flowtui.transfer.verify.md5 import md5_of
+from flowtui.transfer.verify.md5 import md5_of_open
 
 READERS = 4
 """Files that are read at a time, at most; more do not help most disks."""
@@ -87,7 +91,7 @@ class RecordedFolder:
         A file that a download replaced meanwhile is compared with what is recorded by then. `took`
         is told of the bytes that are read and may raise.
         """
-        checked = check(self.root / path, recorded, took)
+        checked = check(self.root, path, recorded, took)
         while checked.state != OK:
             try:
                 self.read()
@@ -96,7 +100,7 @@ class RecordedFolder:
             before, recorded = recorded, self.files.get(path, recorded)
             if recorded == before:
                 return checked
-            checked = check(self.root / path, recorded, took)
+            checked = check(self.root, path, recorded, took)
         return checked
 
 
@@ -153,24 +157,51 @@ def check_all(
 
 
 def check(
-    path: Path, recorded: Recorded, took: Callable[[int], None] = lambda count: None
+    root: Path, path: str, recorded: Recorded, took: Callable[[int], None] = lambda count: None
 ) -> Checked:
-    """Read one file and compare it with what was recorded of it; `took` may raise."""
+    """Read one file of a target folder and compare it with what was recorded; `took` may raise.
+
+    No link that another user made is followed on the way to it.
+    """
+    place = root / path
+
+    def wait(seconds: float) -> None:
+        took(0)  # is it still wanted?
+        time.sleep(seconds)
+
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            return Checked(path, CHANGED, why="it is no file any more")
-        size = found.st_size
+        descriptor = patiently(lambda: _open(root, place), wait)
+    except (FileNotFoundError, NotADirectoryError):
+        return Checked(place, MISSING)
+    except UnfitFile as error:
+        where = "" if error.filename == str(place) else f"{error.filename}: "
+        return Checked(place, CHANGED, why=f"{where}{error.what}")
+    except OSError as error:
+        return Checked(place, UNREADABLE, why=shortage(error) or error.strerror or str(error))
+    try:
+        size = os.fstat(descriptor).st_size
         if recorded.size is not None and size != recorded.size:
             state = TRUNCATED if size < recorded.size else CHANGED
-            return Checked(path, state, size, why=f"{size:,} of {recorded.size:,} bytes")
+            return Checked(place, state, size, why=f"{size:,} of {recorded.size:,} bytes")
         if recorded.md5 is None:
-            return Checked(path, UNKNOWN, size, why="no md5 was recorded")
-        md5 = md5_of(path, took=took)
-    except (FileNotFoundError, NotADirectoryError):
-        return Checked(path, MISSING)
+            return Checked(place, UNKNOWN, size, why="no md5 was recorded")
+        md5 = md5_of_open(descriptor, took=took)
     except OSError as error:
-        return Checked(path, UNREADABLE, why=error.strerror or str(error))
+        return Checked(place, UNREADABLE, why=error.strerror or str(error))
+    finally:
+        os.close(descriptor)
     if md5 == recorded.md5:
-        return Checked(path, OK, size, md5)
-    return Checked(path, CHANGED, size, md5, why=f"its md5 was {recorded.md5}")
+        return Checked(place, OK, size, md5)
+    return Checked(place, CHANGED, size, md5, why=f"its md5 was {recorded.md5}")
+
+
+def _open(root: Path, place: Path) -> int:
+    """Open what stands at a place below a target folder, also by a link of this user's to it.
+
+    Raises UnfitFile for another user's link, or what is no file; OSError.
+    """
+    with open_folder(place.parent, root) as folder:
+        found = folder.stat(place.name)
+        if found is not None and stat.S_ISLNK(found.st_mode) and folder.owns(found):
+            return open_regular(place.name, folder=folder.descriptor)
+        return folder.open_data(place.name)
