@@ -10,11 +10,14 @@ import random
 import stat
 import struct
 import tarfile
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +25,7 @@ from hypothesis import strategies as st
 
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.transfer.archive import extract
+from flowtui.transfer.archive.gunzip import gunzipped
 from flowtui.transfer.archive.matching import match
 from flowtui.transfer.archive.reader import Broken, TarGz, Zip, open_archive
 from flowtui.transfer.archive.rules import Hostile, Limits, Member
@@ -532,6 +536,57 @@ def test_a_wrong_md5_and_a_wrong_crc_never_get_the_final_name(tmp_path: Path):
     outcome, _ = run(make_zip(tmp_path / "b.zip", ("a", content)), tmp_path / "to2", other)
     assert "md5" in outcome.absent["data/1"]
     assert tree(tmp_path / "to2") == {}
+
+
+@given(
+    st.lists(st.binary(max_size=3000) | st.just(bytes(300_000)), min_size=1, max_size=4),
+    st.integers(0, 3),
+    st.integers(1, 200_000),
+)
+@settings(deadline=None, max_examples=30)
+def test_gzip_members_are_unpacked_as_gzip_does(contents: list[bytes], zeros: int, size: int):
+    packed = b"".join(gzip.compress(one) + bytes(zeros) for one in contents)
+    stream = gunzipped(io.BytesIO(packed), lambda: None)
+    found = b"".join(iter(lambda: stream.read(size), b""))
+    assert found == gzip.decompress(packed) == b"".join(contents)
+    cut = gunzipped(io.BytesIO(packed[: len(packed) - zeros - 1]), lambda: None)
+    with pytest.raises(EOFError):
+        while cut.read(size):
+            pass
+    flipped = bytearray(packed)
+    flipped[-zeros - 5] ^= 1
+    with pytest.raises(zlib.error):
+        gunzipped(io.BytesIO(bytes(flipped)), lambda: None).read()
+
+
+@dataclass
+class Stream:
+    read: Callable[[int], bytes]
+
+
+@pytest.mark.parametrize("flag", [8, 16])
+def test_a_gzip_header_without_end_takes_no_memory_and_can_be_stopped(flag: int):
+    """Python's own reads it byte by byte, and asks nobody."""
+
+    begin = b"\x1f\x8b\x08" + bytes([flag]) + bytes(6)
+    pieces = iter([begin, *[b"n" * (128 << 10)] * 256])
+    packed = cast(Any, Stream(lambda size: next(pieces, b"")))
+    asked: list[int] = []
+    stream = gunzipped(packed, lambda: asked.append(1))
+    tracemalloc.start()
+    with pytest.raises(EOFError):
+        stream.read(1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 << 20
+    assert len(asked) > 200
+
+
+def test_gzip_members_without_bytes_can_be_stopped():
+    asked: list[int] = []
+    packed = gzip.compress(b"") * 5000 + gzip.compress(b"x")
+    assert gunzipped(io.BytesIO(packed), lambda: asked.append(1)).read() == b"x"
+    assert len(asked) > 5000
 
 
 def test_a_cut_tar_gz_is_refused_before_anything_is_written(tmp_path: Path):

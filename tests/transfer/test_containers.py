@@ -172,6 +172,27 @@ def test_memory_stays_flat_whatever_is_packed_inside(tmp_path: Path):
         assert peak < 8 << 20, (kind, peak)
 
 
+@pytest.mark.parametrize("flag", [8, 16])
+def test_a_gzip_header_without_end_takes_no_memory_and_can_be_stopped(flag: int):
+    begin = b"\x1f\x8b\x08" + bytes([flag]) + bytes(6)
+
+    def read(at: int, buffer: memoryview) -> int:
+        piece = begin if at == 0 else b"n" * len(buffer)
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    asked: list[int] = []
+    tried = ContainerCheck("gzip")
+    tracemalloc.start()
+    while tried.position < 32 << 20:
+        tried.follow(read, 32 << 20, lambda: asked.append(1))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert not tried.damage
+    assert peak < 2 << 20
+    assert len(asked) > 200
+
+
 def test_a_stop_is_looked_for_inside_what_is_packed_tightly(tmp_path: Path):
     (tmp_path / "f").write_bytes(gzip.compress(bytes(64 << 20)))
     asked = []

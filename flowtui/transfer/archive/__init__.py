@@ -3,6 +3,7 @@
     extract   what the worker does: every member that is wanted, verified
     commit    members flushed and renamed in groups
     reader    zip and tar.gz, member by member
+    gunzip    what is in a gzip file, in bounded memory
     tar       the members of a tar, from its headers
     matching  which member is which file
     rules     what an archive must not hold; nothing is written of one that breaks them

@@ -6,7 +6,6 @@ and a checksum a member. Every rule of `archive_rules` is applied before the fir
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import struct
@@ -17,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from flowtui.transfer.archive.gunzip import gunzipped
 from flowtui.transfer.archive.rules import (
     Census,
     Hostile,
@@ -30,7 +30,6 @@ from flowtui.transfer.archive.tar import PIECE, TarStream
 
 _BROKEN = (
     zipfile.BadZipFile,
-    gzip.BadGzipFile,
     zlib.error,
     struct.error,
     EOFError,
@@ -184,8 +183,8 @@ class TarGz:
     def _walk(self, census: Census) -> Iterator[tuple[Member, Pieces]]:
         """All files with their bytes, to the very end of the stream."""
         try:
-            with gzip.open(self._path, "rb") as plain:
-                bounded = _Bounded(plain, self._limits)
+            with open(self._path, "rb") as packed:
+                bounded = _Bounded(gunzipped(packed, self._check), self._limits)
                 tar = TarStream(bounded.read, self._check)
                 index = 0
                 while (entry := tar.next()) is not None:
