@@ -211,7 +211,7 @@ class Server:
         except OSError:
             unsubscribe()
             raise
-        stream.start_events()
+        stream.start_events(lambda: self._engine.tell_more(stream.offer))
         return unsubscribe
 
     def _reply(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -295,9 +295,12 @@ class _ClientStream:
             self._ready.notify()
             return True
 
-    def start_events(self) -> None:
-        """Send the events that were taken and those to come."""
-        threading.Thread(target=self._write, name="events", daemon=True).start()
+    def start_events(self, more: Callable[[], object]) -> None:
+        """Send the events that were taken and those to come.
+
+        `more` is called when one is sent that others follow.
+        """
+        threading.Thread(target=self._write, args=(more,), name="events", daemon=True).start()
 
     def close(self) -> None:
         """Take no more events."""
@@ -305,7 +308,7 @@ class _ClientStream:
             self._closed = True
             self._ready.notify()
 
-    def _write(self) -> None:
+    def _write(self, more: Callable[[], object]) -> None:
         while True:
             with self._ready:
                 while self._event is None and not self._closed:
@@ -328,6 +331,8 @@ class _ClientStream:
                 return
             with self._ready:
                 self._event = None
+            if not changes.last:
+                more()
 
 
 def _wake_and_close(listening: socket.socket) -> None:

@@ -453,6 +453,13 @@ class Engine:
         unsubscribe = self._call(lambda: self._events.subscribe(listener))
         return lambda: self._mailbox.post(unsubscribe)
 
+    def tell_more(self, listener: Callable[[Changes], bool | None]) -> None:
+        """Have a listener called again soon, who has dealt with an event that more follow.
+
+        Without it he is called with the next piece at the engine's next turn.
+        """
+        self._mailbox.post(lambda: self._events.go_on(listener))
+
     def observe(
         self,
         transfer: Callable[[TransferRow], None],

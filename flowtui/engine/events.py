@@ -26,6 +26,7 @@ class _Subscriber:
 
     Attributes:
         is_new: he has not got the beginning of his snapshot yet.
+        is_midway: he has got a piece that others follow.
         transfers, removed: ids of transfers that changed or went since he last took an event.
         bulk_jobs, removed_bulk: the same of bulk jobs.
     """
@@ -36,6 +37,7 @@ class _Subscriber:
     removed: set[int] = field(default_factory=set)
     removed_bulk: set[int] = field(default_factory=set)
     is_new: bool = True
+    is_midway: bool = False
 
     @property
     def is_waiting(self) -> bool:
@@ -89,13 +91,30 @@ class Events:
         for subscriber in self._subscribers:
             while subscriber.is_waiting:
                 summary = summary or self._summary()
-                piece = sorted(subscriber.transfers)[:SNAPSHOT_PIECE]
-                if not self._take(subscriber, self._event(subscriber, piece, summary)):
+                if not self._send_piece(subscriber, summary):
                     break
-                subscriber.is_new = False
-                subscriber.transfers.difference_update(piece)
-                for ids in (subscriber.bulk_jobs, subscriber.removed, subscriber.removed_bulk):
-                    ids.clear()
+
+    def go_on(self, listener: Listener) -> None:
+        """Tell a listener more at once, who has dealt with a piece that others follow.
+
+        What only changes waits for the next turn, and is joined.
+        """
+        for subscriber in self._subscribers:
+            while subscriber.listener == listener and subscriber.is_midway:
+                if not self._send_piece(subscriber, self._summary()):
+                    break
+
+    def _send_piece(self, subscriber: _Subscriber, summary: Summary) -> bool:
+        """Whether the subscriber took the next piece of what he does not know yet."""
+        piece = sorted(subscriber.transfers)[:SNAPSHOT_PIECE]
+        event = self._event(subscriber, piece, summary)
+        if not self._take(subscriber, event):
+            return False
+        subscriber.is_new, subscriber.is_midway = False, not event.last
+        subscriber.transfers.difference_update(piece)
+        for ids in (subscriber.bulk_jobs, subscriber.removed, subscriber.removed_bulk):
+            ids.clear()
+        return True
 
     def bulk_row(self, id_: int) -> BulkRow:
         """A bulk job as clients see it, with how far its archive is."""

@@ -8,9 +8,10 @@ One JSON object a line (see `wire`) over a Unix socket, both ways.
     engine → client   {"event": "changes", …}            after `subscribe`
 
 The first request is `hello`. After `subscribe` come the events: the whole queue in pieces of at
-most SNAPSHOT_PIECE rows (`reset` true on the first, `last` true on the final one), then, at most
-ten times a second, only the rows that changed. An event that begins the snapshot, or that more
-pieces follow, is called `transfers`, all others `changes`; their fields are those of `Changes`.
+most SNAPSHOT_PIECE rows (`reset` true on the first, `last` true on the final one), as fast as they
+are read, then, at most ten times a second, only the rows that changed. An event that begins the
+snapshot, or that more pieces follow, is called `transfers`, all others `changes`; their fields are
+those of `Changes`.
 
 Requests (`do`), their fields → the result:
 

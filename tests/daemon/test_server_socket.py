@@ -28,6 +28,7 @@ from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning, Eng
 from flowtui.daemon.pieces import first_piece, in_pieces
 from flowtui.daemon.server import Server
 from flowtui.engine import engine as engine_module
+from flowtui.engine import events
 from flowtui.engine.engine import Engine
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch, Changes, RequestRefused, Status, Summary, WrongFile
@@ -457,6 +458,21 @@ class Listener:
                     self.rows.pop(id_, None)
         except EngineGone:
             self.gone.set()
+
+
+def test_a_long_snapshot_is_sent_as_fast_as_it_is_read(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Not a piece a turn: of a long queue the app would have half for half a minute."""
+    door.engine.add(batch(tmp_path, *range(60)))
+    door.engine.pause(None)
+    monkeypatch.setattr(events, "SNAPSHOT_PIECE", 1)
+    loop = door.engine._loop
+    monkeypatch.setattr(loop, "_timings", replace(loop._timings, tick=3600.0))
+    listener = Listener(door)
+    until(lambda: len(listener.rows) == 60)
+    assert len(listener.events) == 60
+    listener.client.close()
 
 
 def test_events_are_the_whole_queue_and_then_what_changes(door: Door, tmp_path: Path):

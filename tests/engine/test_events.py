@@ -168,6 +168,40 @@ def test_a_long_snapshot_comes_in_pieces_and_says_when_it_is_whole():
     assert client.rows == truth.rows
 
 
+def test_who_has_dealt_with_a_piece_gets_the_next_one_without_a_turn():
+    truth, quick, slow = Truth(), Client(), Client()
+    truth.rows = dict.fromkeys(range(3 * SNAPSHOT_PIECE - 1), 0)
+    for client in (quick, slow):
+        truth.events.subscribe(one_at_a_time(client))
+    quick_listener, slow_listener = (one.listener for one in truth.events._subscribers)
+    truth.publish()
+    assert [len(client.events) for client in (quick, slow)] == [1, 1]
+    for pieces in (2, 3):
+        truth.events.go_on(quick_listener)  # he is at one still
+        quick.ready = True
+        truth.events.go_on(quick_listener)
+        assert len(quick.events) == pieces
+    assert [event.last for event in quick.events] == [False, False, True]
+    assert quick.rows == truth.rows
+    assert len(slow.events) == 1
+    quick.ready = True
+    truth.queue.changed.add(1)
+    truth.events.collect()
+    truth.events.go_on(quick_listener)  # mere changes wait for the turn, as ever
+    assert len(quick.events) == 3
+
+
+def one_at_a_time(client: Client) -> Any:
+    """As a socket: it is not ready once it has something to write."""
+
+    def take(changes: Changes) -> bool:
+        taken = client(changes)
+        client.ready = False
+        return taken
+
+    return take
+
+
 def test_an_empty_queue_is_a_snapshot_too():
     truth, client = Truth(), Client()
     truth.events.subscribe(client)
