@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import json
 import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -373,3 +375,40 @@ def test_nobody_is_signed_in_by_an_answer_of_any_form(flow) -> None:
     flow.answers["/login"] = httpx.Response(200, text='{"token": ["x"], "user": {"id": 1e999}}')
     with pytest.raises((UnexpectedAnswer, NotSignedIn)):
         flow.client().account.sign_in("alice", "secret")
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (b"\x1f\x8b\x08\x08" + bytes(6), b"n" * 65536),
+        (b"\x1f\x8b\x08\x10" + bytes(6), b"n" * 65536),
+        (gzip.compress(b"{"), gzip.compress(b"") * 3000),
+    ],
+    ids=["a name without end", "a comment without end", "members of nothing"],
+)
+def test_packed_bytes_that_unpack_to_nothing_end_an_answer(begin: bytes, more: bytes):
+    """What unpacks to nothing meets no bound of what is unpacked."""
+    came = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal came
+        yield begin
+        while came < 64 << 20:
+            came += len(more)
+            yield more
+
+    with pytest.raises(httpx.DecodingError, match="packed bytes that unpack to"):
+        for _ in decoded(pieces(), "gzip"):
+            pass
+    assert came < 2 << 20
+
+
+def test_a_server_that_flushes_after_every_byte_is_understood():
+    content = b"abcd" * 50_000
+    packer = zlib.compressobj(wbits=31)
+    pieces = [packer.compress(content[n : n + 1]) + packer.flush(zlib.Z_SYNC_FLUSH)
+              for n in range(len(content))]  # fmt: skip
+    packed = b"".join([*pieces, packer.flush()])
+    assert len(packed) > 5 * len(content)
+    read = [packed[at : at + 65536] for at in range(0, len(packed), 65536)]
+    assert b"".join(decoded(read, "gzip")) == content

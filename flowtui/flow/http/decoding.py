@@ -18,6 +18,13 @@ ACCEPTED = "gzip, deflate"
 PIECE = 64 << 10
 """Bytes of an unpacked piece, at most."""
 
+MOST_PACKED = 1 << 20
+"""Bytes that may come packed, beside PACKED_SHARE for each that they unpack to: a header's name or
+empty members of gzip have no end."""
+
+PACKED_SHARE = 8
+"""A server that flushes after every byte packs no worse."""
+
 _GZIP = ("gzip", "x-gzip")
 
 
@@ -41,8 +48,8 @@ class _Unpacker(Protocol):
 def decoded(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     """The bytes of `pieces` as they were before `encoding`; empty or `identity` leaves them.
 
-    Raises httpx.DecodingError for an encoding that was not accepted, or damaged bytes; those that
-    are cut off are not told from whole ones.
+    Raises httpx.DecodingError for an encoding that was not accepted, damaged bytes, and far more of
+    them than what they unpack to; those that are cut off are not told from whole ones.
     """
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
@@ -51,16 +58,22 @@ def decoded(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     if encoding not in (*_GZIP, "deflate"):
         raise httpx.DecodingError(f"an encoding that was not requested: {encoding[:40]!r}")
     unpacker: _Unpacker | None = None
+    packed = given = 0
     for piece in pieces:
         left = piece
+        packed += len(piece)
         while left:
             if unpacker is None or unpacker.eof:
                 unpacker = _unpacker(encoding, left)
             try:
-                yield from _unpacked(unpacker, left)
+                for found in _unpacked(unpacker, left):
+                    given += len(found)
+                    yield found
             except zlib.error as error:
                 raise httpx.DecodingError(str(error)) from error
             left = unpacker.unused_data if encoding in _GZIP else b""  # gzip may have more members
+        if packed > MOST_PACKED + PACKED_SHARE * given:
+            raise httpx.DecodingError(f"{packed:,} packed bytes that unpack to {given:,}")
 
 
 def _unpacker(encoding: str, begin: bytes) -> _Unpacker:
