@@ -17,7 +17,6 @@ from flowtui.daemon.connection import Connection, open_socket
 from flowtui.daemon.errors import EngineGone
 from flowtui.daemon.pieces import in_pieces, joined
 from flowtui.protocol.messages import (
-    STATUS_PIECE,
     Added,
     Batch,
     BulkFileRow,
@@ -148,9 +147,10 @@ class EngineClient:
             answer = self._connection.request("status", rows=True, after=last)
             piece = _record(Status, answer)
             first = first or piece
-            rows += (row for row in piece.transfers if row.id > last)
-            if len(piece.transfers) < STATUS_PIECE or rows[-1].id == last:
+            more = [row for row in piece.transfers if row.id > last]
+            if not more:
                 return replace(first, transfers=tuple(rows))
+            rows += more
             last = rows[-1].id
 
     def space(self, path: str) -> Space:

@@ -51,6 +51,7 @@ from flowtui.protocol.messages import (
     Status,
     Summary,
     TransferRow,
+    that_fit,
 )
 from flowtui.protocol.schema import MOST
 from flowtui.protocol.states import CANCELLABLE, ENDED, PENDING_WORK, TransferState
@@ -329,7 +330,8 @@ class Engine:
     ) -> Status:
         """The queue now; of its rows all, or the first `most` of those still to be done.
 
-        With `after` the first STATUS_PIECE of those with higher ids; bulk jobs come after 0.
+        With `after` the first of those with higher ids, STATUS_PIECE or as many as fit a line; bulk
+        jobs come after 0.
         """
 
         def collect() -> Status:
@@ -339,9 +341,10 @@ class Engine:
                 shown = self._queue.pick(None) if most is None else self._queue.next_to_do(most)
             if after is not None:
                 shown = islice(self._queue.above(after), STATUS_PIECE if rows else 0)
+            found = (transfer.row() for transfer in shown)
             return Status(
                 summary=self._summary(),
-                transfers=tuple(transfer.row() for transfer in shown),
+                transfers=tuple(found if after is None else that_fit(found)),
                 bulk_jobs=tuple(map(self._events.bulk_row, jobs)),
             )
 

@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 
 from flowtui.engine.bulk.jobs import BulkJobs
 from flowtui.engine.queue.queue import Queue
-from flowtui.protocol.messages import SNAPSHOT_PIECE, BulkRow, Changes, Summary
+from flowtui.protocol.messages import (
+    SNAPSHOT_PIECE,
+    BulkRow,
+    Changes,
+    Summary,
+    TransferRow,
+    that_fit,
+)
 
 _LOG = logging.getLogger("flowtui.engine")
 
@@ -106,8 +113,8 @@ class Events:
 
     def _send_piece(self, subscriber: _Subscriber, summary: Summary) -> bool:
         """Whether the subscriber took the next piece of what he does not know yet."""
-        piece = sorted(subscriber.transfers)[:SNAPSHOT_PIECE]
-        event = self._event(subscriber, piece, summary)
+        piece, rows = self._piece(sorted(subscriber.transfers)[:SNAPSHOT_PIECE])
+        event = self._event(subscriber, piece, rows, summary)
         if not self._take(subscriber, event):
             return False
         subscriber.is_new, subscriber.is_midway = False, not event.last
@@ -121,11 +128,26 @@ class Events:
         job = self._jobs.jobs[id_]
         return job.row(self._queue.transfers.get(job.transfer_id or -1))
 
-    def _event(self, subscriber: _Subscriber, piece: list[int], summary: Summary) -> Changes:
-        transfers, jobs = self._queue.transfers, self._jobs.jobs
+    def _piece(self, ids: list[int]) -> tuple[list[int], tuple[TransferRow, ...]]:
+        """The first ids whose rows fit a line, and those of the rows that are there."""
+        transfers = self._queue.transfers
+        rows = tuple(that_fit(transfers[id_].row() for id_ in ids if id_ in transfers))
+        there = [id_ for id_ in ids if id_ in transfers]
+        if len(rows) < len(there):
+            ids = [id_ for id_ in ids if id_ < there[len(rows)]]
+        return ids, rows
+
+    def _event(
+        self,
+        subscriber: _Subscriber,
+        piece: list[int],
+        rows: tuple[TransferRow, ...],
+        summary: Summary,
+    ) -> Changes:
+        jobs = self._jobs.jobs
         return Changes(
             summary=summary,
-            transfers=tuple(transfers[id_].row() for id_ in piece if id_ in transfers),
+            transfers=rows,
             bulk_jobs=tuple(
                 self.bulk_row(id_) for id_ in sorted(subscriber.bulk_jobs) if id_ in jobs
             ),

@@ -25,6 +25,11 @@ class Origin:
     pipeline_version: str = ""
     process: str = ""
 
+    @property
+    def length(self) -> int:
+        """Characters of all its names."""
+        return sum(len(getattr(self, name)) for name in self.__slots__)
+
 
 NOWHERE = Origin()
 

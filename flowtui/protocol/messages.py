@@ -28,7 +28,8 @@ Requests (`do`), their fields → the result:
     subscribe  → (events follow)
     status     rows: bool, most: number | null, after: id | null → summary, and where rows is true
                bulk_jobs and transfers: all, or the first `most` of those still to be done, running
-               ones first, or the first STATUS_PIECE of those with ids above `after` (jobs: after 0)
+               ones first, or the first of those with ids above `after` (jobs: after 0), as many as
+               fit a line and STATUS_PIECE at most; none where there are no more
     verify     root, batch_id: number | null, about: object | null → recheck_id
                reads the files of that batch, or what downloads.log of root has (with `about` only
                of which it says this: key, belongs_to, execution, project), and compares them; ends
@@ -46,18 +47,20 @@ Ids of transfers and bulk jobs are whole numbers given by the engine.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from flowtui.flow.remote_file import NOWHERE, Origin, RemoteFile
 from flowtui.protocol.schema import AbsolutePath, Count, Id, read
+from flowtui.protocol.wire import MAX_LINE
 
 SNAPSHOT_PIECE = 1000
 """Rows in one `transfers` event."""
 
 
 STATUS_PIECE = 5000
-"""Rows in one answer to `status` where it is asked for in pieces."""
+"""Rows in one answer to `status` where it is asked for in pieces, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,25 @@ class TransferRow(Message):
     replaced: str = ""
     linked: str = ""
     renamed_from: str = ""
+
+    @property
+    def longest(self) -> int:
+        """Bytes that it takes on a line, at most; a character takes twelve where it is an emoji."""
+        values = (getattr(self, name) for name in _TEXTS)
+        return 1000 + 12 * (sum(map(len, filter(None, values))) + self.origin.length)
+
+
+_TEXTS = tuple(name for name, kind in TransferRow.__annotations__.items() if kind.startswith("str"))
+
+
+def that_fit(rows: Iterable[TransferRow], most: int = MAX_LINE // 2) -> Iterator[TransferRow]:
+    """The first rows, as many as surely fit a line together; one at least."""
+    length = 0
+    for number, row in enumerate(rows):
+        length += row.longest
+        if number and length > most:
+            return
+        yield row
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,17 @@ from flowtui.daemon.server import Server
 from flowtui.engine import engine as engine_module
 from flowtui.engine import events
 from flowtui.engine.engine import Engine
-from flowtui.flow.remote_file import RemoteFile
-from flowtui.protocol.messages import Batch, Changes, RequestRefused, Status, Summary, WrongFile
+from flowtui.flow.remote_file import Origin, RemoteFile
+from flowtui.protocol.messages import (
+    Batch,
+    Changes,
+    RequestRefused,
+    Status,
+    Summary,
+    TransferRow,
+    WrongFile,
+    that_fit,
+)
 from flowtui.protocol.wire import PROTOCOL, decode, encode
 from support.services import make_service
 from support.waiting import GUARD, until
@@ -370,7 +380,6 @@ def test_pieces_are_one_batch_in_the_queue_and_one_answer(
 def test_all_rows_of_a_long_queue_come_in_pieces(
     door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ):
-    monkeypatch.setattr(client_module, "STATUS_PIECE", count)
     monkeypatch.setattr(engine_module, "STATUS_PIECE", count)
     with door.client() as client:
         assert client.status(rows=True) == Status(Summary(jobs=4))
@@ -385,11 +394,42 @@ def test_an_older_engine_that_knows_no_pieces_gives_all_rows_at_once(
     door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     status = door.engine.status
-    monkeypatch.setattr(client_module, "STATUS_PIECE", 7)
     monkeypatch.setattr(door.engine, "status", lambda rows, most, after: status(rows, most))
     with door.client() as client:
         ids = client.add(batch(tmp_path, *range(20))).ids
         assert tuple(row.id for row in client.status(rows=True).transfers) == ids
+
+
+def test_rows_of_long_names_come_in_pieces_that_fit_a_line(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """5,000 names of 4,096 characters would not, in most scripts."""
+    few = partial(that_fit, most=15_000)
+    monkeypatch.setattr(engine_module, "that_fit", few)
+    monkeypatch.setattr(events, "that_fit", few)
+    with door.client() as client:
+        ids = client.add(batch(tmp_path, *range(40))).ids
+        client.pause(None)
+        assert tuple(row.id for row in client.status(rows=True).transfers) == ids
+        raw = door.raw()
+        piece = raw.say(id=1, do="status", rows=True, after=0)["result"]["transfers"]
+        raw.close()
+        assert 1 < len(piece) < 20
+    listener = Listener(door)
+    until(lambda: tuple(listener.rows) == ids)
+    assert len(listener.events) > 2
+    assert [event.last for event in listener.events[:2]] == [False, False]
+    listener.client.close()
+
+
+def test_a_row_takes_no_more_than_is_reckoned_with():
+    long = "\N{MICROSCOPE}" * 4096
+    origin = Origin(*[long] * 6)
+    row = TransferRow(1, 1, long, long, "/" + long, long, "queued", sample=long, origin=origin,
+                      replaced=long, linked=long, renamed_from=long, reason=long)  # fmt: skip
+    assert len(encode(row.to_json())) <= row.longest
+    assert list(that_fit([row, row], most=5)) == [row]
+    assert list(that_fit([row, row], most=2 * row.longest)) == [row, row]
 
 
 def archive_of(door: Door, root: Path, count: int) -> int:
