@@ -195,6 +195,17 @@ def test_a_terminal_that_goes_in_mid_run_ends_no_download(
     expect_no_traceback(shell, "")
 
 
+def test_what_the_app_draws_on_fails_no_thread_of_it_either() -> None:
+    """Textual writes to the originals, in a thread of its own."""
+    code = (
+        "import sys; from flowtui.system.standard_streams import make_dependable;"
+        "make_dependable();"
+        "[(s.write('x'), s.flush()) for s in (sys.__stdout__, sys.__stderr__)]"
+    )
+    run = ["sh", "-c", 'exec "$@" >/dev/full 2>&1', "sh", sys.executable, "-c", code]
+    assert subprocess.run(run, timeout=60).returncode == 0
+
+
 def test_the_app_says_that_it_needs_a_stderr_to_draw_on(shell: Shell) -> None:
     app = shell.command()
     terminal = Terminal(["sh", "-c", '"$@" 2>/dev/null; echo status $?', "sh", *app],

@@ -9,7 +9,7 @@ import click
 
 from flowtui.cli.exit_codes import Exit
 from flowtui.cli.options import json_option
-from flowtui.cli.output import Output, counted
+from flowtui.cli.output import Output, counted, one_line
 
 
 @click.group(short_help="Control the background engine.")
@@ -41,11 +41,14 @@ def stop(pause: bool) -> int:
     try:
         with closing(connect_engine(start=False)) as running:
             pid = running.pid
+            trouble = running.status().summary.trouble
             running.stop(pause=pause)
     except EngineNotRunning:
         out.line("The engine is not running.")
         return Exit.OK
     out.line(f"Asked the engine (pid {pid}) to stop; partial downloads are kept.")
+    if trouble:  # what was not saved ends with it
+        out.say(f"flowtui: the engine had a problem: {one_line(trouble)}")
     return Exit.OK
 
 
@@ -78,6 +81,7 @@ def status(as_json: bool) -> int:
         transfers=transfers,
         socket=socket,
         log=log,
+        trouble=now.summary.trouble,
     )
     if not as_json:
         out.line(
@@ -85,4 +89,6 @@ def status(as_json: bool) -> int:
         )
         out.line(f"socket  {socket}")
         out.line(f"log     {log}")
+        if now.summary.trouble:
+            out.line(f"Problem: {one_line(now.summary.trouble)}")
     return Exit.OK

@@ -85,9 +85,9 @@ def make_dependable() -> None:
         if before is not None:
             before.flush()
         stream = _stream(number, before)
+        # Textual draws on the original of stderr.
         setattr(sys, name, stream)
-        if before is None:
-            setattr(sys, f"__{name}__", stream)
+        setattr(sys, f"__{name}__", stream)
 
 
 def _stream(number: int, before: TextIO | None) -> TextIO:

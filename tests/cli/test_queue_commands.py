@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ class Engine:
         self.asked: list[tuple[object, ...]] = []
         self.started: list[bool] = []
         self.runs = True
+        self.trouble = ""
         self.rows = (
             row(1, "active", done=250, rate=100.0),
             row(2, "failed", path="data/\x1b[2Jevil", reason="md5\x1b]0;x\x07 differs", code="MD5"),
@@ -53,6 +55,7 @@ class Engine:
     def status(self, rows: bool = False, most: int | None = None) -> Status:
         counts = {"active": 1, "failed": 1, "done": 1}
         summary = Summary(counts=counts, done=1250, total=2000, rate=100.0, eta=7.5)
+        summary = replace(summary, trouble=self.trouble)
         shown = self.rows if most is None else tuple(r for r in self.rows if r.state != "done")
         return Status(summary, shown[:most] if rows else (), self.jobs if rows else ())
 
@@ -194,3 +197,13 @@ def test_engine_stop_and_status(engine: Engine) -> None:
     event = json.loads(run("engine", "status", "--json").output)
     assert event["running"] is False
     assert event["log"].endswith("engine.log")
+
+
+def test_engine_stop_and_status_tell_what_is_not_saved(engine: Engine) -> None:
+    engine.trouble = "cannot write queue.db: the disk is full"
+    assert "Problem: cannot write queue.db" in run("engine", "status").output
+    event = json.loads(run("engine", "status", "--json").output)
+    assert event["trouble"] == engine.trouble
+    stopped = run("engine", "stop")
+    assert stopped.exit_code == Exit.OK
+    assert "had a problem: cannot write queue.db: the disk is full" in stopped.stderr

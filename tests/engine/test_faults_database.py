@@ -242,7 +242,7 @@ def test_a_database_that_cannot_be_saved_costs_no_file_and_is_said(engines: Engi
     made = engines.engine()
     ids = made.add(batch(engines.lab.server, engines.lab.root, *files)).ids
     assert made.wait_idle(GUARD)
-    assert "disk is full" in made.status().summary.trouble
+    assert "disk is full; the last changes are in memory only" in made.status().summary.trouble
     assert {row.state for row in rows(made)} == {"done"}
     made.forget(ids[:1])
     full[0] = False

@@ -287,7 +287,7 @@ class Persistence:
         self._unsaved.removed_bulk |= taken.others.removed_bulk
         if not isinstance(error, StoreError):
             raise error
-        self._troubles["store"] = str(error)
+        self._troubles["store"] = f"{error}; the last changes are in memory only"
 
     def _say_left_out(self, names: list[str]) -> None:
         """Tell of what no database can hold."""
