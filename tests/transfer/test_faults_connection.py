@@ -166,10 +166,23 @@ def test_without_any_length_the_known_size_tells_a_cut(lab: Lab):
     assert lab.requests[1].range[0] == 1_200_000
 
 
-def test_without_any_length_the_end_of_the_connection_is_the_end_of_the_file(lab: Lab):
+def test_without_any_length_the_end_of_the_connection_is_the_end_where_nothing_follows(lab: Lab):
     lab.serve(DATA, handlers=[without_length()])
     lab.fetch(size=None, md5=None)
-    lab.expect("done", requests=1, twice=0, verified_by="length")
+    lab.expect("done", requests=2, twice=0, verified_by="length")
+
+
+def test_without_any_length_the_end_of_the_connection_may_be_a_cut(lab: Lab):
+    lab.serve(DATA, handlers=[without_length(1_200_000)])
+    lab.fetch(size=None, md5=None)
+    lab.expect("done", requests=2, twice=0, verified_by="length")
+
+
+def test_without_any_length_and_ranges_the_same_bytes_twice_are_the_file(lab: Lab):
+    cuts = [without_length(1_200_000), without_length(800_000), without_length(), None]
+    lab.serve(DATA, ranges=False, handlers=cuts, always=without_length())
+    lab.fetch(size=None, md5=None)
+    lab.expect("done", requests=4, verified_by="length")
 
 
 def test_a_broken_answer_is_said_to_be_one(lab: Lab):

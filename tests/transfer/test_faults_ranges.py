@@ -176,14 +176,15 @@ def test_another_tag_and_date_without_md5_are_another_file(lab: Lab):
     lab.expect("done", data=other, heard="has changed")
 
 
-def test_501_to_a_range_is_answered_with_a_request_for_the_whole(lab: Lab):
+@pytest.mark.parametrize("status", [400, 403, 405, 501])
+def test_a_range_that_is_refused_is_answered_with_a_request_for_the_whole(lab: Lab, status: int):
     lab.timings = replace(QUICK, smallest_segment=100_000)
     lab.connections = 4
     data = content(3_000_000)
 
     async def no_ranges(exchange: Exchange) -> None:
         ranged = "range" in exchange.request.headers
-        await (answer(501)(exchange) if ranged else exchange.serve())
+        await (answer(status)(exchange) if ranged else exchange.serve())
 
     lab.serve(data, always=no_ranges)
     lab.fetch()

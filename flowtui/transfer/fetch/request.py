@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from flowtui.transfer.disk.part_file import PartFile
-from flowtui.transfer.errors import RemoteChanged, Stopped
+from flowtui.transfer.errors import RemoteChanged, Stopped, TransientError
 from flowtui.transfer.fetch.connection import Connection
 from flowtui.transfer.fetch.segments import Segment
 from flowtui.transfer.fetch.shared import Shared
@@ -123,7 +123,10 @@ def _write(
             return
         if shared.halted:
             return
-    if segment.end is None and not body.open_ended:
+    if body.open_ended and here < segment.start:
+        raise TransientError("the connection was cut", code="CUT")
+    has_ended_here_again = here == writer.position == segment.start
+    if segment.end is None and (not body.open_ended or has_ended_here_again):
         shared.learn_size(writer.position)
 
 

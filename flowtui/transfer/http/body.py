@@ -26,7 +26,8 @@ class Body:
         identity: what the answer says of the file (ETag, Last-Modified, size).
         chunks: the bytes; raises TransientError when they end too early.
         ranged: whether it is a 206 of a server that sends any part.
-        open_ended: whether the file may go on behind `end` (RFC 9110, 14.4: `bytes 0-99/*`).
+        open_ended: whether the file may go on behind its last byte (RFC 9110, 14.4: `bytes 0-99/*`;
+            RFC 9112, 6.3: no length but the end of the connection, which a cut is as well).
         waited: tells how many seconds were spent waiting for its bytes so far; None for a body
             that is too short to tell.
     """

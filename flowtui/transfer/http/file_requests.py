@@ -47,6 +47,9 @@ _LINK_ENDED = (400, 401, 403, 404, 410)
 """What object stores answer when a signed link's time is over: 403 (S3, Azure, CloudFront), 400
 (S3 with an ended session token, Google), 401 (Swift), 404 and 410 (links that are removed)."""
 
+_UNWANTED_RANGE = (400, 403, 405, 406)
+"""What servers, and the firewalls before them, answer to a Range that they do not want; and 501."""
+
 
 class FileRequests:
     """Sends the requests for one file, until one is answered by the file or a refusal."""
@@ -118,11 +121,11 @@ class FileRequests:
                     raise PermanentError("the server redirects in a loop", code="REDIRECT_LOOP")
                 url = next_hop(url, location)
                 continue
-            if status == 501 and "Range" in headers:
-                response.close()
-                headers = {name: headers[name] for name in headers if "ange" not in name}
-                continue
             own = self._session.is_own(url)
+            if _may_be_for_range(status, headers) and not (status == 403 and own):
+                response.close()
+                headers = _without_range(headers)
+                continue
             if status == 410 or (status in _LINK_ENDED and not own):
                 try:
                     raise FreshLink(link_refusal(response), generation, redirected=hops > 0)
@@ -139,6 +142,10 @@ class FileRequests:
                 confirmed = True
                 if self._ask_session(self._session.confirm, auth, "check"):
                     response.close()
+                    continue
+                if _may_be_for_range(status, headers):
+                    response.close()
+                    headers = _without_range(headers)
                     continue
             if status == 404 and own and not hops and (folder := link.as_folder(asked)):
                 response.close()
@@ -217,3 +224,16 @@ class FileRequests:
             raise AuthRequired(_SIGNED_OUT) from error
         except FlowError as error:
             raise TransientError(f"cannot {to_do} the session: {error.message}") from error
+
+
+def _may_be_for_range(status: int, headers: dict[str, str]) -> bool:
+    """Whether it may be the Range that is refused. One that begins at the first byte is of our own
+    asking: such a refusal is believed only without it.
+    """
+    if status == 501:
+        return "Range" in headers
+    return headers.get("Range", "").startswith("bytes=0-") and status in _UNWANTED_RANGE
+
+
+def _without_range(headers: dict[str, str]) -> dict[str, str]:
+    return {name: headers[name] for name in headers if name not in ("Range", "If-Range")}

@@ -208,6 +208,8 @@ class RemoteSource:
             response.close()
 
         open_ended = ranged and total is None
+        if last is None and not decode and "transfer-encoding" not in response.headers:
+            open_ended = True  # it may be a cut that ended the connection: asked for what follows
         return Body(
             first,
             last,
