@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from flowtui.system.files import UnfitFile
 from flowtui.transfer.disk import downloads_log, folder_record
 from flowtui.transfer.disk.downloads_log import LogEntry
-from flowtui.transfer.disk.folder_record import SUMS_NAME, FolderRecord
+from flowtui.transfer.disk.folder_record import BLOCKS_NAME, SUMS_NAME, FolderRecord
 from flowtui.transfer.task import Recorded
 
 needs_md5sum = pytest.mark.skipif(
@@ -397,3 +398,38 @@ def test_a_recorded_md5_that_is_none_is_not_written(tmp_path: Path) -> None:
     record.expect({"a": Recorded("k", 1, "x\n" + "a" * 30, mtime_ns=found.st_mtime_ns)})
     record.write([])
     assert not (tmp_path / SUMS_NAME).exists()
+
+
+def large(path: str, data: bytes) -> LogEntry:
+    """An entry of a file of two blocks, as far as the record knows."""
+    return replace(entry(path, data), blocks=hashlib.sha256(data).digest()[:8])
+
+
+def test_the_blocks_of_a_file_that_comes_again_are_recorded_once(tmp_path: Path) -> None:
+    record = FolderRecord(tmp_path)
+    for each in (record, record, FolderRecord(tmp_path)):
+        each.write([large("a", b"a")])
+    text = (tmp_path / BLOCKS_NAME).read_bytes()
+    assert text.count(b"\n") == 1
+    (tmp_path / BLOCKS_NAME).write_bytes(text[:-3])  # cut off by a kill
+    record.write([large("a", b"a")])
+    assert (tmp_path / BLOCKS_NAME).read_text().splitlines()[-1] == text.decode().strip()
+
+
+def test_the_blocks_of_files_that_are_here_no_more_are_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_record, "MANY_BLOCKS", 500)
+    record = FolderRecord(tmp_path)
+    record.write([large("kept", b"kept")])
+    path = tmp_path / BLOCKS_NAME
+    sizes = []
+    for number in range(100):
+        record.write([large("changes each day", b"%d" % number)])
+        sizes.append(path.stat().st_size)
+    assert max(sizes) < 700
+    text = path.read_text()
+    assert digest(b"kept") in text
+    assert digest(b"99") in text
+    assert path.stat().st_mode & 0o777 == (tmp_path / downloads_log.LOG_NAME).stat().st_mode & 0o777
+    assert not (tmp_path / folder_record.RENEWED_BLOCKS).exists()

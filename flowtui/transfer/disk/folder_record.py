@@ -16,9 +16,10 @@ import os
 import re
 import stat
 import threading
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from flowtui.system.files import UnfitFile
 from flowtui.system.shared_folder import Folder, open_folder
@@ -36,10 +37,18 @@ LONGEST_SUMS = 1 << 29
 LONGEST_BLOCKS = 1 << 30
 """Bytes of `.flowtui-blocks`, which is the blocks of some 2 PB."""
 
+LONGEST_BLOCKS_LINE = 1 << 24
+"""Bytes of one of its lines, which is a file of 32 TB."""
+
 RENEWED = ".MD5SUMS.part"
-"""What it is called while it is written anew."""
+RENEWED_BLOCKS = ".flowtui-blocks.part"
+"""What they are called while they are written anew."""
+
+MANY_BLOCKS = 1 << 20
+"""Bytes of `.flowtui-blocks`, the blocks of 2 TB, up to which nobody asks what is current of it."""
 
 _LINE = re.compile(rb"^(?:(\\?)[0-9a-f]{32}|#([0-9a-f]{31,32}))(?: [ *])([^\n]+)\n", re.MULTILINE)
+_BLOCKS = re.compile(rb"([0-9a-f]{32} \d{1,18}) ((?:[0-9a-f]{8})+)\n")
 _MD5 = re.compile("[0-9a-f]{32}")
 _HEX = re.compile(rb"[0-9a-f]*")
 _HIDDEN = b"#"
@@ -82,6 +91,10 @@ class FolderRecord:
         # Where each line begins, as far as the file was read.
         self._lines: dict[_Label, int] = {}
         self._inode, self._end = 0, 0
+        # Of `.flowtui-blocks`: what it has of which md5 and size, as far as it was read.
+        self._blocks: dict[bytes, int] = {}
+        self._blocks_inode, self._blocks_end = 0, 0
+        self._blocks_kept = 0
         self._patience = downloads_log.PATIENCE
 
     def expect(self, recorded: Mapping[str, Recorded]) -> None:
@@ -104,9 +117,11 @@ class FolderRecord:
                 elif is_here or not os.path.lexists(self.root / entry.path):
                     gone.append(entry.path)
             self._strike(log.folder, gone)
-            self._write_blocks(log.folder, [each for each in entries if each.path in present])
+            large = [entry for entry in entries if entry.path in present and entry.blocks]
             if self._adds and log.is_locked:
                 self._add(log.folder, present)
+            if large:
+                self._write_blocks(log.folder, large, is_locked=log.is_locked)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[OpenLog]:
@@ -115,16 +130,55 @@ class FolderRecord:
             self._patience = downloads_log.PATIENCE if log.is_locked else 0.0
             yield log
 
-    def _write_blocks(self, folder: Folder, entries: list[LogEntry]) -> None:
-        lines = [
-            f"{entry.md5} {entry.size} {entry.blocks.hex()}\n" for entry in entries if entry.blocks
-        ]
-        if not lines:
-            return
+    def _write_blocks(self, folder: Folder, entries: list[LogEntry], *, is_locked: bool) -> None:
         descriptor = folder.open_or_make(BLOCKS_NAME, os.O_RDWR | os.O_APPEND)
-        with open(descriptor, "ab") as stream:
+        with open(descriptor, "r+b") as stream:
+            self._read_blocks(stream)
+            lines = []
+            for entry in entries:
+                about, sums = f"{entry.md5} {entry.size}".encode(), entry.blocks.hex().encode()
+                if self._blocks.get(about) != zlib.crc32(sums):  # else it came again
+                    lines.append(about + b" " + sums + b"\n")
+            if not lines:
+                return
             # Behind one that a kill cut off: too short for its size, it counts for nothing.
-            stream.write("".join(["\n" if stream.tell() else "", *lines]).encode())
+            stream.write(b"".join([b"\n" if self._blocks_end else b"", *lines]))
+            stream.flush()
+            self._read_blocks(stream)
+            if is_locked and self._blocks_end > max(MANY_BLOCKS, 2 * self._blocks_kept):
+                self._renew_blocks(folder, stream)
+
+    def _read_blocks(self, stream: BinaryIO) -> None:
+        """Learn which blocks are recorded, of what was written since."""
+        found = os.fstat(stream.fileno())
+        if found.st_ino != self._blocks_inode or found.st_size < self._blocks_end:
+            self._blocks, self._blocks_inode, self._blocks_end = {}, found.st_ino, 0
+        stream.seek(self._blocks_end)
+        for line in _block_lines(stream):
+            self._blocks[line[1]] = zlib.crc32(line[2])
+        self._blocks_end = stream.seek(0, os.SEEK_END)
+
+    def _renew_blocks(self, folder: Folder, stream: BinaryIO) -> None:
+        """Write `.flowtui-blocks` anew with one line for each file that is here by the log."""
+        current = {record.md5 for record in dict(downloads_log.read(self.root)).values()}
+        mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
+        kept: set[bytes] = set()
+        stream.seek(0)
+        try:
+            with open(folder.make_anew(RENEWED_BLOCKS, os.O_WRONLY), "wb") as renewed:
+                os.fchmod(renewed.fileno(), mode)
+                for line in _block_lines(stream):
+                    is_last = self._blocks[line[1]] == zlib.crc32(line[2])
+                    if is_last and line[1] not in kept and line[1][:32].decode() in current:
+                        kept.add(line[1])
+                        renewed.write(line[0])
+                renewed.flush()
+                os.fsync(renewed.fileno())
+                self._blocks_kept = renewed.tell()
+            folder.rename(RENEWED_BLOCKS, BLOCKS_NAME)
+        except OSError:
+            folder.unlink(RENEWED_BLOCKS)
+            raise
 
     def blocks(self, md5: str, size: int, each: int) -> bytes:
         """The CRC-32 of each block of `each` bytes of a file, where that was recorded.
@@ -304,6 +358,15 @@ class FolderRecord:
             stream.flush()
             os.fsync(stream.fileno())
         folder.rename(RENEWED, SUMS_NAME)
+
+
+def _block_lines(stream: BinaryIO) -> Iterator[re.Match[bytes]]:
+    """The lines that are whole, of a file of blocks from where it stands."""
+    is_start = True
+    while (line := stream.readline(LONGEST_BLOCKS_LINE)) and stream.tell() < LONGEST_BLOCKS:
+        if is_start and (found := _BLOCKS.fullmatch(line)):
+            yield found
+        is_start = line.endswith(b"\n")
 
 
 class FolderRecords:
