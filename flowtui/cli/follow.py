@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from flowtui.cli.batch_progress import GOOD, INTERNAL, BatchProgress
-from flowtui.cli.json_fields import bulk_fields, bulk_file_fields, transfer_fields
+from flowtui.cli.json_fields import (
+    bulk_fields,
+    bulk_file_fields,
+    foreign_path,
+    is_kept,
+    transfer_fields,
+)
 from flowtui.cli.output import Output, one_line
 from flowtui.protocol.messages import (
     Added,
@@ -22,7 +28,7 @@ from flowtui.protocol.messages import (
     Status,
     TransferRow,
 )
-from flowtui.protocol.states import CHANGED, REMOVED, TransferState
+from flowtui.protocol.states import REMOVED, TransferState
 
 if TYPE_CHECKING:
     from flowtui.cli.feeding import Source
@@ -150,7 +156,7 @@ class Follower:
                 if file.state in GOOD:
                     unpacked.append(file)
                     if file.occupied:
-                        self._say_foreign(job.root, file.path)
+                        self._say_foreign(file, job.root)
                 self._out.event("bulk_file", bulk_id=job.id, **bulk_file_fields(file, job))
         self.state.unpacked = tuple(unpacked)
 
@@ -219,15 +225,16 @@ class Follower:
         if row.state in GOOD and row.renamed_from:
             self._out.say(f"flowtui: renamed {one_line(row.renamed_from)} back to {path}")
         if row.state in GOOD and row.occupied:
-            self._say_foreign(row.root, row.path)
-        if row.code == CHANGED and row.state in GOOD:
+            self._say_foreign(row, row.root)
+        if is_kept(row):
             self._out.say(f"flowtui: warning: kept {path}, though it was changed here or on Flow")
         if self._out.as_json:
             self._out.event("transfer", **transfer_fields(row))
 
-    def _say_foreign(self, root: str, path: str) -> None:
-        where = one_line(str(Path(root) / path))
-        self._out.say(f"flowtui: warning: a different file already exists at {where}")
+    def _say_foreign(self, row: TransferRow | BulkFileRow, root: str) -> None:
+        where = one_line(foreign_path(row, root) or "its name")
+        saved = one_line(str(Path(root) / row.path))
+        self._out.say(f"flowtui: warning: a different file is at {where}; saved as {saved}")
 
     def _report_bulk(self, job: BulkRow) -> None:
         self._view.bulk(job)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowtui.cli.exit_codes import CommandError, Exit
+from flowtui.cli.json_fields import is_kept
 from flowtui.cli.output import Output, counted, one_line, seconds_text, size_text
 from flowtui.protocol.states import BROKEN_ON_FLOW
 from flowtui.text import quantities
@@ -31,6 +32,8 @@ def print_end(state: BatchProgress, plan: Plan, out: Output) -> None:
         text += f" ({skipped:,} already present)"
     if linked := sum(1 for row in state.rows.values() if row.linked):
         text += f", {linked:,} linked"
+    if kept := _kept(state):
+        text += f", {kept:,} kept though changed"
     if replaced:
         text += f", {replaced:,} replaced"
     text += f", {size_text(state.fetched_bytes())} downloaded in {seconds_text(state.seconds)}"
@@ -106,8 +109,13 @@ def summary_event(
         missing_refs=len(found.errors),
         replaced=0 if state is None else sum(1 for row in state.rows.values() if row.replaced),
         linked=0 if state is None else sum(1 for row in state.rows.values() if row.linked),
+        kept=0 if state is None else _kept(state),
         beside_foreign=0 if state is None else len(state.beside_foreign()),
         bytes=0 if state is None else state.verified_bytes(),
         fetched=0 if state is None else state.fetched_bytes(),
         seconds=round(seconds, 3),
     )
+
+
+def _kept(state: BatchProgress) -> int:
+    return sum(map(is_kept, state.rows.values()))

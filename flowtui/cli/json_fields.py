@@ -9,7 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from flowtui.flow.remote_file import Origin
 from flowtui.protocol.messages import BulkFileRow, BulkRow, TransferRow
-from flowtui.protocol.states import TransferState
+from flowtui.protocol.states import CHANGED, REMOVED, TransferState
+from flowtui.transfer.disk.names import is_numbering, numbered, safe_path
 
 if TYPE_CHECKING:
     from flowtui.flow.models import Record
@@ -19,7 +20,7 @@ DEEPEST = 40
 
 
 def transfer_fields(row: TransferRow) -> dict[str, object]:
-    """A transfer for programs; `path` is absolute."""
+    """A transfer for programs; paths are absolute."""
     failed = row.state == TransferState.FAILED
     return {
         "id": row.id,
@@ -37,12 +38,44 @@ def transfer_fields(row: TransferRow) -> dict[str, object]:
         "md5": row.md5,
         "verified_by": row.verified_by,
         "seconds": round(row.seconds, 3),
-        "replaced": row.replaced or None,
-        "linked": row.linked or None,
-        "renamed_from": row.renamed_from or None,
+        "outcome": _outcome(row),
+        "replaced": _replaced(row),
+        "linked": str(Path(row.root) / row.linked) if row.linked else None,
+        "renamed_from": str(Path(row.root) / row.renamed_from) if row.renamed_from else None,
         "beside_foreign": row.occupied > 0,
+        "foreign": foreign_path(row, row.root),
         **origin_fields(row.sample, row.belongs_to, row.origin),
     }
+
+
+def _outcome(row: TransferRow) -> str | None:
+    """How a transfer ended, in a word; None before."""
+    if row.state == TransferState.DONE:
+        return "linked" if row.linked else "replaced" if row.replaced else "downloaded"
+    if row.state == TransferState.SKIPPED:
+        return "kept" if is_kept(row) else "present"
+    return str(row.state) if row.state in (TransferState.FAILED, TransferState.CANCELLED) else None
+
+
+def is_kept(row: TransferRow) -> bool:
+    """Whether a file that was changed here or on Flow was left as it is."""
+    return row.state == TransferState.SKIPPED and row.code == CHANGED
+
+
+def _replaced(row: TransferRow) -> str | None:
+    """Where the earlier file is now, or `removed` where it was only a part of the new one."""
+    if row.replaced in ("", REMOVED):
+        return row.replaced or None
+    return str((Path(row.root) / row.path).with_name(row.replaced))
+
+
+def foreign_path(row: TransferRow | BulkFileRow, root: str) -> str | None:
+    """Where the different file is because of which this one has a number; None where none is."""
+    path = Path(root) / row.path
+    plain = safe_path((), row.filename)[-1]
+    if not row.occupied or not is_numbering(path.name, plain):
+        return None
+    return str(path.with_name(numbered(plain, row.occupied)))
 
 
 def origin_fields(sample: str | None, belongs_to: str, origin: Origin) -> dict[str, str | None]:
@@ -60,7 +93,7 @@ def origin_fields(sample: str | None, belongs_to: str, origin: Origin) -> dict[s
 
 
 def bulk_file_fields(file: BulkFileRow, job: BulkRow) -> dict[str, object]:
-    """A file of a bulk job for programs; `path` is absolute."""
+    """A file of a bulk job for programs; paths are absolute."""
     return {
         "key": file.key,
         "filename": file.filename,
@@ -71,6 +104,7 @@ def bulk_file_fields(file: BulkFileRow, job: BulkRow) -> dict[str, object]:
         "md5": file.md5,
         "verified_by": file.verified_by,
         "beside_foreign": file.occupied > 0,
+        "foreign": foreign_path(file, job.root),
         **origin_fields(file.sample, file.belongs_to, file.origin),
     }
 

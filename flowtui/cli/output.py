@@ -74,7 +74,10 @@ class Output:
         self.say(f"flowtui: {one_line(error.message)}")
 
 
-_PATHS = frozenset({"path", "filename", "root", "archive", "to", "key", "replaced"})
+_PATHS = frozenset(
+    {"path", "filename", "root", "archive", "to", "key"}
+    | {"replaced", "linked", "renamed_from", "foreign"}
+)
 """Fields by which a program finds a file: true, but for the tokens of this process."""
 
 

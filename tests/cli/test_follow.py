@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from flowtui.cli.batch_progress import BatchProgress
 from flowtui.cli.exit_codes import Exit
 from flowtui.cli.feeding import WholeBatch
 from flowtui.cli.follow import Follower
+from flowtui.cli.json_fields import transfer_fields
 from flowtui.cli.output import Output
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import (
@@ -278,3 +280,53 @@ def test_after_an_internal_error_it_waits_for_nothing_that_may_never_come(is_ali
     state = follower.run(WholeBatch(BATCH))
     assert state.blocked_by == "INTERNAL"
     assert state.exit_status() is Exit.SOME_FAILED
+
+
+TOKEN_LIKE = "token=abc123def456ghi789"
+"""Part of a path that looks like a secret, and names a file all the same."""
+
+
+@pytest.mark.parametrize(
+    ("about", "wanted"),
+    [
+        ({"state": "active"}, {"outcome": None, "foreign": None}),
+        ({"state": "done"}, {"outcome": "downloaded", "replaced": None, "linked": None}),
+        ({"state": "skipped"}, {"outcome": "present"}),
+        ({"state": "skipped", "code": "CHANGED"}, {"outcome": "kept", "code": "CHANGED"}),
+        ({"state": "failed", "code": "CHANGED"}, {"outcome": "failed"}),
+        ({"state": "cancelled"}, {"outcome": "cancelled"}),
+        (
+            {"state": "done", "replaced": "f1.old-2026-11-27"},
+            {"outcome": "replaced", "replaced": f"{ROOT}/data/f1.old-2026-11-27"},
+        ),
+        ({"state": "done", "replaced": "removed"}, {"outcome": "replaced", "replaced": "removed"}),
+        (
+            {"state": "done", "linked": f"x/{TOKEN_LIKE}"},
+            {"outcome": "linked", "linked": f"{ROOT}/x/{TOKEN_LIKE}"},
+        ),
+        (
+            {"state": "skipped", "renamed_from": f"data/{TOKEN_LIKE}~2"},
+            {"outcome": "present", "renamed_from": f"{ROOT}/data/{TOKEN_LIKE}~2"},
+        ),
+        (
+            {"state": "done", "path": "data/f1~2", "occupied": 1},
+            {"outcome": "downloaded", "beside_foreign": True, "foreign": f"{ROOT}/data/f1"},
+        ),
+        (  # ~1 is another sample's, ~2 a foreign one
+            {"state": "done", "path": "data/f1~3", "occupied": 2},
+            {"foreign": f"{ROOT}/data/f1~2"},
+        ),
+        (
+            {"state": "done", "path": f"d/{TOKEN_LIKE}~2", "filename": f"r/{TOKEN_LIKE}",
+             "occupied": 1},
+            {"foreign": f"{ROOT}/d/{TOKEN_LIKE}"},
+        ),
+        ({"state": "done", "path": "data/renamed", "occupied": 1}, {"foreign": None}),
+    ],
+)  # fmt: skip
+def test_json_tells_what_happened_to_which_file(
+    about: dict[str, Any], wanted: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Output(as_json=True).event("transfer", **transfer_fields(row(1, **about)))
+    told = json.loads(capsys.readouterr().out)
+    assert {name: told[name] for name in wanted} == wanted
