@@ -226,6 +226,13 @@ def disk_trouble(error: OSError, path: Path) -> TransferError:
         )
     if error.errno == errno.ENAMETOOLONG:
         return PermanentError(f"the path is too long: {path}", code="NAME_TOO_LONG")
+    if error.errno == errno.EFBIG:
+        return PermanentError(
+            f"{path.parent} takes no file of this size: {words}; choose a folder on another file"
+            " system (FAT32 ends at 4 GiB), or raise `ulimit -f`",
+            code="FILE_TOO_LARGE",
+            retryable=True,
+        )
     if error.errno in _LOST_SHARE:
         return ShareLost(
             f"the network file system of {path.parent} does not answer: {words}", code="DISK"

@@ -15,6 +15,7 @@ import pytest
 
 from flowtui.system import fsync as disk_flush
 from flowtui.transfer.disk import part_file
+from flowtui.transfer.errors import disk_trouble
 from support.fault_server import File
 from support.lab import QUICK, Lab, content
 from support.services import batch, engine, remote, rows
@@ -561,3 +562,10 @@ def test_a_file_system_that_cannot_preallocate_is_no_trouble(lab: Lab, monkeypat
     lab.serve(DATA)
     lab.fetch()
     lab.expect("done", requests=1, verified_by="md5")
+
+
+def test_a_file_system_with_a_limit_for_files_is_told_from_one_that_fails() -> None:
+    error = OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    trouble = disk_trouble(error, Path("/media/stick/a.bam"))
+    assert trouble.code == "FILE_TOO_LARGE"
+    assert "/media/stick takes no file of this size: File too large; choose" in trouble.message
