@@ -83,7 +83,7 @@ def _find(keys: set[str], session: Session, out: Output) -> tuple[dict[str, Remo
         for file in find(session.client, list(refs), filters, out, asked)
         if file.key in keys
     }
-    return found, not asked.errors
+    return found, all(error.exit is Exit.NOTHING_FOUND for error in asked.errors)
 
 
 def _fetch(
