@@ -139,6 +139,7 @@ def steps(
                 if there.code == CHANGED:
                     _strike_if_untrue(task, tools.records)
                 _sweep(task)
+                there = _beside_foreign(task, there)
                 return _with_former_name(task, there, tools.records)
             if task.elsewhere:
                 brought = from_elsewhere(
@@ -238,6 +239,14 @@ def _open_part(task: Task, identity: Identity, notes: NoteBudget, calls: DiskCal
             raise
         # Another user's, say, of an archive of the same files: nobody cares what it is called.
         raise TargetExists(f"{part_path(task.target).name} is of no use: {error}") from error
+
+
+def _beside_foreign(task: Task, outcome: Outcome) -> Outcome:
+    """The outcome of a file that is here, with what keeps its own name from it still."""
+    for number, path in sorted(task.foreign_before.items(), reverse=True):
+        if task.root is not None and os.path.lexists(task.root / path):
+            return replace(outcome, occupied=number)
+    return outcome
 
 
 def _with_former_name(task: Task, outcome: Outcome, records: FolderRecords) -> Outcome:

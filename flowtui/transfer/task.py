@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -63,6 +64,8 @@ class Task:
         archive: a bulk job's archive, whose ending follows its content.
         on_change: what happens to a file of ours that is not as it was recorded, or not as Flow
             has it now: `replace`, `keep` or `fail`.
+        foreign_before: by number the names before its own, relative to `root`, where a foreign file
+            may stand.
         elsewhere: where it may be already. `link`: how it is taken from there, see `local_copy`.
         connections: at most so many for this file, 0 for as many as pay.
         accept_broken: a file that is broken on Flow itself is no reason for a code of its own.
@@ -83,6 +86,7 @@ class Task:
     connections: int = 1
     check_containers: bool = True
     on_change: str = "replace"
+    foreign_before: Mapping[int, str] = field(default_factory=dict)
     elsewhere: tuple[Elsewhere, ...] = ()
     link: str = "auto"
     accept_any_type: bool = False
@@ -106,6 +110,8 @@ class Outcome:
         replaced: what became of an earlier file of ours at its place: the name that it has now, or
             `removed` where it was only a part of the new one; empty where there was none.
         linked, renamed_from: the path, below the target folder, that it was linked to, or had.
+        occupied: of a file that was here, the number of the last name before its own at which a
+            foreign file stands.
         blocks: see `LogEntry.blocks`.
         crowded: the server may have refused it only because it serves other files now.
         final: the name that it got, where that is not the planned one.
@@ -127,6 +133,7 @@ class Outcome:
     replaced: str = ""
     linked: str = ""
     renamed_from: str = ""
+    occupied: int = 0
     blocks: bytes = b""
     final: Path | None = None
 

@@ -132,7 +132,12 @@ def test_a_foreign_file_is_not_touched_and_that_is_told(lab: Lab, flow_md5: bool
     fetch(lab, flow_md5)
     assert lab.row is not None and (lab.row.state, lab.row.path) == ("done", "data/a~2.bin")
     assert lab.row.occupied == 1 and lab.row.replaced == ""
+    fetch(lab, flow_md5)
+    assert (lab.row.state, lab.row.path, lab.row.occupied) == ("skipped", "data/a~2.bin", 1)
     assert lab.target.read_bytes() == b"mine"
+    lab.target.unlink()
+    fetch(lab, flow_md5)
+    assert (lab.row.path, lab.row.occupied) == ("data/a.bin", 0)
 
 
 @pytest.mark.parametrize(("how", "state"), [("keep", "skipped"), ("fail", "failed")])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from flowtui.engine.queue.queue import Queue
+from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.workers.lanes import Lanes
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.states import TransferState
@@ -169,6 +169,15 @@ class TargetFolders:
             if not PurePosixPath(place).is_absolute() and ".." not in PurePosixPath(place).parts
         )
         return tuple(other for other in found if other.moves or self._links)
+
+    def foreign_before(self, transfer: Transfer) -> dict[int, str]:
+        """See `TargetPaths.foreign_before`."""
+        paths = self._paths(transfer.root)
+        if paths is None or transfer.temporary:
+            return {}
+        return paths.foreign_before(
+            transfer.path, transfer.folder, transfer.filename, transfer.fileset
+        )
 
     def forget_unused(self) -> None:
         """Forget the folders that the queue has nothing for any more.

@@ -124,6 +124,8 @@ def _end(
         "renamed_from": outcome.renamed_from,
     }
     effects = [Effect.DROP_CARRY_OVER]
+    if outcome.occupied:
+        fields["occupied"] = outcome.occupied
     if outcome.final is not None:
         fields["path"] = str(outcome.final.relative_to(transfer.root))
         effects.insert(0, Effect.CLAIM_PATH)

@@ -431,6 +431,7 @@ class Scheduler:
             check_containers=self._check_containers and not transfer.temporary,
             on_change="replace" if transfer.reread else self._on_change,
             elsewhere=tuple(self._elsewhere(transfer)),
+            foreign_before=self._folders.foreign_before(transfer),
             link=self._link,
             accept_broken=self._accept_broken,
             accept_any_type=bool(self.accept_any_type),

@@ -39,6 +39,9 @@ from flowtui.transfer.disk.names import (
 )
 from flowtui.transfer.task import Recorded
 
+MOST_BEFORE = 20
+"""Names before a numbered one that are looked at."""
+
 _OURS = {same_name(name) for name in (LOG_NAME, LOG_NAME + LOCK_ENDING, SUMS_NAME, BLOCKS_NAME)}
 
 ALL_FOLDERS = 1 << 28
@@ -250,6 +253,23 @@ class TargetPaths:
         if known not in self.recorded:
             return False
         return not (os.path.lexists(self.root / plain) and os.path.lexists(self.root / known))
+
+    def foreign_before(
+        self, path: str, folder: tuple[str, ...], filename: str, fileset: str
+    ) -> dict[int, str]:
+        """The names before a numbered one that no file of ours has: a foreign one may stand there.
+
+        By their numbers. It looks at nothing, and may be called in any thread.
+        """
+        above, _, given = path.rpartition("/")
+        if "~" not in given or (folder, fileset) in self._kept_numbers:
+            return {}
+        name = safe_path((), filename)[-1]
+        before = range(1, min(number_of(given, name) or 1, MOST_BEFORE))
+        paths = {number: f"{above}/{numbered(name, number)}".lstrip("/") for number in before}
+        return {
+            number: each for number, each in paths.items() if same_name(each) not in self._owners
+        }
 
     def _former(self, key: str, parts: tuple[str, ...]) -> str | None:
         """Where an output is, or was begun, below the first of its folders.
