@@ -244,6 +244,11 @@ def load_settings(where: Folders | None = None) -> Settings:
         raise ConfigError(f"FLOW_API_URL: {error}") from None
 
 
+def unknown_keys(where: Folders) -> list[str]:
+    """Keys of the settings file that mean nothing here. Raises ConfigError."""
+    return sorted(_read(where.settings_file)[1].keys() - {known.name for known in fields(Settings)})
+
+
 def save_settings(changes: dict[str, Any], where: Folders | None = None) -> None:
     """Write these values into the settings file. None removes a key.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from flowtui.daemon.pidfile import read_address
@@ -23,29 +24,45 @@ _LOGIND = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop
 _SCOPE = ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--"]
 
 
+_KILLS = "this host ends all your processes when you log out (KillUserProcesses=yes)"
+_RESUME = "downloads stop then, and resume when flowtui runs again"
+
+
+@dataclass(frozen=True)
+class AtLogout:
+    """What a logout does to the downloads, for people; both empty when all is well."""
+
+    what: str = ""
+    remedy: str = ""
+
+
 def logout_warning() -> str:
     """What a logout does to the downloads and what helps, for people; empty when all is well."""
+    found = at_logout()
+    return f"{found.what}. To keep them running, {found.remedy}" if found.what else ""
+
+
+def at_logout() -> AtLogout:
+    """What a logout does to the downloads on this host, and what helps."""
     if not logout_kills():
-        return ""
+        return AtLogout()
     if not lingers():
-        return (
-            "this host ends all your processes when you log out (KillUserProcesses=yes): "
-            "downloads stop then, and resume when flowtui runs again. To keep them running, run "
-            "`loginctl enable-linger`, then `flowtui engine stop` and `flowtui resume --all`"
+        return AtLogout(
+            f"{_KILLS}: {_RESUME}",
+            "run `loginctl enable-linger`, then `flowtui engine stop` and `flowtui resume --all`",
         )
     if not _has_scope():
-        return (
-            "this host ends all your processes when you log out (KillUserProcesses=yes), and "
-            "systemd-run cannot start the engine outside your session: downloads stop then, and "
-            "resume when flowtui runs again. To keep them running, use `flowtui get` in a "
-            "scheduler job"
+        return AtLogout(
+            f"{_KILLS}, and systemd-run cannot start the engine outside your session: {_RESUME}",
+            "use `flowtui get` in a scheduler job",
         )
     if _inside_session(_engine_pid()):
-        return (
-            "the engine was started before `loginctl enable-linger` and ends when you log out; "
-            "to keep downloads running, run `flowtui engine stop` and `flowtui resume --all`"
+        return AtLogout(
+            "the engine was started before `loginctl enable-linger`: downloads stop when you log"
+            " out",
+            "run `flowtui engine stop` and `flowtui resume --all`",
         )
-    return ""
+    return AtLogout()
 
 
 def scope_command() -> list[str]:

@@ -9,6 +9,7 @@
     shared_folder     what is below a folder that others may write to, opened so that nothing they
                       plant there is used
     descriptors       how many files and connections may be open at once
+    mounts, clones    which file system a folder is on; files that share their bytes
     boot              which boot of which machine this is
     clocks            which clock is for what
     standard_streams  streams that are always there and never fail

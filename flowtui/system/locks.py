@@ -119,6 +119,14 @@ def is_held(path: Path) -> bool:
         os.close(descriptor)
 
 
+def has_locks(descriptor: int) -> bool:
+    """Whether the file system of an open file knows locks of its own. Raises OSError."""
+    try:
+        return _locks_known(lambda: fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB))
+    except BlockingIOError:
+        return True
+
+
 def has_record_locks(file: Path) -> bool:
     """Whether the file system of `file` knows the locks that SQLite uses. Raises OSError.
 

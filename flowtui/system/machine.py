@@ -12,12 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from flowtui.system.boot import this_boot
-
-_LOCAL = {
-    "bcachefs", "btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "jfs", "overlay", "ramfs",
-    "reiserfs", "tmpfs", "xfs", "zfs",
-}  # fmt: skip
-"""File systems that one machine alone has at a time, so that its locks count for all."""
+from flowtui.system.mounts import LOCAL, MOUNTS, mount_of
 
 
 @dataclass(frozen=True)
@@ -94,19 +89,6 @@ def fate_of(
     return Fate.DEAD if is_local else Fate.UNKNOWN
 
 
-def is_local(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> bool:
+def is_local(folder: Path, mounts: Path = MOUNTS) -> bool:
     """Whether a folder is on a file system that no other machine has; False where nobody says."""
-    try:
-        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-        place = os.path.realpath(folder)
-    except OSError:
-        return False
-    best, kind = "", ""
-    for line in lines:
-        words = line.split(" ")
-        if len(words) < 3:
-            continue
-        at = words[1].replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
-        if (place == at or place.startswith(at.rstrip("/") + "/")) and len(at) >= len(best):
-            best, kind = at, words[2]  # of two at one place the later hides the other
-    return kind in _LOCAL
+    return mount_of(folder, mounts).kind in LOCAL

@@ -6,16 +6,13 @@ what proves the whole file right in the end is its md5.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import zlib
 from collections.abc import Callable
 
+from flowtui.system.clones import clone
 from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.verify.md5 import BLOCK, READ
-
-FICLONE = 0x40049409
-"""The call of Linux by which two files share their bytes until one is written to."""
 
 
 def keep_good_blocks(
@@ -64,8 +61,4 @@ def _copy(descriptor: int, begin: int, end: int, part: PartFile) -> None:
 
 def share_bytes(source: int, part: PartFile) -> bool:
     """Have a part file hold the bytes of an open file without a copy; whether that can be."""
-    try:
-        fcntl.ioctl(part.descriptor, FICLONE, source)
-    except OSError:
-        return False
-    return True
+    return clone(source, part.descriptor)
