@@ -93,6 +93,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "status": ("status",),
     "status --json": ("status", "--json"),
     "engine status": ("engine", "status"),
+    "doctor": ("doctor",),
+    "doctor --json": ("doctor", "--json"),
     "forget": ("forget", "--all"),
     "logout": ("logout",),
 }

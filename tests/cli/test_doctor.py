@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 import socket
@@ -203,9 +204,9 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 
 def opener(answer: Handler) -> service.Open:
-    def open_client(server: str, credential: Credential | None) -> FlowClient:
+    def open_client(server: str) -> FlowClient:
         http = httpx.Client(transport=httpx.MockTransport(answer))
-        return FlowClient(server, credential, http=http)
+        return FlowClient(server, http=http)
 
     return open_client
 
@@ -228,6 +229,8 @@ def test_a_server_that_is_not_flow() -> None:
     is_told(service.server(page), FAIL, "web page", "address")
     is_told(service.server(asked(lambda _: httpx.Response(200, json=[]))), FAIL, "like Flow")
     is_told(service.server(asked(lambda _: httpx.Response(502))), FAIL)
+    other = asked(lambda _: httpx.Response(404, json={"error": "no such page"}))
+    is_told(service.server(other), FAIL, "not found")
     is_told(service.server(asked(dead)), FAIL, "refused", "network")
     is_told(service.server(asked(expired)), FAIL, "expired", "clock")
 
@@ -256,7 +259,12 @@ def test_a_date_that_a_cache_kept_or_that_is_none() -> None:
 
 
 def account(
-    status: int = 200, owned: int = 200, refresh: str | None = None, *, signed_in: bool = True
+    status: int = 200,
+    owned: int = 200,
+    refresh: str | None = None,
+    *,
+    token: str = TOKEN,
+    signed_in: bool = True,
 ) -> tuple[list[Check], list[str]]:
     paths: list[str] = []
 
@@ -267,7 +275,7 @@ def account(
             return httpx.Response(status, json=body)
         return httpx.Response(owned, json={})
 
-    credential = Credential(TOKEN, refresh, "alice") if signed_in else None
+    credential = Credential(token, refresh, "alice") if signed_in else None
     return service.account(SERVER, credential, opener(answer)), paths
 
 
@@ -280,9 +288,33 @@ def test_a_token_that_the_server_does_not_take() -> None:
 
 
 def test_no_session_is_renewed_by_looking_at_it() -> None:
-    checks, paths = account(401, refresh="refresh-a1b2c3")
+    checks, paths = account(401, refresh="refresh-a1b2c3", token=ended())
     is_told(only(checks, "sign-in"), OK, "renews")
     assert paths == ["/me", "/projects/owned"]
+
+
+def ended() -> str:
+    """A token that ended long ago, as it says itself."""
+    parts = ({"alg": "none"}, {"iat": 1_000_000_000, "exp": 1_000_000_600})
+    return (
+        ".".join(
+            base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+            for part in parts
+        )
+        + ".c2ln"
+    )
+
+
+def test_a_token_is_not_sent_where_others_could_read_it() -> None:
+    asked_for: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked_for.append(request)
+        return httpx.Response(401, json={})
+
+    checks = service.account("http://flow.test", Credential(TOKEN), opener(answer))
+    is_told(only(checks, "sign-in"), FAIL, "not encrypted", "https")
+    assert not [sent for sent in asked_for if "authorization" in sent.headers]
 
 
 def test_the_dialect() -> None:
@@ -347,7 +379,8 @@ def test_a_file_system_without_locks_or_reflinks(tmp_path: Path) -> None:
 def test_the_mount_of_a_folder_is_the_deepest_and_the_latest(tmp_path: Path) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text(
-        "/dev/sda1 / ext4 rw,noatime 0 0\nserver:/export /my\\040data nfs4 ro 0 0\nbroken\n"
+        "rootfs / rootfs rw 0 0\nserver:/export /my\\040data nfs4 ro 0 0\nbroken\n"
+        "/dev/sda1 / ext4 rw,noatime 0 0\n"
     )
     assert mount_of(Path("/my data/x"), mounts) == Mount(
         "server:/export", "/my data", "nfs4", ("ro",)

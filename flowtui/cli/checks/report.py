@@ -15,10 +15,10 @@ from flowtui.cli.checks.check import Check, Question, ask_all, fail, parted, war
 from flowtui.cli.output import on_terminal
 from flowtui.config import ConfigError, Folders, Settings
 from flowtui.flow.client import FlowClient
-from flowtui.flow.session.credentials import Credential
 
 _HOME = "the disk of the home folder may hang; set FLOWTUI_HOME to a folder elsewhere"
 _DISK = "its disk hangs; choose another folder with --to, or tell who runs the machine"
+_SIGN_IN = "see the lines of server and keyring; where they are well, that of settings"
 _NETWORK = "check the network, and the address of the server"
 
 
@@ -37,11 +37,10 @@ class Found:
     server: str
     instead_of: str = ""
 
-    def open_client(self, server: str, credential: Credential | None) -> FlowClient:
-        """A client that is not patient. Raises FlowError."""
+    def open_client(self, server: str) -> FlowClient:
+        """A client that is not patient, of nobody's. Raises FlowError."""
         return FlowClient(
             server,
-            credential,
             ca_file=self.settings.ca_file,
             connect_timeout=service.SECONDS,
             read_timeout=service.SECONDS,
@@ -97,7 +96,7 @@ def report(
         Question("python", lambda: [_python()], "install flowtui again"),
         Question("settings", reading.settings, _HOME),
     ])  # fmt: skip
-    ask_server = Question("server", reading.server, _NETWORK, 25.0)
+    ask_server = Question("server", reading.server, _NETWORK, 15.0)
     others = [
         *_own(lambda: reading.found),
         *_network(lambda: reading.found, environment),
@@ -113,7 +112,7 @@ def report(
 def _own(now: Callable[[], Found]) -> list[Question]:
     return [
         Question("keyring", lambda: [_keyring(now())], "`flowtui login --keep file` needs none"),
-        Question("credential", lambda: _credential(now()), _HOME, 20.0),
+        Question("credential", lambda: _credential(now()), _SIGN_IN, 15.0),
         Question("engine", lambda: [_engine(now())], "see `flowtui engine status`"),
     ]
 

@@ -24,8 +24,11 @@ and tokens are then taken for expired, or for not yet valid."""
 SECONDS = 5.0
 """How long no byte may come."""
 
-Open = Callable[[str, "Credential | None"], "FlowClient"]
-"""Opens a client of a server; raises FlowError."""
+Open = Callable[[str], "FlowClient"]
+"""Opens a client of a server, without a credential; raises FlowError."""
+
+LONGEST_NAME = 100
+"""Characters of a user's name that are shown."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def ask(server: str, open_client: Open, now: Callable[[], float] = time.time) ->
     from flowtui.flow.responses import WRONG_ADDRESS, error_of, is_web_page, web_page_error
 
     try:
-        client = open_client(server, None)
+        client = open_client(server)
     except FlowError as error:
         return Asked(server, error)
     try:
@@ -119,41 +122,51 @@ def clock(asked: Asked) -> Check:
 
 
 def account(base: str, credential: Credential | None, open_client: Open) -> list[Check]:
-    """Whether the server takes the token, and which dialect it speaks. No session is renewed."""
+    """Whether the server takes the token, and which dialect it speaks."""
     from flowtui.flow.errors import FlowError, NotFound, NotOffered, NotSignedIn, Refused
     from flowtui.flow.responses import json_of
     from flowtui.flow.session.confirmation import is_nobody
 
-    renewable = credential is not None and credential.refresh_token is not None
-    checks: list[Check] = []
-    if credential is not None:
-        # A renewal that is cut off could lose the session: the next command does that.
-        credential = replace(credential, refresh_token=None)
-        try:
-            client = open_client(base, credential)
-            try:
-                url = client.session.absolute("/me")
-                headers = client.session.headers_for(url)
-                me = json_of(client.session.exchange("GET", url, headers=headers))
-            finally:
-                client.close()
-            if is_nobody(me):
-                raise NotSignedIn("the server does not take the token")
-            checks.append(ok("sign-in", f"as {me.get('username') or me['id']}"))
-        except NotSignedIn:
-            credential = None
-            if renewable:
-                text = "the access token has expired; the next command renews it"
-                checks.append(ok("sign-in", text))
-            else:
-                remedy = "run `flowtui login`, or replace the token where it comes from"
-                checks.append(fail("sign-in", "the server does not take the token", remedy))
-        except (NotFound, NotOffered, Refused):
-            checks.append(ok("sign-in", "this server does not tell who a token is for"))
-        except FlowError as error:
-            credential = None
-            checks.append(fail("sign-in", *parted(error.message, "try again later")))
-    return [*checks, _dialect(base, credential, open_client)]
+    if credential is None:
+        return [_dialect(base, None, open_client)]
+    good: Credential | None = None
+    try:
+        me = json_of(_get(base, "/me", credential, open_client))
+        if is_nobody(me):
+            raise NotSignedIn("the server does not take the token")
+        good = credential
+        sign_in = ok("sign-in", f"as {str(me.get('username') or me['id'])[:LONGEST_NAME]}")
+    except NotSignedIn:
+        if credential.refresh_token is not None:
+            sign_in = ok("sign-in", "the access token has expired; the next command renews it")
+        else:
+            remedy = "run `flowtui login`, or replace the token where it comes from"
+            sign_in = fail("sign-in", "the server does not take the token", remedy)
+    except (NotFound, NotOffered, Refused):
+        good = credential
+        sign_in = ok("sign-in", "this server does not tell who a token is for")
+    except FlowError as error:
+        sign_in = fail("sign-in", *parted(error.message, "try again later"))
+    return [sign_in, _dialect(base, good, open_client)]
+
+
+def _get(base: str, path: str, credential: Credential | None, open_client: Open) -> httpx.Response:
+    """One answer, good or bad. No session is renewed: that could be cut off, and the session lost.
+
+    Raises FlowError.
+    """
+    from flowtui.flow.session.tokens import is_usable
+
+    client = open_client(base)
+    try:
+        session = client.session
+        headers = {}
+        if credential is not None and is_usable(credential.token):
+            session.address.require_safe("token")
+            headers["Authorization"] = f"Bearer {credential.token}"
+        return session.exchange("GET", session.absolute(path), headers=headers)
+    finally:
+        client.close()
 
 
 def _dialect(base: str, credential: Credential | None, open_client: Open) -> Check:
@@ -161,12 +174,7 @@ def _dialect(base: str, credential: Credential | None, open_client: Open) -> Che
     from flowtui.flow.errors import FlowError
 
     try:
-        client = open_client(base, credential)
-        try:
-            url = client.session.absolute("/projects/owned?page=1&count=1")
-            response = client.session.exchange("GET", url, headers=client.session.headers_for(url))
-        finally:
-            client.close()
+        response = _get(base, "/projects/owned?page=1&count=1", credential, open_client)
     except FlowError as error:
         what, _ = parted(error.message, "")
         return warn("dialect", f"not known: {what}", "see the line of the server")
