@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import errno
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -538,6 +539,13 @@ def test_the_report_as_json_is_a_check_a_line_and_their_sum(tmp_path: Path) -> N
     assert str(tmp_path / "down") in only_row(checks, "disk")["text"]
     assert not (tmp_path / "down").exists()
     assert TOKEN not in result.output
+
+
+def test_the_page_on_trouble_names_every_line() -> None:
+    page = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
+    table = page.read_text(encoding="utf-8").partition("| line |")[2].partition("\n\n")[0]
+    first = [row.split("|")[1] for row in table.splitlines()[2:]]
+    assert sorted(re.findall(r"`(.+?)`", "".join(first))) == sorted(NAMES)
 
 
 def only_row(found: list[dict[str, Any]], name: str) -> dict[str, Any]:

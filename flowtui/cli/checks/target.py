@@ -169,7 +169,7 @@ def quota(found: list[Quota], is_known: bool) -> Check:
     if not is_known:
         return ok("quota", "not known: neither `quota` nor `lfs` is here to tell")
     if not found:
-        return ok("quota", "none on this file system")
+        return ok("quota", "none known on this file system")
     words = ", ".join(map(_quota_words, found))
     fullest = max(each.used / each.limit for each in found)
     remedy = "remove what you do not need, ask for more, or choose another folder with --to"
