@@ -89,8 +89,8 @@ def refs_argument(command: _F) -> _F:
         "lists",
         metavar="FILE",
         multiple=True,
-        help="Read REFs from a file, one or more per line, # begins a comment; - is standard "
-        "input; repeatable.",
+        help="Read REFs from a file, one or more per line, # begins a comment; or a manifest of "
+        "`flowtui manifest`; - is standard input; repeatable.",
         is_eager=True,
     )(command)
     return click.argument("refs", metavar="[REF]...", nargs=-1, callback=_refs)(command)

@@ -50,9 +50,12 @@ class Output:
         else:
             _write(sys.stderr, text)
 
-    def line(self, text: str) -> None:
-        """A line of the result, on stdout. Raises OutputLost in a listing."""
-        _write(sys.stdout, text)
+    def line(self, text: str, *, exact: bool = False) -> None:
+        """A line of the result, on stdout. Raises OutputLost in a listing.
+
+        `exact`: it is for programs, and true but for the tokens of this process.
+        """
+        _write(sys.stdout, text, without_known if exact else without_tokens)
         if self.is_listing and (error := failure_of(sys.stdout)) is not None:
             raise OutputLost(error)
 
@@ -89,9 +92,9 @@ def _shown(value: Any, name: str = "") -> Any:
     return [_shown(item, name) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _write(stream: Any, text: str) -> None:
+def _write(stream: Any, text: str, redacted: Callable[[str], str] = without_tokens) -> None:
     """Write a line; what the terminal's encoding lacks is shown escaped, never an error."""
-    text = without_tokens(text)
+    text = redacted(text)
     try:
         stream.write(text + "\n")
     except UnicodeEncodeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -9,10 +10,13 @@ from typing import TYPE_CHECKING
 
 from flowtui.cli.exit_codes import CommandError, Exit, as_command_error
 from flowtui.cli.output import Output, counted, one_line, size_text
+from flowtui.flow.refs import ref_of_key
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.text import quantities
 
 if TYPE_CHECKING:
+    from flowtui.cli.manifest_table import ManifestRow
+    from flowtui.cli.ref_lists import RefList
     from flowtui.flow.client import FlowClient
     from flowtui.flow.errors import FlowError
     from flowtui.flow.refs import Ref
@@ -30,6 +34,8 @@ class RequestedFiles:
         excluded: how many the filters left out.
         errors: those of REFs that led nowhere; they have been printed.
         name: what a person calls it all together.
+        manifest: the files that are wanted and their places, by their keys; None where REFs say
+            what is wanted.
     """
 
     files: list[RemoteFile] = field(default_factory=list)
@@ -38,6 +44,7 @@ class RequestedFiles:
     excluded: int = 0
     errors: list[CommandError] = field(default_factory=list)
     name: str = ""
+    manifest: dict[str, ManifestRow] | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -95,17 +102,19 @@ def parse_refs(
     Raises BadReference for what is none, CommandError for a list that cannot be read or where there
     are no REFs at all.
     """
-    from flowtui.cli.ref_lists import STANDARD_INPUT, read_refs
+    from flowtui.cli.ref_lists import STANDARD_INPUT, RefList, read_list
     from flowtui.flow.refs import RefKind
     from flowtui.flow.refs import parse_refs as parse
 
     server = client.server
-    refs: list[Ref] = []
-    for word in words:
-        refs += read_refs(word, server) if word == STANDARD_INPUT else parse(word, server)
-    for name in lists:
-        refs += read_refs(name, server)
-    refs = list(dict.fromkeys(refs))
+    read = [
+        read_list(word, server) if word == STANDARD_INPUT else RefList(parse(word, server))
+        for word in words
+    ]
+    read += [read_list(name, server) for name in lists]
+    if any(part.rows is not None for part in read):
+        return _refs_of_manifest(read, found)
+    refs = list(dict.fromkeys(ref for part in read for ref in part.refs))
     if any(ref.kind is RefKind.PROJECT for ref in refs):
         # A project is to be whole: a file of it that is named by itself, too, goes there.
         refs.sort(key=lambda ref: ref.kind is RefKind.DATA)
@@ -117,6 +126,20 @@ def parse_refs(
         )
     found.name = quantities.named([str(ref) for ref in refs], 3)
     return refs
+
+
+def _refs_of_manifest(read: Sequence[RefList], found: RequestedFiles) -> list[Ref]:
+    """What to ask Flow for, to get the files of a manifest, of which `found` takes note."""
+    if len(read) > 1:
+        message = "a manifest says which files it wants; give it alone, without REFs or lists"
+        raise CommandError(message, exit=Exit.USAGE, code="USAGE")
+    rows = read[0].rows or []
+    if not rows:
+        message = "the manifest names no files"
+        raise CommandError(message, exit=Exit.NOTHING_FOUND, code="NOTHING_FOUND")
+    found.manifest = {row.ref: row for row in rows}
+    found.name = f"manifest of {counted(len(rows), 'file')}"
+    return list(dict.fromkeys(ref for row in rows if (ref := ref_of_key(row.ref)) is not None))
 
 
 def find(
@@ -136,9 +159,9 @@ def find(
         failed=report.failed,
         warned=report.warning,
         told=report.waiting,
-        records=filters.records,
+        records=filters.records or _has_records(found.manifest),
     ) as walk:
-        for ref, file in walk.files_of(refs):
+        for ref, file in _wanted(walk.files_of(refs), report, found):
             if file is None:
                 report.ended(ref)
             elif filters.wants(file):
@@ -149,6 +172,37 @@ def find(
                 found.excluded += 1
                 report.excluded += 1
     report.all_ended(len(refs))
+
+
+Walked = Iterator[tuple["Ref", RemoteFile | None]]
+
+
+def _wanted(walked: Walked, report: _Report, found: RequestedFiles) -> Walked:
+    """The files that a walk finds; with a manifest those of it alone, at their places there."""
+    if found.manifest is None:
+        yield from walked
+        return
+    from flowtui.cli.manifest_table import BadManifest, placed
+
+    left: defaultdict[str, list[str]] = defaultdict(list)
+    for key in found.manifest:
+        left[str(ref_of_key(key))].append(key)
+    seen: set[str] = set()
+    for ref, file in walked:
+        if file is None:
+            absent = [key for key in left[str(ref)] if key not in seen]
+            report.absent(ref, absent)
+            yield ref, None
+        elif (row := found.manifest.get(file.key)) is not None:
+            seen.add(file.key)
+            try:
+                yield ref, placed(file, row)
+            except BadManifest as error:
+                report.changed(file.key, str(error))
+
+
+def _has_records(manifest: dict[str, ManifestRow] | None) -> bool:
+    return any(key.startswith("record/") for key in manifest or ())
 
 
 class _Report:
@@ -175,7 +229,7 @@ class _Report:
         """Tell of something that will not be downloaded."""
         self._left_out += 1
         self._found.left_out += 1
-        if not what.removed:
+        if not what.removed and self._found.manifest is None:  # there each file is told of
             self._found.missing.append(one_line(what.name))
         self._out.event("left_out", ref=str(what.ref), name=what.name, reason=what.why)
         self._out.say(f"flowtui: left out {one_line(what.name)}: {one_line(what.why)}")
@@ -193,6 +247,25 @@ class _Report:
         self._found.errors.append(named)
         self._out.error(named)
         self._failed = ref
+
+    def absent(self, ref: Ref, keys: Sequence[str]) -> None:
+        """Tell of files of a manifest that Flow does not have any more, unless all of `ref` fails.
+
+        Where that was left out, the reason has been told.
+        """
+        if self._failed == ref:
+            return
+        for key in keys:
+            self._not_as_listed(key, "not found on Flow", Exit.NOTHING_FOUND, "NOT_FOUND")
+
+    def changed(self, key: str, why: str) -> None:
+        """Tell of a file of a manifest that is another one on Flow by now."""
+        self._not_as_listed(key, why, Exit.SOME_FAILED, "CHANGED")
+
+    def _not_as_listed(self, key: str, why: str, exit: Exit, code: str) -> None:
+        error = CommandError(f"{key}: {why}", exit=exit, code=code)
+        self._found.errors.append(error)
+        self._out.error(error)
 
     def waiting(self, why: str, seconds: float) -> None:
         """Tell that nothing is asked for so many seconds."""

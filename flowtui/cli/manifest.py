@@ -1,0 +1,181 @@
+"""`flowtui manifest`: the files of REFs and their places as a table that `get --from` takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flowtui.cli.exit_codes import Exit
+from flowtui.cli.options import (
+    filter_options,
+    json_option,
+    records_option,
+    refs_argument,
+    server_option,
+    to_option,
+)
+from flowtui.cli.output import Output, counted, size_text
+
+if TYPE_CHECKING:
+    from flowtui.cli.manifest_table import ManifestRow
+    from flowtui.cli.selection import RequestedFiles
+    from flowtui.flow.client import FlowClient
+    from flowtui.flow.remote_file import RemoteFile
+    from flowtui.transfer.disk.paths import TargetPaths
+
+
+@click.command(short_help="List files and their places, for get --from elsewhere.")
+@refs_argument
+@to_option
+@server_option
+@filter_options
+@records_option
+@json_option
+def manifest(
+    refs: tuple[str, ...],
+    lists: tuple[str, ...],
+    to: str | None,
+    server: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    records: bool,
+    as_json: bool,
+) -> int:
+    """Print the files of each REF as a table: ref, path, size, md5, project, sample, run, pair.
+
+    Paths are those that `flowtui get` would give below DIR. `flowtui get --from FILE` fetches
+    exactly these files to the same paths below another folder. Nothing is downloaded.
+
+    \b
+    Examples:
+      flowtui manifest project/12 > files.tsv
+      flowtui get --from files.tsv --to /data/elsewhere
+
+    \b
+    Exit status: 0 all files are listed, 1 some are not, 2 usage, 3 not signed in or not allowed,
+    4 nothing found.
+    """
+    from flowtui.cli.selection import Filters, find, parse_refs, require_files
+    from flowtui.cli.selection import RequestedFiles as Requested
+    from flowtui.cli.session import open_session
+    from flowtui.transfer.disk.paths import TargetPaths
+
+    out = Output(as_json=as_json, is_listing=True)
+    found = Requested()
+    session = open_session(server, out)
+    try:
+        client = session.client
+        wanted = parse_refs(client, refs, lists, found)
+        for _ in find(client, wanted, Filters(include, exclude, records), out, found):
+            pass
+        require_files(found)
+        places = TargetPaths(Path(session.settings.target(to)))
+        sets = filesets(client, found.files, out)
+    finally:
+        session.close()
+    _print(manifest_rows(found.files, places, sets), found, out)
+    return Exit.OK if found.is_whole else Exit.SOME_FAILED
+
+
+def _print(rows: list[tuple[RemoteFile, ManifestRow]], found: RequestedFiles, out: Output) -> None:
+    from flowtui.cli.json_fields import origin_fields
+    from flowtui.cli.manifest_table import header, row_line
+
+    if not out.as_json:
+        out.line(header())
+    for file, row in rows:
+        if not out.as_json:
+            out.line(row_line(row), exact=True)
+        out.event(
+            "file",
+            ref=row.ref,
+            filename=file.filename,
+            path=row.path,
+            size=row.size,
+            md5=row.md5,
+            pair=row.pair or None,
+            **origin_fields(file.sample, file.belongs_to, file.origin),
+        )
+    out.say(f"{counted(len(rows), 'file')}, {size_text(found.known_bytes)}")
+
+
+def manifest_rows(
+    files: Iterable[RemoteFile], places: TargetPaths, sets: dict[str, str]
+) -> list[tuple[RemoteFile, ManifestRow]]:
+    """The files as rows; `sets`: key → what each was uploaded with, where that is known.
+
+    Where Flow gives no md5, that of the file that was downloaded to its place counts.
+    """
+    from flowtui.cli.manifest_table import ManifestRow
+    from flowtui.text.redaction import without_known
+
+    files = list(files)
+    paths = places.assign_all(files)
+    members = Counter(sets[file.key] for file in files if file.key in sets)
+    rows = []
+    for file in files:
+        path = paths[file.key]
+        here = places.recorded.get(path)
+        is_here = here is not None and here.key == file.key and file.size in (None, here.size)
+        set_ = sets.get(file.key, "")
+        run = file.origin.run
+        if not run and file.origin.execution:
+            run = f"execution/{file.origin.execution}"
+        row = ManifestRow(
+            ref=file.key,
+            path=path,
+            size=file.size,
+            md5=file.md5 or (here.md5 if here is not None and is_here else None),
+            project=without_known(file.origin.project),
+            sample=without_known(file.sample or ""),
+            run=without_known(run),
+            pair=set_ if members[set_] > 1 else "",
+        )
+        rows.append((file, row))
+    return rows
+
+
+def filesets(client: FlowClient, files: Iterable[RemoteFile], out: Output) -> dict[str, str]:
+    """Key → the id of the set that a file was uploaded in (R1 and R2 of one are a pair).
+
+    Lists do not tell it: each sample's own record is asked for. Of one that cannot be had it is
+    told. Raises FlowError where the session or the service as a whole ends.
+    """
+    from flowtui.cli.output import one_line
+    from flowtui.flow.errors import FAILING, SKIPPABLE, FlowError
+    from flowtui.flow.models import Sample
+    from flowtui.flow.walk.lookahead import Lookahead
+
+    files = list(files)
+    # Of a sample's files it may be guessed from when they were uploaded, to tell names apart.
+    sets = {file.key: file.fileset for file in files if file.fileset and not file.belongs_to}
+    inputs = Counter(
+        file.belongs_to
+        for file in files
+        if file.belongs_to.startswith("sample/") and not file.origin.execution
+    )
+    samples = [ref.partition("/")[2] for ref, count in inputs.items() if count > 1]
+
+    def ask(id_: str) -> Sample | FlowError:
+        try:
+            return client.sample(id_)
+        except (*SKIPPABLE, *FAILING) as error:
+            return error
+
+    lookahead = Lookahead()
+    try:
+        for id_, answer in zip(samples, lookahead.map(ask, samples), strict=True):
+            if not isinstance(answer, Sample):
+                why = one_line(answer.message)
+                out.say(f"flowtui: the pairs of sample/{id_} are not known: {why}")
+                continue
+            for data in answer.data or ():
+                if data.id is not None and data.fileset_id:
+                    sets[f"data/{data.id}"] = data.fileset_id
+    finally:
+        lookahead.close()
+    return sets
