@@ -19,13 +19,15 @@ from flowtui.transfer.disk.downloads_log import LOG_NAME, LogEntry
 from flowtui.transfer.task import Recorded
 
 texts = st.text(st.characters(codec=None, exclude_categories=()), max_size=10)
+# Others are passed over: no file can have them.
+paths = st.binary(max_size=10).filter(lambda raw: b"\0" not in raw).map(os.fsdecode)
 entries = st.builds(
     LogEntry,
     key=texts,
     file_id=texts,
     filename=texts,
     size=st.none() | st.integers(0, 1 << 62),
-    path=texts,
+    path=paths,
     md5=st.none() | texts,
     verified_by=texts,
     seconds=st.floats(0, 1e6),
