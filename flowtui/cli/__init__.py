@@ -5,6 +5,7 @@
     queue, detach    add to the background queue, and act on what is in it
     ls, find, account, engine, demo     the other commands
     doctor, checks/  what a download needs, looked at line by line
+    diff, folder_refs  what Flow has now, beside what a folder's log records; what that came from
     manifest, manifest_table     files and their places as a table; its text, written and read
     selection, ref_lists, plan     from REFs to files, REFs from a list, and from files to the batch
                      that the engine gets

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "forget": ("queue:forget", "Remove finished transfers from the list."),
     "demo": ("demo:demo", "Try the app on a demo server with sample data."),
     "doctor": ("doctor:doctor", "Check all that a download needs."),
+    "diff": ("diff:diff", "Compare what was downloaded with what Flow has now."),
     "engine": ("engine:engine", "Control the background engine."),
     "get": ("get:get", "Download files in the foreground."),
     "login": ("account:login", "Sign in to Flow."),

@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -278,7 +279,14 @@ def _recorded(fields: dict[str, object], by: Writers) -> Recorded | None:
         mtime_ns=mtime_ns if type(mtime_ns) is int else None,
         logged=_seconds(fields.get("timestamp")),
         by=by,
+        project=_shared(fields.get("project")),
+        execution=_shared(fields.get("execution")).removeprefix("execution/"),
     )
+
+
+def _shared(name: object) -> str:
+    """A name that many lines have, kept once."""
+    return sys.intern(name) if isinstance(name, str) else ""
 
 
 def _seconds(timestamp: object) -> float | None:
