@@ -34,6 +34,21 @@ if TYPE_CHECKING:
 @server_option
 @filter_options
 @records_option
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["tsv", "aria2c", "curl"]),
+    default="tsv",
+    show_default=True,
+    help="A table, or a list for `aria2c -i` or `curl -K`.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write the list to FILE, not to stdout.")
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    help="With aria2c and curl: write the token to FILE, which only you can read; default:"
+    " OUTPUT.token.",
+)
 @json_option
 def manifest(
     refs: tuple[str, ...],
@@ -43,6 +58,9 @@ def manifest(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     records: bool,
+    kind: str,
+    output: str | None,
+    token_file: str | None,
     as_json: bool,
 ) -> int:
     """Print the files of each REF as a table: ref, path, size, md5, project, sample, run, pair.
@@ -54,6 +72,8 @@ def manifest(
     Examples:
       flowtui manifest project/12 > files.tsv
       flowtui get --from files.tsv --to /data/elsewhere
+      flowtui manifest project/12 --format curl -o files.curl
+      curl -K files.curl.token -K files.curl
 
     \b
     Exit status: 0 all files are listed, 1 some are not, 2 usage, 3 not signed in or not allowed,
@@ -64,32 +84,104 @@ def manifest(
     from flowtui.cli.session import open_session
     from flowtui.transfer.disk.paths import TargetPaths
 
-    out = Output(as_json=as_json, is_listing=True)
+    is_table = kind == "tsv"
+    if as_json and (output or not is_table):
+        raise click.UsageError("--json does not go with --format or --output")
+    if token_file and is_table:
+        raise click.UsageError("--token-file goes with --format aria2c or curl; a table has none")
+    out = Output(as_json=as_json, is_listing=output is None)
     found = Requested()
     session = open_session(server, out)
     try:
         client = session.client
+        is_signed_in = client.account.credential is not None
+        if not is_signed_in:
+            out.say("flowtui: not signed in; only public files are available")
+        token_file = token_file or (f"{output}.token" if output else None)
+        if is_signed_in and not is_table and token_file is None:
+            raise click.UsageError("name a file for the token: --token-file FILE, or --output FILE")
         wanted = parse_refs(client, refs, lists, found)
         for _ in find(client, wanted, Filters(include, exclude, records), out, found):
             pass
         require_files(found)
         places = TargetPaths(Path(session.settings.target(to)))
-        sets = filesets(client, found.files, out)
+        sets = filesets(client, found.files, out) if is_table else {}
+        rows = manifest_rows(found.files, places, sets)
+        if not is_table:
+            return _export(client, kind, rows, found, output, token_file, out)
     finally:
         session.close()
-    _print(manifest_rows(found.files, places, sets), found, out)
+    _print(rows, found, output, out)
     return Exit.OK if found.is_whole else Exit.SOME_FAILED
 
 
-def _print(rows: list[tuple[RemoteFile, ManifestRow]], found: RequestedFiles, out: Output) -> None:
+def _write_list(lines: list[str], output: str | None, out: Output) -> None:
+    """To stdout, or to a file. Raises OSError."""
+    from flowtui.text.redaction import without_known
+
+    if output is None:
+        for line in lines:
+            out.line(line, exact=True)
+    else:
+        text = "".join(f"{without_known(line)}\n" for line in lines)
+        with open(output, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+
+
+def _export(
+    client: FlowClient,
+    kind: str,
+    rows: list[tuple[RemoteFile, ManifestRow]],
+    found: RequestedFiles,
+    output: str | None,
+    token_file: str | None,
+    out: Output,
+) -> int:
+    """Write the list for another program, and the token beside. Raises FlowError, OSError."""
+    from flowtui.cli.manifest_export import ARIA2C, file_url, how_to, list_lines, token_line
+    from flowtui.cli.output import one_line
+    from flowtui.system.files import write_private
+
+    session = client.session
+    files = []
+    for file, row in rows:
+        url = file_url(file, session.absolute, session.is_own)
+        if url is None:
+            found.missing.append(one_line(row.path))
+            out.say(f"flowtui: left out {one_line(row.path)}: only `flowtui get` can fetch it")
+        else:
+            files.append((url, row))
+    headers = session.headers_for(session.absolute("/"))
+    if headers and token_file is not None:
+        write_private(Path(token_file), token_line(kind, headers["Authorization"]) + "\n")
+    else:
+        token_file = None
+    _write_list(list_lines(kind, files), output, out)
+    out.say(f"{counted(len(files), 'file')}, {size_text(found.known_bytes)}")
+    if token_file is not None:
+        out.say(
+            f"the token is in {one_line(token_file)}, for you alone; remove it afterwards. Unless"
+            " it is an API key it ends within minutes"
+        )
+        if kind == ARIA2C:
+            out.say("aria2c hands the token on wherever Flow's answer leads; curl does not")
+    out.say(f"use it by: {one_line(how_to(kind, output or 'FILE', token_file))}")
+    return Exit.OK if found.is_whole else Exit.SOME_FAILED
+
+
+def _print(
+    rows: list[tuple[RemoteFile, ManifestRow]],
+    found: RequestedFiles,
+    output: str | None,
+    out: Output,
+) -> None:
+    """The table, or the same as JSON lines. Raises OSError."""
     from flowtui.cli.json_fields import origin_fields
     from flowtui.cli.manifest_table import header, row_line
 
     if not out.as_json:
-        out.line(header())
+        _write_list([header(), *(row_line(row) for _, row in rows)], output, out)
     for file, row in rows:
-        if not out.as_json:
-            out.line(row_line(row), exact=True)
         out.event(
             "file",
             ref=row.ref,
