@@ -8,6 +8,7 @@
     diff, folder_refs  what Flow has now, beside what a folder's log records; what that came from
     manifest, manifest_table, manifest_export     files and their places as a table; its text,
                      written and read; the same for other programs
+    md5_lookup       the md5 of files whose lists do not tell it
     selection, ref_lists, plan     from REFs to files, REFs from a list, and from files to the batch
                      that the engine gets
     finding, feeding     the search in a thread; what it finds, given to the engine in pieces

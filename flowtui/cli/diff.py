@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowtui.cli.exit_codes import CommandError, Exit, as_command_error
-from flowtui.cli.options import filter_options, json_option, server_option
+from flowtui.cli.options import filter_options, json_option, md5_option, server_option
 from flowtui.cli.output import Output, counted, one_line, size_text
 from flowtui.text import quantities
 
@@ -49,6 +49,7 @@ class Difference:
 @click.argument("refs", metavar="[REF]...", nargs=-1)
 @server_option
 @filter_options
+@md5_option
 @json_option
 def diff(
     folder: str,
@@ -56,6 +57,7 @@ def diff(
     server: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    asks_md5: bool,
     as_json: bool,
 ) -> int:
     """Say what Flow has new, changed or no longer, compared with downloads.log of DIR.
@@ -68,6 +70,7 @@ def diff(
     Exit status: 0 nothing differs, 1 something does or could not be looked at, 2 usage, 3 not
     signed in or not allowed, 4 nothing was downloaded there.
     """
+    from flowtui.cli.md5_lookup import with_md5
     from flowtui.cli.selection import Filters
     from flowtui.cli.session import open_session
     from flowtui.config import absolute
@@ -97,6 +100,9 @@ def diff(
         given = [ref for word in refs for ref in parse_refs(word, client.server)]
         look.at(given or _origins(client, here, out))
         look.at_the_rest()
+        if asks_md5:
+            found = with_md5(client, list(look.found.values()), out)
+            look.found = {file.key: file for file in found}
     filters = Filters(include, exclude)
     new = [file for file in look.new if filters.wants(file)]
     paths = TargetPaths(recorded.root).assign_all(new)

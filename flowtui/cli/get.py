@@ -12,7 +12,14 @@ import click
 
 from flowtui.cli.exit_codes import CommandError, Exit, Interrupted, as_command_error
 from flowtui.cli.finding import Finding
-from flowtui.cli.get_report import AGAIN, end_error, internal_error, print_end, summary_event
+from flowtui.cli.get_report import (
+    AGAIN,
+    end_error,
+    internal_error,
+    print_end,
+    summary_event,
+    tell_other_places,
+)
 from flowtui.cli.options import (
     bulk_option,
     filter_options,
@@ -225,6 +232,7 @@ def _fetch(
     elif status is Exit.OK and not found.is_whole:
         status = Exit.SOME_FAILED
     print_end(state, plan, out)
+    tell_other_places(state, found, out)
     mistake = engine.mistake
     if (error := trouble or end_error(state, plan, found, status, mistake)) is not None:
         out.error(error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from flowtui.cli.exit_codes import CommandError, Exit
@@ -12,6 +14,7 @@ from flowtui.text import quantities
 
 if TYPE_CHECKING:
     from flowtui.cli.batch_progress import BatchProgress
+    from flowtui.cli.manifest_table import ManifestRow
     from flowtui.cli.plan import Plan
     from flowtui.cli.selection import RequestedFiles
 
@@ -40,6 +43,33 @@ def print_end(state: BatchProgress, plan: Plan, out: Output) -> None:
     out.say(f"{text}, to {one_line(plan.root)}")
     if state.summary.trouble:
         out.say(f"flowtui: {one_line(state.summary.trouble)}")
+
+
+def tell_other_places(state: BatchProgress, found: RequestedFiles, out: Output) -> None:
+    """Say which files are not at their paths of the manifest, where that is what was asked for."""
+    paths = {row.key: row.path for row in state.rows.values()}
+    paths |= {file.key: file.path for file in state.unpacked}
+    others = other_places(paths, found.manifest or {})
+    for wanted, path in others[:NAMED]:
+        taken = f"{one_line(wanted)} of the manifest is another file's here"
+        out.say(f"flowtui: {taken}; it is at {one_line(path)}")
+    if len(others) > NAMED:
+        out.say(f"flowtui: so it is with {counted(len(others) - NAMED, 'more file')}")
+
+
+def other_places(
+    paths: Mapping[str, str], manifest: Mapping[str, ManifestRow]
+) -> list[tuple[str, str]]:
+    """The path in the manifest, and that in the folder, of each file for which they differ.
+
+    `paths`: key → path. A folder of Flow's comes as a ZIP, which a manifest may not know.
+    """
+    wanted = [
+        (unicodedata.normalize("NFC", row.path), paths[key])
+        for key, row in manifest.items()
+        if key in paths
+    ]
+    return [(there, here) for there, here in wanted if here not in (there, f"{there}.zip")]
 
 
 def end_error(

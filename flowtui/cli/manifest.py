@@ -13,6 +13,7 @@ from flowtui.cli.exit_codes import Exit
 from flowtui.cli.options import (
     filter_options,
     json_option,
+    md5_option,
     records_option,
     refs_argument,
     server_option,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 @server_option
 @filter_options
 @records_option
+@md5_option
 @click.option(
     "--format",
     "kind",
@@ -58,6 +60,7 @@ def manifest(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     records: bool,
+    asks_md5: bool,
     kind: str,
     output: str | None,
     token_file: str | None,
@@ -79,6 +82,7 @@ def manifest(
     Exit status: 0 all files are listed, 1 some are not, 2 usage, 3 not signed in or not allowed,
     4 nothing found.
     """
+    from flowtui.cli.md5_lookup import with_md5
     from flowtui.cli.selection import Filters, find, parse_refs, require_files
     from flowtui.cli.selection import RequestedFiles as Requested
     from flowtui.cli.session import open_session
@@ -104,6 +108,8 @@ def manifest(
         for _ in find(client, wanted, Filters(include, exclude, records), out, found):
             pass
         require_files(found)
+        if asks_md5:
+            found.files = with_md5(client, found.files, out)
         places = TargetPaths(Path(session.settings.target(to)))
         sets = filesets(client, found.files, out) if is_table else {}
         rows = manifest_rows(found.files, places, sets)

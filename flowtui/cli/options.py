@@ -131,6 +131,16 @@ def records_option(command: _F) -> _F:
     )(command)
 
 
+def md5_option(command: _F) -> _F:
+    """`--md5`, as `asks_md5`."""
+    return click.option(
+        "--md5",
+        "asks_md5",
+        is_flag=True,
+        help="Ask Flow for each md5 that its lists lack; a request per file.",
+    )(command)
+
+
 def bulk_option(command: _F) -> _F:
     """`--bulk auto|always|never` and `--unpack/--keep-archive`."""
     command = click.option(

@@ -122,6 +122,17 @@ def test_a_project_that_nobody_can_tell_is_named_and_its_samples_are_looked_at(
     assert [(state, ref) for state, ref, _ in differences(result)] == [("new", "data/2")]
 
 
+def test_a_change_that_only_an_md5_tells_is_seen_where_it_is_asked_for(
+    flow: Any, tmp_path: Path
+) -> None:
+    flow.answers["/samples/34/data"] = (200, {"count": 1, "data": [data(1, None)]})
+    record(tmp_path, ("data/1", "samples/liver/1.fq", B), belongs_to="sample/34")
+    assert differences(run(str(tmp_path), "--json")) == []
+    assert [state for state, _, _ in differences(run(str(tmp_path), "--json", "--md5"))] == [
+        "changed"
+    ]
+
+
 def test_a_folder_without_downloads_has_nothing_to_compare(tmp_path: Path) -> None:
     result = run(str(tmp_path / "none"))
     assert result.exit_code == Exit.NOTHING_FOUND

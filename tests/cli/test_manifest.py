@@ -8,7 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flowtui.cli.exit_codes import Exit
+from flowtui.cli.get_report import other_places
 from flowtui.cli.main import cli
+from flowtui.cli.manifest_table import ManifestRow
 
 MD5 = "0123456789abcdef0123456789abcdef"
 HEADER = "ref\tpath\tsize\tmd5\tproject\tsample\trun\tpair\n"
@@ -89,6 +91,18 @@ def test_the_md5_of_what_was_downloaded_counts_where_flow_gives_none(tmp_path: P
     assert result.stdout.splitlines()[1].split("\t")[3] == MD5
 
 
+def test_an_md5_that_the_list_lacks_is_asked_for_on_demand(flow: Any, tmp_path: Path) -> None:
+    flow.answers["/data/4"] = (200, {"id": "4", "filename": "b.bam", "size": 4000, "md5": MD5})
+    args = ("manifest", "sample/34", "--to", str(tmp_path))
+    assert [run(*args, *more).stdout.count(MD5) for more in ((), ("--md5",))] == [3, 4]
+    asked = [path for _, path, _ in flow.asked if path.startswith("/data/")]
+    assert asked == ["/data/4"]
+    flow.answers["/data/4"] = (403, {"error": "You do not have permission"})
+    result = run(*args, "--md5")
+    assert result.exit_code == 0
+    assert "the md5 of data/4 is not known" in result.stderr
+
+
 def test_get_fetches_exactly_what_a_manifest_names_to_its_paths(tmp_path: Path) -> None:
     made = run("manifest", "sample/34", "execution/9/results/x.tsv", "--to", str(tmp_path / "a"))
     listed = tmp_path / "files.tsv"
@@ -164,3 +178,10 @@ def test_a_manifest_goes_alone() -> None:
     result = run("get", "sample/34", "--from", "-", "--dry-run", input=text.encode())
     assert result.exit_code == Exit.USAGE
     assert "give it alone" in result.stderr
+
+
+def test_a_file_that_is_not_at_its_path_of_the_manifest_is_told() -> None:
+    names = ("a/1", "a/2", "e\u0301/3", "a/4", "a/5")
+    manifest = {f"data/{n}": ManifestRow(f"data/{n}", name) for n, name in enumerate(names, 1)}
+    paths = {"data/1": "a/1", "data/2": "a/2~2", "data/3": "\xe9/3", "data/4": "a/4.zip", "x": "y"}
+    assert other_places(paths, manifest) == [("a/2", "a/2~2")]
