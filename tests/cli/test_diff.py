@@ -172,6 +172,7 @@ def test_the_layout_says_what_a_folder_was_downloaded_from() -> None:
             "data/c": Recorded("data/3", 1, A, project="Cortex", execution="7"),
             "samples/odd/d": Recorded("data/4", 1, A, "sample/../me"),
             "samples/odd/e": Recorded("data/5", 1, A, "project/12"),
+            "samples/odd/f": Recorded("data/6", 1, A, " Samples/36,"),
         }
     )
     assert [str(ref) for ref in found.refs] == ["sample/35", "execution/8"]
@@ -179,3 +180,13 @@ def test_the_layout_says_what_a_folder_was_downloaded_from() -> None:
         "sample/34", "data/1", "execution/9",
     ]  # fmt: skip
     assert [str(ref) for ref in found.samples["Cortex"]] == ["sample/34"]
+
+
+def test_a_few_things_of_a_project_are_asked_which_one_it_is() -> None:
+    files = {
+        f"Cortex/s{n}/a": Recorded(f"data/{n}", 1, A, f"sample/{n}", project="Cortex")
+        for n in range(9)
+    }
+    found = folder_refs(files)
+    assert len(found.projects["Cortex"]) == 6
+    assert len(found.samples["Cortex"]) == 9

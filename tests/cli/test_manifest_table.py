@@ -1,7 +1,7 @@
 """Manifests as text: written and read back exactly; what is no manifest is refused by its line."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowtui.cli.manifest_table import (
@@ -39,6 +39,7 @@ ROWS = st.builds(
 
 
 @given(ANY)
+@example('a "quote" \\ \U0010ffff\ud800')
 def test_any_value_is_one_printable_cell_and_comes_back(value: str) -> None:
     cell = escaped(value)
     assert unescaped(cell) == value
