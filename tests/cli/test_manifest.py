@@ -185,3 +185,13 @@ def test_a_file_that_is_not_at_its_path_of_the_manifest_is_told() -> None:
     manifest = {f"data/{n}": ManifestRow(f"data/{n}", name) for n, name in enumerate(names, 1)}
     paths = {"data/1": "a/1", "data/2": "a/2~2", "data/3": "\xe9/3", "data/4": "a/4.zip", "x": "y"}
     assert other_places(paths, manifest) == [("a/2", "a/2~2")]
+
+
+def test_the_records_of_a_run_come_without_being_asked_for_once_more(
+    flow: Any, tmp_path: Path
+) -> None:
+    flow.answers["/executions/9"] = (200, {"id": "9", "outputs": [], "params": {"genome": "x"}})
+    made = run("manifest", "execution/9", "--records", "--to", str(tmp_path)).stdout
+    (row,) = [line for line in made.splitlines() if line.startswith("record/9/params.json")]
+    would = planned("--from", "-", "--to", str(tmp_path), input=f"{HEADER}{row}\n".encode())
+    assert would == {"record/9/params.json": (str(tmp_path / row.split("\t")[1]), None)}
