@@ -19,7 +19,7 @@ PACKAGE = Path(flowtui.__file__).parent
 
 MAY_IMPORT = {
     "cli": {"tui", "daemon", "engine", "transfer", "protocol", "connect", "flow", "config",
-            "crash_report", "demo", "text", "system"},
+            "crash_report", "demo", "sheets", "text", "system"},
     "tui": {"daemon", "protocol", "connect", "flow", "config", "crash_report", "text"},
     "daemon": {"engine", "protocol", "config", "system", "text"},
     "engine": {"transfer", "protocol", "connect", "flow", "config", "retry", "timings", "system",
@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "timings": {"retry"},
     "demo": {"text"},
     "retry": set(),
+    "sheets": set(),
     "system": set(),
     "text": set(),
     "__main__": {"cli", "system"},

@@ -3,6 +3,7 @@
     main             the command line: its options, its subcommands (imported when used), its errors
     get, get_report  download in the foreground, stop on signals; how that ended
     queue, detach    add to the background queue, and act on what is in it
+    samplesheet, sample_inputs     a pipeline's table of samples, and what it is made of
     ls, find, account, engine, demo     the other commands
     doctor, checks/  what a download needs, looked at line by line
     diff, folder_refs  what Flow has now, beside what a folder's log records; what that came from

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pause": ("queue:pause", "Pause transfers."),
     "resume": ("queue:resume", "Resume paused transfers."),
     "retry": ("queue:retry", "Retry failed transfers."),
+    "samplesheet": ("samplesheet:samplesheet", "Write the sample sheet that a pipeline takes."),
     "status": ("queue:status", "Show the background queue."),
     "verify": ("verify:verify", "Read downloaded files again and compare them."),
     "whoami": ("account:whoami", "Show who is signed in."),

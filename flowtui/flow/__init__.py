@@ -8,6 +8,7 @@
     refs             references as people type or paste them: `sample/34`, a web link
     listing, pages   lists, fetched page by page, in either dialect of the service
     bulk_jobs        asking for an archive, and how far it is
+    filesets         the files of a sample that were uploaded together, pairs
     genomes          organisms and their filesets
     discover         which server to talk to where the user named none
     models, fields   Flow's records, read from whatever the server sent

@@ -27,7 +27,7 @@ class Recorded:
         mtime_ns: its time of change then, nanoseconds; None where the log does not say.
         logged: when that was written, Unix seconds; None where the log does not say.
         belongs_to: see `RemoteFile.belongs_to`. `by`: who may say so.
-        project, execution: see `Origin`; empty where the log does not say.
+        project, execution: see `Origin`; empty where the log does not say. `sample`: its name.
     """
 
     key: str
@@ -38,6 +38,7 @@ class Recorded:
     logged: float | None = field(default=None, compare=False)
     by: Writers = field(default=Writers.US, compare=False)
     project: str = field(default="", compare=False)
+    sample: str = field(default="", compare=False)
     execution: str = field(default="", compare=False)
 
 

@@ -280,6 +280,7 @@ def _recorded(fields: dict[str, object], by: Writers) -> Recorded | None:
         logged=_seconds(fields.get("timestamp")),
         by=by,
         project=_shared(fields.get("project")),
+        sample=_shared(fields.get("sample")),
         execution=_shared(fields.get("execution")).removeprefix("execution/"),
     )
 

@@ -1,0 +1,244 @@
+"""`flowtui samplesheet`: from what Flow says and what is here to a table, or words."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flowtui.cli.exit_codes import Exit
+from flowtui.cli.main import cli
+from flowtui.flow.remote_file import Origin
+from flowtui.transfer.disk import downloads_log
+
+PAIR = ("liver_R1.fastq.gz", "liver_R2.fastq.gz")
+
+
+def run(*args: object) -> Result:
+    return CliRunner().invoke(cli, ["samplesheet", *map(str, args)])
+
+
+def table(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(text.splitlines()))
+
+
+def fileset(*files: tuple[str, str]) -> dict[str, Any]:
+    rows = [{"id": id_, "filename": name, "size": len(name)} for id_, name in files]
+    return {"id": f"set-{files[0][0]}", "data": rows}
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """A target folder with a pair of sample 34, and an output of a run of it."""
+    root = tmp_path / "flow data"
+    put(root, "data/1", f"Cortex/liver/{PAIR[0]}")
+    put(root, "data/2", f"Cortex/liver/{PAIR[1]}")
+    put(root, "data/9", "Cortex/liver/run/trimmed_R1.fastq.gz", origin=Origin(execution="456"))
+    return root
+
+
+def put(root: Path, key: str, path: str, whose: str = "sample/34", **more: Any) -> None:
+    """A file as if it had been downloaded."""
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(file.name)
+    sample = "liver" if whose else ""
+    entry = downloads_log.LogEntry(key, key, file.name, len(file.name), path, None, "size", 0.1,
+                                   "done", belongs_to=whose, sample=sample, **more)  # fmt: skip
+    downloads_log.append(root, [entry])
+
+
+@pytest.fixture
+def answers(flow: Any, signed_in: Callable[[], None]) -> dict[str, Any]:
+    """Flow has project 12 with sample 34."""
+    detail = {
+        "id": "34", "name": "liver", "sample_type": "RNA-Seq",
+        "project": {"id": "12", "name": "Cortex"},
+        "metadata": {"strandedness": {"attribute_name": "Strandedness", "value": "reverse"}},
+        "filesets": [fileset(("1", PAIR[0]), ("2", PAIR[1]))],
+    }  # fmt: skip
+    flow.answers |= {
+        "/projects/12": (200, {"id": "12", "name": "Cortex"}),
+        "/projects/12/samples": (200, {"count": 1, "samples": [{"id": "34", "name": "liver"}]}),
+        "/samples/34": (200, detail),
+    }
+    found: dict[str, Any] = flow.answers
+    return found
+
+
+def test_a_project_becomes_a_table_of_paths_that_exist(
+    answers: dict[str, Any], target: Path
+) -> None:
+    result = run("project/12", "--to", target, "--for", "rnaseq")
+    assert result.exit_code == 0, result.output
+    (row,) = table(result.stdout)
+    assert row["sample"] == "liver"
+    assert row["strandedness"] == "reverse"
+    assert [row["fastq_1"], row["fastq_2"]] == [str(target / "Cortex/liver" / one) for one in PAIR]
+    assert all(
+        os.path.isabs(row[name]) and Path(row[name]).is_file() for name in row if "fastq" in name
+    )
+
+
+@pytest.mark.parametrize("ref", ["sample/34", "data/2", "nf-core/rnaseq"])
+def test_a_file_that_went_to_a_project_is_found_by_its_sample_too(
+    answers: dict[str, Any], target: Path, ref: str
+) -> None:
+    answers["/data/2"] = (200, {"id": "2", "filename": PAIR[1], "sample": {"id": "34"}})
+    words = (ref, "--for", "rnaseq") if "/rna" not in ref else ("sample/34", "--for", ref)
+    result = run(*words, "--to", target)
+    assert result.exit_code == 0, result.output
+    assert table(result.stdout)[0]["fastq_2"].endswith(f"Cortex/liver/{PAIR[1]}")
+
+
+def test_links_stand_in_for_a_folder_whose_name_has_blanks(
+    answers: dict[str, Any], target: Path, tmp_path: Path
+) -> None:
+    words = ("sample/34", "--to", target, "--for", "viralrecon")
+    result = run(*words)
+    assert result.exit_code == Exit.NOTHING_FOUND
+    assert "use --links DIR" in result.stderr
+    for _ in range(2):
+        result = run(*words, "--links", tmp_path / "links")
+        assert result.exit_code == 0, result.output
+        (row,) = table(result.stdout)
+        assert row["fastq_1"] == str(tmp_path / "links/1" / PAIR[0])
+        assert Path(row["fastq_1"]).resolve() == target.resolve() / "Cortex/liver" / PAIR[0]
+    Path(row["fastq_2"]).unlink()
+    Path(row["fastq_2"]).write_text("another's")
+    result = run(*words, "--links", tmp_path / "links")
+    assert result.exit_code == Exit.USAGE
+    assert "leads elsewhere" in result.stderr
+    assert Path(row["fastq_2"]).read_text() == "another's"
+
+
+@pytest.mark.parametrize("harm", ["gone", "cut", "never"])
+def test_without_all_files_no_sheet_is_written(
+    answers: dict[str, Any], target: Path, tmp_path: Path, harm: str
+) -> None:
+    file = target / "Cortex/liver" / PAIR[1]
+    if harm == "cut":
+        file.write_text("x")
+    elif harm == "gone":
+        file.unlink()
+    else:
+        target = tmp_path / "empty"
+    sheet = tmp_path / "sheet.csv"
+    result = run("project/12", "--to", target, "--for", "rnaseq", "-o", sheet)
+    assert result.exit_code == Exit.SOME_FAILED
+    assert f"not here: {target}/Cortex/liver/{PAIR[1]}" in result.stderr
+    assert "no sheet was written" in result.stderr
+    assert not sheet.exists()
+    result = run("project/12", "--to", target, "--for", "rnaseq", "-o", sheet, "--allow-missing")
+    assert result.exit_code == 0, result.output
+    assert table(sheet.read_text())[0]["fastq_2"] == str(target / "Cortex/liver" / PAIR[1])
+
+
+def test_no_file_is_replaced_unless_that_is_forced(
+    answers: dict[str, Any], target: Path, tmp_path: Path
+) -> None:
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("mine")
+    result = run("sample/34", "--to", target, "--for", "rnaseq", "-o", sheet)
+    assert result.exit_code == Exit.USAGE
+    assert "use --force" in result.stderr
+    assert sheet.read_text() == "mine"
+    assert (
+        run("sample/34", "--to", target, "--for", "rnaseq", "-o", sheet, "--force").exit_code == 0
+    )
+    assert sheet.read_text().startswith("sample,fastq_1,fastq_2,strandedness\n")
+    assert [one.name for one in tmp_path.glob(".sheet*")] == []
+
+
+def test_a_folder_has_what_was_uploaded_by_flows_sets_and_metadata(
+    answers: dict[str, Any], target: Path
+) -> None:
+    answers["/samples/34"][1]["filesets"].append(fileset(("3", "other_R1.fastq.gz")))
+    result = run(target, "--for", "rnaseq")
+    assert result.exit_code == 0, result.output
+    (row,) = table(result.stdout)
+    assert row["strandedness"] == "reverse"
+    assert row["fastq_2"].endswith(PAIR[1])
+    assert "by the names" not in result.stderr
+
+
+@pytest.mark.parametrize("way", ["offline", "away", "signed out"])
+def test_a_folder_does_without_flow_and_says_so(
+    answers: dict[str, Any], target: Path, way: str
+) -> None:
+    put(target, "data/7", "data/kidney.fastq.gz", whose="")
+    if way == "away":
+        answers["/data/7"] = answers["/samples/34"] = (404, {"error": "Not found"})
+    elif way == "signed out":
+        answers["/data/7"] = answers["/samples/34"] = (401, {"error": "Not authorized"})
+    result = run(target, "--for", "rnaseq", *(["--offline"] if way == "offline" else []))
+    assert result.exit_code == 0, result.output
+    assert [row["sample"] for row in table(result.stdout)] == ["kidney", "liver"]
+    assert [Path(row["fastq_2"]).name for row in table(result.stdout)] == ["", PAIR[1]]
+    assert "2 samples told by downloads.log alone" in result.stderr
+    assert "paired liver_R1.fastq.gz, liver_R2.fastq.gz by their names" in result.stderr
+
+
+def test_a_line_of_the_log_that_leads_out_of_the_folder_counts_for_nothing(
+    answers: dict[str, Any], target: Path
+) -> None:
+    outside = target.parent / "x_R1.fastq.gz"
+    outside.write_text(outside.name)
+    put(target, "data/1", "../x_R1.fastq.gz")
+    result = run(target, "--for", "rnaseq", "--offline")
+    assert result.exit_code == 0, result.output
+    assert str(outside) not in result.stdout
+    assert "/../" not in result.stdout
+
+
+def test_the_documented_dialect_has_no_sets_and_files_are_asked_for_their_pairs(
+    answers: dict[str, Any], target: Path
+) -> None:
+    rows = [{"id": "1", "filename": "p.fastq.gz"}, {"id": "2", "filename": "q.fastq.gz"}]
+    answers["/samples/34"] = (200, {"id": 34, "name": "liver", "data": rows})
+    answers["/data/1"] = (200, rows[0] | {"paired": {"id": "2", "filename": "q.fastq.gz"}})
+    answers["/data/2"] = (200, rows[1])
+    result = run("sample/34", "--to", target, "--for", "rnaseq")
+    assert result.exit_code == 0, result.output
+    (row,) = table(result.stdout)
+    assert row["fastq_2"].endswith(PAIR[1])  # where data/2 is
+
+
+def test_a_sample_that_flow_refuses_is_told_and_the_others_come(
+    answers: dict[str, Any], target: Path
+) -> None:
+    listed = [{"id": "34", "name": "liver"}, {"id": "35", "name": "secret"}]
+    answers["/projects/12/samples"] = (200, {"count": 2, "samples": listed})
+    result = run("project/12", "--to", target, "--for", "rnaseq", "--json")
+    assert result.exit_code == Exit.SOME_FAILED
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [one["event"] for one in events] == ["note", "row", "summary"]
+    assert events[0]["is_loss"]
+    assert events[0]["message"].startswith("sample/35: ")
+    assert events[1]["values"]["sample"] == "liver"
+    assert (events[2]["rows"], events[2]["lost"], events[2]["status"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "words"),
+    [
+        (["project/12", "--for", "bowtie"], Exit.USAGE, "use one of rnaseq"),
+        (["project/12"], Exit.USAGE, "--for"),
+        (["nothing", "--for", "rnaseq"], Exit.USAGE, "is not a reference"),
+        (["./nothing", "--for", "rnaseq"], Exit.NOTHING_FOUND, "no downloads.log"),
+        (["execution/5", "--for", "rnaseq"], Exit.USAGE, "is of no one sample"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line(
+    answers: dict[str, Any], args: list[str], status: Exit, words: str
+) -> None:
+    answers["/executions/5"] = (200, {"id": "5", "identifier": "x"})
+    result = run(*args)
+    assert result.exit_code == status, result.output
+    assert words in result.stderr
