@@ -25,25 +25,24 @@ MISSING_NAMED = 5
 """Files that are not here of which each has a line; programs are told of each."""
 
 
-def _pipeline(ctx: click.Context, param: click.Parameter, value: str) -> Pipeline:
-    name = value.strip().casefold()
-    short = name.removeprefix("goodwright/")
-    if name not in PIPELINES and name != "nf-core/clipseq":
-        short = short.removeprefix("nf-core/")
+def _known(ctx: click.Context, param: click.Parameter, value: str) -> Pipeline | str:
+    """One of our tables, else the name of a pipeline of Flow."""
+    name = value.strip()
+    short = name.casefold().removeprefix("goodwright/")
     if short not in PIPELINES:
-        raise click.BadParameter(f"use one of {', '.join(PIPELINES)}")
-    return PIPELINES[short]
+        short = short.removeprefix("nf-core/")
+    return PIPELINES.get(short, name)
 
 
 @click.command(short_help="Write the sample sheet that a pipeline takes.")
 @click.argument("words", metavar="REF|DIR...", nargs=-1, required=True)
 @click.option(
     "--for",
-    "pipeline",
+    "named",
     required=True,
-    callback=_pipeline,
+    callback=_known,
     metavar="PIPELINE",
-    help=f"{', '.join(PIPELINES)}.",
+    help=f"{', '.join(PIPELINES)}; or a pipeline of Flow by its NAME or NAME@VERSION there.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write it there; default: stdout.")
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
@@ -61,7 +60,7 @@ def _pipeline(ctx: click.Context, param: click.Parameter, value: str) -> Pipelin
 @json_option
 def samplesheet(
     words: tuple[str, ...],
-    pipeline: Pipeline,
+    named: Pipeline | str,
     output: str | None,
     force: bool,
     allow_missing: bool,
@@ -96,6 +95,9 @@ def samplesheet(
     if target is not None and not force and os.path.lexists(target):
         raise _exists(target)
     found = Gathered()
+    if isinstance(named, str) and offline:
+        raise click.UsageError(f"--offline knows {', '.join(PIPELINES)} only")
+    pipeline = _of_flow(named, server, out) if isinstance(named, str) else named
     _gather(words, to, server, offline, found, out)
     made: dict[str, str] = {}
     if links is not None:
@@ -103,8 +105,8 @@ def samplesheet(
         found.samples, made = with_links(found.samples, folder, pipeline.blanks)
     sheet = make_sheet(found.samples, pipeline)
     _tell(sheet, found, out)
-    named = {made.get(file.path, file.path) for file in sheet.files}
-    missing = [path for path in dict.fromkeys(found.missing) if path in named]
+    in_sheet = {made.get(file.path, file.path) for file in sheet.files}
+    missing = [path for path in dict.fromkeys(found.missing) if path in in_sheet]
     _tell_missing(missing, out)
     if missing and not allow_missing:
         raise CommandError(
@@ -136,6 +138,23 @@ def samplesheet(
               samples=len(found.samples), missing=len(missing), lost=lost,
               path=str(target.absolute()) if target is not None else None)  # fmt: skip
     return status
+
+
+def _of_flow(name: str, server: str | None, out: Output) -> Pipeline:
+    """The table of a pipeline of Flow. Raises CommandError where it has none, FlowError."""
+    from flowtui.cli.session import reading
+    from flowtui.flow.errors import NotFound
+    from flowtui.sheets.flow_schema import pipeline_of
+
+    ours = f"known without Flow: {', '.join(PIPELINES)}"
+    with reading(server, out) as client:
+        try:
+            found = client.pipeline(name)
+            pipeline = pipeline_of(found.name, found.schema)
+        except (NotFound, ValueError) as error:
+            raise CommandError(f"{error}; {ours}", exit=Exit.USAGE, code="USAGE") from None
+    out.say(f"flowtui: columns by Flow's schema of {one_line(f'{found.name} {found.version}')}")
+    return pipeline
 
 
 def _gather(

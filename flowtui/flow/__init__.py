@@ -9,6 +9,7 @@
     listing, pages   lists, fetched page by page, in either dialect of the service
     bulk_jobs        asking for an archive, and how far it is
     filesets         the files of a sample that were uploaded together, pairs
+    pipelines        the schema of a pipeline
     genomes          organisms and their filesets
     discover         which server to talk to where the user named none
     models, fields   Flow's records, read from whatever the server sent

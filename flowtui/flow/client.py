@@ -23,6 +23,7 @@ from flowtui.flow.http.http_client import make_client
 from flowtui.flow.listing import Inlined, Listing, Reader, filtered_where_missing, read_record
 from flowtui.flow.models import BulkJob, Data, Execution, Project, R, Sample
 from flowtui.flow.pages import MapPages, Pages
+from flowtui.flow.pipelines import PipelineVersion, pipeline_version
 from flowtui.flow.search.vocabulary import Term, terms
 from flowtui.flow.session.account import Account
 from flowtui.flow.session.credential_store import CredentialStore
@@ -243,6 +244,10 @@ class FlowClient:
     def organism(self, id_: str) -> Organism:
         """One organism with all its genomes."""
         return read_record(Organism, self._reader.get(f"/organisms/{_quoted(id_)}"))
+
+    def pipeline(self, wanted: str) -> PipelineVersion:
+        """A version of a pipeline with its schema, see `pipeline_version`. Raises NotFound."""
+        return pipeline_version(self._reader.get, wanted)
 
     def data(self, id_: str) -> Data:
         """One file's record."""

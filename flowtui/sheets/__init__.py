@@ -3,6 +3,7 @@
     samples     what is known of a sample: its files here, in Flow's filesets, and its metadata
     reads       from filesets to lanes: one file of reads, or a pair
     pipelines   the tables of the pipelines: columns, and where each column's value comes from
+    flow_schema the same of any pipeline of Flow, by its own schema
     sheet       samples and a pipeline → rows, and what has to be told of them
     links       links without blanks, for pipelines that take none in paths
     words, csv_text     texts of Flow as they stand in a sheet; rows as CSV

@@ -20,6 +20,27 @@ from flowtui.transfer.disk import downloads_log
 PAIR = ("liver_R1.fastq.gz", "liver_R2.fastq.gz")
 
 
+PIPELINES_OF_FLOW = {
+    "/pipelines": (200, [{"name": "RNA", "subcategories": [{"name": "x", "pipelines": [
+        {"id": "3", "name": "CLIP"}, {"id": "4", "name": "Old one"}]}]}]),
+    "/pipelines/3": (200, {"id": "3", "versions": [{"id": "31", "name": "1.7"},
+                                                   {"id": "30", "name": "1.6"}]}),
+    "/pipelines/4": (200, {"id": "4", "versions": [{"id": "40", "name": "1"}]}),
+    "/pipelines/versions/30": (200, {"id": "30", "schema": {"inputs": [{"params": {"input": {
+        "type": "csv", "takes_samples": True,
+        "columns": [{"name": "id", "from_sample": "name"}, {"name": "reads", "from_sample": 1}],
+    }}}]}}),
+    "/pipelines/versions/31": (200, {"id": "31", "schema": {"inputs": [{"params": {"input": {
+        "type": "csv", "takes_samples": True, "columns": [
+            {"name": "group"}, {"name": "replicate"}, {"name": "fastq_1", "from_sample": 1},
+            {"name": "fastq_2", "from_sample": "2"},
+            {"name": "strand", "from_sample": "strandedness"}, {"name": "umi", "default": "yes"}],
+    }}}]}}),
+    "/pipelines/versions/40": (200, {"id": "40", "schema": {"inputs": []}}),
+}  # fmt: skip
+"""Two pipelines, one of them with a table of samples in two versions."""
+
+
 def run(*args: object) -> Result:
     return CliRunner().invoke(cli, ["samplesheet", *map(str, args)])
 
@@ -116,6 +137,33 @@ def test_links_stand_in_for_a_folder_whose_name_has_blanks(
     assert result.exit_code == Exit.USAGE
     assert "leads elsewhere" in result.stderr
     assert Path(row["fastq_2"]).read_text() == "another's"
+
+
+def test_a_pipeline_of_flow_has_the_columns_of_its_own_schema(
+    answers: dict[str, Any], target: Path, tmp_path: Path
+) -> None:
+    answers |= PIPELINES_OF_FLOW
+    words = ("sample/34", "--to", target, "--links", tmp_path / "links", "--for")
+    result = run(*words, "clip")
+    assert result.exit_code == 0, result.output
+    assert table(result.stdout) == [{
+        "group": "liver", "replicate": "1", "strand": "reverse", "umi": "yes",
+        "fastq_1": str(tmp_path / "links/1" / PAIR[0]),
+        "fastq_2": str(tmp_path / "links/2" / PAIR[1]),
+    }]  # fmt: skip
+    assert "Flow's schema of CLIP 1.7" in result.stderr
+    assert "umi: yes for liver: no attribute says it" in result.stderr
+    result = run(*words, "CLIP@1.6")
+    assert list(table(result.stdout)[0]) == ["id", "reads"]
+
+
+def test_a_file_that_is_gone_is_expected_where_it_was(
+    answers: dict[str, Any], target: Path
+) -> None:
+    file = target / "Cortex/liver" / PAIR[1]
+    file.unlink()
+    result = run("sample/34", "--to", target, "--for", "rnaseq", "--allow-missing")
+    assert table(result.stdout)[0]["fastq_2"] == str(file)
 
 
 @pytest.mark.parametrize("harm", ["gone", "cut", "never"])
@@ -228,7 +276,11 @@ def test_a_sample_that_flow_refuses_is_told_and_the_others_come(
 @pytest.mark.parametrize(
     ("args", "status", "words"),
     [
-        (["project/12", "--for", "bowtie"], Exit.USAGE, "use one of rnaseq"),
+        (["project/12", "--for", "bowtie"], Exit.USAGE, "no pipeline called bowtie; known without"),
+        (["project/12", "--for", "Old one"], Exit.USAGE, "has no table of samples"),
+        (["project/12", "--for", "CLIP@9"], Exit.USAGE, "CLIP has no version 9"),
+        (["./x", "--for", "bowtie", "--offline"], Exit.USAGE, "--offline knows rnaseq"),
+        (["project/12", "--for", "rnaseq", "--offline"], Exit.NOTHING_FOUND, "no downloads.log"),
         (["project/12"], Exit.USAGE, "--for"),
         (["nothing", "--for", "rnaseq"], Exit.USAGE, "is not a reference"),
         (["./nothing", "--for", "rnaseq"], Exit.NOTHING_FOUND, "no downloads.log"),
@@ -239,6 +291,7 @@ def test_what_cannot_be_is_told_in_one_line(
     answers: dict[str, Any], args: list[str], status: Exit, words: str
 ) -> None:
     answers["/executions/5"] = (200, {"id": "5", "identifier": "x"})
+    answers |= PIPELINES_OF_FLOW
     result = run(*args)
     assert result.exit_code == status, result.output
     assert words in result.stderr
