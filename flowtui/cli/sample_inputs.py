@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -97,6 +97,19 @@ class Gathered:
     missing: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    _places: dict[str, int] = field(default_factory=dict)
+
+    def add(self, sample: SampleInputs) -> None:
+        """Add a sample, or further sets of one that is there already."""
+        place = self._places.get(sample.ref) if sample.ref.startswith("sample/") else None
+        if place is None:
+            self._places[sample.ref] = len(self.samples)
+            self.samples.append(sample)
+            return
+        known = self.samples[place]
+        ids = {file.id for files in known.filesets for file in files}
+        more = [files for files in sample.filesets if not ids & {file.id for file in files}]
+        self.samples[place] = replace(known, filesets=(*known.filesets, *more))
 
 
 # From Flow
@@ -154,12 +167,13 @@ def from_flow(
         except FlowError as error:
             return one, error
 
-    seen: set[str] = set()
+    whole: set[str] = set()
     with closing(Lookahead()) as lookahead:
         for one, known in lookahead.map(ask, wanted):
-            if one.id in seen and not one.only:
+            if one.id in whole:
                 continue
-            seen.add(one.id)
+            if not one.only:
+                whole.add(one.id)
             if isinstance(known, SKIPPABLE):
                 found.lost.append(f"sample/{one.id}: {known.message}")
             elif isinstance(known, FlowError):
@@ -167,7 +181,7 @@ def from_flow(
             else:
                 sets = [rows for rows in known.filesets
                         if not one.only or one.only in {data.id for data in rows}]  # fmt: skip
-                found.samples.append(_placed(known, sets, one.folder, local, found))
+                found.add(_placed(known, sets, one.folder, local, found))
 
 
 @dataclass(frozen=True)
@@ -302,11 +316,11 @@ def from_folder(local: LocalFolder, client: FlowClient | None, found: Gathered) 
                 client = _without_flow(error, client, found, ref)
         if known is None:
             alone.append(ref)
-            found.samples.append(_recorded(local, ref, keys, found))
+            found.add(_recorded(local, ref, keys, found))
             continue
         ids = {key.removeprefix("data/") for key in keys}
         sets = [rows for rows in known.filesets if ids & {data.id for data in rows}]
-        found.samples.append(_placed(known, sets, (), local, found))
+        found.add(_placed(known, sets, (), local, found))
     if alone:
         found.told.append(
             f"{counted(len(alone), 'sample')} told by downloads.log alone: no metadata, and pairs"
@@ -327,7 +341,7 @@ def _without_flow(
 def _recorded(local: LocalFolder, ref: str, keys: Sequence[str], found: Gathered) -> SampleInputs:
     """A sample as the log has it."""
     files = []
-    for key in keys:
+    for key in sorted(keys, key=lambda key: _filename(local, key)):
         path = local.where(key)
         if path is None:
             path = local.root / next(reversed(local.inputs[key]))

@@ -32,10 +32,11 @@ _INDEX = re.compile(r"[._-]I[12](?:[._-]\d{3})?\.f(?:ast)?q(?:\.gz)?$")
 """Reads of the index, which sequencers write beside R1 and R2."""
 
 _MATE = re.compile(
-    r"^(?P<stem>.*)(?P<mark>[._-]R?)(?P<mate>[12])(?P<rest>(?:[._-]\d{3})?\.f(?:ast)?q(?:\.gz)?)$",
+    r"^(?P<stem>.*)(?P<mark>[._-]R?)(?P<mate>[12])(?P<rest>(?:[._-]\d{3})?(?:~\d+)?"
+    r"\.f(?:ast)?q(?:\.gz)?)$",
     re.IGNORECASE,
 )
-"""`x_R1.fastq.gz`, `x_1.fq`, `x_R1_001.fastq.gz`."""
+"""`x_R1.fastq.gz`, `x_1.fq`, `x_R1_001.fastq.gz`; `x_R1~2.fastq.gz` is of a second set here."""
 
 
 def is_reads(filename: str) -> bool:

@@ -63,11 +63,13 @@ def make_sheet(samples: Sequence[SampleInputs], pipeline: Pipeline) -> Sheet:
     entries = []
     for sample in samples:
         lanes, told = lanes_of(sample)
+        if not lanes:
+            why = "; ".join(told) or "no file was uploaded to it"
+            notes.append(Note(sample.name, f"no row: {why}", True))
+            continue
         notes += [Note(sample.name, text) for text in told]
         if lanes := _fitting(sample, lanes, pipeline, notes):
             entries.append(_Entry(sample, lanes))
-        elif not any(note.is_loss and note.about == sample.name for note in notes):
-            notes.append(Note(sample.name, "no reads (FASTQ) that were uploaded to it", True))
     _name(entries, pipeline, notes)
     _number(entries, pipeline, notes)
     for column in pipeline.columns:

@@ -118,6 +118,21 @@ def test_a_file_that_went_to_a_project_is_found_by_its_sample_too(
     assert table(result.stdout)[0]["fastq_2"].endswith(f"Cortex/liver/{PAIR[1]}")
 
 
+def test_a_sample_that_is_named_several_times_is_there_once(
+    answers: dict[str, Any], target: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    put(other, "data/3", "samples/liver/lane2_R1.fastq.gz")
+    answers["/samples/34"][1]["filesets"].append(fileset(("3", "lane2_R1.fastq.gz")))
+    for id_ in ("1", "2"):
+        answers[f"/data/{id_}"] = (200, {"id": id_, "filename": PAIR[0], "sample_id": "34"})
+    result = run("data/1", "data/2", target, other, "--to", target, "--for", "rnaseq")
+    assert result.exit_code == 0, result.output
+    assert [(row["sample"], Path(row["fastq_1"]).name) for row in table(result.stdout)] == [
+        ("liver", PAIR[0]), ("liver", "lane2_R1.fastq.gz"),
+    ]  # fmt: skip
+
+
 def test_links_stand_in_for_a_folder_whose_name_has_blanks(
     answers: dict[str, Any], target: Path, tmp_path: Path
 ) -> None:

@@ -79,9 +79,11 @@ def test_where_names_decide_it_is_told(
 
 def test_without_flows_sets_names_make_the_pairs() -> None:
     files = ("b_1.fastq.gz", "a_S1_L001_R2_001.fastq.gz", "a_S1_L001_R1_001.fastq.gz",
-             "b_2.fastq.gz", "c.fastq.gz")  # fmt: skip
+             "b_2.fastq.gz", "c.fastq.gz", "d_R1.fq", "d_R2.fq", "d_R1~2.fq",
+             "d_R2~2.fq")  # fmt: skip
     found, told = lanes(files, flows=False)
-    assert found == [(files[0], files[3]), (files[2], files[1]), (files[4],)]
+    assert found == [(files[0], files[3]), (files[2], files[1]), (files[4],),
+                     ("d_R1.fq", "d_R2.fq"), ("d_R1~2.fq", "d_R2~2.fq")]  # fmt: skip
     assert "Flow's sets are not known" in told[0]
 
 

@@ -181,7 +181,8 @@ def test_a_control_is_a_sample_of_the_sheet_with_its_replicate() -> None:
         ("atacseq", sample("s", ("a.fastq",)), "takes .fastq.gz, .fq.gz only"),
         ("atacseq", sample("s", folder="/my data"), "no blanks"),
         ("rnaseq", sample("s", ("a b.fq.gz",)), "no blanks"),
-        ("rnaseq", sample("s", ("a.bam",)), "no reads"),
+        ("rnaseq", sample("s", ("a.bam",)), "left out a.bam: no FASTQ"),
+        ("rnaseq", SampleInputs("sample/1", "s"), "no file was uploaded"),
     ],
 )
 def test_what_a_pipeline_does_not_take_is_a_loss(
