@@ -88,6 +88,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "get --records": ("get", "--records", "--json", "execution/456"),
     "verify": ("verify",),
     "verify --json": ("verify", "--json"),
+    "samplesheet": ("samplesheet", "sample/34", "--for", "generic", "--allow-missing"),
     "add": ("add", "sample/34"),
     "add --json": ("add", "--json", "data/789"),
     "status": ("status",),

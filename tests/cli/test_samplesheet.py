@@ -17,6 +17,9 @@ from flowtui.cli.main import cli
 from flowtui.flow.remote_file import Origin
 from flowtui.transfer.disk import downloads_log
 
+TOKEN = "tok-a1b2c3d4e5"
+"""Who is signed in has it, see conftest."""
+
 PAIR = ("liver_R1.fastq.gz", "liver_R2.fastq.gz")
 
 
@@ -131,6 +134,16 @@ def test_a_sample_that_is_named_several_times_is_there_once(
     assert [(row["sample"], Path(row["fastq_1"]).name) for row in table(result.stdout)] == [
         ("liver", PAIR[0]), ("liver", "lane2_R1.fastq.gz"),
     ]  # fmt: skip
+
+
+def test_no_token_that_flow_repeats_is_in_the_sheet(
+    answers: dict[str, Any], target: Path, tmp_path: Path
+) -> None:
+    answers["/samples/34"][1]["metadata"] = {"note": f"mine is {TOKEN}"}
+    sheet = tmp_path / "sheet.csv"
+    result = run("sample/34", "--to", target, "--for", "generic", "-o", sheet)
+    assert result.exit_code == 0, result.output
+    assert table(sheet.read_text())[0]["note"] == "mine is [removed]"
 
 
 def test_links_stand_in_for_a_folder_whose_name_has_blanks(
