@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from flowtui.flow.errors import FlowError
     from flowtui.flow.models import Data, Sample
     from flowtui.flow.refs import Ref
+    from flowtui.flow.remote_file import RemoteFile
 
 
 @dataclass
@@ -37,6 +39,7 @@ class LocalFolder:
     def __post_init__(self) -> None:
         """Read the log. Raises OSError."""
         self._paths = TargetPaths(self.root)
+        self._planned: dict[str, str] = {}
         for path, recorded in self._paths.recorded.items():
             if not recorded.execution and _is_below(path):
                 self.inputs.setdefault(recorded.key, {})[path] = recorded.size
@@ -67,16 +70,34 @@ class LocalFolder:
                 return self.root / path
         return None
 
-    def planned(self, data: Data, sample: Sample, folder: tuple[str, ...]) -> Path:
-        """Where a download of a file of a sample would put it. Raises ValueError."""
+    def plan(self, pieces: Iterable[Piece]) -> dict[str, str]:
+        """Take note of where a download puts what is not here; key → why, where it cannot.
+
+        All at once, as a download does it: who has which name goes by the keys of all.
+        """
         from flowtui.flow.walk.walk import remote_file
 
-        known = self.inputs.get(f"data/{data.id}")
-        if known:
-            return self.root / next(reversed(known))
-        fileset = data.fileset_id or ""
-        file = remote_file(data, folder, sample.name, f"sample/{sample.id}", fileset)
-        return self.root / self._paths.assign_all([file])[file.key]
+        files: list[RemoteFile] = []
+        unfit: dict[str, str] = {}
+        for piece in pieces:
+            sample = piece.known.sample
+            whose = f"sample/{sample.id}"
+            for data, fileset in _named_sets(piece.known.filesets):
+                key = f"data/{data.id}"
+                if data.id is None or data.is_removed or key in self.inputs:
+                    continue
+                try:
+                    files.append(remote_file(data, piece.folder, sample.name, whose, fileset))
+                except ValueError as error:
+                    unfit[key] = str(error)
+        self._planned |= self._paths.assign_all({file.key: file for file in files}.values())
+        return unfit
+
+    def planned(self, key: str) -> Path | None:
+        """Where a file that is not here was, or else goes; None where it was not planned."""
+        known = self.inputs.get(key)
+        path = next(reversed(known)) if known else self._planned.get(key)
+        return None if path is None else self.root / path
 
 
 def _is_below(path: str) -> bool:
@@ -168,6 +189,7 @@ def from_flow(
             return one, error
 
     whole: set[str] = set()
+    pieces: list[Piece] = []
     with closing(Lookahead()) as lookahead:
         for one, known in lookahead.map(ask, wanted):
             if one.id in whole:
@@ -181,7 +203,9 @@ def from_flow(
             else:
                 sets = [rows for rows in known.filesets
                         if not one.only or one.only in {data.id for data in rows}]  # fmt: skip
-                found.add(_placed(known, sets, one.folder, local, found))
+                named = known.sample.name or known.sample.id
+                pieces.append(Piece(known, sets, one.folder or ("samples", named)))
+    _place(pieces, local, found)
 
 
 @dataclass(frozen=True)
@@ -241,32 +265,55 @@ def _reads_in(rows: Sequence[Data]) -> int:
     return sum(is_reads(data.filename) for data in rows)
 
 
-def _placed(
-    known: _Known,
-    sets: Iterable[Sequence[Data]],
-    folder: tuple[str, ...],
-    local: LocalFolder,
-    found: Gathered,
-) -> SampleInputs:
-    """A sample with the places of its files; takes note of those that are not here."""
-    sample = known.sample
-    folder = folder or ("samples", sample.name or sample.id)
-    filesets = []
+@dataclass(frozen=True)
+class Piece:
+    """A sample, or some sets of it, that goes into the sheet.
+
+    Attributes:
+        folder: where a download puts its files.
+    """
+
+    known: _Known
+    sets: list[tuple[Data, ...]]
+    folder: tuple[str, ...]
+
+
+def _named_sets(filesets: Iterable[Sequence[Data]]) -> Iterator[tuple[Data, str]]:
+    """Each file with its set where that shares a name with another one, else "", as in a walk."""
+    sets = list(filesets)
+    names = Counter(data.filename.casefold() for rows in sets for data in rows)
     for rows in sets:
+        is_shared = any(names[data.filename.casefold()] > 1 for data in rows)
+        for data in rows:
+            yield data, (data.fileset_id or "") if is_shared else ""
+
+
+def _place(pieces: Sequence[Piece], local: LocalFolder, found: Gathered) -> None:
+    """Add samples with the places of their files; takes note of those that are not here."""
+    unfit = local.plan(pieces)
+    for piece in pieces:
+        found.add(_placed(piece, local, unfit, found))
+
+
+def _placed(
+    piece: Piece, local: LocalFolder, unfit: Mapping[str, str], found: Gathered
+) -> SampleInputs:
+    known, sample = piece.known, piece.known.sample
+    filesets = []
+    for rows in piece.sets:
         files = []
         for data in rows:
-            if data.id is None or data.is_removed:
+            key = f"data/{data.id}"
+            if key in unfit:
+                found.lost.append(f"{sample.name}: {data.filename}: {unfit[key]}")
                 continue
-            path = local.where(f"data/{data.id}")
+            path = local.where(key)
             if path is None:
-                try:
-                    path = local.planned(data, sample, folder)
-                except ValueError as error:
-                    found.lost.append(f"{sample.name}: {data.filename}: {error}")
-                    continue
-                if is_reads(data.filename):
+                path = local.planned(key)
+                if path is not None and is_reads(data.filename):
                     found.missing.append(str(path))
-            files.append(InputFile(data.id, data.filename, os.path.abspath(path)))
+            if path is not None and data.id is not None:
+                files.append(InputFile(data.id, data.filename, os.path.abspath(path)))
         if files:
             filesets.append(tuple(files))
     facts = {"sample_type": sample.sample_type, "organism": sample.organism,
@@ -320,7 +367,8 @@ def from_folder(local: LocalFolder, client: FlowClient | None, found: Gathered) 
             continue
         ids = {key.removeprefix("data/") for key in keys}
         sets = [rows for rows in known.filesets if ids & {data.id for data in rows}]
-        found.add(_placed(known, sets, (), local, found))
+        beside = PurePosixPath(next(reversed(local.inputs[keys[0]]))).parent.parts
+        _place([Piece(known, sets, beside)], local, found)
     if alone:
         found.told.append(
             f"{counted(len(alone), 'sample')} told by downloads.log alone: no metadata, and pairs"

@@ -16,12 +16,16 @@ def filesets_of(sample: Sample) -> tuple[tuple[Data, ...], ...] | None:
     """The sets of a sample's own record; None where it names none with files."""
     sets = sample.given.get("filesets")
     found = [
-        readable(Data, fileset["data"])[0]
+        readable(Data, _with_set(fileset["data"], fileset.get("id")))[0]
         for fileset in (sets if isinstance(sets, list) else ())
         if isinstance(fileset, dict) and isinstance(fileset.get("data"), list)
     ]
     found = [rows for rows in found if rows]
     return tuple(found) or None
+
+
+def _with_set(rows: list[object], id_: object) -> list[object]:
+    return [{**row, "fileset": id_} if isinstance(row, dict) else row for row in rows]
 
 
 def grouped(inputs: Sequence[Data]) -> tuple[tuple[Data, ...], ...] | None:

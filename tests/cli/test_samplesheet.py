@@ -185,6 +185,46 @@ def test_a_pipeline_of_flow_has_the_columns_of_its_own_schema(
     assert list(table(result.stdout)[0]) == ["id", "reads"]
 
 
+def test_what_is_not_here_yet_is_named_where_a_download_puts_it(
+    answers: dict[str, Any], tmp_path: Path
+) -> None:
+    """Also where names come twice, and Flow's order is not that of the ids."""
+    later, earlier = ("8", "6"), ("5", "9")  # without their sets, the pairs would be mixed
+    lists = []
+    for sample, ids in (("34", later), ("35", ("1", "2"))):
+        sets = [fileset((ids[0], PAIR[0]), (ids[1], PAIR[1]))]
+        if ids == later:
+            sets.append(fileset((earlier[0], PAIR[0]), (earlier[1], PAIR[1])))
+        detail = {"id": sample, "name": "liver", "filesets": sets}
+        rows = [row for one in sets for row in one["data"]]
+        answers[f"/samples/{sample}"] = (200, detail)
+        answers[f"/samples/{sample}/data"] = (200, {"count": len(rows), "data": rows})
+        answers[f"/samples/{sample}/executions"] = (200, {"count": 0, "executions": []})
+        lists.append({"id": sample, "name": "liver"})
+    answers["/projects/12/samples"] = (200, {"count": 2, "samples": lists})
+    answers["/projects/12/executions"] = (200, {"count": 0, "executions": []})
+    get = CliRunner().invoke(
+        cli, ["get", "project/12", "--to", str(tmp_path), "--dry-run", "--json"]
+    )
+    events = [json.loads(line) for line in get.stdout.splitlines()]
+    paths = {one["key"]: one["path"] for one in events if one["event"] == "file"}
+    assert len(paths) == 6, get.output
+    result = run("project/12", "--to", tmp_path, "--for", "rnaseq", "--allow-missing")
+    assert [(row["fastq_1"], row["fastq_2"]) for row in table(result.stdout)] == [
+        (paths[f"data/{first}"], paths[f"data/{second}"])
+        for first, second in (later, earlier, ("1", "2"))
+    ]
+
+
+def test_a_set_that_is_here_by_half_lacks_its_other_half_beside_it(
+    answers: dict[str, Any], tmp_path: Path
+) -> None:
+    put(tmp_path, "data/1", f"Cortex/liver/{PAIR[0]}")
+    result = run(tmp_path, "--for", "rnaseq")
+    assert result.exit_code == Exit.SOME_FAILED
+    assert f"not here: {tmp_path}/Cortex/liver/{PAIR[1]}" in result.stderr
+
+
 def test_a_file_that_is_gone_is_expected_where_it_was(
     answers: dict[str, Any], target: Path
 ) -> None:
