@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -339,6 +340,7 @@ def from_folder(local: LocalFolder, client: FlowClient | None, found: Gathered) 
     that is told.
     """
     from flowtui.flow.errors import FlowError
+    from flowtui.flow.walk.lookahead import Lookahead
 
     samples = local.samples()
     for key in list(samples.pop("", ())):
@@ -348,27 +350,39 @@ def from_folder(local: LocalFolder, client: FlowClient | None, found: Gathered) 
                 sample_id = client.data(key.removeprefix("data/")).sample_id
                 ref = f"sample/{sample_id}" if sample_id else ""
             except FlowError as error:
-                client = _without_flow(error, client, found)
+                client = client if _goes_on(error, found) else None
         samples.setdefault(ref or f"?{local.name_of(key) or stem_of(_filename(local, key))}",
                            []).append(key)  # fmt: skip
     alone = []
     known_as = {ref: ref[1:] if ref.startswith("?") else local.name_of(keys[0])
                 for ref, keys in samples.items()}  # fmt: skip
-    for ref, keys in sorted(samples.items(), key=lambda item: (known_as[item[0]], item[0])):
-        known = None
-        if client is not None and ref.startswith("sample/"):
-            try:
-                known = _known(client, ref.removeprefix("sample/"))
-            except FlowError as error:
-                client = _without_flow(error, client, found, ref)
-        if known is None:
-            alone.append(ref)
-            found.add(_recorded(local, ref, keys, found))
-            continue
-        ids = {key.removeprefix("data/") for key in keys}
-        sets = [rows for rows in known.filesets if ids & {data.id for data in rows}]
-        beside = PurePosixPath(next(reversed(local.inputs[keys[0]]))).parent.parts
-        _place([Piece(known, sets, beside)], local, found)
+    gone = threading.Event()
+    if client is None:
+        gone.set()
+
+    def ask(item: tuple[str, list[str]]) -> tuple[str, list[str], _Known | FlowError | None]:
+        ref, keys = item
+        if client is None or gone.is_set() or not ref.startswith("sample/"):
+            return ref, keys, None
+        try:
+            return ref, keys, _known(client, ref.removeprefix("sample/"))
+        except FlowError as error:
+            return ref, keys, error
+
+    in_order = sorted(samples.items(), key=lambda item: (known_as[item[0]], item[0]))
+    with closing(Lookahead()) as lookahead:
+        for ref, keys, known in lookahead.map(ask, in_order):
+            is_new = not gone.is_set()
+            if isinstance(known, FlowError) and is_new and not _goes_on(known, found, ref):
+                gone.set()  # what was asked ahead fails alike, and is not told again
+            if known is None or isinstance(known, FlowError):
+                alone.append(ref)
+                found.add(_recorded(local, ref, keys, found))
+                continue
+            ids = {key.removeprefix("data/") for key in keys}
+            sets = [rows for rows in known.filesets if ids & {data.id for data in rows}]
+            beside = PurePosixPath(next(reversed(local.inputs[keys[0]]))).parent.parts
+            _place([Piece(known, sets, beside)], local, found)
     if alone:
         found.told.append(
             f"{counted(len(alone), 'sample')} told by downloads.log alone: no metadata, and pairs"
@@ -376,14 +390,12 @@ def from_folder(local: LocalFolder, client: FlowClient | None, found: Gathered) 
         )
 
 
-def _without_flow(
-    error: FlowError, client: FlowClient, found: Gathered, ref: str = ""
-) -> FlowClient | None:
-    """Tell that Flow did not say; whether to go on asking."""
+def _goes_on(error: FlowError, found: Gathered, ref: str = "") -> bool:
+    """Tell that Flow did not say; whether it may say more of others."""
     from flowtui.flow.errors import SKIPPABLE
 
     found.told.append(f"{ref}: {error.message}" if ref else error.message)
-    return client if isinstance(error, SKIPPABLE) else None
+    return isinstance(error, SKIPPABLE)
 
 
 def _recorded(local: LocalFolder, ref: str, keys: Sequence[str], found: Gathered) -> SampleInputs:

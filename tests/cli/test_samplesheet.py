@@ -298,7 +298,21 @@ def test_a_folder_does_without_flow_and_says_so(
     assert [row["sample"] for row in table(result.stdout)] == ["kidney", "liver"]
     assert [Path(row["fastq_2"]).name for row in table(result.stdout)] == ["", PAIR[1]]
     assert "2 samples told by downloads.log alone" in result.stderr
+    assert result.stderr.count("session has expired") == (way == "signed out")
     assert "paired liver_R1.fastq.gz, liver_R2.fastq.gz by their names" in result.stderr
+
+
+def test_where_flow_is_gone_it_is_told_once_for_all_samples(
+    answers: dict[str, Any], target: Path
+) -> None:
+    for number in range(35, 40):
+        put(target, f"data/{number}", f"Cortex/s{number}/a.fastq.gz", whose=f"sample/{number}")
+        answers[f"/samples/{number}"] = (401, {"error": "Not authorized"})
+    answers["/samples/34"] = (401, {"error": "Not authorized"})
+    result = run(target, "--for", "rnaseq")
+    assert result.exit_code == 0, result.output
+    assert len(table(result.stdout)) == 6
+    assert result.stderr.count("session has expired") == 1
 
 
 def test_a_line_of_the_log_that_leads_out_of_the_folder_counts_for_nothing(
