@@ -152,7 +152,8 @@ def _of_flow(name: str, server: str | None, out: Output) -> Pipeline:
             found = client.pipeline(name)
             pipeline = pipeline_of(found.name, found.schema)
         except (NotFound, ValueError) as error:
-            raise CommandError(f"{error}; {ours}", exit=Exit.USAGE, code="USAGE") from None
+            message = f"--for {one_line(name)}: {error}; {ours}"
+            raise CommandError(message, exit=Exit.USAGE, code="USAGE") from None
     out.say(f"flowtui: columns by Flow's schema of {one_line(f'{found.name} {found.version}')}")
     return pipeline
 

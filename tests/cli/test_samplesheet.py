@@ -225,6 +225,15 @@ def test_a_set_that_is_here_by_half_lacks_its_other_half_beside_it(
     assert f"not here: {tmp_path}/Cortex/liver/{PAIR[1]}" in result.stderr
 
 
+def test_a_server_that_lists_no_pipelines_leaves_the_name_in_the_message(
+    answers: dict[str, Any],
+) -> None:
+    result = run("project/12", "--for", "rnasq")
+    assert result.exit_code == Exit.USAGE
+    assert "--for rnasq: not found" in result.stderr
+    assert "known without Flow: rnaseq, sarek" in result.stderr
+
+
 def test_a_file_that_is_gone_is_expected_where_it_was(
     answers: dict[str, Any], target: Path
 ) -> None:
