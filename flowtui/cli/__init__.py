@@ -12,7 +12,7 @@
     md5_lookup       the md5 of files whose lists do not tell it
     selection, ref_lists, plan     from REFs to files, REFs from a list, and from files to the batch
                      that the engine gets
-    finding, feeding     the search in a thread; what it finds, given to the engine in pieces
+    finding              the search in a thread, whose finds are queued in pieces as they come
     follow, batch_progress, progress     the events of a batch, what they add up to, how it is shown
     session          what a command needs to talk to Flow: settings, credential, client
     record_rows, tables     records of Flow as rows, and rows as JSON lines or tables

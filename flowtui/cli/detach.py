@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from flowtui.cli.output import Output, counted, one_line, size_text
 
 if TYPE_CHECKING:
-    from flowtui.cli.feeding import Source
     from flowtui.cli.session import Session
     from flowtui.daemon.client import EngineClient
+    from flowtui.protocol.feeding import Source
     from flowtui.protocol.messages import Added, Batch
 
 

@@ -12,9 +12,9 @@ from flowtui.cli.output import Output
 from flowtui.flow.remote_file import RemoteFile
 
 if TYPE_CHECKING:
-    from flowtui.cli.feeding import Feeder
     from flowtui.cli.plan import Plan
     from flowtui.cli.selection import RequestedFiles
+    from flowtui.protocol.feeding import Feeder
 
 Search = Callable[[Output], Iterator[RemoteFile]]
 """Finds files, and says on an Output what it has to say."""
@@ -91,8 +91,8 @@ def feeder_of(finding: Finding, found: RequestedFiles, plan: Plan, wait: float =
     `wait`: seconds that each look for more may wait. Raises what ended a search that found nothing,
     and CommandError where there is nothing to find.
     """
-    from flowtui.cli.feeding import Feeder
     from flowtui.cli.selection import require_files
+    from flowtui.protocol.feeding import Feeder
 
     first: list[RemoteFile] = []
     while not first and not finding.is_over:

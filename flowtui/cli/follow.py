@@ -31,7 +31,7 @@ from flowtui.protocol.messages import (
 from flowtui.protocol.states import REMOVED, TransferState
 
 if TYPE_CHECKING:
-    from flowtui.cli.feeding import Source
+    from flowtui.protocol.feeding import Source
 
 MISTAKE_PATIENCE = 30.0
 """Seconds without news after an internal error of the engine, after which a job gives up: what

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowtui.cli.exit_codes import CommandError
-from flowtui.cli.feeding import BulkRule
 from flowtui.cli.output import Output, counted, one_line, size_text
+from flowtui.protocol.feeding import BulkRule
 
 if TYPE_CHECKING:
     from flowtui.cli.selection import RequestedFiles

@@ -90,11 +90,11 @@ def _fetch(
     session: Session, root: Path, files: Iterable[RemoteFile], stop: StopSignals, out: Output
 ) -> int:
     """Fetch the files to their places; the bytes that came over the network."""
-    from flowtui.cli.feeding import WholeBatch
     from flowtui.cli.follow import Follower
     from flowtui.cli.progress import stderr_view
     from flowtui.connect import connector
     from flowtui.engine.engine import Engine
+    from flowtui.protocol.feeding import WholeBatch
     from flowtui.protocol.messages import Batch
     from flowtui.system.descriptors import raise_limit
     from flowtui.transfer.http.clients import service_maker

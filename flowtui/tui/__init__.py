@@ -1,7 +1,8 @@
 """The app: what people see. A client of the engine, like every other.
 
     app              composes the panes, binds keys, routes messages
-    add_downloads    from what is marked to the queue: count, dialog, batch
+    add_downloads    from what is marked to the queue: count, dialog, batch; found_downloads:
+                     files that are queued while the rest is counted
     engine_status    what is told of the engine; quitting: leaving, in all its ways
     browser/         the tree and its details
     downloads/       the queue and the bulk jobs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
@@ -15,6 +15,10 @@ from flowtui.tui.background import Background
 from flowtui.tui.browser.selection import Selection
 from flowtui.tui.context import AppContext
 from flowtui.tui.engine_link import EngineLink
+from flowtui.tui.found_downloads import FoundDownloads
+
+if TYPE_CHECKING:
+    from flowtui.tui.screens.download_offer import AsFound
 
 
 class AddDownloads:
@@ -36,17 +40,29 @@ class AddDownloads:
         self._context = context
         self._background = background
         self._link = link
+        self._under_way: list[FoundDownloads] = []
         self.target = target
+
+    @property
+    def still_counted(self) -> list[str]:
+        """The names of selections of which files are queued that are still being found."""
+        self._under_way = [found for found in self._under_way if not found.is_over]
+        return [found.name for found in self._under_way]
 
     def ask(self, selection: Selection, queued: Callable[[], None]) -> None:
         """Count the files and ask; `queued` is called once it is decided to download them."""
         from flowtui.tui.browser.count import Count
         from flowtui.tui.screens.download import DownloadDialog
 
-        def answered(batch: Batch | None) -> None:
-            if batch is not None:
-                queued()
-                self._queue(batch)
+        def answered(wanted: Batch | AsFound | None) -> None:
+            if wanted is None:
+                return
+            queued()
+            if isinstance(wanted, Batch):
+                self._queue(wanted)
+            else:
+                self.target = wanted.folder
+                self._under_way.append(FoundDownloads(self._app, self._link, wanted))
 
         dialog = DownloadDialog(
             selection.name,

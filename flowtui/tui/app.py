@@ -113,7 +113,13 @@ class FlowApp(App[None]):
         self._account = Account(self, self.context, background, self.link)
         self._adding = AddDownloads(self, self.context, background, self.link, settings.target(to))
         self._verifying = Verifying(self, self.context, background, self.link)
-        self._quitting = Quitting(self, self.link, background, engine_stays=engine_stays)
+        self._quitting = Quitting(
+            self,
+            self.link,
+            background,
+            engine_stays=engine_stays,
+            still_counted=lambda: self._adding.still_counted,
+        )
 
     def compose(self) -> ComposeResult:
         """Header, tree and details, downloads, bulk jobs, footer."""

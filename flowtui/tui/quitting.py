@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -28,9 +29,19 @@ class Quitting:
     """
 
     def __init__(
-        self, app: App[Any], link: EngineLink, background: Background, *, engine_stays: bool
+        self,
+        app: App[Any],
+        link: EngineLink,
+        background: Background,
+        *,
+        engine_stays: bool,
+        still_counted: Callable[[], list[str]],
     ) -> None:
-        """`engine_stays`: whether the engine goes on without the app."""
+        """`engine_stays`: whether the engine goes on without the app.
+
+        `still_counted` names the selections whose files are still being found.
+        """
+        self._still_counted = still_counted
         self._app = app
         self._link = link
         self._background = background
@@ -77,10 +88,12 @@ class Quitting:
         from flowtui.tui.screens.quit import QuitDialog, work_under_way
 
         files, archives = work_under_way(self._link.model)
-        if not (files or archives) or self._stopping or isinstance(self._app.screen, QuitDialog):
+        still_counted = self._still_counted()
+        work = files or archives or still_counted
+        if not work or self._stopping or isinstance(self._app.screen, QuitDialog):
             self._quit()
             return
-        dialog = QuitDialog(files, archives, self._engine_stays, self.logout_warning)
+        dialog = QuitDialog(files, archives, self._engine_stays, self.logout_warning, still_counted)
         self._app.push_screen(dialog, self._answered)
 
     def _answered(self, how: Leave | None) -> None:

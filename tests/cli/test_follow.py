@@ -11,11 +11,11 @@ import pytest
 from flowtui.cli import follow
 from flowtui.cli.batch_progress import BatchProgress
 from flowtui.cli.exit_codes import Exit
-from flowtui.cli.feeding import WholeBatch
 from flowtui.cli.follow import Follower
 from flowtui.cli.json_fields import transfer_fields
 from flowtui.cli.output import Output
 from flowtui.flow.remote_file import RemoteFile
+from flowtui.protocol.feeding import WholeBatch
 from flowtui.protocol.messages import (
     Added,
     Batch,

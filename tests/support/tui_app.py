@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from flowtui.config import Folders, Settings
 from flowtui.flow.session.credentials import Credential, CredentialSource, SaveError
-from flowtui.protocol.messages import Added, Batch, Space
+from flowtui.protocol.messages import Added, Batch, RequestRefused, Space
 from flowtui.tui.app import FlowApp
 from flowtui.tui.browser.tree import TreePane
 from flowtui.tui.context import AppContext
@@ -29,8 +29,11 @@ class FakeEngine:
         self.signed_in: list[tuple[Any, ...]] = []
         self.free = 10**12
         self.asked: list[str] = []
+        self.refuses: RequestRefused | None = None
 
     def add(self, batch: Batch) -> Added:
+        if self.refuses is not None:
+            raise self.refuses
         self.batches.append(batch)
         ids = tuple(range(len(batch.files)))
         return Added(1, ids, len(ids), 0, 1 if batch.bulk else None)
@@ -60,7 +63,10 @@ class FakeLink:
         return Delta()
 
     def call(self, what: str, do: Callable[[Any], Any], done: Any = None) -> None:
-        result = do(self.engine)
+        try:
+            result = do(self.engine)
+        except RequestRefused:
+            return  # which is told
         if done is not None:
             done(result)
 

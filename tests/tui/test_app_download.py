@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
-from textual.widgets import Button, Checkbox, Input
+from textual.widgets import Button, Checkbox, Input, Static
 
 from flowtui.flow.errors import NotFound, ServiceUnavailable
 from flowtui.flow.models import Execution
+from flowtui.protocol.messages import RequestRefused
 from flowtui.tui.app import FlowApp
 from flowtui.tui.screens.download import DownloadDialog
-from support.fake_flow import data, screen
+from flowtui.tui.screens.quit import QuitDialog
+from support.fake_flow import FakeFlow, data, screen
 from support.tui_app import context_of, lines, make_app, open_project, opened, said, tree, until
 
 SIZE = (80, 24)
@@ -29,6 +31,11 @@ async def asked(pilot: Pilot[Any]) -> DownloadDialog:
     assert isinstance(dialog, DownloadDialog)
     await until(pilot, lambda: not said(app, "#dialog-what").endswith("…"), "counted")
     return dialog
+
+
+def notices(app: FlowApp) -> str:
+    """All that was told at the edge of the screen."""
+    return "\n".join(notice.message for notice in app._notifications)
 
 
 def button(app: FlowApp, name: str) -> Button:
@@ -99,18 +106,60 @@ async def test_files_without_an_id_cannot_be_a_bulk_job(tmp_path: Path) -> None:
         assert dialog.proposed == "one-by-one" and button(app, "bulk").disabled
 
 
-async def test_enter_does_nothing_before_all_is_counted(tmp_path: Path) -> None:
+async def start_while_counting(pilot: Pilot[Any], flow: FakeFlow) -> threading.Event:
+    """Press enter before the last of three samples is listed; what lets that go on."""
+    app = await opened(pilot)
+    last = flow.holds["data of s2 page 1"] = threading.Event()
+    await pilot.press("down", "d")
+    await until(pilot, lambda: "4 files, 4.0 kB so far, counting" in said(app, "#dialog-what"))
+    assert "enter: start now" in said(app, "#dialog-hint")
+    await pilot.press("enter")
+    await until(pilot, lambda: len(app.screen_stack) == 1)
+    return last
+
+
+async def test_enter_starts_what_is_found_while_the_rest_is_counted(tmp_path: Path) -> None:
     flow = screen(3)
     app = make_app(flow, tmp_path)
     async with app.run_test(size=SIZE) as pilot:
-        await opened(pilot)
-        flow.hold = threading.Event()
-        await pilot.press("down", "d", "enter", "enter")
-        assert isinstance(app.screen, DownloadDialog)
-        assert "so far, counting" in said(app, "#dialog-what")
-        flow.hold.set()
-        await until(pilot, lambda: button(app, "one-by-one").has_focus)
-        assert not context_of(app).engine.batches
+        last = await start_while_counting(pilot, flow)
+        engine = context_of(app).engine
+        await until(pilot, lambda: engine.batches)
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, QuitDialog))
+        words = [str(widget.render()) for widget in app.screen.query(Static)]
+        assert any("Still looking for files of Screen" in line for line in words)
+        await pilot.press("escape")
+        assert [len(batch.files) for batch in engine.batches] == [4]
+        last.set()
+        await until(pilot, lambda: len(engine.batches) == 2)
+        first, second = engine.batches
+        assert (first.continues, second.continues) == (None, 1)
+        assert len(second.files) == 2 and not second.bulk
+        assert {batch.root for batch in engine.batches} == {str(tmp_path / "downloads")}
+        await until(pilot, lambda: "Queued 6 files of Screen." in notices(app))
+
+
+async def test_what_could_not_be_listed_of_it_is_said(tmp_path: Path) -> None:
+    flow = screen(3)
+    flow.errors["data of s2 page 1"] = [RuntimeError("the server is away")]
+    app = make_app(flow, tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        (await start_while_counting(pilot, flow)).set()
+        await until(pilot, lambda: "4 files queued; download it again for the rest" in notices(app))
+        assert [len(batch.files) for batch in context_of(app).engine.batches] == [4]
+
+
+async def test_an_engine_that_refuses_a_piece_is_given_no_more(tmp_path: Path) -> None:
+    flow = screen(3)
+    app = make_app(flow, tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        context_of(app).engine.refuses = RequestRefused("IN_THE_WAY", "a pipe stands there")
+        last = await start_while_counting(pilot, flow)
+        await until(pilot, lambda: not app._adding.still_counted)
+        last.set()
+        await until(pilot, lambda: not counting())
+        assert context_of(app).engine.batches == []
 
 
 def counting() -> bool:

@@ -19,7 +19,7 @@ from flowtui.protocol.messages import Batch
 from flowtui.text.printable import printable
 from flowtui.tui.background import Background
 from flowtui.tui.browser.count import Count
-from flowtui.tui.screens.download_offer import Offer, Way
+from flowtui.tui.screens.download_offer import AsFound, Offer, Way
 from flowtui.tui.screens.folder import FolderError, folder_of
 from flowtui.tui.screens.space_line import MeasureSpace, SpaceLine
 
@@ -28,13 +28,16 @@ UPDATE_EVERY = 0.15
 
 RECORDS = "With the records of runs (parameters, command, logs, versions)"
 
+START_HINT = "enter: start now, files come as they are found   esc: cancel"
+
 WAYS = {Way.ONE_BY_ONE: "One by one", Way.BULK: "As a bulk job"}
 
 
-class DownloadDialog(ModalScreen[Batch | None]):
+class DownloadDialog(ModalScreen[Batch | AsFound | None]):
     """Has the files of a selection counted, and asks for the target and the way; gives a `Batch`.
 
-    None where it is left. Enter takes what is proposed, see `Offer`.
+    None where it is left. Enter takes what is proposed, see `Offer`; while files are counted it
+    starts what is found, and gives `AsFound`: the counting goes on then.
     """
 
     AUTO_FOCUS = ""
@@ -65,6 +68,7 @@ class DownloadDialog(ModalScreen[Batch | None]):
         self._background = background
         self._target = target
         self._timer: Timer | None = None
+        self._goes_on = False
         # Made here: what was counted and measured may be known before they are mounted, and after.
         self._what_line = Static(id="dialog-what", markup=False)
         self._left_out_lines = Static(id="dialog-left-out", markup=False)
@@ -116,8 +120,9 @@ class DownloadDialog(ModalScreen[Batch | None]):
         self._begin()
 
     def on_unmount(self) -> None:
-        """Count no further."""
-        self._offer.count.stop()
+        """Count no further, unless what is found is wanted."""
+        if not self._goes_on:
+            self._offer.count.stop()
 
     def _begin(self) -> None:
         """Have the files counted, in a thread."""
@@ -134,6 +139,8 @@ class DownloadDialog(ModalScreen[Batch | None]):
         self._left_out_lines.update(Text(offer.left_out, style="dim"))
         self._left_out_lines.display = bool(offer.left_out)
         self._space_line.show(self._folder_text, offer.room)
+        if offer.can_start:
+            self._hint.update(START_HINT)
         if ended and self._timer is not None:
             self._timer.stop()
             self._timer = None
@@ -175,9 +182,12 @@ class DownloadDialog(ModalScreen[Batch | None]):
             self.set_focus(None)
 
     def action_accept(self) -> None:
-        """Take what is proposed."""
+        """Take what is proposed, or start what is found while it is counted."""
         if self.proposed is not None:
             self._accept(self.proposed)
+        elif self._offer.can_start and (folder := self._folder()) is not None:
+            self._goes_on = True
+            self.dismiss(self._offer.as_found(folder))
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Take it, or leave it."""
@@ -188,9 +198,13 @@ class DownloadDialog(ModalScreen[Batch | None]):
             self._accept(Way(event.button.id or ""))
 
     def _accept(self, way: Way) -> None:
+        if (folder := self._folder()) is not None:
+            self.dismiss(self._offer.batch(folder, way))
+
+    def _folder(self) -> Path | None:
+        """Where to; None, and its line has the focus, where that is no folder."""
         try:
-            folder = folder_of(self._folder_text)
+            return folder_of(self._folder_text)
         except FolderError:
             self._folder_input.focus()
-            return
-        self.dismiss(self._offer.batch(folder, way))
+            return None

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flowtui.protocol.messages import Batch
 from flowtui.text import quantities
 from flowtui.text.printable import printable
 from flowtui.tui.browser.count import Count
+
+if TYPE_CHECKING:
+    from flowtui.flow.remote_file import RemoteFile
 
 MARGIN = 1.1
 """The guide's 10 % of room beyond the files' sizes."""
@@ -23,6 +27,31 @@ class Way(StrEnum):
 
     ONE_BY_ONE = "one-by-one"
     BULK = "bulk"
+
+
+@dataclass(frozen=True)
+class AsFound:
+    """Files that are still being counted are to come to `folder`, each as it is found.
+
+    Attributes:
+        name: the selection's, fit to be drawn. `bulk_above`: see `Offer`.
+    """
+
+    name: str
+    folder: Path
+    count: Count
+    bulk_above: int
+
+    def batch(self, files: list[RemoteFile], as_archive: bool) -> Batch:
+        """Some of the files."""
+        return Batch(
+            server=self.count.server,
+            root=str(self.folder),
+            name=self.name,
+            files=tuple(files),
+            bulk=as_archive,
+            one_by_one_up_to=self.bulk_above,
+        )
 
 
 @dataclass(frozen=True)
@@ -57,6 +86,15 @@ class Offer:
             return None
         many = len(self.count.files) > self.bulk_above
         return Way.BULK if many and Way.BULK in self.ways else Way.ONE_BY_ONE
+
+    @property
+    def can_start(self) -> bool:
+        """Whether files can come before all are counted."""
+        return bool(self.count.server) and not self.count.ended
+
+    def as_found(self, folder: Path) -> AsFound:
+        """All files, those that are still to be found too."""
+        return AsFound(self.name, folder, self.count, self.bulk_above)
 
     @property
     def what(self) -> str:

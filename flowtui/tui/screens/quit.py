@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import ClassVar
 
@@ -12,12 +13,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from flowtui.protocol.states import BULK_ENDED, PENDING_WORK
-from flowtui.text.quantities import counted
+from flowtui.text.quantities import counted, named
 from flowtui.tui.queue_model import QueueModel
 
 GOES_ON = (
     "Downloads continue in the background, even after you log out. Run flowtui again to see them."
 )
+
+NOT_FOUND_YET = "what has not been found when you quit is not downloaded."
 
 ENDS = "The demo server and its engine stop when you quit. With a real server, downloads continue."
 
@@ -46,16 +49,23 @@ class QuitDialog(ModalScreen[Leave | None]):
     ]
 
     def __init__(
-        self, files: int, archives: int, engine_stays: bool = True, logout: str = ""
+        self,
+        files: int,
+        archives: int,
+        engine_stays: bool = True,
+        logout: str = "",
+        still_counted: Sequence[str] = (),
     ) -> None:
         """How many files are still to come, and how many archives Flow is still asked for.
 
         `engine_stays`: whether the engine goes on without the app. `logout`: what a logout does to
-        it on this host, or empty where it does nothing.
+        it on this host, or empty where it does nothing. `still_counted`: names of selections whose
+        files are still being found.
         """
         super().__init__()
         self._logout = logout
         self._engine_stays = engine_stays
+        self._still_counted = still_counted
         self._files = files
         self._archives = archives
 
@@ -63,12 +73,14 @@ class QuitDialog(ModalScreen[Leave | None]):
         """The words and the choice."""
         counts = ((self._files, "file"), (self._archives, "archive"))
         coming = " and ".join(counted(count, noun) for count, noun in counts if count)
+        words = f"{coming} still to download. {self._promise}" if coming else ""
+        if self._still_counted:
+            words += (
+                f"\nStill looking for files of {named(self._still_counted, 3)}: {NOT_FOUND_YET}"
+            )
         with Vertical(id="dialog"):
             yield Static("Quit flowtui", id="dialog-title")
-            yield Static(
-                f"{coming} still to download. {self._promise}",
-                markup=False,
-            )
+            yield Static(words.strip(), markup=False)
             with Horizontal(id="dialog-buttons"):
                 going = "Quit, keep downloading" if self._engine_stays else "Quit"
                 yield Button(going, id=Leave.KEEP_GOING, variant="primary", compact=True)

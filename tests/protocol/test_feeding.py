@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from flowtui.cli.exit_codes import CommandError, Exit
-from flowtui.cli.feeding import GRACE, BulkRule, Feeder
 from flowtui.cli.finding import Finding
 from flowtui.cli.output import Output
 from flowtui.cli.plan import Plan
 from flowtui.flow.remote_file import RemoteFile
+from flowtui.protocol.feeding import GRACE, BulkRule, Feeder
 from tests.support.waiting import GUARD
 
 
