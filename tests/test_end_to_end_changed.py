@@ -100,6 +100,8 @@ def test_a_foreign_file_in_the_way_of_an_archive_s_file_is_told_as_well(
     assert file["foreign"] == str(path)
     assert f"a different file is at {path}; saved as {file['path']}" in done.stderr
     assert "different files already have these names; Flow's were saved as" in done.stderr
+    again = shell.run("get", "sample/34", "--bulk", "always", "--to", str(shell.to), status=1)
+    assert f"a different file is at {path}; saved as {file['path']}" in again.stderr
     assert path.read_bytes() == b"mine"
 
 

@@ -34,6 +34,7 @@ from flowtui.transfer.disk.part_file import (
     part_path,
     remove_leftovers,
 )
+from flowtui.transfer.disk.paths import last_taken
 from flowtui.transfer.disk.space import Room, measure
 from flowtui.transfer.errors import (
     AuthRequired,
@@ -243,10 +244,9 @@ def _open_part(task: Task, identity: Identity, notes: NoteBudget, calls: DiskCal
 
 def _beside_foreign(task: Task, outcome: Outcome) -> Outcome:
     """The outcome of a file that is here, with what keeps its own name from it still."""
-    for number, path in sorted(task.foreign_before.items(), reverse=True):
-        if task.root is not None and os.path.lexists(task.root / path):
-            return replace(outcome, occupied=number)
-    return outcome
+    if not task.foreign_before or task.root is None:
+        return outcome
+    return replace(outcome, occupied=last_taken(task.root, task.foreign_before))
 
 
 def _with_former_name(task: Task, outcome: Outcome, records: FolderRecords) -> Outcome:

@@ -16,6 +16,7 @@ from flowtui.system import descriptors
 from flowtui.system.shared_folder import remove
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.part_file import part_path
+from flowtui.transfer.disk.paths import last_taken
 from flowtui.transfer.errors import Stopped, disk_trouble, internal_error
 from flowtui.transfer.task import DONE, ONE_BY_ONE, SKIPPED, ExpectedFile, FileResult
 from flowtui.transfer.verify.existing import Found, find_existing
@@ -39,11 +40,13 @@ class _Plan:
 
     Attributes:
         recorded, elsewhere: see `find_existing`. `is_news`: some had no path before.
+        foreign_before: key → see `Task.foreign_before`.
     """
 
     files: tuple[ExpectedFile, ...] = ()
     recorded: dict[str, Recorded] = field(default_factory=dict)
     elsewhere: dict[str, tuple[Elsewhere, ...]] = field(default_factory=dict)
+    foreign_before: dict[str, dict[int, str]] = field(default_factory=dict)
     is_news: bool = False
 
 
@@ -139,6 +142,10 @@ class JobStarter:
             plan = asked.result()
             check = mine.calls.checking(mine.stop.check)
             found = find_existing(root, plan.files, plan.recorded, plan.elsewhere, check)
+            for key, before in plan.foreign_before.items():
+                if key in found.here:
+                    taken = last_taken(root, before)
+                    found.here[key] = replace(found.here[key], occupied=taken)
             gone = (path for path in plan.recorded if not os.path.lexists(root / path))
             with contextlib.suppress(OSError):  # who logs the files meets the same
                 record.strike(gone)
@@ -185,7 +192,12 @@ class JobStarter:
             for expected in placed
             if (places := self._folders.elsewhere_in(paths, expected.path, expected.file.key))
         }
-        return _Plan(placed, recorded, elsewhere, is_news=bool(unplaced))
+        before = {
+            file.key: names
+            for path, file in ((expected.path, expected.file) for expected in placed)
+            if (names := paths.foreign_before(path, file.folder, file.filename, file.fileset))
+        }
+        return _Plan(placed, recorded, elsewhere, before, is_news=bool(unplaced))
 
     def stop(self, job: BulkJobRecord) -> None:
         """Check no further."""

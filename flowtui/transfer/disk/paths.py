@@ -18,7 +18,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from flowtui.flow.remote_file import RemoteFile
@@ -492,3 +492,9 @@ def _above(path: str) -> Iterator[str]:
     while at >= 0:
         yield path[:at]
         at = path.find("/", at + 1)
+
+
+def last_taken(root: Path, before: Mapping[int, str]) -> int:
+    """Of names by their numbers the highest number at which something stands; 0 for none."""
+    taken = (number for number, path in before.items() if os.path.lexists(root / path))
+    return max(taken, default=0)
