@@ -24,7 +24,7 @@ def measure(at: Farm, work: Path) -> str:
         files = at.put(f"f{size}", 1, size * GIB, sparse=True)
         out = work / "out"
         out.mkdir()
-        wish = peers.Wish(at.url, f"f{size}", files, out, at.files)
+        wish = peers.Wish(at.url, f"f{size}", files, out, at.files, at.ca)
         os.sync()
         run = peers.timed(peers.flowtui.command(wish), environment(work / "home"), work / "words")
         peers.check(wish, md5=False)

@@ -23,7 +23,7 @@ def measure(at: Farm, work: Path) -> str:
     files = at.put("g", FILES, SIZE, limited=True, sparse=True)
     home, words = work / "home-g", work / "words"
     settings = environment(home)
-    wish = peers.Wish(at.url, "g", files, work / "out", at.files)
+    wish = peers.Wish(at.url, "g", files, work / "out", at.files, at.ca)
     log = (work / "engine-words").open("wb")
     engine = subprocess.Popen(
         [peers.FLOWTUI, "engine", "run"], env=settings, stdin=subprocess.DEVNULL,

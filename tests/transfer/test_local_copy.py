@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from flowtui.system import clones
 from flowtui.transfer import local_copy
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.part_file import PartFile
@@ -158,7 +159,7 @@ def test_sharing_is_one_call_that_may_fail(tmp_path: Path, monkeypatch: pytest.M
             raise OSError(95, "Operation not supported")
         return 0
 
-    monkeypatch.setattr(blocks.fcntl, "ioctl", ioctl)
+    monkeypatch.setattr(clones.fcntl, "ioctl", ioctl)
     part = PartFile(tmp_path / "a", Identity(key="data/1"), journaled=False)
     assert blocks.share_bytes(77, part) and not blocks.share_bytes(77, part)
     assert calls == [(part.descriptor, 0x40049409, 77)] * 2
