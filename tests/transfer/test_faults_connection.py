@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import StreamWriter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -76,7 +77,10 @@ def test_headers_that_stall_for_ever_fail_with_words(lab: Lab):
     lab.expect("failed", code="STALLED", says="no data for 0.1 s (tried 3 times)", requests=3)
 
 
-def test_the_time_without_a_byte_is_the_setting(tmp_path):
+def test_the_time_without_a_byte_is_the_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWTUI_HOME", str(tmp_path))  # this user's own tokens are nobody's here
     assert Settings().read_timeout == 30.0
     made = service_maker(connector(Settings(read_timeout=7.0)))("http://127.0.0.1:1")
     assert made.http.timeout.read == 7.0
