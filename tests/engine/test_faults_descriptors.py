@@ -26,7 +26,8 @@ from flowtui.engine.bulk import start
 from flowtui.engine.engine import Engine
 from flowtui.engine.store import recovery
 from flowtui.engine.store.database import Store
-from flowtui.engine.workers.small_files import SmallFilePool
+from flowtui.engine.workers.pool import Workers
+from flowtui.engine.workers.small_files import SmallFilePool, SmallFilePools
 from flowtui.flow.errors import NotOffered
 from flowtui.flow.http import certificates
 from flowtui.flow.http.http_client import make_client
@@ -125,7 +126,10 @@ def test_an_archive_is_unpacked_with_few_descriptors(tmp_path: Path) -> None:
     assert (outcome.code, outcome.absent, len(came)) == ("", {}, 100)
 
 
-def test_no_more_small_files_are_open_than_may_be() -> None:
+@pytest.mark.parametrize("of", ["one pool", "the workers"])
+def test_no_more_small_files_are_open_than_may_be(
+    monkeypatch: pytest.MonkeyPatch, of: str
+) -> None:
     """Each is, from its first byte until it is on the disk."""
     lock, go_on = threading.Lock(), threading.Event()
     now, most = Counter[str](), 0
@@ -148,10 +152,14 @@ def test_no_more_small_files_are_open_than_may_be() -> None:
     def in_thread(work: Any) -> None:
         threading.Thread(target=work, daemon=True).start()
 
-    pool = SmallFilePool(begin, finished, in_thread, to_flush=4)
-    pool.widen(2)
+    pool: SmallFilePool | SmallFilePools = SmallFilePool(begin, finished, in_thread, to_flush=4)
+    if of == "the workers":
+        monkeypatch.setattr(Workers, "_begin", lambda self, run: begin(run))
+        pool = Workers(finished, QUICK, shares=replace(shares(40), to_flush=4)).small_files
     for number in range(40):
-        pool.put(cast(Any, SimpleNamespace(task=SimpleNamespace(id=number, size=1))))
+        task = SimpleNamespace(id=number, size=1)
+        pool.put(cast(Any, SimpleNamespace(task=task, folder="/to")))
+    pool.widen(2)
     until(lambda: now["open"] >= 6)
     go_on.set()
     for _ in range(40):

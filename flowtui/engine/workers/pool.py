@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flowtui.engine.workers.lanes import Lanes
 from flowtui.engine.workers.run import Run
-from flowtui.engine.workers.small_files import SmallFilePools
+from flowtui.engine.workers.small_files import SmallFilePool, SmallFilePools
 from flowtui.system.descriptors import Shares, own_shares
 from flowtui.timings import Timings
 from flowtui.transfer.disk.part_file import PartFile
@@ -47,7 +47,9 @@ class Workers:
         self._finished = finished
         self._on_mistake = on_mistake
         to_flush = (shares or own_shares()).to_flush
-        self.small_files = SmallFilePools(self._begin, finished, self.do, to_flush)
+        self.small_files = SmallFilePools(
+            lambda: SmallFilePool(self._begin, finished, self.do, to_flush)
+        )
         self.lanes = Lanes(self.do, on_mistake)
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()

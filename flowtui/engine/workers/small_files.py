@@ -174,15 +174,9 @@ class SmallFilePool:
 class SmallFilePools:
     """The pools of all target folders; the engine's thread alone hands over and takes back."""
 
-    def __init__(
-        self,
-        begin: Callable[[Run], Steps],
-        finished: Callable[[Run, Outcome], None],
-        in_thread: Callable[[Callable[[], None]], None],
-        to_flush: int = 1 << 20,
-    ) -> None:
-        """See `SmallFilePool`."""
-        self._make: Callable[[], SmallFilePool] = lambda: SmallFilePool(begin, finished, in_thread)
+    def __init__(self, make: Callable[[], SmallFilePool]) -> None:
+        """`make` makes the pool of a folder."""
+        self._make = make
         self._pools: dict[str, SmallFilePool] = {}
 
     @property
