@@ -4,8 +4,8 @@
     fsync             the bytes of a file on the disk
     folder_fsync      a name on the disk, once for many that ask at the same time
     machine           which machine this is, whatever its name, and whether a process there is dead
-    files             files that only their user may read, and those that a group shares; a
-                      bounded look at what may be anything by now
+    files             files that only their user may read; a bounded look at what may be anything
+                      by now
     shared_folder     what is below a folder that others may write to, opened so that nothing they
                       plant there is used
     descriptors       how many files and connections may be open at once

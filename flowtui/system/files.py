@@ -1,4 +1,4 @@
-"""Files and folders that only their user may read, and files that a group shares.
+"""Files and folders that only their user may read; how our own files are opened and read.
 
 What stands under the name of one of our files may be anything by now: a pipe that never ends, a
 link to `/dev/zero`, a gigabyte, a hundred thousand brackets. `open_regular` and `read_regular` open
@@ -52,19 +52,6 @@ def private_folder(path: Path) -> Path:
     if stat.S_IMODE(path.lstat().st_mode) & 0o077:
         path.chmod(0o700)
     return path
-
-
-def open_shared(path: Path, flags: int) -> int:
-    """Open or make a file beside the downloads, whose mode is the umask's: a group may share it.
-
-    A link is not followed. Raises OSError.
-    """
-    flags |= os.O_CLOEXEC | os.O_NOFOLLOW
-    try:
-        # A sticky folder may refuse another user's file to who would make it, and only to him.
-        return os.open(path, flags)
-    except FileNotFoundError:
-        return os.open(path, flags | os.O_CREAT, 0o666)
 
 
 def open_regular(

@@ -63,7 +63,6 @@ class ApiSession:
         self.address = ServerAddress(server, allow_http=allow_http)
         self._http = http
         self._sleep = sleep
-        self._clock = clock
         self._deadlines = deadlines.beyond(http.timeout.read)
         self.token = SessionToken(
             self.address, self.exchange, credential, store, sleep, clock, time_of_day
