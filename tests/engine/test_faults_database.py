@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ import pytest
 from flowtui.engine.engine import Engine
 from flowtui.engine.store.database import SCHEMA, Store, StoreError
 from flowtui.protocol.messages import Status
-from support.fault_server import File
+from support.fault_server import File, stall
 from support.lab import TOKEN, Lab, content
 from support.odd_files import IRREGULAR, ODD, put
 from support.services import batch, make_service, remote, rows
-from support.waiting import GUARD
+from support.waiting import GUARD, until
+
+FULL = "disk is full; the last changes are in memory only"
 
 
 class Engines:
@@ -49,6 +52,7 @@ class Engines:
     def queue(self, count: int) -> None:
         """An engine that has one file, paused, of so many, and ended."""
         files = self.files(count)
+        self.hold(range(1, count))
         self.lab.server.files["/downloads/0/f0"].rate = 400_000
         made = self.engine()
         made.add(batch(self.lab.server, self.lab.root, *files))
@@ -56,7 +60,13 @@ class Engines:
         while rows(made)[0].done < 20_000:
             pass
         made.stop()
-        self.lab.server.files["/downloads/0/f0"].rate = 0
+        for file in self.lab.server.files.values():
+            file.rate, file.always = 0, None
+
+    def hold(self, numbers: Iterable[int]) -> None:
+        """Have no byte of these files come."""
+        for n in numbers:
+            self.lab.server.files[f"/downloads/{n}/f{n}"].always = stall(0, 10 * GUARD)
 
     def expect_all_after_resume(self, made: Engine, count: int) -> None:
         made.resume(None)
@@ -242,14 +252,14 @@ def test_a_database_that_cannot_be_saved_costs_no_file_and_is_said(engines: Engi
     made = engines.engine()
     ids = made.add(batch(engines.lab.server, engines.lab.root, *files)).ids
     assert made.wait_idle(GUARD)
-    assert "disk is full; the last changes are in memory only" in made.status().summary.trouble
+    until(lambda: FULL in made.status().summary.trouble, "that the disk is full")
     assert {row.state for row in rows(made)} == {"done"}
     made.forget(ids[:1])
     full[0] = False
     made.retry(ids[1:2])
     made.pause([999])
     made.forget(ids[1:2])
-    assert made.status().summary.trouble == ""
+    until(lambda: made.status().summary.trouble == "", "that all is saved")
     made.stop()
     again = engines.engine()
     assert len(rows(again)) == 2
@@ -443,6 +453,7 @@ def test_a_text_record_that_is_none_keeps_no_engine_from_starting(engines: Engin
 def test_the_pieces_of_a_batch_are_one_batch_when_it_is_rebuilt(engines: Engines):
     made = engines.engine()
     files = engines.files(5)
+    engines.hold(range(5))  # one that had come would be in the record still
     other = made.add(batch(engines.lab.server, engines.lab.root, files[0]))
     first = made.add(batch(engines.lab.server, engines.lab.root, files[1], files[2]))
     more = batch(engines.lab.server, engines.lab.root, files[3], files[4])

@@ -127,9 +127,7 @@ def test_an_archive_is_unpacked_with_few_descriptors(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("of", ["one pool", "the workers"])
-def test_no_more_small_files_are_open_than_may_be(
-    monkeypatch: pytest.MonkeyPatch, of: str
-) -> None:
+def test_no_more_small_files_are_open_than_may_be(monkeypatch: pytest.MonkeyPatch, of: str) -> None:
     """Each is, from its first byte until it is on the disk."""
     lock, go_on = threading.Lock(), threading.Event()
     now, most = Counter[str](), 0
