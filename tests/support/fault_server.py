@@ -194,6 +194,11 @@ class FaultServer:
         self._loop.run_until_complete(self._listen())
         self._ready.set()
         self._loop.run_forever()
+        # A connection that was accepted as the server ended has a task of its own by now.
+        while left := asyncio.all_tasks(self._loop):
+            for task in left:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         self._loop.close()
 
     def _hang_up(self) -> None:
