@@ -73,6 +73,8 @@ class Settings:
         check_containers: try the checksums inside .gz/.bam/.zip where the server gives no md5.
         connect_timeout, read_timeout: seconds.
         ca_file: a PEM file of further certificate authorities, or None.
+        refresh_rate: how often a second the app draws what changed in the queue; 0: five times,
+            over SSH twice.
         usernames: server → user name of the last sign-in.
     """
 
@@ -95,6 +97,7 @@ class Settings:
     connect_timeout: float = 10.0
     read_timeout: float = 30.0
     ca_file: str | None = None
+    refresh_rate: int = 0
     usernames: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -346,6 +349,7 @@ _BOUNDS: dict[str, tuple[int, int]] = {
     "limit_rate": (0, 1 << 50),
     "bulk_above": (0, 1 << 50),
     "bulk_patience": (1, 10_080),
+    "refresh_rate": (0, 20),
 }
 
 ON_CHANGE = ("replace", "keep", "fail")

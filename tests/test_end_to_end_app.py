@@ -213,3 +213,29 @@ def test_kill_9_of_everything_and_the_next_start_goes_on(person: Person) -> None
     person.until_rows(lambda rows: bool(rows) and all(row.state == "done" for row in rows))
     assert check(person) == len(person.rows())
     assert any(row.resumed_at >= 1_000_000 for row in person.rows())
+
+
+def test_what_is_written_piece_by_piece_is_what_a_new_painting_shows(person: Person) -> None:
+    """Help over the panes, after another size: then all of it anew, by key and by suspension."""
+    person.sign_in()
+    app = person.app(100, 30)
+    app.until("engine: running")
+    app.until("Human cortex")
+    app.press(DOWN + DOWN)
+    app.until("paired")  # of the details, which come last
+    app.press("?")
+    app.until("Everywhere")
+    app.resize(80, 24)
+    app.until("╮")  # the one before was beyond these columns
+    app.press("\x1b[F")
+    app.until("esc: back")  # what was painted for the new size has come before
+    app.quiet(0.5)
+    shown = app.text
+    app.screen.reset()
+    app.press("\x0c")
+    app.until_like(lambda text: text == shown)
+    os.kill(app.process.pid, signal.SIGTSTP)
+    until(lambda: Path(f"/proc/{app.process.pid}/stat").read_text().split(") ")[1][0] == "T")
+    app.screen.reset()
+    os.kill(app.process.pid, signal.SIGCONT)
+    app.until_like(lambda text: text == shown)

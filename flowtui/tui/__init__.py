@@ -14,6 +14,7 @@
     commands, theme  the palette's table, the colours
     run, terminal    starts it, and what a crash or the end of the terminal leaves
     background       threads, and the way back to the screen's
+    painting         writes what differs from what is on the terminal; screen_buffer: which cells
     typed_ahead      keys one after the other, each when the one before has done its work
 
 It knows the engine by its client and its messages only. Nothing that may wait runs on the screen's

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer
@@ -40,6 +40,7 @@ from flowtui.tui.downloads.requests import (
 )
 from flowtui.tui.engine_link import EngineCallFailed, EngineLost, EngineUp, QueueChanged
 from flowtui.tui.engine_status import EngineStatus
+from flowtui.tui.painting import PaintedApp
 from flowtui.tui.quitting import Quitting
 from flowtui.tui.screens.panes import PanesScreen
 from flowtui.tui.theme import THEME
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 NOT_SIGNED_IN = "not signed in (s: sign in)"
 
 
-class FlowApp(App[None]):
+class FlowApp(PaintedApp):
     """Browse Flow, mark, download.
 
     Messages go up to it from the panes, the account and the link to the engine; it calls down to
@@ -80,6 +81,7 @@ class FlowApp(App[None]):
         Binding("ctrl+f", "find", "Find", show=False),
         Binding("s", "sign_in", "Sign in", show=False),
         Binding("b", "toggle_bulk", "Bulk jobs", show=False),
+        Binding("ctrl+l", "redraw", "Redraw", show=False, priority=True),
         Binding("question_mark", "help", "Help"),
         Binding("q", "leave", "Quit"),
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True),

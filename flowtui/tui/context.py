@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -34,9 +35,10 @@ class AppContext:
 
     def link(self, app: Any) -> EngineLink:
         """The link to the engine, which posts its messages to `app`."""
-        from flowtui.tui.engine_link import EngineLink
+        from flowtui.tui.engine_link import EngineLink, draw_every
 
-        return EngineLink(app, self.folders)
+        every = draw_every(self.settings.refresh_rate, os.environ)
+        return EngineLink(app, self.folders, draw_every=every)
 
     def store(self) -> CredentialStore:
         """Where tokens are kept."""

@@ -7,7 +7,7 @@ An engine that went away is started again, and sends the whole queue again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.message import Message
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from flowtui.config import Folders
 
 DRAW_EVERY = 0.2
-"""Seconds between two drawings of what changed: enough for eyes, and cheap over a slow line."""
+"""Seconds between two drawings of what changed, where the terminal is on this machine."""
+
+DRAW_EVERY_REMOTE = 0.5
+"""The same over SSH, where what is drawn shares the line with keys and their effect."""
 
 RECONNECT_AFTER = (0.2, 1.0, 3.0, 10.0)
 """Seconds before each further try to connect to an engine; the last one for all that follow."""
@@ -71,6 +74,14 @@ class QueueChanged(Message):
         """The queue as it is now, and what is new. To be called on the screen's thread."""
         delta = self._link.take()
         return self._link.model, delta
+
+
+def draw_every(refresh_rate: int, environment: Mapping[str, str]) -> float:
+    """Seconds between two drawings, by the setting and by where the terminal is."""
+    if refresh_rate:
+        return 1 / refresh_rate
+    remote = any(environment.get(name) for name in ("SSH_CONNECTION", "SSH_TTY"))
+    return DRAW_EVERY_REMOTE if remote else DRAW_EVERY
 
 
 class EngineLink:

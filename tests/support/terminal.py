@@ -10,6 +10,7 @@ import struct
 import subprocess
 import termios
 import time
+from collections.abc import Callable
 from fcntl import ioctl
 
 import pyte
@@ -20,7 +21,11 @@ COLUMNS, LINES = 120, 40
 
 
 class Terminal:
-    """A program on a pseudo-terminal, and what it shows."""
+    """A program on a pseudo-terminal, and what it shows.
+
+    Attributes:
+        screen: what a person would see. `received`: bytes that the program wrote so far.
+    """
 
     def __init__(
         self,
@@ -30,6 +35,7 @@ class Terminal:
         lines: int = LINES,
     ) -> None:
         self.screen = pyte.Screen(columns, lines)
+        self.received = 0
         self._stream = pyte.ByteStream(self.screen)
         master, slave = pty.openpty()
         ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
@@ -51,9 +57,11 @@ class Terminal:
         if not select.select([self._master], [], [], seconds)[0]:
             return False
         try:
-            self._stream.feed(os.read(self._master, 1 << 16))
+            written = os.read(self._master, 1 << 16)
         except OSError:
             return False
+        self.received += len(written)
+        self._stream.feed(written)
         return True
 
     def until(self, words: str, seconds: float = GUARD) -> float:
@@ -64,6 +72,19 @@ class Terminal:
                 raise TimeoutError(f"{words!r} never came:\n" + "\n".join(self.screen.display))
             self.read(0.05)
         return time.perf_counter() - self.began
+
+    def until_like(self, fits: Callable[[str], bool], seconds: float = GUARD) -> None:
+        """Read until what is on the screen fits."""
+        end = time.perf_counter() + seconds
+        while not fits(self.text):
+            if time.perf_counter() > end:
+                raise TimeoutError("it never looked as it should:\n" + self.text)
+            self.read(0.05)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Give the terminal another size, which the program is told of."""
+        self.screen.resize(lines, columns)
+        ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     @property
     def text(self) -> str:

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from flowtui.flow.errors import Refused
 from flowtui.flow.models import Execution, Project
@@ -25,6 +26,15 @@ async def test_it_filters_as_one_types_and_enter_goes_to_the_first_match(tmp_pat
         await pilot.press("enter")
         node = tree(app).node
         assert tree(app).has_focus and node is not None and node.name == "guide_0017"
+
+
+async def test_the_cursor_of_a_field_writes_nothing_while_nobody_types(tmp_path: Path) -> None:
+    async with make_app(screen(26), tmp_path).run_test(size=SIZE) as pilot:
+        app = await open_project(pilot)
+        await pilot.press("slash")
+        field = app.screen.query_one("#filter Input", Input)
+        await until(pilot, lambda: field.has_focus)
+        assert not field.cursor_blink
 
 
 async def test_escape_shows_everything_again_with_the_cursor_on_what_was_found(

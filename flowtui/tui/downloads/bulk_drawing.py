@@ -80,7 +80,7 @@ def note_of(job: BulkRow, now: float | None = None) -> str:
         left = job.expires - now
         parts.append(f"expires in {quantities.duration(left)}" if left > 0 else "about to expire")
     if job.ended is not None:
-        parts.append(f"ended {_ago(job.ended, now)}")
+        parts.append(f"ended {_at(job.ended, now)}")
     elif job.created:
         parts.append(f"requested {_ago(job.created, now)}")
     return ", ".join(parts)
@@ -111,6 +111,12 @@ def file_words(row: BulkFileRow) -> str:
     if row.state == "one_by_one":
         return "one by one" + (f": {printable(row.reason)}" if row.reason else "")
     return "waiting"
+
+
+def _at(moment: float, now: float) -> str:
+    """The time of what does not change any more: an age would be drawn anew every second."""
+    then, today = time.localtime(moment), time.localtime(now)
+    return time.strftime("at %H:%M" if then[:3] == today[:3] else "on %Y-%m-%d", then)
 
 
 def _ago(moment: float, now: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,6 +133,18 @@ def test_a_job_s_line_is_as_wide_as_it_should_be(name: str, state: BulkState, wi
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in drawn)
 
 
+def clock(moment: float) -> str:
+    return time.strftime("%H:%M", time.localtime(moment))
+
+
+def test_when_a_job_ended_is_drawn_once():
+    """An age would be written to the terminal every second, as long as the job is listed."""
+    ended = job(state="done", ended=1040.0)
+    said = {bulk_drawing.note_of(ended, now) for now in (1041.0, 1099.0, 1160.0)}
+    assert len(said) == 1
+    assert "ended on 1970-01-0" in bulk_drawing.note_of(ended, 1040.0 + 3 * 86_400)
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -143,7 +157,7 @@ def test_a_job_s_line_is_as_wide_as_it_should_be(name: str, state: BulkState, wi
         ({"state": "unpacking", "unpacked": 7, "created": 0.0}, "7 unpacked"),
         (
             {"state": "done", "unpacked": 5, "skipped": 3, "one_by_one": 1, "ended": 1040.0},
-            "5 unpacked, 3 already here, 1 one by one, ended 2 s ago",
+            f"5 unpacked, 3 already here, 1 one by one, ended at {clock(1040.0)}",
         ),
         ({"state": "failed", "reason": "no room", "created": 0.0}, "no room"),
     ],

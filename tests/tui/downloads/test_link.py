@@ -17,11 +17,14 @@ from flowtui.protocol.messages import Changes, RequestRefused, Summary, Transfer
 from flowtui.tui import engine_link as module
 from flowtui.tui import engine_requests
 from flowtui.tui.engine_link import (
+    DRAW_EVERY,
+    DRAW_EVERY_REMOTE,
     EngineCallFailed,
     EngineLink,
     EngineLost,
     EngineUp,
     QueueChanged,
+    draw_every,
 )
 from support.fake_flow import screen
 from support.tui_app import make_app, until
@@ -230,3 +233,20 @@ async def test_stopping_the_engine_starts_no_other(world: World) -> None:
     assert engine.paused == ["stop True"]
     await world.until(lambda: engine.closed)
     assert len(world.engines) == 1 and not world.of(EngineLost)
+
+
+@pytest.mark.parametrize(
+    ("refresh_rate", "environment", "seconds"),
+    [
+        (0, {}, DRAW_EVERY),
+        (0, {"SSH_CONNECTION": "10.0.0.1 50000 10.0.0.2 22"}, DRAW_EVERY_REMOTE),
+        (0, {"SSH_TTY": "/dev/pts/3"}, DRAW_EVERY_REMOTE),
+        (0, {"SSH_TTY": ""}, DRAW_EVERY),
+        (4, {"SSH_TTY": "/dev/pts/3"}, 0.25),
+        (10, {}, 0.1),
+    ],
+)
+def test_over_ssh_less_is_drawn_unless_the_settings_say_how_often(
+    refresh_rate: int, environment: dict[str, str], seconds: float
+):
+    assert draw_every(refresh_rate, environment) == seconds
