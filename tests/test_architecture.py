@@ -19,8 +19,8 @@ PACKAGE = Path(flowtui.__file__).parent
 
 MAY_IMPORT = {
     "cli": {"tui", "daemon", "engine", "transfer", "protocol", "connect", "flow", "config",
-            "crash_report", "demo", "sheets", "text", "system"},
-    "tui": {"daemon", "protocol", "connect", "flow", "config", "crash_report", "text"},
+            "crash_report", "demo", "peek", "sheets", "text", "system"},
+    "tui": {"daemon", "protocol", "connect", "flow", "config", "crash_report", "peek", "text"},
     "daemon": {"engine", "protocol", "config", "system", "text"},
     "engine": {"transfer", "protocol", "connect", "flow", "config", "retry", "timings", "system",
                "text"},
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "crash_report": {"config", "system", "text"},
     "config": {"system"},
     "flow": {"retry", "timings", "system", "text"},
+    "peek": {"flow", "text"},
     "timings": {"retry"},
     "demo": {"text"},
     "retry": set(),

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logout": ("account:logout", "Sign out and remove the stored token."),
     "ls": ("ls:ls", "List projects, samples and files."),
     "manifest": ("manifest:manifest", "List files and their places, for get --from elsewhere."),
+    "peek": ("peek:peek", "Look into a file without downloading it."),
     "pause": ("queue:pause", "Pause transfers."),
     "resume": ("queue:resume", "Resume paused transfers."),
     "retry": ("queue:retry", "Retry failed transfers."),

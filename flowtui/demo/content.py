@@ -245,13 +245,43 @@ def _gene_rows(columns: int, whole_numbers: bool) -> bytes:
 
 
 def report(title: str, sections: int, label: str) -> Content:
-    """An HTML report; each section is some 6 KB."""
+    """An HTML report; each section is some 6 KB. One of MultiQC begins with its statistics."""
     head = (
         f"<!DOCTYPE html>\n<html><head><meta charset='utf-8'><title>{escape(title)}</title></head>"
         f"<body><h1>{escape(title)}</h1>\n"
     )
+    if "MultiQC" in title:
+        head += _general_statistics()
     return Content(
         head.encode(), _section(), sections, f"<p>{escape(label)}</p></body></html>\n".encode()
+    )
+
+
+@lru_cache(maxsize=1)
+def _general_statistics() -> str:
+    """The first table of a report, written as MultiQC writes it."""
+    rng = random.Random("general statistics")
+    columns = (("FastQC", "% Dups", "%", 8, 35), ("FastQC", "% GC", "%", 38, 55),
+               ("FastQC", "M Seqs", "", 12, 60), ("STAR", "% Aligned", "%", 70, 97))  # fmt: skip
+    heads = "".join(
+        f'<th id="header_{at}"><span class="mqc_table_tooltip" title="{tool}: {name}">{name}</span>'
+        "</th>" for at, (tool, name, *_) in enumerate(columns)
+    )  # fmt: skip
+    rows = ""
+    for number in range(12):
+        name = f"sample_{number // 2 + 1:02}_R{number % 2 + 1}"
+        rows += f'<tr><th class="rowheader" data-original-sn="{name}">{name}</th>'
+        for _, _, unit, least, most in columns:
+            value = f"{rng.uniform(least, most):.1f}"
+            rows += (
+                f'<td class="data-coloured"><div class="wrapper"><span class="bar" style='
+                f'"width:{value}%;"></span><span class="val">{value}{unit}</span></div></td>'
+            )
+        rows += "</tr>\n"
+    return (
+        '<h2 id="general_stats">General Statistics</h2><table id="general_stats_table" class='
+        f'"table mqc_table"><thead><tr><th class="rowheader">Sample Name</th>{heads}'
+        f"</tr></thead><tbody>\n{rows}</tbody></table>\n"
     )
 
 

@@ -41,8 +41,10 @@ from flowtui.tui.downloads.requests import (
 from flowtui.tui.engine_link import EngineCallFailed, EngineLost, EngineUp, QueueChanged
 from flowtui.tui.engine_status import EngineStatus
 from flowtui.tui.painting import PaintedApp
+from flowtui.tui.peeking import Peeking
 from flowtui.tui.quitting import Quitting
 from flowtui.tui.screens.panes import PanesScreen
+from flowtui.tui.screens.peek import PeekScreen
 from flowtui.tui.theme import THEME
 from flowtui.tui.typed_ahead import KeyPassed, TypedAhead
 from flowtui.tui.verifying import Verifying, recorded_of
@@ -114,6 +116,7 @@ class FlowApp(PaintedApp):
         self._engine = EngineStatus(self, self.header)
         self._account = Account(self, self.context, background, self.link)
         self._adding = AddDownloads(self, self.context, background, self.link, settings.target(to))
+        self._peeking = Peeking(self, self.context.client, background)
         self._verifying = Verifying(self, self.context, background, self.link)
         self._quitting = Quitting(
             self,
@@ -250,6 +253,16 @@ class FlowApp(PaintedApp):
     def on_tree_pane_filter_dropped(self) -> None:
         """The filter line goes with the filter."""
         self._filter.close()
+
+    def on_tree_pane_peek_requested(self, message: TreePane.PeekRequested) -> None:
+        """Show what is inside a file."""
+        self._peeking.show(message.node)
+
+    def on_peek_screen_move_on(self, message: PeekScreen.MoveOn) -> None:
+        """Show what is inside the next file, or the one before."""
+        node = self._tree.step_to_file(message.by)
+        if node is not None:
+            self._peeking.show(node)
 
     def action_filter(self) -> None:
         """Show the filter line."""

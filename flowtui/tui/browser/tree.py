@@ -36,7 +36,7 @@ class TreePane(LineList):
 
     Messages: `Highlighted` when the cursor is on another node, `MarksChanged`, `LoadFailed` when
     something could not be loaded, `Recovered` when loading works again, `FilterDropped` when
-    escape took the filter away.
+    escape took the filter away, `PeekRequested` for a file to be looked into.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -76,6 +76,13 @@ class TreePane(LineList):
 
     class Recovered(Message):
         """Something could be loaded, where the last thing could not."""
+
+    class PeekRequested(Message):
+        """What is inside the file `node` is to be shown."""
+
+        def __init__(self, node: Node) -> None:
+            super().__init__()
+            self.node = node
 
     class FilterDropped(Message):
         """Everything is shown again."""
@@ -180,16 +187,30 @@ class TreePane(LineList):
     # Keys
 
     def action_open_or_go(self) -> None:
-        """Open the node; for what a search found, go to its place in the tree."""
+        """Open the node, look into a file; for what was found, go to its place in the tree."""
         node = self.node
         is_found = node is not None and node.parent is not None and node.parent.key in KINDS
         if node is None or not is_found:
-            self.action_open()
+            if node is not None and node.kind is NodeKind.DATA:
+                self.post_message(self.PeekRequested(node))
+            else:
+                self.action_open()
             return
         self._route = route_of(node)
         if self._route is None:
             self.app.notify("Flow does not say where this is. Press → to open it here.")
         self._go_on()
+
+    def step_to_file(self, by: int) -> Node | None:
+        """Move the cursor to the next file (1) or the one before (-1); None where there is none."""
+        line = self.cursor + by
+        while 0 <= line < len(self.rows):
+            node = self.rows[line].node
+            if node is not None and node.kind is NodeKind.DATA:
+                self.set_cursor(line)
+                return node
+            line += by
+        return None
 
     def _go_on(self) -> None:
         """Go on towards the place that was asked for, as far as the tree is loaded."""

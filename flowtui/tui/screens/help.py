@@ -27,6 +27,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "Tree": (
         ("↑ ↓  k j", "move; also page up, page down, home, end"),
         ("→ l enter", "open; enter on what was found goes to its place"),
+        ("enter", "on a file: look into it without downloading it"),
         ("← h", "close, then go to the parent"),
         ("space", "mark or unmark, with everything below it"),
         ("esc", "clear the filter, or else all marks, or else what was found"),
