@@ -225,7 +225,7 @@ def test_names_that_no_program_should_trust(both: DemoServer, both_shell: Shell)
     }
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
 def test_a_stopped_run_is_130_and_the_next_one_resumes(
     both: DemoServer, both_shell: Shell, number: signal.Signals
 ) -> None:

@@ -54,7 +54,7 @@ class CommandError(Exception):
 
 
 class Interrupted(BaseException):
-    """SIGINT, SIGTERM or SIGHUP: the user or the scheduler wants an end."""
+    """SIGINT, SIGTERM, SIGHUP or SIGUSR1: the user or the scheduler wants an end."""
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)

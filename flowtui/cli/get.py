@@ -24,11 +24,12 @@ from flowtui.cli.options import (
     bulk_option,
     filter_options,
     json_option,
+    output_option,
+    quiet_option,
     rate_option,
     records_option,
     refs_argument,
     server_option,
-    to_option,
 )
 from flowtui.cli.output import Output
 from flowtui.cli.plan import Plan, make_plan
@@ -51,12 +52,13 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Download files in the foreground.")
 @refs_argument
-@to_option
+@output_option
 @server_option
 @filter_options
 @records_option
 @bulk_option
 @click.option(
+    "-j",
     "--jobs",
     type=click.IntRange(1, 64),
     metavar="N",
@@ -80,8 +82,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Accept what the server sends, even if it is labelled as a web page or JSON.",
 )
-@click.option("--dry-run", is_flag=True, help="List what would be downloaded and where, and exit.")
+@click.option(
+    "-n", "--dry-run", is_flag=True, help="List what would be downloaded and where, and exit."
+)
 @json_option
+@quiet_option
 @click.option(
     "--detach",
     is_flag=True,
@@ -106,18 +111,19 @@ def get(
     accept_any_type: bool,
     dry_run: bool,
     as_json: bool,
+    quiet: bool,
     detach: bool,
 ) -> int:
     """Download the files of each REF and exit when all of them are complete and verified.
 
-    A second run downloads only what is missing. After Ctrl-C, SIGTERM or the end of a job's time,
-    the same command resumes where it stopped.
+    A second run downloads only what is missing. After Ctrl-C, SIGTERM, SIGUSR1 or the end of a
+    job's time, the same command resumes where it stopped.
 
     \b
     Exit status: 0 all files complete and verified, 1 some files failed, 2 usage, 3 not signed in
     or not allowed, 4 nothing found, 5 not enough disk space, 130 interrupted.
     """
-    out = Output(as_json=as_json, is_listing=dry_run)
+    out = Output(as_json=as_json, is_listing=dry_run, quiet=quiet)
     started = time.monotonic()
     options = {
         "jobs": jobs,
@@ -197,7 +203,7 @@ def _fetch(
     # The imports go on while the first answers come.
     from flowtui.cli.finding import feeder_of
     from flowtui.cli.follow import Follower
-    from flowtui.cli.progress import stderr_view
+    from flowtui.cli.progress import Silent, stderr_view
     from flowtui.connect import connector
     from flowtui.engine.engine import Engine
     from flowtui.system.descriptors import raise_limit
@@ -213,7 +219,9 @@ def _fetch(
     engine = Engine(settings, make_service=service_maker(connector(settings), client))
     engine.start()
     try:
-        follower = Follower(engine, out, stderr_view(), lambda: stop.fired)
+        follower = Follower(
+            engine, out, Silent() if out.quiet else stderr_view(), lambda: stop.fired
+        )
         state = follower.run(feeder)
         if state.interrupted:
             out.say("stopping; partial downloads are kept (interrupt again to stop at once)")

@@ -58,14 +58,30 @@ def server_option(command: _F) -> _F:
     )(command)
 
 
+def output_option(command: _F) -> _F:
+    """`-o`, `--to DIR`, of commands that write there."""
+    return _to_option("-o", "--to")(command)
+
+
 def to_option(command: _F) -> _F:
     """`--to DIR`."""
+    return _to_option("--to")(command)
+
+
+def quiet_option(command: _F) -> _F:
+    """`-q`, `--quiet`."""
     return click.option(
-        "--to",
+        "-q", "--quiet", is_flag=True, help="Say only what went wrong; no progress, no counts."
+    )(command)
+
+
+def _to_option(*names: str) -> Callable[[_F], _F]:
+    return click.option(
+        *names,
         metavar="DIR",
         callback=_to,
         help="Target folder; default: download_dir in the settings, else ./downloads.",
-    )(command)
+    )
 
 
 def json_option(command: _F) -> _F:

@@ -34,17 +34,25 @@ class Output:
 
     Attributes:
         as_json: one JSON object a line on stdout, nothing else there.
+        quiet: say nothing but errors.
         is_listing: all that the command is run for is what it prints on stdout.
         note: who writes lines for people while something else is drawn on stderr, or None.
     """
 
-    def __init__(self, *, as_json: bool = False, is_listing: bool = False) -> None:
+    def __init__(
+        self, *, as_json: bool = False, is_listing: bool = False, quiet: bool = False
+    ) -> None:
         self.as_json = as_json
+        self.quiet = quiet
         self.is_listing = is_listing
         self.note: Callable[[str], None] | None = None
 
     def say(self, text: str) -> None:
         """A line for people, on stderr."""
+        if not self.quiet:
+            self._say(text)
+
+    def _say(self, text: str) -> None:
         if self.note is not None:
             self.note(text)
         else:
@@ -74,7 +82,7 @@ class Output:
     def error(self, error: CommandError) -> None:
         """One line that says what happened, and the same as an object where JSON is asked for."""
         self.event("error", code=error.code, message=error.message, status=int(error.exit))
-        self.say(f"flowtui: {one_line(error.message)}")
+        self._say(f"flowtui: {one_line(error.message)}")
 
 
 _PATHS = frozenset(

@@ -277,6 +277,28 @@ class Lines:
         self._stream.flush()
 
 
+class Silent:
+    """Shows nothing but what went wrong."""
+
+    def transfer(self, row: TransferRow) -> None:
+        """Print it where it failed."""
+        if row.state == TransferState.FAILED or row.code == BROKEN_ON_FLOW:
+            Lines(sys.stderr).transfer(row)
+
+    def bulk(self, row: BulkRow) -> None:
+        """What is wrong with it is said at the end."""
+
+    def note(self, text: str) -> None:
+        """An error, which is what is left to say."""
+        Lines(sys.stderr).note(text)
+
+    def update(self, progress: BatchProgress) -> None:
+        """Nobody looks."""
+
+    def close(self) -> None:
+        """There is nothing to take away."""
+
+
 def _terminal_size(stream: TextIO) -> tuple[int, int]:
     """Columns and rows of the terminal behind `stream`; 80 by 24 where it does not say."""
     try:

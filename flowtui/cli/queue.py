@@ -14,10 +14,11 @@ from flowtui.cli.options import (
     bulk_option,
     filter_options,
     json_option,
+    output_option,
+    quiet_option,
     records_option,
     refs_argument,
     server_option,
-    to_option,
 )
 from flowtui.cli.output import Output, one_line, seconds_text, size_text
 
@@ -31,12 +32,13 @@ SHOWN = 200
 
 @click.command(short_help="Add files to the background queue.")
 @refs_argument
-@to_option
+@output_option
 @server_option
 @filter_options
 @records_option
 @bulk_option
 @json_option
+@quiet_option
 def add(
     refs: tuple[str, ...],
     lists: tuple[str, ...],
@@ -48,6 +50,7 @@ def add(
     bulk: str,
     unpack: bool | None,
     as_json: bool,
+    quiet: bool,
 ) -> int:
     """Add the files of each REF to the background queue and exit.
 
@@ -59,7 +62,7 @@ def add(
     from flowtui.cli.selection import Filters, RequestedFiles, find, parse_refs
     from flowtui.cli.session import open_session
 
-    out = Output(as_json=as_json)
+    out = Output(as_json=as_json, quiet=quiet)
     found = RequestedFiles()
     filters = Filters(include, exclude, records)
     with closing(open_session(server, out)) as session:

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP while a download runs: a clean stop first, an immediate one second."""
+"""Signals while a download runs: a clean stop first, an immediate one second."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 from flowtui.cli.exit_codes import Exit, Interrupted
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+"""SIGUSR1 is what many job scripts have their scheduler send before the end of their time."""
 
 AGAIN = 0.5
 """Seconds after which Interrupted is raised once more, until it has taken effect: what

@@ -101,7 +101,7 @@ def run_background_engine(
     os.nice(NICE)
     # A lost terminal or session is no reason to end.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, end)
     left, taken = take_first(other_queues(where.state), where.state)
     try:

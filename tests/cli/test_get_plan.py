@@ -224,3 +224,12 @@ def test_nobody_answers(flow: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     result = run("data/1", "--to", str(tmp_path), "--dry-run")
     assert result.exit_code == Exit.SOME_FAILED
     assert "--server" in result.stderr
+
+
+def test_quiet_says_only_what_went_wrong(tmp_path: Path) -> None:
+    result = run("sample/34", "data/66", "-o", str(tmp_path), "-n", "-q")
+    assert result.exit_code == Exit.SOME_FAILED
+    assert result.stderr.splitlines() == [
+        "flowtui: data/66: not allowed: You do not have permission; ask the owner for access"
+    ]
+    assert len(result.stdout.splitlines()) == 5

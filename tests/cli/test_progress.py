@@ -7,8 +7,9 @@ import pytest
 
 from flowtui.cli import progress
 from flowtui.cli.batch_progress import BatchProgress
-from flowtui.cli.progress import Bars, Lines, bar, outcome_line, render, view_for
+from flowtui.cli.progress import Bars, Lines, Silent, bar, outcome_line, render, view_for
 from flowtui.protocol.messages import Summary, TransferRow
+from flowtui.protocol.states import TransferState
 from flowtui.text.columns import width
 
 
@@ -145,3 +146,14 @@ def test_a_terminal_of_another_encoding_gets_plain_characters() -> None:
     Bars(terminal).update(following(row(1, "active", path="肝"), done=1, total=2))
     assert terminal.getvalue().isascii()
     assert os.linesep in terminal.getvalue()
+
+
+def test_quietly_only_what_failed_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    view = Silent()
+    for state in TransferState:
+        view.transfer(row(1, str(state), "a.bam", reason="it broke"))
+    view.note("flowtui: data/1: not found")
+    assert capsys.readouterr().err.splitlines() == [
+        "failed   a.bam: it broke",
+        "flowtui: data/1: not found",
+    ]

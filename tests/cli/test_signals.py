@@ -14,7 +14,7 @@ from flowtui.cli.signals import StopSignals
 from support.waiting import GUARD
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_a_signal_stops_what_goes_on(number: signal.Signals):
     with pytest.raises(Interrupted), StopSignals() as stop:
         os.kill(os.getpid(), number)
