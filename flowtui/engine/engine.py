@@ -31,7 +31,10 @@ from flowtui.engine.queue.folders import TargetFolders
 from flowtui.engine.queue.intake import Intake
 from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.queue.scheduler import Scheduler
+from flowtui.engine.queue.services import Services
 from flowtui.engine.queue.sign_ins import SignIns
+from flowtui.engine.queue.silence import SilentDisks
+from flowtui.engine.queue.tasks import Tasks
 from flowtui.engine.rechecks import Rechecks
 from flowtui.engine.runtime_settings import checked
 from flowtui.engine.store.persistence import Persistence
@@ -128,33 +131,30 @@ class Engine:
             clock=clocks.due,
         )
         self._admission = Admission(self._queue, self._space, timings.room_retry)
+        self._services = Services(self._clients, self._mailbox.post, self._open_service)
+        self._disks = SilentDisks(self._queue, timings, self._persistence.note_trouble)
+        lanes = (self._workers.lanes, self._store_lanes)
+        self._disks.asked += [self._space.since, *(lane.since for lane in lanes)]
+        self._tasks = Tasks.by(settings, self._folders, shares)
         self._scheduler = Scheduler(
             self._queue,
             self._workers,
-            self._clients,
             self._admission,
             self._folders,
             self._sign_ins,
+            self._services,
+            self._disks,
+            self._tasks,
             jobs=settings.jobs,
-            connections=settings.connections,
-            check_containers=settings.check_containers,
-            on_change=settings.on_change,
-            link=settings.link,
-            accept_any_type=settings.accept_any_type,
-            accept_broken=settings.accept_broken,
-            shares=shares,
             timings=timings,
             post=self._mailbox.post,
-            tell=self._persistence.note_trouble,
-            open_service=self._open_service,
         )
-        lanes = (self._workers.lanes, self._store_lanes)
-        self._scheduler.disks += [self._space.since, *(lane.since for lane in lanes)]
         self._intake = Intake(self._queue, self._scheduler, self._folders)
         parts = EngineParts(
             queue=self._queue,
             intake=self._intake,
             scheduler=self._scheduler,
+            disks=self._disks,
             admission=self._admission,
             folders=self._folders,
             sign_ins=self._sign_ins,
@@ -437,10 +437,10 @@ class Engine:
                 if name == "limit_rate":
                     self._limit.rate = value
                 else:
-                    setattr(self._scheduler, name, value)
+                    setattr(self._scheduler if name == "jobs" else self._tasks, name, value)
             return {
                 "jobs": self._scheduler.jobs,
-                "connections": self._scheduler.connections,
+                "connections": self._tasks.connections,
                 "limit_rate": self._limit.rate,
             }
 
@@ -500,7 +500,7 @@ class Engine:
             return result, self._persistence.noted
 
         result, noted = self._call(act)
-        if noted is not None and self._state not in self._scheduler.silent:
+        if noted is not None and self._state not in self._disks.silent:
             wait([noted], self._timings.disk_patience)
         return result
 

@@ -18,6 +18,7 @@ from flowtui.engine.queue.admission import Admission
 from flowtui.engine.queue.folders import TargetFolders
 from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.queue.sign_ins import SignIns
+from flowtui.engine.queue.silence import SilentDisks
 from flowtui.engine.workers.lanes import Lanes
 from flowtui.flow.errors import NotSignedIn
 from flowtui.flow.models import BulkJob
@@ -49,7 +50,8 @@ class Bench:
         parts = EngineParts(
             queue,
             cast(Any, SimpleNamespace(last_batch=0)),
-            cast(Any, SimpleNamespace(disks=[], silent={})),
+            cast(Any, SimpleNamespace()),
+            SilentDisks(queue, Timings()),
             self.admission,
             folders,
             self.sign_ins,

@@ -74,7 +74,7 @@ def test_where_no_client_can_be_made_each_file_fails(server: FaultServer, tmp_pa
         raise RuntimeError("Could not determine home directory.")
 
     made = engine()
-    made._scheduler._open_service = no_home
+    made._services.open = no_home
     try:
         made.add(batch(server, tmp_path, *(remote(server, str(n), f"{n}.bin") for n in range(3))))
         assert made.wait_idle(GUARD)

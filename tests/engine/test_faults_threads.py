@@ -19,6 +19,7 @@ import pytest
 from flowtui.engine.bulk.start import JobStarter
 from flowtui.engine.mailbox import Mailbox, MailboxClosed
 from flowtui.engine.queue.scheduler import Scheduler
+from flowtui.engine.queue.tasks import Tasks
 from flowtui.engine.workers import pool
 from flowtui.engine.workers.pool import Workers
 from flowtui.protocol.messages import RequestRefused
@@ -53,14 +54,14 @@ def expect_failed_with_words(lab: Lab) -> None:
     assert row.retryable
 
 
-@pytest.mark.parametrize("method", ["_task", "on_result"])
+@pytest.mark.parametrize("cls, method", [(Tasks, "task"), (Scheduler, "on_result")])
 @pytest.mark.parametrize("size", [1000, 3 << 20])
 def test_a_file_that_cannot_be_started_or_ended_fails_and_the_next_one_comes(
-    method: str, size: int, lab: Lab, monkeypatch: pytest.MonkeyPatch
+    cls: type, method: str, size: int, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab.serve(content(size))
     with monkeypatch.context() as faulty:
-        faulty.setattr(Scheduler, method, planted)
+        faulty.setattr(cls, method, planted)
         made = lab.start()
         until(lambda: lab.now().state == TransferState.FAILED)
     assert made.wait_idle(GUARD)

@@ -8,11 +8,15 @@ from typing import Any, cast
 
 import pytest
 
+from flowtui.config import Settings
 from flowtui.engine.queue.admission import Admission
 from flowtui.engine.queue.folders import TargetFolders
 from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.queue.scheduler import Scheduler
+from flowtui.engine.queue.services import Services
 from flowtui.engine.queue.sign_ins import SignIns
+from flowtui.engine.queue.silence import SilentDisks
+from flowtui.engine.queue.tasks import Tasks
 from flowtui.engine.workers.lanes import Lanes
 from flowtui.engine.workers.run import Run
 from flowtui.protocol.states import TransferState
@@ -99,18 +103,13 @@ class Bench:
         self.scheduler = Scheduler(
             self.queue,
             cast(Any, self.workers),
-            cast(Any, clients),
             self.admission,
             self.folders,
             self.sign_ins,
+            Services(cast(Any, clients), lambda message: message()),
+            SilentDisks(self.queue, timings),
+            Tasks.by(Settings(connections=1), self.folders, shares(ENOUGH)),
             jobs=jobs,
-            connections=1,
-            check_containers=True,
-            on_change="replace",
-            link="auto",
-            accept_any_type=False,
-            accept_broken=False,
-            shares=shares(ENOUGH),
             timings=timings,
             post=lambda message: message(),
         )

@@ -15,7 +15,7 @@ from flowtui.engine.bulk.jobs import BulkJobs, Work
 from flowtui.engine.bulk.polling import ON_SERVER, JobPoller
 from flowtui.engine.bulk.start import JobStarter
 from flowtui.engine.bulk.unpacking import Unpacker
-from flowtui.engine.queue.silence import CODE
+from flowtui.engine.queue.silence import CODE, SilentDisks
 from flowtui.protocol.states import BULK_ENDED, BulkState
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class EngineParts:
     queue: Queue
     intake: Intake
     scheduler: Scheduler
+    disks: SilentDisks
     admission: Admission
     folders: TargetFolders
     sign_ins: SignIns
@@ -91,7 +92,7 @@ class Stages:
     @property
     def is_idle(self) -> bool:
         """Whether no job is under way by itself."""
-        silent = self._parts.scheduler.silent
+        silent = self._parts.disks.silent
         return not (self.starter.busy or self.starter.due) and (
             self.poller.is_idle(silent) and self.unpacker.is_idle(silent)
         )
@@ -145,7 +146,7 @@ class Stages:
 
     def _say_silent(self) -> None:
         """Say of jobs that they wait for a disk that does not answer, while it is so."""
-        silent = self._parts.scheduler.silent
+        silent = self._parts.disks.silent
         if not silent and not self._is_silence_said:
             return
         self._is_silence_said = bool(silent)

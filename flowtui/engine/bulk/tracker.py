@@ -51,7 +51,7 @@ class BulkTracker:
         parts.queue.on_ended(self._transfer_ended)
         parts.queue.on_placed(self._placed)
         parts.folders.on_read(self.intake.claims)
-        parts.scheduler.disks.append(self._stages.asked_disks)
+        parts.disks.asked.append(self._stages.asked_disks)
 
     @property
     def jobs(self) -> dict[int, BulkJobRecord]:

@@ -4,7 +4,10 @@
     scheduler  starts transfers, and carries out what follows from their outcomes
     outcomes   what follows from an outcome; pure
     admission  which batches there is room for on their disks
-    silence    disks that do not answer
+    tasks      what a worker is told to do of a transfer
+    placing    paths for transfers that have none yet
+    services   the clients of servers, and who is held until they are made
+    silence    disks that do not answer, and who is held until they do
     sign_ins   servers whose session has ended, and who is held for it
     crowding   servers that let through fewer files at a time than there are places
     waits      transfers that wait until a time

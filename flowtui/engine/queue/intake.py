@@ -102,7 +102,7 @@ class Intake:
                     unplaced.append(transfer.id)
                 added += 1
             ids.append(transfer.id)
-        self._scheduler.await_places(batch.root, unplaced, places)
+        self._scheduler.placing.wait(batch.root, unplaced, places)
         return Added(batch_id, tuple(dict.fromkeys(ids)), added, known)
 
     def _new_transfer(self, batch_id: int, batch: Batch, file: RemoteFile, path: str) -> Transfer:

@@ -21,6 +21,9 @@ from flowtui.transfer.task import Outcome
 
 T = TypeVar("T")
 
+HELD = (TransferState.QUEUED, TransferState.WAITING)
+"""The states of what no worker has, and that is wanted."""
+
 
 @dataclass(slots=True)
 class Transfer:

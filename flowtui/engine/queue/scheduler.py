@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import heapq
 import logging
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +20,13 @@ from flowtui.engine.queue.crowding import Crowding
 from flowtui.engine.queue.folders import TargetFolders
 from flowtui.engine.queue.outcomes import Effect, follow_up
 from flowtui.engine.queue.pacing import Answers
-from flowtui.engine.queue.queue import Queue, Transfer
+from flowtui.engine.queue.placing import Placing
+from flowtui.engine.queue.queue import HELD, Queue, Transfer
 from flowtui.engine.queue.rates import sample, take_over
+from flowtui.engine.queue.services import Services
 from flowtui.engine.queue.sign_ins import SignIns
-from flowtui.engine.queue.silence import CODE, TOLD, silent
+from flowtui.engine.queue.silence import SilentDisks
+from flowtui.engine.queue.tasks import Tasks
 from flowtui.engine.queue.waits import Waits
 from flowtui.engine.workers.pool import Workers
 from flowtui.engine.workers.run import Run
@@ -34,90 +34,60 @@ from flowtui.engine.workers.small_files import AHEAD
 from flowtui.protocol.states import ENDED, PENDING_WORK, TransferState
 from flowtui.retry import History
 from flowtui.system import descriptors
-from flowtui.system.descriptors import Shares
 from flowtui.timings import Timings
 from flowtui.transfer.disk.part_file import NoteBudget
-from flowtui.transfer.disk.paths import TargetPaths
 from flowtui.transfer.errors import TooManyOpen, TransferError, disk_trouble, internal_error
-from flowtui.transfer.fetch.concurrency import AT_MOST
 from flowtui.transfer.fetch.progress import CarryOver
 from flowtui.transfer.pipeline import Tools
-from flowtui.transfer.task import INLINE_BELOW, Elsewhere, Outcome, Recorded, Task
+from flowtui.transfer.task import INLINE_BELOW, Outcome
 
 if TYPE_CHECKING:
-    from flowtui.transfer.http.clients import Clients, ServerClients
+    pass
 
 _LOG = logging.getLogger("flowtui.engine")
-
-_HELD = (TransferState.QUEUED, TransferState.WAITING)
-"""The states of what no worker has, and that is wanted."""
 
 
 class Scheduler:
     """Starts transfers and takes their outcomes.
 
     Attributes:
-        jobs: files at a time. `connections`: per file at most, 0 for automatic.
-        accept_any_type: see `Settings`.
+        jobs: files at a time.
         runs: what workers hold, by id of the transfer, also what they are just letting go of.
         rate: bytes a second of all runs together, as last sampled.
-        disks: who knows of further target folders whose disks are asked something, and since when.
-        silent: target folder → that its disk does not answer, in words.
     """
 
     def __init__(
         self,
         queue: Queue,
         workers: Workers,
-        clients: Clients,
         admission: Admission,
         folders: TargetFolders,
         sign_ins: SignIns,
+        services: Services,
+        disks: SilentDisks,
+        tasks: Tasks,
         *,
         jobs: int,
-        connections: int,
-        check_containers: bool,
-        on_change: str,
-        link: str,
-        accept_any_type: int,
-        accept_broken: bool,
-        shares: Shares,
         timings: Timings,
         post: Callable[[Callable[[], None]], None],
-        tell: Callable[[str, str], None] = lambda what, words: None,
-        open_service: Callable[[str], Future[object]] | None = None,
     ) -> None:
-        """`post` has the engine's thread call something, from any thread; `tell` tells people what
-        is wrong with something, and by empty words that it is right again.
-        `open_service` makes the client of a server in another thread.
-        """
+        """`post` has the engine's thread call something, from any thread."""
         self.jobs = jobs
-        self.connections = connections
-        self.accept_any_type = accept_any_type
         self.runs: dict[int, Run] = {}
         self.rate = 0.0
-        self._check_containers = check_containers
-        self._on_change = on_change
-        self._link = link
-        self._accept_broken = accept_broken
+        self.placing = Placing(queue, folders, disks, post)
+        self.placing.listener = self._on_placed
+        services.listener = self._on_service
         self._queue = queue
         self._workers = workers
-        self._clients = clients
         self._admission = admission
         self._folders = folders
         self._sign_ins = sign_ins
-        self._shares = shares
+        self._services = services
+        self._disks = disks
+        self._tasks = tasks
         self._timings = timings
         self._post = post
-        self._tell = tell
-        self._open_service = open_service
-        self._held_for_service: dict[str, list[int]] = {}
-        self.disks: list[Callable[[], Mapping[str, float]]] = []
-        self.silent: dict[str, str] = {}
-        self._unplaced: dict[int, str] = {}
-        self._held_for_disk: dict[str, list[int]] = {}
-        self._looked_at_disks = -math.inf
-        self._look_at_disks_at: float | None = None
         self._notes = NoteBudget(timings.note_every)
         self._ready: list[int] = []
         self._waits = Waits()
@@ -172,69 +142,22 @@ class Scheduler:
     @property
     def is_idle(self) -> bool:
         """Whether workers hold nothing, but for what was let go of and whose disk hangs."""
-        return all(run.is_leaving and run.folder in self.silent for run in self.runs.values())
+        return all(
+            run.is_leaving and run.folder in self._disks.silent for run in self.runs.values()
+        )
 
     def stop(self) -> None:
         """Have all workers let go of what they hold, since the engine ends."""
         for run in self.runs.values():
             run.stop.set()
 
-    def await_places(self, root: str, ids: Sequence[int], places: Future[dict[str, str]]) -> None:
-        """Have these run once they have their paths: key → path, by the thread of their folder."""
-        if not ids:
-            return
-        self._unplaced.update(dict.fromkeys(ids, root))
-        if root in self.silent:
-            for transfer_id in ids[:TOLD]:
-                self._say_held(transfer_id, self.silent[root])
-        places.add_done_callback(lambda done: self._post(lambda: self._on_placed(ids, done)))
-
-    def _find_place(self, transfer: Transfer) -> None:
-        """Have a path found for a transfer, another one where it has one."""
-        former, key, after = transfer.path, transfer.key, transfer.occupied
-
-        def find(paths: TargetPaths) -> dict[str, str]:
-            if former:
-                paths.release(former, key)
-            return {
-                key: paths.assign(
-                    key,
-                    transfer.folder,
-                    transfer.filename,
-                    after=after,
-                    belongs_to=transfer.belongs_to,
-                    fileset=transfer.fileset,
-                    within=transfer.within,
-                    execution=transfer.origin.execution,
-                )
-            }
-
-        self.await_places(transfer.root, [transfer.id], self._folders.ask(transfer.root, find))
-
-    def _on_placed(self, ids: Sequence[int], places: Future[dict[str, str]]) -> None:
-        for transfer_id in ids:
-            self._unplaced.pop(transfer_id, None)
-            transfer = self._queue.transfers.get(transfer_id)
-            if transfer is None:
-                continue  # cancelled and forgotten meanwhile
-            is_wanted = transfer.state in _HELD
-            if (error := places.exception()) is None:
-                self._queue.place(transfer, places.result()[transfer.key])
-                if is_wanted:
-                    self.enqueue(transfer)
-            elif is_wanted:  # else it is looked for again when it is resumed
-                self._fail(transfer_id, error)
-
     # What each tick does
 
     def tick(self, now: float) -> float | None:
         """Start what can start; the time of the next thing to do by itself, or None."""
-        if now - self._looked_at_disks >= self._timings.tick:
-            self._looked_at_disks = now
-            self._look_at_disks(now)
-        elif self._look_at_disks_at is not None:
-            next_look = self._looked_at_disks + self._timings.tick
-            self._look_at_disks_at = max(self._look_at_disks_at, next_look)
+        if self._disks.is_due(now):
+            for transfer_id in self._disks.look(self.runs.values(), now, self._take_back):
+                heapq.heappush(self._ready, transfer_id)
         for transfer_id in self._short:
             self._waits.add(transfer_id, now + self._timings.too_many_open.first)
         self._short.clear()
@@ -249,63 +172,18 @@ class Scheduler:
                 heapq.heappush(self._ready, transfer_id)
         self._fill(now)
         times = (self._waits.next(), self._admission.next(), self._crowding.next(),
-                 self._look_at_disks_at)  # fmt: skip
+                 self._disks.next())  # fmt: skip
         return min((when for when in times if when is not None), default=None)
 
     def sample(self, now: float) -> None:
         """Take over how far the workers are, and how fast."""
         self.rate = sample(self._queue, self.runs, now)
 
-    def _look_at_disks(self, now: float) -> None:
-        """Find out whose disks do not answer: nothing more is begun there until they do."""
-        patience = self._timings.disk_patience
-        waiting = [
-            (run, since)
-            for run in self.runs.values()
-            if run.started and (since := run.progress.calls.since) is not None
-        ]
-        by_run = ({run.folder: since} for run, since in waiting)
-        asked = [*by_run, *(disks() for disks in self.disks)]
-        before = self.silent
-        self.silent, self._look_at_disks_at = silent(asked, now, patience)
-        held_up = {run for run, since in waiting if now - since >= patience}
-        for run in self.runs.values():
-            # What is only to be put on the disk may wait for another file's turn there.
-            is_held_up = run in held_up or run.downloaded
-            run.held_up = self.silent.get(run.folder, "") if is_held_up else ""
-        for folder, words in self.silent.items():
-            if before.get(folder) == words:
-                continue
-            if folder not in before:
-                _LOG.warning("%s", words)
-                self._take_back(folder)
-            self._tell(f"disk of {folder}", words)
-            unplaced = (id_ for id_, root in self._unplaced.items() if root == folder)
-            held = chain(self._held_for_disk.get(folder, ()), unplaced)
-            for transfer_id in islice(held, TOLD):
-                self._say_held(transfer_id, words)
-        for folder in before.keys() - self.silent.keys():
-            _LOG.info("the disk of %s answers again", folder)
-            self._tell(f"disk of {folder}", "")
-            for transfer_id in self._held_for_disk.pop(folder, []):
-                heapq.heappush(self._ready, transfer_id)
-
-    def _take_back(self, folder: str) -> None:
-        """Hold what was handed over ahead and would only wait for the disk of this folder."""
+    def _take_back(self, folder: str) -> Iterator[int]:
+        """What was handed over ahead and would only wait for the disk of this folder."""
         for run in self._workers.small_files.take_back(lambda waiting: waiting.folder == folder):
             del self.runs[run.task.id]
-            self._hold_for_disk(folder, run.task.id)
-
-    def _hold_for_disk(self, folder: str, transfer_id: int) -> None:
-        held = self._held_for_disk.setdefault(folder, [])
-        held.append(transfer_id)
-        if len(held) <= TOLD:
-            self._say_held(transfer_id, self.silent[folder])
-
-    def _say_held(self, transfer_id: int, words: str) -> None:
-        transfer = self._queue.transfers.get(transfer_id)
-        if transfer is not None and transfer.state in _HELD:
-            self._queue.change(transfer, TransferState.WAITING, reason=words, code=CODE)
+            yield run.task.id
 
     def _fill(self, now: float) -> None:
         """Start what there are places for, in the order of the queue."""
@@ -314,7 +192,7 @@ class Scheduler:
         large = sum(1 for run in staying if not run.task.is_small)
         small = -(-(len(staying) - large) // self._answers.share)  # places, rounded up
         kept_free = 0
-        places = self._shares.files(self.jobs)
+        places = self._tasks.shares.files(self.jobs)
         while self._ready:
             transfer = self._queue.transfers.get(self._ready[0])
             size = None if transfer is None else transfer.expected
@@ -328,7 +206,7 @@ class Scheduler:
                 kept_free = 1  # the next place is its own
                 break
         threads = self._answers.threads(max(0, places - large - kept_free))
-        small_files.widen(min(threads, self._shares.small), self.silent)
+        small_files.widen(min(threads, self._tasks.shares.small), self._disks.silent)
 
     def _start(self, transfer_id: int, now: float) -> bool:
         """Start a transfer if it can start; whether it did. One that cannot be started fails."""
@@ -343,12 +221,12 @@ class Scheduler:
 
     def _start_if_possible(self, transfer_id: int, now: float) -> bool:
         transfer = self._queue.transfers.get(transfer_id)
-        if transfer is None or transfer.state not in _HELD:
+        if transfer is None or transfer.state not in HELD:
             return False
-        if transfer_id in self._unplaced:
+        if transfer_id in self.placing:
             return False  # it is queued again when it has its path
         if not transfer.path:
-            self._find_place(transfer)  # an earlier engine ended before it had one
+            self.placing.find(transfer)  # an earlier engine ended before it had one
             return False
         if transfer_id in self.runs:
             return False  # its worker is letting go; `on_result` queues it again
@@ -358,20 +236,20 @@ class Scheduler:
         if self._places_at(transfer.server, now) == 0:
             self._crowding.hold(transfer.server, transfer_id)
             return False
-        if transfer.root in self.silent:
-            self._hold_for_disk(transfer.root, transfer_id)
+        if transfer.root in self._disks.silent:
+            self._disks.hold(transfer.root, transfer_id)
             return False
-        server = self._service(transfer)
+        server = self._services.of(transfer.server, transfer_id)
         if server is None or not self._admission.admit(transfer, now):
             return False
         if transfer.state is TransferState.WAITING:
             self._queue.change(transfer, TransferState.QUEUED, reason="", code="")
         run = Run(
-            task=self._task(transfer),
+            task=self._tasks.task(transfer, self.jobs),
             tools=Tools(
                 server.http,
                 server.client,
-                self._clients.limit,
+                self._services.clients.limit,
                 self._notes,
                 self._timings,
                 self._folders.records,
@@ -390,67 +268,20 @@ class Scheduler:
         self._workers.start(run)
         return True
 
-    def _service(self, transfer: Transfer) -> ServerClients | None:
-        """The clients of its server; where they are still to be made it is held until they are."""
-        server, made = transfer.server, self._clients.made(transfer.server)
-        if made is not None or self._open_service is None:
-            return made or self._clients.get(server)
-        if server in self._held_for_service:
-            self._held_for_service[server].append(transfer.id)
-            return None
-        opening = self._open_service(server)  # before any is held: where it fails, none would go on
-        self._held_for_service[server] = [transfer.id]
-        opening.add_done_callback(lambda done: self._post(lambda: self._on_service(server, done)))
-        return None
+    def _on_placed(self, transfer: Transfer, error: BaseException | None) -> None:
+        if error is None:
+            self.enqueue(transfer)
+        else:
+            self._fail(transfer.id, error)
 
-    def _on_service(self, server: str, opened: Future[object]) -> None:
-        error = opened.exception()
-        for transfer_id in self._held_for_service.pop(server, []):
+    def _on_service(self, held: Sequence[int], error: BaseException | None) -> None:
+        """The client of a server is made, or why it could not be."""
+        for transfer_id in held:
             transfer = self._queue.transfers.get(transfer_id)
             if error is None:
                 heapq.heappush(self._ready, transfer_id)
-            elif transfer is not None and transfer.state in _HELD:
+            elif transfer is not None and transfer.state in HELD:
                 self._fail(transfer_id, error)
-
-    def _task(self, transfer: Transfer) -> Task:
-        return Task(
-            id=transfer.id,
-            key=transfer.key,
-            filename=transfer.filename,
-            url=transfer.url,
-            target=Path(transfer.root) / transfer.path,
-            # An archive that is unpacked is not recorded.
-            root=None if transfer.temporary else Path(transfer.root),
-            size=transfer.expected,
-            md5=transfer.md5,
-            data_id=transfer.data_id,
-            recorded=self._recorded(transfer),
-            archive=transfer.bulk_id is not None,
-            connections=self._connections(),
-            # What is unpacked is checked then, member by member.
-            check_containers=self._check_containers and not transfer.temporary,
-            on_change="replace" if transfer.reread else self._on_change,
-            elsewhere=tuple(self._elsewhere(transfer)),
-            foreign_before=self._folders.foreign_before(transfer),
-            link=self._link,
-            accept_broken=self._accept_broken,
-            accept_any_type=bool(self.accept_any_type),
-        )
-
-    def _connections(self) -> int:
-        """The setting, or fewer where there are not descriptors for so many."""
-        most = self._shares.connections(self._shares.files(self.jobs))
-        return self.connections if most >= AT_MOST else min(self.connections or most, most)
-
-    def _recorded(self, transfer: Transfer) -> Recorded | None:
-        recorded = self._folders.recorded(transfer.root, transfer.path)
-        return _to_be_read(recorded) if recorded is not None and transfer.reread else recorded
-
-    def _elsewhere(self, transfer: Transfer) -> Iterator[Elsewhere]:
-        """Where else the file is, as far as is recorded."""
-        for place in self._folders.elsewhere(transfer.root, transfer.path, transfer.key):
-            read = transfer.reread
-            yield replace(place, recorded=_to_be_read(place.recorded)) if read else place
 
     # What comes back
 
@@ -563,7 +394,7 @@ class Scheduler:
             case Effect.ENQUEUE:
                 self.enqueue(transfer)
             case Effect.NEW_PATH:
-                self._find_place(transfer)
+                self.placing.find(transfer)
             case Effect.CLAIM_PATH:
                 path, key = transfer.path, transfer.key
                 self._folders.tell(transfer.root, lambda paths: paths.claim(path, key))
@@ -607,8 +438,3 @@ class Scheduler:
                 return
 
         self._workers.lanes.post("sweep", folder, sweep)
-
-
-def _to_be_read(recorded: Recorded) -> Recorded:
-    """The record without what could tell that nobody has touched the file."""
-    return replace(recorded, mtime_ns=None, logged=None)
