@@ -76,6 +76,8 @@ class Settings:
         refresh_rate: how often a second the app draws what changed in the queue; 0: five times,
             over SSH twice.
         usernames: server → user name of the last sign-in.
+        keys: name of a key → keys instead, and `preset`; see `tui.keys`.
+        actions: name → program of the user's own, see `tui.own_actions`.
     """
 
     server: str | None = None
@@ -99,6 +101,8 @@ class Settings:
     ca_file: str | None = None
     refresh_rate: int = 0
     usernames: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    actions: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def base_url(self) -> str:
@@ -386,9 +390,35 @@ def _value(name: str, value: Any) -> Any:
             raise ConfigError(f"must be from {lowest} to {highest}")
     if name in _CHOICES and value not in _CHOICES[name]:
         raise ConfigError(f"must be one of {', '.join(_CHOICES[name])}, not {reprlib.repr(value)}")
+    if name == "keys":
+        value = _flat(value)
+    if name == "actions":
+        return {key: _fields_of_action(item) for key, item in value.items()}
     if isinstance(value, dict) and not all(isinstance(item, str) for item in value.values()):
         raise ConfigError("must have text as its values")
     return check_server(value) if name in ("server", "found_server") else value
+
+
+def _flat(table: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """`tree.mark = "x"` and `"tree.mark" = "x"` alike; TOML makes nested tables of the first."""
+    found: dict[str, Any] = {}
+    for name, value in table.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{before}{name}.")
+        else:
+            found[f"{before}{name}"] = value
+    return found
+
+
+def _fields_of_action(item: Any) -> dict[str, str]:
+    """The table of one action; a switch may be written as one. Raises ConfigError."""
+    if not isinstance(item, dict):
+        raise ConfigError(f"must be tables, [actions.NAME], not {reprlib.repr(item)}")
+    fields_ = {name: str(value).lower() if isinstance(value, bool) else value
+               for name, value in item.items()}  # fmt: skip
+    if not all(isinstance(value, str) for value in fields_.values()):
+        raise ConfigError("must have text as its values")
+    return fields_
 
 
 def check_server(url: str) -> str:

@@ -12,7 +12,9 @@
     engine_link      takes the engine's events in a thread; queue_model: what they add up to
     engine_requests  what is asked of the engine, one after the other
     context, account what the app needs from outside the screen; who is signed in
-    commands, theme  the palette's table, the colours
+    commands, palette, theme     the palette's table and its lines, the colours
+    keys             keys by name: the ids of bindings, presets
+    own_actions, own_programs    programs of the user's own: what is run, and running it
     run, terminal    starts it, and what a crash or the end of the terminal leaves
     background       threads, and the way back to the screen's
     painting         writes what differs from what is on the terminal; screen_buffer: which cells

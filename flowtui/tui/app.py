@@ -28,7 +28,6 @@ from flowtui.tui.browser.details import DetailsPane
 from flowtui.tui.browser.filter import FilterLine, FindLine
 from flowtui.tui.browser.selection import Selection
 from flowtui.tui.browser.tree import TreePane
-from flowtui.tui.commands import COMMANDS, KEPT, LAST, Command
 from flowtui.tui.context import AppContext
 from flowtui.tui.downloads.bulk_panel import BulkPanel
 from flowtui.tui.downloads.manager import DownloadManager
@@ -40,6 +39,8 @@ from flowtui.tui.downloads.requests import (
 )
 from flowtui.tui.engine_link import EngineCallFailed, EngineLost, EngineUp, QueueChanged
 from flowtui.tui.engine_status import EngineStatus
+from flowtui.tui.keys import with_ids
+from flowtui.tui.own_programs import OwnPrograms, values_at
 from flowtui.tui.painting import PaintedApp
 from flowtui.tui.peeking import Peeking
 from flowtui.tui.quitting import Quitting
@@ -51,7 +52,7 @@ from flowtui.tui.verifying import Verifying, recorded_of
 from flowtui.tui.widgets.header import HeaderLine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from textual.app import SystemCommand
     from textual.screen import Screen
@@ -84,10 +85,12 @@ class FlowApp(PaintedApp):
         Binding("s", "sign_in", "Sign in", show=False),
         Binding("b", "toggle_bulk", "Bulk jobs", show=False),
         Binding("ctrl+l", "redraw", "Redraw", show=False, priority=True),
+        Binding("ctrl+p", "command_palette", "All commands", show=False, priority=True),
         Binding("question_mark", "help", "Help"),
         Binding("q", "leave", "Quit"),
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True),
     ]
+    BINDINGS = with_ids("app", BINDINGS)
 
     def __init__(
         self,
@@ -116,6 +119,7 @@ class FlowApp(PaintedApp):
         self._engine = EngineStatus(self, self.header)
         self._account = Account(self, self.context, background, self.link)
         self._adding = AddDownloads(self, self.context, background, self.link, settings.target(to))
+        self._own = OwnPrograms(self, background, settings.actions, self._under_the_cursor)
         self._peeking = Peeking(self, self.context.client, background)
         self._verifying = Verifying(self, self.context, background, self.link)
         self._quitting = Quitting(
@@ -150,6 +154,7 @@ class FlowApp(PaintedApp):
         self.header.server = self.context.settings.base_url
         self._tree.focus()
         self._quitting.watch()
+        self._own.bind()
         self.call_after_refresh(self._begin)
 
     async def on_event(self, event: events.Event) -> None:
@@ -165,6 +170,7 @@ class FlowApp(PaintedApp):
         message.arrived.set()
 
     def _begin(self) -> None:
+        self._use_keys()
         self.link.start()
         self._account.check()
         self._quitting.check_logout()
@@ -409,12 +415,30 @@ class FlowApp(PaintedApp):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers, ours first."""
-        yield from map(self._system_command, COMMANDS)
-        own = super().get_system_commands(screen)
-        yield from (command for command in own if command.title in KEPT)
-        yield self._system_command(LAST)
+        from flowtui.tui import palette
 
-    def _system_command(self, command: Command) -> SystemCommand:
-        from textual.app import SystemCommand
+        yield from palette.lines(self, screen, self._keymap, super().get_system_commands(screen))
+        yield from self._own.lines()
 
-        return SystemCommand(command.title, command.help, getattr(self, f"action_{command.action}"))
+    # At home
+
+    def _use_keys(self) -> None:
+        """Take the keys of the settings; what is wrong there is told, and the rest holds."""
+        wrong = self._own.wrong
+        if given := self.context.settings.keys:
+            from flowtui.tui.keys import keymap_of
+
+            keymap, told = keymap_of(given)
+            self.set_keymap(keymap)
+            wrong = wrong + told
+        if wrong:
+            words = "\n".join(f"settings.toml: {printable(line)}" for line in wrong[:5])
+            self.notify(words, severity="warning", markup=False)
+
+    def action_own_program(self, id_: str) -> None:
+        """Run a program of the user's own on what is under the cursor."""
+        self._own.run(id_)
+
+    def _under_the_cursor(self) -> Mapping[str, str]:
+        server, rows = self.context.settings.base_url, self.link.model.transfers.values()
+        return values_at(self._manager.under_cursor, self._tree.node, rows, server)

@@ -44,7 +44,7 @@ def test_the_settings_page_names_every_setting_with_a_value_that_it_may_have(
     tmp_path: Path,
 ) -> None:
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    block = "".join(re.findall(r"```toml\n(.*?)```", page, re.DOTALL))
     known = {setting.name for setting in fields(Settings)}
     assert set(tomllib.loads(block)) == known - {"found_server", "usernames"}
     (tmp_path / "settings.toml").write_text(block, encoding="utf-8")

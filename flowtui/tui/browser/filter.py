@@ -10,6 +10,8 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from flowtui.tui.keys import with_ids
+
 
 class FilterInput(Input):
     """Where to type; enter and down go to the tree."""
@@ -17,6 +19,7 @@ class FilterInput(Input):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,down", "submit", "Go to first match", key_display="enter")
     ]
+    BINDINGS = with_ids("filter", BINDINGS)
 
 
 class FilterLine(Horizontal):
@@ -25,6 +28,7 @@ class FilterLine(Horizontal):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave(False)", "Clear filter", key_display="esc"),
     ]
+    BINDINGS = with_ids("filter", BINDINGS)
 
     class Changed(Message):
         """Show only what has `text` in its name."""
@@ -84,6 +88,7 @@ class FindLine(Horizontal):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", key_display="esc"),
     ]
+    BINDINGS = with_ids("find", BINDINGS)
 
     class Asked(Message):
         """Look for these words on the server."""

@@ -19,6 +19,7 @@ from flowtui.tui.browser.loader import TreeLoader
 from flowtui.tui.browser.marks import Marks
 from flowtui.tui.browser.nodes import REST, Load, Node, NodeKind, Row, visible_rows
 from flowtui.tui.browser.place import Route, Step, advance, route_of, why_not_there
+from flowtui.tui.keys import with_ids
 from flowtui.tui.widgets.line_list import LineList, Piece
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class TreePane(LineList):
         Binding("v", "app.verify", "Verify", show=False),
         Binding("escape", "clear_marks", "Clear marks", show=False),
     ]
+    BINDINGS = with_ids("tree", BINDINGS)
 
     class Highlighted(Message):
         """The cursor is on `node`, or on no node."""

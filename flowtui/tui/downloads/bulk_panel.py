@@ -19,6 +19,7 @@ from flowtui.tui.downloads.requests import (
     BulkFilesRequested,
     VerifyRequested,
 )
+from flowtui.tui.keys import with_ids
 from flowtui.tui.queue_model import Delta, QueueModel
 from flowtui.tui.widgets.confirm import Confirm
 from flowtui.tui.widgets.line_list import LineList, Piece
@@ -80,6 +81,7 @@ class BulkPanel(Vertical):
         Binding("c", "forget", "Forget"),
         Binding("v", "verify", "Verify"),
     ]
+    BINDINGS = with_ids("bulk", BINDINGS)
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

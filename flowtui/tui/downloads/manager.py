@@ -23,6 +23,7 @@ from flowtui.tui.downloads.requests import (
 )
 from flowtui.tui.downloads.table import TableHead, TransferTable
 from flowtui.tui.downloads.totals import TotalsLine
+from flowtui.tui.keys import with_ids
 from flowtui.tui.queue_model import Delta, QueueModel
 from flowtui.tui.widgets.confirm import Confirm
 
@@ -50,6 +51,7 @@ class DownloadManager(Vertical):
         Binding("V", "verify_folder", "Verify the folder", show=False),
         Binding("l", "app.limit_rate", "Limit rate", show=False),
     ]
+    BINDINGS = with_ids("downloads", BINDINGS)
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -58,6 +60,11 @@ class DownloadManager(Vertical):
         self._table = TransferTable(id="table")
         self._reason = Static(id="reason", markup=False)
         self._totals = TotalsLine(id="totals")
+
+    @property
+    def under_cursor(self) -> TransferRow | None:
+        """The download under the cursor, where that is in this pane."""
+        return self._table.row if self._table.has_focus else None
 
     def compose(self) -> ComposeResult:
         """Head, table, reason, sums."""

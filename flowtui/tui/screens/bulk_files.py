@@ -13,6 +13,7 @@ from textual.widgets import Static
 from flowtui.protocol.messages import BulkFileRow, BulkRow
 from flowtui.text.printable import printable
 from flowtui.tui.downloads import bulk_drawing
+from flowtui.tui.keys import with_ids
 from flowtui.tui.widgets.line_list import LineList, Piece
 
 
@@ -37,6 +38,7 @@ class BulkFilesScreen(ModalScreen[None]):
     """Shows a job and its files as they were when it was asked for. Any of escape and q closes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter", "dismiss", "Back")]
+    BINDINGS = with_ids("bulk-files", BINDINGS)
 
     def __init__(self, job: BulkRow, files: tuple[BulkFileRow, ...]) -> None:
         super().__init__()

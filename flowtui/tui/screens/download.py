@@ -19,6 +19,7 @@ from flowtui.protocol.messages import Batch
 from flowtui.text.printable import printable
 from flowtui.tui.background import Background
 from flowtui.tui.browser.count import Count
+from flowtui.tui.keys import with_ids
 from flowtui.tui.screens.download_offer import AsFound, Offer, Way
 from flowtui.tui.screens.folder import FolderError, folder_of
 from flowtui.tui.screens.space_line import MeasureSpace, SpaceLine
@@ -47,6 +48,7 @@ class DownloadDialog(ModalScreen[Batch | AsFound | None]):
         Binding("left", "app.focus_previous", show=False),
         Binding("right", "app.focus_next", show=False),
     ]
+    BINDINGS = with_ids("download", BINDINGS)
 
     def __init__(
         self,

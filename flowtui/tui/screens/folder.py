@@ -12,6 +12,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from flowtui.tui.keys import with_ids
+
 
 class FolderError(ValueError):
     """What was typed is no folder's path; the message says why."""
@@ -36,6 +38,7 @@ class TargetDialog(ModalScreen[Path | None]):
     """Asks where downloads go from now on; gives the folder, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
+    BINDINGS = with_ids("folder", BINDINGS)
 
     def __init__(self, target: Path) -> None:
         super().__init__()

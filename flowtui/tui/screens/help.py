@@ -12,6 +12,8 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from flowtui.tui.keys import with_ids
+
 KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "Everywhere": (
         ("tab  shift+tab", "next pane, previous pane"),
@@ -66,6 +68,7 @@ class HelpScreen(ModalScreen[None]):
     """Shows the keys. Any of escape, q and ? goes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "dismiss", "Back")]
+    BINDINGS = with_ids("help", BINDINGS)
 
     def compose(self) -> ComposeResult:
         """Words, then a table for each pane."""

@@ -7,6 +7,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from flowtui.tui.keys import with_ids
+
 
 class PanesScreen(Screen[object]):
     """What the app composes is on it; it only knows how to go from pane to pane."""
@@ -16,3 +18,4 @@ class PanesScreen(Screen[object]):
         Binding("tab", "app.focus_next", "Next pane"),
         Binding("shift+tab", "app.focus_previous", "Previous pane", show=False),
     ]
+    BINDINGS = with_ids("app", BINDINGS)

@@ -14,6 +14,7 @@ from textual.widgets import Button, Static
 
 from flowtui.protocol.states import BULK_ENDED, PENDING_WORK
 from flowtui.text.quantities import counted, named
+from flowtui.tui.keys import with_ids
 from flowtui.tui.queue_model import QueueModel
 
 GOES_ON = (
@@ -47,6 +48,7 @@ class QuitDialog(ModalScreen[Leave | None]):
         Binding("left", "app.focus_previous", show=False),
         Binding("right", "app.focus_next", show=False),
     ]
+    BINDINGS = with_ids("quit", BINDINGS)
 
     def __init__(
         self,

@@ -13,12 +13,14 @@ from textual.widgets import Input, Static
 
 from flowtui.config import ConfigError, parse_rate
 from flowtui.text import quantities
+from flowtui.tui.keys import with_ids
 
 
 class RateDialog(ModalScreen[int | None]):
     """Asks for a limit; gives bytes a second, 0 for none, or None where it stays as it is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
+    BINDINGS = with_ids("rate", BINDINGS)
 
     def __init__(self, limit: int) -> None:
         """`limit`: bytes a second now, 0 for none."""

@@ -16,6 +16,7 @@ from flowtui.config import ConfigError, check_server
 from flowtui.text.printable import printable
 from flowtui.tui.background import Background
 from flowtui.tui.context import AppContext
+from flowtui.tui.keys import with_ids
 from flowtui.tui.widgets.field import Field
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         Binding("down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
     ]
+    BINDINGS = with_ids("sign-in", BINDINGS)
 
     def __init__(self, context: AppContext, background: Background, reason: str = "") -> None:
         """`reason`: why it is asked for, in words."""

@@ -15,6 +15,7 @@ from flowtui.text import quantities
 from flowtui.text.columns import LONGEST, column
 from flowtui.text.printable import printable
 from flowtui.tui.downloads.drawing import fit_path
+from flowtui.tui.keys import with_ids
 from flowtui.tui.widgets.line_list import LineList, Piece
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class VerifyScreen(ModalScreen[tuple[WrongFile, ...]]):
         Binding("escape,q", "close", "Back"),
         Binding("f", "fetch", "Fetch again"),
     ]
+    BINDINGS = with_ids("verify", BINDINGS)
 
     def __init__(self, link: EngineLink, recheck_id: int, what: str, root: str) -> None:
         """`what` is verified in `root`, in words."""

@@ -10,6 +10,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from flowtui.tui.keys import with_ids
+
 
 class Confirm(ModalScreen[bool]):
     """Asks; gives True for yes, False for no. Escape is no."""
@@ -20,6 +22,7 @@ class Confirm(ModalScreen[bool]):
         Binding("left", "app.focus_previous", show=False),
         Binding("right", "app.focus_next", show=False),
     ]
+    BINDINGS = with_ids("confirm", BINDINGS)
 
     def __init__(self, title: str, question: str, *, yes: str, no: str) -> None:
         """`question` is shown as it is; `yes` and `no` are on the buttons."""

@@ -12,6 +12,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from flowtui.tui.keys import with_ids
+
 Piece = tuple[str, str]
 """Text, and the name of its style; a style `x` is the component class `lines--x`."""
 
@@ -30,6 +32,7 @@ class LineList(ScrollView, can_focus=True):
         Binding("home,g", "jump(0)", "First", show=False),
         Binding("end,G", "jump(-1)", "Last", show=False),
     ]
+    BINDINGS = with_ids("list", BINDINGS)
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "lines--row",
