@@ -12,6 +12,7 @@
     md5_lookup       the md5 of files whose lists do not tell it
     selection, ref_lists, plan     from REFs to files, REFs from a list, and from files to the batch
                      that the engine gets
+    filters, filter_options, patterns     which files are wanted; the options that say it; paths
     finding              the search in a thread, whose finds are queued in pieces as they come
     follow, batch_progress, progress     the events of a batch, what they add up to, how it is shown
     session          what a command needs to talk to Flow: settings, credential, client

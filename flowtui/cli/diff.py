@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import click
 
 from flowtui.cli.exit_codes import CommandError, Exit, as_command_error
-from flowtui.cli.options import filter_options, json_option, md5_option, server_option
+from flowtui.cli.filter_options import filter_options
+from flowtui.cli.options import json_option, md5_option, server_option
 from flowtui.cli.output import Output, counted, one_line, size_text
 from flowtui.text import quantities
 
 if TYPE_CHECKING:
+    from flowtui.cli.filters import Filters
     from flowtui.flow.client import FlowClient
     from flowtui.flow.errors import FlowError
     from flowtui.flow.refs import Ref
@@ -55,29 +57,30 @@ def diff(
     folder: str,
     refs: tuple[str, ...],
     server: str | None,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
+    filters: Filters,
     asks_md5: bool,
     as_json: bool,
 ) -> int:
     """Say what Flow has new, changed or no longer, compared with downloads.log of DIR.
 
     Looked at are the projects, samples and executions that DIR was downloaded from, or each REF,
-    and every file that is recorded. --include and --exclude choose among new files. No file is
+    and every file that is recorded. The filters choose among new files. No file is
     read or downloaded; `flowtui verify DIR` reads what is here.
 
     \b
     Exit status: 0 nothing differs, 1 something does or could not be looked at, 2 usage, 3 not
     signed in or not allowed, 4 nothing was downloaded there.
     """
+    from flowtui.cli.filters import Filtering
     from flowtui.cli.md5_lookup import with_md5
-    from flowtui.cli.selection import Filters
     from flowtui.cli.session import open_session
     from flowtui.config import absolute
     from flowtui.flow.refs import parse_refs
     from flowtui.transfer.disk.paths import TargetPaths
     from flowtui.transfer.verify.recheck import RecordedFolder
 
+    if filters.newer_than is not None or filters.latest_execution:
+        raise click.UsageError("diff takes neither --newer-than nor --latest-execution")
     out = Output(as_json=as_json, is_listing=True)
     recorded = RecordedFolder(absolute(folder))
     recorded.read()
@@ -103,8 +106,8 @@ def diff(
         if asks_md5:
             found = with_md5(client, list(look.found.values()), out)
             look.found = {file.key: file for file in found}
-    filters = Filters(include, exclude)
-    new = [file for file in look.new if filters.wants(file)]
+    filtering = Filtering(filters)
+    new = [file for file in look.new if filtering.wants(file)]
     paths = TargetPaths(recorded.root).assign_all(new)
     differences = compare(here, look.found, look.unknown)
     differences += [Difference(NEW, file.key, paths[file.key], file) for file in new]

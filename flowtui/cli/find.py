@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from flowtui.cli.exit_codes import CommandError, Exit
+from flowtui.cli.filter_options import since as since_option
+from flowtui.cli.filter_options import size as size_option
 from flowtui.cli.options import json_option, server_option
 from flowtui.cli.output import Output
 from flowtui.cli.search_notices import SearchNotices, noun_of
 from flowtui.cli.tables import TableWriter
-from flowtui.config import ConfigError, parse_rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,29 +23,6 @@ if TYPE_CHECKING:
     from flowtui.flow.search.criteria import Criteria, FoundRecord, Kind
 
 KINDS = ("samples", "data", "executions", "projects")
-
-_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
-
-
-def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    if match := re.fullmatch(r"(\d{1,4})([dwmy])", value.strip().lower()):
-        return datetime.now(UTC) - timedelta(days=int(match[1]) * _DAYS[match[2]])
-    try:
-        day = datetime.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter("use a date such as 2026-01-31, or 30d, 4w, 6m, 1y") from None
-    return day if day.tzinfo else day.replace(tzinfo=UTC)
-
-
-def _larger(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    if value is None:
-        return None
-    try:
-        return parse_rate(value)
-    except ConfigError:
-        raise click.BadParameter("use a size such as 500M or 1.5G") from None
 
 
 def _meta(
@@ -65,9 +42,14 @@ def _meta(
 @click.option("--pipeline", default="", metavar="NAME", help="Pipeline of files or executions.")
 @click.option("--owner", default="", metavar="NAME", help="Owner.")
 @click.option(
-    "--since", callback=_since, metavar="DATE", help="Created since a date, or 30d, 4w, 6m, 1y."
+    "--since",
+    callback=since_option,
+    metavar="DATE",
+    help="Created since a date, or 30d, 4w, 6m, 1y.",
 )
-@click.option("--larger", callback=_larger, metavar="SIZE", help="Files larger than 500M, 1.5G, …")
+@click.option(
+    "--larger", callback=size_option, metavar="SIZE", help="Files larger than 500M, 1.5G, …"
+)
 @click.option(
     "--meta",
     callback=_meta,

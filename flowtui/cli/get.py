@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowtui.cli.exit_codes import CommandError, Exit, Interrupted, as_command_error
+from flowtui.cli.filter_options import filter_options
 from flowtui.cli.finding import Finding
 from flowtui.cli.get_report import (
     AGAIN,
@@ -22,7 +23,6 @@ from flowtui.cli.get_report import (
 )
 from flowtui.cli.options import (
     bulk_option,
-    filter_options,
     json_option,
     output_option,
     quiet_option,
@@ -34,7 +34,6 @@ from flowtui.cli.options import (
 from flowtui.cli.output import Output
 from flowtui.cli.plan import Plan, make_plan
 from flowtui.cli.selection import (
-    Filters,
     RequestedFiles,
     find,
     parse_refs,
@@ -45,6 +44,7 @@ from flowtui.config import ON_CHANGE
 from flowtui.protocol.messages import RequestRefused
 
 if TYPE_CHECKING:
+    from flowtui.cli.filters import Filters
     from flowtui.cli.session import Session
     from flowtui.config import Settings
     from flowtui.flow.client import FlowClient
@@ -99,8 +99,7 @@ def get(
     lists: tuple[str, ...],
     to: str | None,
     server: str | None,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
+    filters: Filters,
     records: bool,
     bulk: str,
     unpack: bool | None,
@@ -140,12 +139,14 @@ def get(
             with closing(open_session(server, out)) as session:
                 if session.client.account.credential is None:
                     out.say("flowtui: not signed in; only public files are available")
-                filters = Filters(include, exclude, records)
                 wanted = parse_refs(session.client, refs, lists, found)
                 plan = make_plan(session, found, to, bulk, unpack)
                 if not dry_run:
                     finding = Finding(
-                        lambda relay: find(session.client, wanted, filters, relay, found), out
+                        lambda relay: find(
+                            session.client, wanted, filters, relay, found, records=records
+                        ),
+                        out,
                     )
                     if detach and on_change is not None:
                         raise click.UsageError(
@@ -157,7 +158,7 @@ def get(
                     if on_change is not None:
                         settings = replace(settings, on_change=on_change)
                     return _fetch(session.client, settings, plan, finding, found, stop, out)
-                for _ in find(session.client, wanted, filters, out, found):
+                for _ in find(session.client, wanted, filters, out, found, records=records):
                     pass
                 require_files(found)
                 batch = plan.whole(found.files)

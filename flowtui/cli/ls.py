@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from flowtui.cli.exit_codes import CommandError, Exit
+from flowtui.cli.filter_options import filter_options
+from flowtui.cli.filters import Filtering, Filters, tell_without_effect
 from flowtui.cli.json_fields import as_sent
 from flowtui.cli.options import json_option, server_option
 from flowtui.cli.output import Output
@@ -43,18 +45,27 @@ if TYPE_CHECKING:
 @click.option("--data", "scope", flag_value="data", help="Your uploads: reads, lanes, sheets, …")
 @click.option("--genomes", "scope", flag_value="genomes", help="Genomes of organisms.")
 @server_option
+@filter_options
 @json_option
-def ls(ref: str | None, scope: str | None, server: str | None, as_json: bool) -> int:
+def ls(
+    ref: str | None, scope: str | None, server: str | None, filters: Filters, as_json: bool
+) -> int:
     """List your projects, all that is yours of another kind, or the contents of REF.
 
     A project lists its samples and executions, a sample its files, an execution its outputs.
-    `flowtui get` takes what is in the first column. Exit status 1: something could not be listed.
+    `flowtui get` takes what is in the first column; the filters choose among the files of a sample
+    or an execution. Exit status 1: something could not be listed.
     """
     from flowtui.cli.session import reading
 
     if ref is not None and scope is not None:
         raise click.UsageError(f"--{scope} takes no REF")
+    if filters != Filters() and (ref is None or filters.latest_execution):
+        raise click.UsageError(
+            "ls takes filters with sample/ID, execution/ID and data/ID, and no --latest-execution"
+        )
     out = Output(as_json=as_json, is_listing=True)
+    filtering = Filtering(filters)
     tables, said = TableWriter(out), SearchNotices(out)
     with reading(server, out) as client, tables.writing():
         if scope in ("samples", "executions", "data"):
@@ -66,7 +77,8 @@ def ls(ref: str | None, scope: str | None, server: str | None, as_json: bool) ->
         else:
             from flowtui.flow.refs import parse_ref
 
-            _below(client, parse_ref(ref, client.server), tables, said)
+            _below(client, parse_ref(ref, client.server), filtering, tables, said)
+    tell_without_effect(filtering, out)
     said.end()
     return Exit.OK if said.is_whole else Exit.SOME_FAILED
 
@@ -142,11 +154,35 @@ def _genome_files(
         said.unreadable("file", fileset.unreadable)
 
 
-def _below(client: FlowClient, ref: Ref, tables: TableWriter, said: SearchNotices) -> None:
+def _below(
+    client: FlowClient, ref: Ref, filtering: Filtering, tables: TableWriter, said: SearchNotices
+) -> None:
     """What `ref` has. Raises FlowError where nothing of it can be listed."""
     from flowtui.flow.refs import RefKind
+    from flowtui.flow.walk.queries import output_row
+    from flowtui.flow.walk.rows import Row
+    from flowtui.flow.walk.runs import origin_of
+    from flowtui.flow.walk.walk import remote_file
+
+    filters = filtering.filters
+
+    def wanted(row: Row) -> bool:
+        if filters == Filters():
+            return True
+        try:
+            file = remote_file(*row[:-2])
+        except ValueError:
+            return True  # it has no address, which whoever gets it is told
+        return not filters.is_old(row.data.created) and filtering.wants(file)
+
+    def of_sample(data: Data) -> bool:
+        return wanted(Row(data, ("samples", data.sample_name or ref.id), origin=origin_of(data)))
 
     if ref.kind is RefKind.PROJECT:
+        if filters != Filters():
+            raise click.UsageError(
+                "a project lists samples and executions; name one of them to filter its files"
+            )
         samples = client.project_samples(ref.id, full_metadata=tables.is_json)
         executions = client.project_executions(ref.id)
         errors = {
@@ -158,7 +194,9 @@ def _below(client: FlowClient, ref: Ref, tables: TableWriter, said: SearchNotice
         _tell_missing(ref, errors, said)
     elif ref.kind is RefKind.SAMPLE:
         data = client.sample_data(ref.id)
-        _tell_missing(ref, {"files": _add_list(tables, DATA, data, data_row, "file", said)}, said)
+        _tell_missing(
+            ref, {"files": _add_list(tables, DATA, data, data_row, "file", said, of_sample)}, said
+        )
     elif ref.kind is RefKind.EXECUTION:
         execution = client.execution(ref.id)
         found: Sequence[Data] = execution.outputs or ()
@@ -166,10 +204,20 @@ def _below(client: FlowClient, ref: Ref, tables: TableWriter, said: SearchNotice
             from flowtui.flow.walk.outputs import outputs_below
 
             found = outputs_below(found, ref.path.rstrip("/"))
-        tables.add(DATA, (data_row(output) for output in found), "file")
+        tables.add(
+            DATA,
+            (
+                data_row(output)
+                for output in found
+                if wanted(output_row(output, execution, ("executions", ref.id)))
+            ),
+            "file",
+        )
         said.unreadable("file", execution.unreadable)
     else:
-        tables.add(DATA, (data_row(data) for data in [client.data(ref.id)]), "file")
+        tables.add(
+            DATA, (data_row(data) for data in [client.data(ref.id)] if of_sample(data)), "file"
+        )
 
 
 def _add_list(
@@ -179,12 +227,13 @@ def _add_list(
     row: Callable[[R], RecordRow],
     what: str,
     said: SearchNotices,
+    wanted: Callable[[R], bool] = lambda record: True,
 ) -> FlowError | None:
     """Add the rows of a list as far as they can be had; why no more could."""
     from flowtui.flow.errors import FAILING, SKIPPABLE
 
     try:
-        tables.add(headers, (row(record) for record in records), what)
+        tables.add(headers, (row(record) for record in records if wanted(record)), what)
     except (*SKIPPABLE, *FAILING) as error:
         return error
     finally:

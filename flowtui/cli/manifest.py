@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from flowtui.cli.exit_codes import Exit
+from flowtui.cli.filter_options import filter_options
 from flowtui.cli.options import (
-    filter_options,
     json_option,
     md5_option,
     records_option,
@@ -22,6 +22,7 @@ from flowtui.cli.options import (
 from flowtui.cli.output import Output, counted, size_text
 
 if TYPE_CHECKING:
+    from flowtui.cli.filters import Filters
     from flowtui.cli.manifest_table import ManifestRow
     from flowtui.cli.selection import RequestedFiles
     from flowtui.flow.client import FlowClient
@@ -57,8 +58,7 @@ def manifest(
     lists: tuple[str, ...],
     to: str | None,
     server: str | None,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
+    filters: Filters,
     records: bool,
     asks_md5: bool,
     kind: str,
@@ -83,8 +83,8 @@ def manifest(
     4 nothing found.
     """
     from flowtui.cli.md5_lookup import with_md5
-    from flowtui.cli.selection import Filters, find, parse_refs, require_files
     from flowtui.cli.selection import RequestedFiles as Requested
+    from flowtui.cli.selection import find, parse_refs, require_files
     from flowtui.cli.session import open_session
     from flowtui.transfer.disk.paths import TargetPaths
 
@@ -105,7 +105,7 @@ def manifest(
         if is_signed_in and not is_table and token_file is None:
             raise click.UsageError("name a file for the token: --token-file FILE, or --output FILE")
         wanted = parse_refs(client, refs, lists, found)
-        for _ in find(client, wanted, Filters(include, exclude, records), out, found):
+        for _ in find(client, wanted, filters, out, found, records=records):
             pass
         require_files(found)
         if asks_md5:

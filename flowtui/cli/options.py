@@ -122,22 +122,6 @@ def rate_option(command: _F) -> _F:
     )(command)
 
 
-def filter_options(command: _F) -> _F:
-    """`--include GLOB` and `--exclude GLOB`, each any number of times."""
-    command = click.option(
-        "--exclude",
-        metavar="GLOB",
-        multiple=True,
-        help="Skip files that match; repeatable.",
-    )(command)
-    return click.option(
-        "--include",
-        metavar="GLOB",
-        multiple=True,
-        help="Only files that match, such as '*.bam' or 'results/*'; repeatable.",
-    )(command)
-
-
 def records_option(command: _F) -> _F:
     """`--records`."""
     return click.option(

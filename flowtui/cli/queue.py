@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from flowtui.cli.exit_codes import CommandError, Exit
+from flowtui.cli.filter_options import filter_options
 from flowtui.cli.options import (
     bulk_option,
-    filter_options,
     json_option,
     output_option,
     quiet_option,
@@ -23,6 +23,7 @@ from flowtui.cli.options import (
 from flowtui.cli.output import Output, one_line, seconds_text, size_text
 
 if TYPE_CHECKING:
+    from flowtui.cli.filters import Filters
     from flowtui.daemon.client import EngineClient
     from flowtui.protocol.messages import Status, Summary, TransferRow
 
@@ -44,8 +45,7 @@ def add(
     lists: tuple[str, ...],
     to: str | None,
     server: str | None,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
+    filters: Filters,
     records: bool,
     bulk: str,
     unpack: bool | None,
@@ -59,16 +59,17 @@ def add(
     from flowtui.cli.finding import Finding
     from flowtui.cli.get import queue_found
     from flowtui.cli.plan import make_plan
-    from flowtui.cli.selection import Filters, RequestedFiles, find, parse_refs
+    from flowtui.cli.selection import RequestedFiles, find, parse_refs
     from flowtui.cli.session import open_session
 
     out = Output(as_json=as_json, quiet=quiet)
     found = RequestedFiles()
-    filters = Filters(include, exclude, records)
     with closing(open_session(server, out)) as session:
         wanted = parse_refs(session.client, refs, lists, found)
         plan = make_plan(session, found, to, bulk, unpack)
-        finding = Finding(lambda relay: find(session.client, wanted, filters, relay, found), out)
+        finding = Finding(
+            lambda relay: find(session.client, wanted, filters, relay, found, records=records), out
+        )
         return queue_found(session, finding, found, plan, {}, out)
 
 

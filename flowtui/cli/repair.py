@@ -72,15 +72,16 @@ def repair(wrong: list[Wrong], server: str | None, out: Output) -> int:
 
 def _find(keys: set[str], session: Session, out: Output) -> tuple[dict[str, RemoteFile], bool]:
     """What Flow has of these files now, by their keys; and whether it answered to all."""
-    from flowtui.cli.selection import Filters, RequestedFiles, find
+    from flowtui.cli.filters import Filters
+    from flowtui.cli.selection import RequestedFiles, find
     from flowtui.flow.refs import ref_of_key
 
     refs = dict.fromkeys(ref for key in sorted(keys) if (ref := ref_of_key(key)) is not None)
-    filters = Filters(records=any(key.startswith("record/") for key in keys))
+    records = any(key.startswith("record/") for key in keys)
     asked = RequestedFiles()
     found = {
         file.key: file
-        for file in find(session.client, list(refs), filters, out, asked)
+        for file in find(session.client, list(refs), Filters(), out, asked, records=records)
         if file.key in keys
     }
     return found, all(error.exit is Exit.NOTHING_FOUND for error in asked.errors)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from flowtui.cli.exit_codes import CommandError, Exit, as_command_error
+from flowtui.cli.filters import Filtering, Filters, latest_runs, tell_without_effect
 from flowtui.cli.output import Output, counted, one_line, size_text
 from flowtui.flow.refs import ref_of_key
 from flowtui.flow.remote_file import RemoteFile
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flowtui.cli.ref_lists import RefList
     from flowtui.flow.client import FlowClient
     from flowtui.flow.errors import FlowError
+    from flowtui.flow.models import Data
     from flowtui.flow.refs import Ref
     from flowtui.flow.walk.walk import LeftOut
 
@@ -60,34 +61,6 @@ class RequestedFiles:
     def unknown_sizes(self) -> int:
         """How many files have no known size."""
         return sum(1 for file in self.files if file.size is None)
-
-
-@dataclass(frozen=True)
-class Filters:
-    """`--include` and `--exclude`.
-
-    A pattern without a slash is compared with the file's own name, one with a slash with the end
-    of its whole path (folders included), so `results/*` fits wherever `results` stands.
-    """
-
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    records: bool = False
-
-    def wants(self, file: RemoteFile) -> bool:
-        """Whether `file` passes; the records of runs do, since they were asked for by name."""
-        if file.is_record:
-            return True
-        if self.include and not any(_fits(pattern, file) for pattern in self.include):
-            return False
-        return not any(_fits(pattern, file) for pattern in self.exclude)
-
-
-def _fits(pattern: str, file: RemoteFile) -> bool:
-    path = "/".join((*file.folder, *file.within, file.filename))
-    if "/" not in pattern:
-        return fnmatchcase(path.rsplit("/", 1)[-1], pattern)
-    return fnmatchcase(path, pattern) or fnmatchcase(path, "*/" + pattern.lstrip("/"))
 
 
 TOLD_APART = 25
@@ -143,9 +116,17 @@ def _refs_of_manifest(read: Sequence[RefList], found: RequestedFiles) -> list[Re
 
 
 def find(
-    client: FlowClient, refs: Sequence[Ref], filters: Filters, out: Output, found: RequestedFiles
+    client: FlowClient,
+    refs: Sequence[Ref],
+    filters: Filters,
+    out: Output,
+    found: RequestedFiles,
+    *,
+    records: bool = False,
 ) -> Iterator[RemoteFile]:
     """The wanted files of `refs`, as they are found; `found` takes note of all.
+
+    `records`: with the records of runs, which no filter leaves out: they were asked for by name.
 
     A REF that is missing, refused or cannot be listed is reported, and the others go on. Raises
     FlowError where the session or the service as a whole ends.
@@ -153,25 +134,36 @@ def find(
     from flowtui.flow.walk.walk import Walk
 
     report = _Report(out, found, brief=len(refs) > TOLD_APART)
+    filtering = Filtering(filters)
+
+    def is_old(data: Data) -> bool:
+        if not filters.is_old(data.created):
+            return False
+        report.leave_out(1)
+        return True
+
     with Walk(
         client,
         report.left_out,
         failed=report.failed,
         warned=report.warning,
         told=report.waiting,
-        records=filters.records or _has_records(found.manifest),
+        records=records or _has_records(found.manifest),
+        unwanted=is_old,
     ) as walk:
-        for ref, file in _wanted(walk.files_of(refs), report, found):
+        for ref, file in _latest(_wanted(walk.files_of(refs), report, found), client, filters):
             if file is None:
                 report.ended(ref)
-            elif filters.wants(file):
+            elif isinstance(file, int):
+                report.leave_out(file)
+            elif filtering.wants(file):
                 found.files.append(file)
                 report.count(file)
                 yield file
             else:
-                found.excluded += 1
-                report.excluded += 1
+                report.leave_out(1)
     report.all_ended(len(refs))
+    tell_without_effect(filtering, out)
 
 
 Walked = Iterator[tuple["Ref", RemoteFile | None]]
@@ -199,6 +191,29 @@ def _wanted(walked: Walked, report: _Report, found: RequestedFiles) -> Walked:
                 yield ref, placed(file, row)
             except BadManifest as error:
                 report.changed(file.key, str(error))
+
+
+def _latest(
+    walked: Walked, client: FlowClient, filters: Filters
+) -> Iterator[tuple[Ref, RemoteFile | int | None]]:
+    """With `--latest-execution` of each pipeline's runs the latest alone, else all of `walked`.
+
+    Which that is is known at the end of a REF; files of others are a number.
+    """
+    if not filters.latest_execution:
+        yield from walked
+        return
+    files: list[RemoteFile] = []
+    for ref, file in walked:
+        if file is not None:
+            files.append(file)
+            continue
+        kept = latest_runs(files, lambda id_: client.execution(id_).created)
+        for item in kept:
+            yield ref, item
+        yield ref, len(files) - len(kept)
+        files = []
+        yield ref, None
 
 
 def _has_records(manifest: dict[str, ManifestRow] | None) -> bool:
@@ -238,6 +253,11 @@ class _Report:
         """Tell of something that comes, but not as it should."""
         self._out.event("warning", ref=str(what.ref), name=what.name, reason=what.why)
         self._out.say(f"flowtui: {one_line(what.name)}: {one_line(what.why)}")
+
+    def leave_out(self, files: int) -> None:
+        """Take note of files that the filters exclude."""
+        self.excluded += files
+        self._found.excluded += files
 
     def failed(self, ref: Ref, error: FlowError) -> None:
         """Tell of a REF that leads nowhere."""

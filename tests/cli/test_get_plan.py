@@ -233,3 +233,22 @@ def test_quiet_says_only_what_went_wrong(tmp_path: Path) -> None:
         "flowtui: data/66: not allowed: You do not have permission; ask the owner for access"
     ]
     assert len(result.stdout.splitlines()) == 5
+
+
+def test_a_pattern_that_matches_nothing_is_told(tmp_path: Path) -> None:
+    args = ("sample/34", "--to", str(tmp_path), "-n", "--include", "*.bam", "--exclude", "liver/*")
+    assert "--exclude" not in run(*args).stderr
+    args = (*args[:-1], "results/*")
+    result = run(*args, "--json")
+    assert [one for one in events(result) if one["event"] == "no_match"] == [
+        {"event": "no_match", "option": "--exclude", "pattern": "results/*"}
+    ]
+    assert "--exclude 'results/*' matched no file; * is one level: results/ takes" in result.stderr
+
+
+def test_old_files_are_passed_over(flow: Any, tmp_path: Path) -> None:
+    flow.answers["/samples/34/data"][1]["data"][0]["created"] = "2020-01-01T00:00:00Z"
+    flow.answers["/samples/34/data"][1]["data"][1]["created"] = "2026-01-01T00:00:00Z"
+    result = run("sample/34", "--to", str(tmp_path), "-n", "--json", "--newer-than", "2025-01-01")
+    assert planned(result) == {"data/2", "data/3", "data/4"}
+    assert events(result)[-1]["excluded"] == 1

@@ -60,12 +60,13 @@ class Walk:
         warned: Callable[[LeftOut], None] = lambda what: None,
         told: Told = lambda why, seconds: None,
         records: bool = False,
+        unwanted: Callable[[Data], bool] = lambda data: False,
     ) -> None:
         """`left_out` is told of what is passed over; see `Skip` for `skip`.
 
         `failed` is told of references that lead nowhere, or not now; without it that is raised.
         `warned` is told of what comes, but not as it should; `told` why it is waited, and how long.
-        `records`: with the records of runs, see `run_records`.
+        `records`: with the records of runs, see `run_records`. `unwanted`: see `Data`; passed over.
         """
         self._lists = Lookahead()
         self._parts = Lookahead()
@@ -76,6 +77,7 @@ class Walk:
         self._skip = skip
         self._failed = failed
         self._warned = warned
+        self._unwanted = unwanted
         self._seen: set[str] = set()
 
     def close(self) -> None:
@@ -179,7 +181,7 @@ class Walk:
             self._warned(LeftOut(data.filename, why, ref))
         if data.is_removed:
             self._left_out(LeftOut(data.filename, "it was removed from Flow", ref, removed=True))
-        elif not self._skip(file.key):
+        elif not self._skip(file.key) and not (self._unwanted(data) and not row.is_record):
             yield file
 
 
