@@ -400,10 +400,13 @@ class FlowApp(PaintedApp):
     # The app itself
 
     def action_help(self) -> None:
-        """Show the keys."""
+        """Show the keys, those of the pane that has the focus first."""
         from flowtui.tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen())
+        panes = {"tree": "Tree", "downloads": "Downloads", "bulk": "Bulk jobs"}
+        above = self.focused.ancestors_with_self if self.focused else ()
+        pane = next((panes[node.id] for node in above if node.id in panes), "")
+        self.push_screen(HelpScreen(pane, self._keymap))
 
     async def action_quit(self) -> None:
         """See `action_leave`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from rich.table import Table
@@ -10,9 +11,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
-from flowtui.tui.keys import with_ids
+from flowtui.tui.keys import in_words, with_ids
 
 KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "Everywhere": (
@@ -65,22 +66,79 @@ CONCEPT = (
 
 
 class HelpScreen(ModalScreen[None]):
-    """Shows the keys. Any of escape, q and ? goes back."""
+    """Shows the keys, those of the pane one is in first. `/` searches; escape, q and ? go back."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "dismiss", "Back")]
+    AUTO_FOCUS = "#help"  # else the hidden field takes what is typed
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark", "dismiss", "Back"),
+        Binding("slash", "search", "Search"),
+    ]
     BINDINGS = with_ids("help", BINDINGS)
+
+    def __init__(self, pane: str = "", keymap: Mapping[str, str] | None = None) -> None:
+        """`pane`: the one that one is in, of KEYS. `keymap`: what the settings have changed."""
+        super().__init__()
+        self._sections = sections(pane, keymap or {})
+        self._search = Input(placeholder="type to search", id="help-search", compact=True)
 
     def compose(self) -> ComposeResult:
         """Words, then a table for each pane."""
+        self._search.display = False
+        yield self._search
         with VerticalScroll(id="help"):
             yield Static("flowtui", id="dialog-title")
             yield Static(CONCEPT, markup=False, id="help-concept")
-            for pane, keys in KEYS.items():
-                yield Static(pane, classes="help-pane")
-                table = Table.grid(padding=(0, 2))
-                table.add_column(no_wrap=True, width=16)
-                table.add_column(overflow="fold")
-                for key, what in keys:
-                    table.add_row(Text(key, style="bold"), Text(what))
-                yield Static(table)
-            yield Static("esc: back", classes="label")
+            for name, rows in self._sections:
+                yield Static(name, classes="help-pane", markup=False)
+                yield Static(_table(rows), classes="help-keys")
+            yield Static("/: search   esc: back", classes="label")
+
+    def action_search(self) -> None:
+        """Show the field; what is typed is looked for in keys and words."""
+        self._search.display = True
+        self._search.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Show the lines that have all the words."""
+        shown = matching(self._sections, event.value)
+        self.query_one("#help-concept").display = not event.value.strip()
+        heads, tables = self.query(".help-pane"), self.query(".help-keys")
+        for (_, rows), head, table in zip(shown, heads, tables, strict=True):
+            head.display = table.display = bool(rows)
+            assert isinstance(table, Static)
+            table.update(_table(rows))
+
+    def on_input_submitted(self, _: Input.Submitted) -> None:
+        """Back to the list, which scrolls by the arrows."""
+        self.query_one("#help").focus()
+
+
+Rows = tuple[tuple[str, str], ...]
+
+
+def sections(pane: str, keymap: Mapping[str, str]) -> list[tuple[str, Rows]]:
+    """The panes with their keys, `pane` first, then what the settings have changed."""
+    found = sorted(KEYS.items(), key=lambda item: item[0] != pane)
+    own = tuple((in_words(keys), name) for name, keys in sorted(keymap.items()))
+    if not own:
+        return found
+    return [("Your settings (instead of the keys below)", own), *found]
+
+
+def matching(found: list[tuple[str, Rows]], text: str) -> list[tuple[str, Rows]]:
+    """The same with those rows only that have all words of `text`."""
+    words = text.casefold().split()
+    return [
+        (name, tuple(row for row in rows
+                     if all(word in f"{name} {' '.join(row)}".casefold() for word in words)))
+        for name, rows in found
+    ]  # fmt: skip
+
+
+def _table(rows: Rows) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, width=16)
+    table.add_column(overflow="fold")
+    for key, what in rows:
+        table.add_row(Text(key, style="bold"), Text(what))
+    return table
