@@ -13,6 +13,7 @@
     selection, ref_lists, plan     from REFs to files, REFs from a list, and from files to the batch
                      that the engine gets
     filters, filter_options, patterns     which files are wanted; the options that say it; paths
+    dry_run              what a download would do, file by file, and what it would end with
     finding              the search in a thread, whose finds are queued in pieces as they come
     follow, batch_progress, progress     the events of a batch, what they add up to, how it is shown
     session          what a command needs to talk to Flow: settings, credential, client

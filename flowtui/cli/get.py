@@ -17,6 +17,7 @@ from flowtui.cli.get_report import (
     AGAIN,
     end_error,
     internal_error,
+    missing_error,
     print_end,
     summary_event,
     tell_other_places,
@@ -161,11 +162,15 @@ def get(
                 for _ in find(session.client, wanted, filters, out, found, records=records):
                     pass
                 require_files(found)
-                batch = plan.whole(found.files)
-                from flowtui.cli.plan import show_plan
+                from flowtui.cli import dry_run as dry
 
-                show_plan(batch, found.known_bytes, out)
-                status = Exit.OK if found.is_whole else Exit.SOME_FAILED
+                batch = plan.whole(found.files)
+                planned = dry.look(batch, links=session.settings.link != "never")
+                dry.show(planned, batch, out)
+                error = dry.error_of(planned, found, on_change or session.settings.on_change)
+                if error is not None:
+                    out.error(error)
+                status = Exit.OK if error is None else error.exit
                 summary_event(out, None, found, status, time.monotonic() - started)
                 return status
     except Interrupted:
@@ -265,7 +270,10 @@ def queue_found(
     if (trouble := _search_error(finding)) is not None:
         out.error(trouble)
         return trouble.exit
-    return Exit.OK if found.is_whole else Exit.SOME_FAILED
+    if (missing := missing_error(found)) is not None:
+        out.error(missing)
+        return missing.exit
+    return Exit.OK
 
 
 def _search_error(finding: Finding) -> CommandError | None:

@@ -105,10 +105,16 @@ def end_error(
     if broken := state.broken_files():
         message = f"{counted(broken, 'file')} complete but broken on Flow itself; tell the owner"
         return CommandError(message, exit=status, code=BROKEN_ON_FLOW)
-    if missing := found.missing:
-        message = f"not everything was downloaded; left out: {quantities.named(missing, NAMED)}"
-        return CommandError(message, exit=status, code="INCOMPLETE")
-    return None
+    return missing_error(found) if status is not Exit.OK else None
+
+
+def missing_error(found: RequestedFiles) -> CommandError | None:
+    """What of the wish was not to be had, whose reasons were told one by one; None for nothing."""
+    missing = [*found.missing, *(f"{error.message}" for error in found.errors)]
+    if not missing:
+        return None
+    names = quantities.named([one_line(name) for name in missing], NAMED)
+    return CommandError(f"not everything could be had; left out: {names}", code="INCOMPLETE")
 
 
 def internal_error(mistake: BaseException) -> CommandError:

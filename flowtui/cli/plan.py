@@ -1,14 +1,11 @@
-"""What a command is about to download: the batch, and its files as `--dry-run` lists them."""
+"""What a command is about to download: the batch that the engine gets."""
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowtui.cli.exit_codes import CommandError
-from flowtui.cli.output import Output, counted, one_line, size_text
 from flowtui.protocol.feeding import BulkRule
 
 if TYPE_CHECKING:
@@ -73,44 +70,3 @@ def make_plan(
         rule=BulkRule(bulk, settings.bulk_above),
         unpack=settings.unpack_archives if unpack is None else unpack,
     )
-
-
-def show_plan(batch: Batch, known_bytes: int, out: Output) -> None:
-    """List what would be downloaded and where; nothing is written."""
-    from flowtui.cli.json_fields import origin_fields
-    from flowtui.text.columns import table
-    from flowtui.transfer.disk.paths import TargetPaths
-
-    target_paths = TargetPaths(Path(batch.root))
-    paths = target_paths.assign_all(batch.files)
-    rows = []
-    for file in batch.files:
-        path = paths[file.key]
-        out.event(
-            "file",
-            key=file.key,
-            filename=file.filename,
-            path=str(Path(batch.root) / path),
-            size=file.size,
-            md5=file.md5,
-            **origin_fields(file.sample, file.belongs_to, file.origin),
-        )
-        rows.append((file.key, size_text(file.size), path))
-    if not out.as_json:
-        for line in table(("REF", "SIZE", "PATH"), [tuple(map(one_line, row)) for row in rows],
-                          right=(1,)):  # fmt: skip
-            out.line(line)
-    free = _free_bytes(Path(batch.root))
-    text = f"{counted(len(batch.files), 'file')}, {size_text(known_bytes)}"
-    if not batch.bulk:
-        text += ", one by one"
-    else:
-        text += ", as one archive that is then unpacked" if batch.unpack else ", as one archive"
-    out.say(f"{text}, to {one_line(batch.root)} ({size_text(free)} free); nothing was downloaded")
-
-
-def _free_bytes(folder: Path) -> int:
-    """Bytes free where `folder` is or will be."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return shutil.disk_usage(folder).free

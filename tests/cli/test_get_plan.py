@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from flowtui.cli.exit_codes import Exit
 from flowtui.cli.main import cli
 from flowtui.config import load_settings, save_settings
+from flowtui.transfer.disk.space import Room
 
 
 def run(*args: str) -> Result:
@@ -53,7 +54,7 @@ def test_a_dry_run_says_where_all_would_go_and_writes_nothing(tmp_path: Path) ->
 
 def test_a_dry_run_for_people_is_a_table(tmp_path: Path) -> None:
     result = run("data/1", "--to", str(tmp_path), "--dry-run")
-    assert result.stdout.splitlines()[1] == "data/1  1.0 kB  data/a.bam"
+    assert result.stdout.splitlines()[1] == "data/1  1.0 kB  missing  data/a.bam"
     assert "nothing was downloaded" in result.stderr
 
 
@@ -229,8 +230,9 @@ def test_nobody_answers(flow: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_quiet_says_only_what_went_wrong(tmp_path: Path) -> None:
     result = run("sample/34", "data/66", "-o", str(tmp_path), "-n", "-q")
     assert result.exit_code == Exit.SOME_FAILED
+    denied = "data/66: not allowed: You do not have permission; ask the owner for access"
     assert result.stderr.splitlines() == [
-        "flowtui: data/66: not allowed: You do not have permission; ask the owner for access"
+        f"flowtui: {words}{denied}" for words in ("", "not everything could be had; left out: ")
     ]
     assert len(result.stdout.splitlines()) == 5
 
@@ -252,3 +254,41 @@ def test_old_files_are_passed_over(flow: Any, tmp_path: Path) -> None:
     result = run("sample/34", "--to", str(tmp_path), "-n", "--json", "--newer-than", "2025-01-01")
     assert planned(result) == {"data/2", "data/3", "data/4"}
     assert events(result)[-1]["excluded"] == 1
+
+
+def test_a_dry_run_says_that_there_is_no_room(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("flowtui.cli.dry_run.measure", lambda root: Room(1, 10_999))
+    result = run("sample/34", "--to", str(tmp_path), "-n", "--json")
+    assert result.exit_code == Exit.NO_ROOM
+    assert events(result)[-1]["status"] == Exit.NO_ROOM
+    (plan,) = (event for event in events(result) if event["event"] == "plan")
+    assert (plan["to_fetch"], plan["free"], plan["has_room"]) == (10_000, 10_999, False)
+    assert result.stderr.splitlines()[-1].startswith(
+        "flowtui: not enough disk space: 11.0 kB needed"
+    )
+    monkeypatch.setattr("flowtui.cli.dry_run.measure", lambda root: Room(1, 11_000))
+    assert run("sample/34", "--to", str(tmp_path), "-n").exit_code == 0
+
+
+def test_a_dry_run_says_that_the_folder_takes_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    result = run("data/1", "--to", str(tmp_path / "file" / "below"), "-n")
+    assert result.exit_code == Exit.SOME_FAILED
+    assert f"{tmp_path / 'file'} is not a folder" in result.stderr.splitlines()[-1]
+    monkeypatch.setattr("flowtui.cli.dry_run.os.access", lambda path, mode: path != tmp_path)
+    for to, words in ((tmp_path, "may not be written to"), (tmp_path / "new", "takes no new")):
+        result = run("data/1", "--to", str(to), "-n", "--json")
+        assert events(result)[-1]["status"] == Exit.SOME_FAILED == result.exit_code
+        assert words in result.stderr.splitlines()[-1]
+
+
+def test_the_last_line_says_what_is_missing(tmp_path: Path) -> None:
+    result = run("data/1", "data/99", "--to", str(tmp_path), "-n")
+    assert result.exit_code == Exit.SOME_FAILED
+    assert result.stderr.splitlines()[-1].startswith(
+        "flowtui: not everything could be had; left out: data/99: not found"
+    )
