@@ -3,7 +3,7 @@
 0    all files complete and verified   4    nothing found
 1    some files failed                 5    not enough disk space
 2    usage                             130  interrupted; the same command resumes
-3    not signed in or refused
+3    not signed in or refused          124  the time of `wait` is over
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Exit(IntEnum):
     NOT_ALLOWED = 3
     NOTHING_FOUND = 4
     NO_ROOM = 5
+    TIMED_OUT = 124
     INTERRUPTED = 130
 
 

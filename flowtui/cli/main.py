@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cancel": ("queue:cancel", "Cancel transfers and remove their partial files."),
     "find": ("find:find", "Search for samples, files, executions and projects."),
     "forget": ("queue:forget", "Remove finished transfers from the list."),
+    "completion": ("completion:completion", "Print the completion script for a shell."),
     "demo": ("demo:demo", "Try the app on a demo server with sample data."),
     "doctor": ("doctor:doctor", "Check all that a download needs."),
     "diff": ("diff:diff", "Compare what was downloaded with what Flow has now."),
@@ -37,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "samplesheet": ("samplesheet:samplesheet", "Write the sample sheet that a pipeline takes."),
     "status": ("queue:status", "Show the background queue."),
     "verify": ("verify:verify", "Read downloaded files again and compare them."),
+    "wait": ("wait:wait", "Wait until background downloads have ended."),
     "whoami": ("account:whoami", "Show who is signed in."),
 }
 """Subcommand → where it lives in this package, and its line in the help."""

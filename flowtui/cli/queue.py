@@ -252,7 +252,7 @@ def _act(
     """Do `action` for these ids (or all), and `bulk` for the bulk jobs among them."""
     if bool(ids) == everything:
         raise click.UsageError("name the IDs that `flowtui status` shows, or use --all")
-    transfers, jobs = _parsed(ids, bulk is not None)
+    transfers, jobs = parsed_ids(ids, with_jobs=bulk is not None)
     from flowtui.daemon.connect import connect_engine
 
     with closing(connect_engine(start=start)) as engine:
@@ -278,7 +278,7 @@ def _applies(state: str, action: str) -> bool:
     return state not in BULK_ENDED
 
 
-def _parsed(ids: tuple[str, ...], with_jobs: bool) -> tuple[list[int], list[int]]:
+def parsed_ids(ids: tuple[str, ...], *, with_jobs: bool) -> tuple[list[int], list[int]]:
     """Ids as of transfers and, written `b7`, of bulk jobs."""
     transfers: list[int] = []
     jobs: list[int] = []
