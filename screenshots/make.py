@@ -1,7 +1,8 @@
-"""Makes the pictures of the README from the running app: `make screenshots`.
+"""Makes the pictures of the README from the running app: `make screenshots [ONLY=name,name]`.
 
-The app runs headless, but is the real one: against the embedded Flow server, with an engine
-process of its own, in a temporary home.
+Every screen in two sizes, dark and light, and an animation (`film.py`). The app runs headless,
+but is the real one: against the embedded Flow server, with an engine process of its own, in a
+temporary home.
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ import os
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import film
+
 HERE = Path(__file__).parent
 SIZES = ((120, 40), (80, 24))
+LIGHT = ("flow-light", "textual-light")
+"""Themes for light terminals; the first that there is."""
 
 Driver = Callable[[Any, Any], Awaitable[None]]
 
@@ -115,6 +121,37 @@ async def help_screen(app: Any, pilot: Any) -> None:
     await pilot.pause(0.5)
 
 
+async def peek(app: Any, pilot: Any) -> None:
+    """What is inside a report: MultiQC's general statistics."""
+    from flowtui.tui.browser.tree import TreePane
+    from flowtui.tui.screens.peek import PeekLines
+
+    await open_sample(app, pilot)
+    tree = app.query_one(TreePane)
+    line = next(i for i, r in enumerate(tree.rows) if r.node and r.node.kind == "data")
+    tree.set_cursor(line)
+    await pilot.press("enter")
+    await until(pilot, lambda: len(app.screen.query(PeekLines)) > 0)
+    await until(pilot, lambda: app.screen.query_one(PeekLines).count > 5)
+    await pilot.pause(0.3)
+
+
+async def palette(app: Any, pilot: Any) -> None:
+    """All commands with their keys."""
+    await open_sample(app, pilot)
+    await pilot.press("ctrl+p")
+    await until(pilot, lambda: len(app.screen_stack) > 1)
+    await pilot.pause(1.0)
+
+
+async def quit_dialog(app: Any, pilot: Any) -> None:
+    """Leaving while something is under way."""
+    await downloads(app, pilot)
+    await pilot.press("q")
+    await until(pilot, lambda: len(app.screen_stack) > 1)
+    await pilot.pause(0.5)
+
+
 PICTURES: dict[str, Driver] = {
     "browser": browser,
     "download-dialog": dialog,
@@ -122,36 +159,52 @@ PICTURES: dict[str, Driver] = {
     "bulk-jobs": bulk,
     "sign-in": sign_in,
     "help": help_screen,
+    "peek": peek,
+    "palette": palette,
+    "quit": quit_dialog,
 }
 
 
-async def take(name: str, drive: Driver, size: tuple[int, int], server: str, home: Path) -> None:
+def sign_in_by_file(server: str, home: Path) -> None:
+    """Keep a token of the demo's user in a home."""
+    from flowtui.config import folders
+    from flowtui.flow.client import FlowClient
+    from flowtui.flow.session.credential_store import CredentialStore
+    from flowtui.flow.session.credentials import CredentialSource
+
+    os.environ["FLOWTUI_HOME"] = str(home)
+    where = folders()
+    client = FlowClient(server)
+    client.account.sign_in("demo", "demo")
+    assert client.account.credential is not None
+    where.config.mkdir(parents=True, exist_ok=True)
+    CredentialStore(where.config).keep(server, client.account.credential, CredentialSource.FILE)
+    client.close()
+
+
+async def take(
+    name: str, drive: Driver, size: tuple[int, int], server: str, home: Path, *, light: bool
+) -> None:
     """One picture."""
     from flowtui.config import Settings, folders
     from flowtui.daemon.connect import connect_engine
     from flowtui.daemon.errors import EngineError
-    from flowtui.flow.client import FlowClient
-    from flowtui.flow.session.credential_store import CredentialStore
-    from flowtui.flow.session.credentials import CredentialSource
     from flowtui.tui.app import FlowApp
 
     os.environ["FLOWTUI_HOME"] = str(home)
     os.environ["FLOW_API_URL"] = server
     where = folders()
     if name != "sign-in":
-        client = FlowClient(server)
-        client.account.sign_in("demo", "demo")
-        assert client.account.credential is not None
-        where.config.mkdir(parents=True, exist_ok=True)
-        CredentialStore(where.config).keep(server, client.account.credential, CredentialSource.FILE)
-        client.close()
+        sign_in_by_file(server, home)
     settings = Settings(server=server, usernames={server: "demo"} if name != "sign-in" else {})
     app = FlowApp(settings, where, to=str(home / "downloads"))
     app.animation_level = "none"
     async with app.run_test(size=size, notifications=True) as pilot:
+        if light:
+            app.theme = next(theme for theme in LIGHT if theme in app.available_themes)
         await drive(app, pilot)
         svg = app.export_screenshot(title=f"flowtui {size[0]}x{size[1]}", simplify=False)
-        file = HERE / f"{name}-{size[0]}x{size[1]}.svg"
+        file = HERE / f"{name}-{size[0]}x{size[1]}{'-light' if light else ''}.svg"
         file.write_text(svg, encoding="utf-8")
         app.link.close()
     try:
@@ -175,10 +228,17 @@ def main() -> None:
         DemoServer(rate=12_000_000, job_seconds=3.0) as server,
     ):
         os.environ["FLOW_TOKEN_FILE"] = f"{scratch}/none"
+        only = set(filter(None, os.environ.get("ONLY", "").split(",")))
         for name, drive in PICTURES.items():
-            for size in SIZES:
-                home = Path(scratch) / f"{name}-{size[0]}"
-                asyncio.run(take(name, drive, size, server.base_url, home))
+            if only and name not in only:
+                continue
+            for size, light in product(SIZES, (False, True)):
+                home = Path(scratch) / f"{name}-{size[0]}-{light}"
+                asyncio.run(take(name, drive, size, server.base_url, home, light=light))
+        if not only or "session" in only:
+            home = Path(scratch) / "session"
+            sign_in_by_file(server.base_url, home)
+            film.make(server.base_url, home)
 
 
 if __name__ == "__main__":
