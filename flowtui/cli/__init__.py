@@ -5,6 +5,7 @@
     queue, detach    add to the background queue, and act on what is in it
     samplesheet, sample_inputs     a pipeline's table of samples, and what it is made of
     ls, find, peek, account, engine, demo     the other commands
+    log                  what came to a folder when, from where, and how it was verified
     wait, completion     until the queue has ended; what shells need to complete words
     doctor, checks/  what a download needs, looked at line by line
     diff, folder_refs  what Flow has now, beside what a folder's log records; what that came from

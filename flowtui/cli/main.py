@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("diff:diff", "Compare what was downloaded with what Flow has now."),
     "engine": ("engine:engine", "Control the background engine."),
     "get": ("get:get", "Download files in the foreground."),
+    "log": ("log:log", "Show what was downloaded to a folder, and when."),
     "login": ("account:login", "Sign in to Flow."),
     "logout": ("account:logout", "Sign out and remove the stored token."),
     "ls": ("ls:ls", "List projects, samples and files."),

@@ -181,30 +181,57 @@ def read(root: Path, about: Mapping[str, str] | None = None) -> Iterator[tuple[s
     (cut off, edited, another program's). Raises UnfitFile where the log is no file of a log's size,
     OSError where the folder cannot be read.
     """
+    with _opened(root) as (lines, by):
+        yield from _standing(lines, by, about)
+
+
+def entries(root: Path) -> Iterator[dict[str, object]]:
+    """The fields of all lines that are an entry, whatever became of it, the oldest first.
+
+    Any field may be missing or of another kind. Raises what `read` does.
+    """
+    with _opened(root) as (lines, _):
+        for line in lines:
+            try:
+                fields = parse_json(line)
+            except ValueError:
+                continue
+            if isinstance(fields, dict) and fields.get("action") == "download":
+                yield fields
+
+
+@contextlib.contextmanager
+def _opened(root: Path) -> Iterator[tuple[Iterator[bytes], Writers]]:
+    """The lines of the log of `root`, and who may write it; none where it is not there."""
+    nothing: tuple[Iterator[bytes], Writers] = iter(()), Writers.OTHERS
     try:
         folder = open_folder(root)
     except (FileNotFoundError, NotADirectoryError):
+        yield nothing
         return
     with folder:
         try:
             descriptor = folder.open(LOG_NAME, os.O_RDONLY)
         except FileNotFoundError:
+            yield nothing
             return
         except PermissionError:
             if not os.access(root, os.R_OK | os.X_OK):
                 raise
-            return  # another user's, closed to all others: `append` tells
+            yield nothing  # another user's, closed to all others: `append` tells
+            return
         except UnfitFile:
             found = folder.stat(LOG_NAME)
             if found is not None and stat.S_ISDIR(found.st_mode):
-                return  # `append` tells
+                yield nothing  # `append` tells
+                return
             raise
         with open(descriptor, "rb") as stream:
             found = os.fstat(descriptor)
             if found.st_size > LONGEST:
                 words = f"it has {found.st_size:,} bytes, of {LONGEST:,} at most; move it away"
                 raise UnfitFile(errno.EFBIG, words, str(root / LOG_NAME))
-            yield from _standing(_lines(stream), _written_by(folder, found), about)
+            yield _lines(stream), _written_by(folder, found)
 
 
 def _written_by(folder: Folder, found: os.stat_result) -> Writers:
