@@ -8,12 +8,13 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from flowtui.cli.output import Output, one_line
+from flowtui.cli.output import Output, counted, one_line
 from flowtui.flow.errors import FAILING, SKIPPABLE
 from flowtui.flow.remote_file import RemoteFile
 
 if TYPE_CHECKING:
     from flowtui.cli.patterns import Pattern
+    from flowtui.flow.models import Data
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Filters:
         types: endings of names, see `type_of`.
         newer_than: when a file must have come to Flow at least.
         larger, smaller: bytes that a file must have more than, and less than. A file of unknown
-            size, or unknown date, is wanted.
+            size, date or origin is wanted.
         results: outputs of runs alone, or (False) uploads alone.
         latest_execution: of the runs of a pipeline the latest alone, see `latest_runs`.
         pipelines: names of which that of the pipeline must contain one, as `plain_name` has them.
@@ -68,11 +69,21 @@ class Filtering:
 
     Attributes:
         filters: what is asked of files.
+        unknown_origins: keys of files of which Flow does not say whether a run made them.
     """
 
     def __init__(self, filters: Filters) -> None:
         self.filters = filters
+        self.unknown_origins: set[str] = set()
         self._used: set[int] = set()
+
+    def passes_over(self, data: Data) -> bool:
+        """Whether the record of a file says already that it is not wanted; to be asked first."""
+        filters = self.filters
+        asks_origin = filters.results is not None or filters.pipelines
+        if asks_origin and data.id is not None and not is_origin_told(data):
+            self.unknown_origins.add(f"data/{data.id}")
+        return filters.is_old(data.created)
 
     def wants(self, file: RemoteFile) -> bool:
         """Whether `file` passes; the records of runs do."""
@@ -89,6 +100,7 @@ class Filtering:
             and not is_excluded
             and all(rule.takes for rule in decided)
             and _has_properties(filters, file)
+            and (file.key in self.unknown_origins or _is_of(filters, file))
         )
 
     def _fitting(self, rules: Sequence[Rule], path: str) -> list[Rule]:
@@ -107,13 +119,20 @@ class Filtering:
 
 
 def tell_without_effect(filtering: Filtering, out: Output) -> None:
-    """Tell of patterns that no file fitted; something in them may be wrong."""
+    """Tell of patterns that no file fitted, and of what the filters could not know."""
     for option, pattern in filtering.without_effect():
         out.event("no_match", option=option, pattern=pattern)
         hint = ""
         if pattern.endswith("/*"):
             hint = f"; * is one level: {pattern[:-1]} takes all that is in the folder"
         out.say(f"flowtui: {option} {one_line(pattern)!r} matched no file{hint}")
+
+    if count := len(filtering.unknown_origins):
+        out.event("unknown_origin", files=count)
+        out.say(
+            f"flowtui: Flow does not say of {counted(count, 'file')} whether a run made them;"
+            " --inputs, --results and --pipeline let them pass"
+        )
 
 
 def path_of(file: RemoteFile) -> str:
@@ -122,14 +141,29 @@ def path_of(file: RemoteFile) -> str:
 
 
 def _has_properties(filters: Filters, file: RemoteFile) -> bool:
-    is_result = bool(file.origin.pipeline or file.origin.process or file.origin.execution)
-    pipeline = plain_name(file.origin.pipeline)
     return (
         (not filters.types or bool(types_of(file.filename) & filters.types))
         and (filters.larger is None or file.size is None or file.size > filters.larger)
         and (filters.smaller is None or file.size is None or file.size < filters.smaller)
-        and filters.results in (None, is_result)
-        and (not filters.pipelines or any(name in pipeline for name in filters.pipelines))
+    )
+
+
+def _is_of(filters: Filters, file: RemoteFile) -> bool:
+    """Whether it is from where files are wanted from."""
+    is_result = bool(file.origin.pipeline or file.origin.process or file.origin.execution)
+    pipeline = plain_name(file.origin.pipeline)
+    return filters.results in (None, is_result) and (
+        not filters.pipelines or any(name in pipeline for name in filters.pipelines)
+    )
+
+
+_ORIGINS = ("pipeline_name", "process_name", "process_execution_name", "execution", "execution_id")
+
+
+def is_origin_told(data: Data) -> bool:
+    """Whether a record says which run made the file, or that none did."""
+    return any(name in data.given for name in _ORIGINS) or bool(
+        data.pipeline_name or data.process_name or data.execution_id
     )
 
 

@@ -173,7 +173,7 @@ def _below(
             file = remote_file(*row[:-2])
         except ValueError:
             return True  # it has no address, which whoever gets it is told
-        return not filters.is_old(row.data.created) and filtering.wants(file)
+        return not filtering.passes_over(row.data) and filtering.wants(file)
 
     def of_sample(data: Data) -> bool:
         return wanted(Row(data, ("samples", data.sample_name or ref.id), origin=origin_of(data)))

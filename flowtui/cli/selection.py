@@ -136,8 +136,8 @@ def find(
     report = _Report(out, found, brief=len(refs) > TOLD_APART)
     filtering = Filtering(filters)
 
-    def is_old(data: Data) -> bool:
-        if not filters.is_old(data.created):
+    def passes_over(data: Data) -> bool:
+        if not filtering.passes_over(data):
             return False
         report.leave_out(1)
         return True
@@ -149,7 +149,7 @@ def find(
         warned=report.warning,
         told=report.waiting,
         records=records or _has_records(found.manifest),
-        unwanted=is_old,
+        unwanted=passes_over,
     ) as walk:
         for ref, file in _latest(_wanted(walk.files_of(refs), report, found), client, filters):
             if file is None:

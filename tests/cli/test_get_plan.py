@@ -292,3 +292,19 @@ def test_the_last_line_says_what_is_missing(tmp_path: Path) -> None:
     assert result.stderr.splitlines()[-1].startswith(
         "flowtui: not everything could be had; left out: data/99: not found"
     )
+
+
+def test_files_of_unknown_origin_pass_and_are_told(flow: Any, tmp_path: Path) -> None:
+    rows = flow.answers["/samples/34/data"][1]["data"]
+    rows[0]["pipeline_name"] = None
+    rows[1]["pipeline_name"] = "RNA-Seq"
+    for option, wanted in (
+        ("--inputs", {"data/1"}), ("--results", {"data/2"}), ("--pipeline=rnaseq", {"data/2"})
+    ):  # fmt: skip
+        result = run("sample/34", "--to", str(tmp_path), "-n", "--json", option)
+        assert planned(result) == {"data/3", "data/4"} | wanted
+        told = next(event for event in events(result) if event["event"] == "unknown_origin")
+        assert told["files"] == 2
+        assert "does not say of 2 files whether a run made them" in result.stderr
+    result = run("sample/34", "--to", str(tmp_path), "-n", "--json")
+    assert not [event for event in events(result) if event["event"] == "unknown_origin"]
