@@ -7,8 +7,10 @@ bytes that went out, and see where the token went.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import re
+import socket
 import ssl
 import threading
 import zlib
@@ -156,7 +158,9 @@ class FaultServer:
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._hang_ups = 0
+        self._welcomed: dict[asyncio.Task[None], socket.socket] = {}
         self.port = 0
         self.connections = 0
         self.down = False
@@ -179,12 +183,12 @@ class FaultServer:
 
     def __exit__(self, *_: object) -> None:
         async def end() -> None:
-            self._hang_up()
+            await self._hang_up()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks)
 
-        asyncio.run_coroutine_threadsafe(end(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(GUARD)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(GUARD)
 
@@ -201,32 +205,59 @@ class FaultServer:
             self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         self._loop.close()
 
-    def _hang_up(self) -> None:
+    async def _hang_up(self) -> None:
         """Listen no more and reset all connections."""
-        assert self._server is not None
-        self._server.close()
+        assert self._accepting is not None
+        self._hang_ups += 1
+        self._accepting.cancel()
+        await asyncio.wait([self._accepting])
         for writer in list(self._writers):
             writer.transport.abort()
+        for task, taken in self._welcomed.items():
+            task.cancel()
+            taken.close()
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(
-            self._client, "127.0.0.1", self.port, ssl=self._tls
+        listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
+        listener.setblocking(False)
+        self.port = listener.getsockname()[1]
+        self._accepting = self._loop.create_task(self._accept(listener))
+
+    async def _accept(self, listener: socket.socket) -> None:
+        """Take connections in, each known from its first moment on.
+
+        Those that asyncio's own server accepts while it is closed are neither served nor closed:
+        who asked waits for ever.
+        """
+        with listener:
+            while True:
+                taken, _ = await self._loop.sock_accept(listener)
+                task = self._loop.create_task(self._welcome(taken))
+                self._welcomed[task] = taken
+
+    async def _welcome(self, taken: socket.socket) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        del self._welcomed[task]  # from here on asyncio closes it
+        reader = asyncio.StreamReader()
+        before = self._hang_ups
+        protocol = asyncio.StreamReaderProtocol(
+            reader, lambda reader, writer: self._client(reader, writer, before)
         )
-        self.port = self._server.sockets[0].getsockname()[1]
+        with contextlib.suppress(OSError):  # its handshake failed, or it was hung up
+            await self._loop.connect_accepted_socket(lambda: protocol, taken, ssl=self._tls)
 
     def go_away(self) -> None:
         """Reset all connections and listen no more: the port refuses."""
-
-        async def leave() -> None:
-            self._hang_up()
-
-        asyncio.run_coroutine_threadsafe(leave(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self._loop).result(GUARD)
 
     def come_back(self) -> None:
         """Listen at the same port again."""
-        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(GUARD)
 
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _client(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hang_ups: int
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -234,7 +265,7 @@ class FaultServer:
         self.connections += 1
         number = self.connections
         try:
-            if self.down:
+            if self.down or hang_ups < self._hang_ups:
                 writer.transport.abort()
                 return
             while True:
