@@ -272,7 +272,7 @@ def test_a_state_folder_on_a_full_disk_is_said(engines: Engines):
     record.unlink()
     record.mkdir()
     made.add(batch(engines.lab.server, engines.lab.root, *engines.files(1)))
-    assert f"cannot write {record}" in made.status().summary.trouble
+    until(lambda: f"cannot write {record}" in made.status().summary.trouble, "that it cannot")
     assert made.wait_idle(GUARD)
     assert rows(made)[0].state == "done"
     made.stop()
@@ -347,7 +347,9 @@ def test_a_database_that_is_none_is_set_aside_and_the_queue_rebuilt(
     engines: Engines, ending: str, kind: str
 ):
     made = engines.engine()
-    made.add(batch(engines.lab.server, engines.lab.root, *engines.files(3)))
+    files = engines.files(3)
+    engines.hold(range(3))  # what has come is in no record
+    made.add(batch(engines.lab.server, engines.lab.root, *files))
     made.pause(None)
     made.stop()
     put(kind, engines.database.with_name(f"queue.db{ending}"))
@@ -438,7 +440,9 @@ def test_a_text_record_that_is_none_keeps_no_engine_from_starting(engines: Engin
         trouble = made.status().summary.trouble
         assert f"cannot read all of {record}: it " in trouble
         assert f"moved it to {record}.damaged-" in trouble
-    made.add(batch(engines.lab.server, engines.lab.root, *engines.files(2)))
+    files = engines.files(2)
+    engines.hold(range(2))  # what has come is in no record
+    made.add(batch(engines.lab.server, engines.lab.root, *files))
     made.pause(None)
     made.stop()
     record.unlink()

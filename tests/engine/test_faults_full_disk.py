@@ -27,6 +27,7 @@ from flowtui.engine.store.request_log import RequestLog
 from flowtui.flow.session.credentials import SaveError
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.disk.downloads_log import LOG_NAME
+from support.fault_server import stall
 from support.lab import Lab, content
 from support.services import batch, engine, remote, rows
 from support.waiting import GUARD, until
@@ -116,11 +117,13 @@ def test_a_queue_that_is_there_is_read_and_worked_on_where_nothing_can_be_saved(
 ) -> None:
     file = tmp_path / "queue.db"
     first, second = two_files(lab)
+    lab.file.always = stall(0, 10 * GUARD)
     made = engine(database=file)
     made.settings(jobs=1)
     made.add(batch(lab.server, lab.root, first, second))
     made.pause(None)
     made.stop()
+    lab.file.always = None
     Disk("PRAGMA query_only=ON", monkeypatch)
     again = engine(database=file)
     again.resume(None)

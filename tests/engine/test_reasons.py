@@ -17,13 +17,15 @@ DATA = content(1_000_000)
 
 def test_a_resumed_file_says_from_where(lab: Lab):
     data = content(3_000_000)
-    lab.serve(data, rate=3e6)
+    lab.serve(data, rate=3e6, held=True)
     lab.start()
     lab.until(lambda row: row.done > 300_000)
     lab.stop()
     lab.record.transfers.clear()
-    lab.fetch()
-    assert any(re.fullmatch(r"resumed at \d+ %", one) for one in lab.reasons), lab.reasons
+    made = lab.start()
+    lab.record.until(lambda row: re.fullmatch(r"resumed at \d+ %", row.reason) is not None)
+    lab.file.rate = 0
+    assert made.wait_idle(GUARD)
     lab.expect("done", requests=2)
     assert lab.row is not None
     assert re.fullmatch(r"resumed at \d+ %; verified by md5", lab.row.reason)

@@ -48,7 +48,12 @@ Handler = Callable[["Exchange"], Awaitable[None]]
 
 @dataclass
 class File:
-    """A good file, with what may be wrong about its serving."""
+    """A good file, with what may be wrong about its serving.
+
+    Attributes:
+        rate: bytes a second of each connection, 0 for all at once.
+        held: its last byte comes only once `rate` is 0, however slow the test is meanwhile.
+    """
 
     content: bytes
     etag: str | None = '"v1"'
@@ -59,6 +64,7 @@ class File:
     always: Handler | None = None
     content_type: str = "application/octet-stream"
     rate: float = 0.0
+    held: bool = False
     needs_token: bool = False
 
     @property
@@ -130,11 +136,16 @@ class Exchange:
     async def serve(self) -> None:
         status, headers = self.good_head()
         await self.head(status, headers)
-        if status == 206:
-            start, end = self.slice()
-            await self.body(memoryview(self.file.content)[start:end])
-        elif status == 200:
-            await self.body(self.file.content)
+        if status not in (200, 206):
+            return
+        size = len(self.file.content)
+        start, end = self.slice() if status == 206 else (0, size)
+        last = size - 1 if self.file.held and end == size else end
+        await self.body(memoryview(self.file.content)[start:last])
+        if last < end:
+            while self.file.rate:
+                await asyncio.sleep(0.01)
+            await self.body(memoryview(self.file.content)[last:end])
 
     def abort(self) -> None:
         """Reset the connection."""

@@ -11,6 +11,7 @@ import pytest
 
 from flowtui.transfer.verify import existing as looking
 from support.lab import Lab, content
+from support.waiting import GUARD
 
 DATA = content(1_000_000)
 OTHER = content(700_000)
@@ -185,11 +186,12 @@ def test_what_stands_in_the_place_of_the_file_has_no_line(lab: Lab, what: str) -
 def test_what_is_changed_while_its_new_bytes_come_is_not_overwritten(lab: Lab) -> None:
     fetch(lab, True)
     lab.target.write_bytes(b"mine")
-    lab.serve(DATA, rate=2e6)
+    lab.serve(DATA, rate=2e6, held=True)
     made = lab.start(size=len(DATA), md5=digest(DATA))
     lab.until(lambda row: row.done > 300_000)
     lab.target.write_bytes(b"mine, and newer")
-    assert made.wait_idle(30)
+    lab.file.rate = 0
+    assert made.wait_idle(GUARD)
     lab.stop()
     kept = [path.read_bytes() for path in lab.target.parent.iterdir()]
     assert b"mine, and newer" in kept and DATA in kept
@@ -308,7 +310,7 @@ def test_no_line_is_added_while_a_file_is_replaced(
 def test_a_file_that_was_taken_away_loses_its_line_before_it_comes_again(lab: Lab) -> None:
     fetch(lab, True)
     lab.target.unlink()
-    lab.serve(DATA, rate=2e6)
+    lab.serve(DATA, rate=2e6, held=True)
     lab.start(size=len(DATA), md5=digest(DATA))
     lab.until(lambda row: row.done > 0)
     found = lab.root / "MD5SUMS"  # gone with its last line, where that was cleared up by then

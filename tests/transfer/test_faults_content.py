@@ -234,11 +234,12 @@ def test_a_container_is_tried_from_where_it_was_after_a_pause(lab: Lab, monkeypa
         follow(self, read, until, check)
 
     monkeypatch.setattr(ContainerCheck, "follow", noted)
-    lab.serve(packed, name="a.fastq.gz", rate=6e6)
+    lab.serve(packed, name="a.fastq.gz", rate=6e6, held=True)
     made = lab.start(md5=None)
     lab.until(lambda row: row.done > 3_000_000)
     made.pause(None)
     lab.until(lambda row: row.state == "paused" and not made._scheduler.runs)
+    lab.file.rate = 0
     made.resume(None)
     assert made.wait_idle(GUARD)
     lab.expect("done", verified_by="size and gzip check", data=packed)
