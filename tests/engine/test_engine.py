@@ -115,7 +115,7 @@ def test_a_cut_connection_resumes_where_it_was(server: FaultServer, tmp_path: Pa
 
 def test_pause_keeps_the_bytes_and_resume_goes_on(server: FaultServer, tmp_path: Path):
     data = content(8_000_000)
-    server.files["/downloads/1/a.bin"] = File(data, rate=4e6, held=True)
+    server.files["/downloads/1/a.bin"] = File(data, rate=4e6, held=-1)
     made = engine()
     (id_,) = made.add(batch(server, tmp_path, remote(server, "1", "a.bin"))).ids
     until(lambda: rows(made)[0].done >= 1_000_000)
@@ -136,7 +136,7 @@ def test_pause_keeps_the_bytes_and_resume_goes_on(server: FaultServer, tmp_path:
 
 
 def test_cancel_takes_the_part_file_away(server: FaultServer, tmp_path: Path):
-    server.files["/downloads/1/a.bin"] = File(content(8_000_000), rate=4e6, held=True)
+    server.files["/downloads/1/a.bin"] = File(content(8_000_000), rate=4e6, held=-1)
     made = engine()
     (id_,) = made.add(batch(server, tmp_path, remote(server, "1", "a.bin"))).ids
     until(lambda: rows(made)[0].done >= 500_000)
@@ -338,7 +338,7 @@ def test_a_different_file_of_that_name_is_not_overwritten(server: FaultServer, t
 
 def test_a_queue_outlives_its_engine(server: FaultServer, tmp_path: Path):
     data = content(6_000_000)
-    server.files["/downloads/1/a.bin"] = File(data, rate=3e6, held=True)
+    server.files["/downloads/1/a.bin"] = File(data, rate=3e6, held=-1)
     server.files["/downloads/2/b.bin"] = File(data)
     database = tmp_path / "queue.db"
     made = engine(settings=Settings(jobs=1), database=database)

@@ -17,7 +17,7 @@ DATA = content(1_000_000)
 
 def test_a_resumed_file_says_from_where(lab: Lab):
     data = content(3_000_000)
-    lab.serve(data, rate=3e6, held=True)
+    lab.serve(data, rate=3e6, held=-1)
     lab.start()
     lab.until(lambda row: row.done > 300_000)
     lab.stop()

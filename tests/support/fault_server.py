@@ -52,7 +52,8 @@ class File:
 
     Attributes:
         rate: bytes a second of each connection, 0 for all at once.
-        held: its last byte comes only once `rate` is 0, however slow the test is meanwhile.
+        held: what comes of the file before `rate` is 0, however slow the test is meanwhile; as the
+            end of a slice: -1 for all but the last byte.
     """
 
     content: bytes
@@ -64,7 +65,7 @@ class File:
     always: Handler | None = None
     content_type: str = "application/octet-stream"
     rate: float = 0.0
-    held: bool = False
+    held: int | None = None
     needs_token: bool = False
 
     @property
@@ -140,12 +141,12 @@ class Exchange:
             return
         size = len(self.file.content)
         start, end = self.slice() if status == 206 else (0, size)
-        last = size - 1 if self.file.held and end == size else end
-        await self.body(memoryview(self.file.content)[start:last])
-        if last < end:
+        free = min(end, max(start, len(range(size)[: self.file.held])))
+        await self.body(memoryview(self.file.content)[start:free])
+        if free < end:
             while self.file.rate:
                 await asyncio.sleep(0.01)
-            await self.body(memoryview(self.file.content)[last:end])
+            await self.body(memoryview(self.file.content)[free:end])
 
     def abort(self) -> None:
         """Reset the connection."""

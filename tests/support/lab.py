@@ -19,6 +19,7 @@ from flowtui.config import Settings
 from flowtui.engine.engine import Engine
 from flowtui.protocol.messages import TransferRow
 from flowtui.timings import Timings
+from flowtui.transfer.disk import journal
 from support.fault_server import FaultServer, File, Request
 from support.record import Record
 from support.services import QUICK, FakeClient, batch, engine, remote, rows
@@ -67,6 +68,12 @@ class Lab:
     @property
     def target(self) -> Path:
         return self.root / "data" / self.name
+
+    @property
+    def flushed(self) -> int:
+        """How many bytes of the part file its journal names."""
+        record = journal.load(self.target.with_name(f"{self.name}.part.journal"))
+        return 0 if record is None else record.flushed.total
 
     @property
     def requests(self) -> list[Request]:

@@ -186,7 +186,7 @@ def test_what_stands_in_the_place_of_the_file_has_no_line(lab: Lab, what: str) -
 def test_what_is_changed_while_its_new_bytes_come_is_not_overwritten(lab: Lab) -> None:
     fetch(lab, True)
     lab.target.write_bytes(b"mine")
-    lab.serve(DATA, rate=2e6, held=True)
+    lab.serve(DATA, rate=2e6, held=-1)
     made = lab.start(size=len(DATA), md5=digest(DATA))
     lab.until(lambda row: row.done > 300_000)
     lab.target.write_bytes(b"mine, and newer")
@@ -310,7 +310,7 @@ def test_no_line_is_added_while_a_file_is_replaced(
 def test_a_file_that_was_taken_away_loses_its_line_before_it_comes_again(lab: Lab) -> None:
     fetch(lab, True)
     lab.target.unlink()
-    lab.serve(DATA, rate=2e6, held=True)
+    lab.serve(DATA, rate=2e6, held=-1)
     lab.start(size=len(DATA), md5=digest(DATA))
     lab.until(lambda row: row.done > 0)
     found = lab.root / "MD5SUMS"  # gone with its last line, where that was cleared up by then

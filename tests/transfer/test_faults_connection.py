@@ -100,7 +100,7 @@ def test_a_stalled_transfer_pauses_at_once(lab: Lab):
 
 
 def test_a_server_that_is_down_for_a_while_is_waited_for(lab: Lab):
-    lab.serve(DATA, rate=3e6, held=True)
+    lab.serve(DATA, rate=3e6, held=-1)
     lab.start()
     lab.until(lambda row: row.done >= 500_000)
     lab.server.go_away()
@@ -130,7 +130,7 @@ def test_sixteen_connections_that_break_at_once_count_as_one_failure(lab: Lab):
     lab.timings = replace(patient(first=2.0, longest=2.0), smallest_segment=50_000, measure=0.7)
     lab.connections = 16
     data = content(6_000_000)
-    lab.serve(data, rate=300_000, held=True)
+    lab.serve(data, rate=300_000, held=-1)
     lab.start()
     lab.until(lambda row: row.connections >= 16)
     lab.server.down = True

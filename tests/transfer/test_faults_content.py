@@ -234,7 +234,7 @@ def test_a_container_is_tried_from_where_it_was_after_a_pause(lab: Lab, monkeypa
         follow(self, read, until, check)
 
     monkeypatch.setattr(ContainerCheck, "follow", noted)
-    lab.serve(packed, name="a.fastq.gz", rate=6e6, held=True)
+    lab.serve(packed, name="a.fastq.gz", rate=6e6, held=-1)
     made = lab.start(md5=None)
     lab.until(lambda row: row.done > 3_000_000)
     made.pause(None)

@@ -165,7 +165,7 @@ def test_what_was_flushed_is_not_fetched_again(lab: Lab, monkeypatch, tmp_path, 
 
 def test_without_a_restart_what_was_written_counts(lab: Lab):
     """The process alone was killed: the kernel has the bytes, flushed or not."""
-    lab.serve(DATA, rate=8e6, held=True)
+    lab.serve(DATA, rate=8e6, held=-1)
     lab.start()
     lab.until(lambda row: row.done > 1_500_000)
     lab.stop()

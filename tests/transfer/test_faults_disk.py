@@ -83,10 +83,11 @@ def test_a_disk_that_is_full_before_is_waited_for_without_a_request(lab: Lab, di
 
 
 def test_a_disk_that_gets_full_in_mid_transfer_is_waited_for(lab: Lab, disk: Path):
-    lab.serve(LONG, rate=3e6, held=True)
+    lab.serve(LONG, rate=3e6, held=500_000)
     made = lab.start()
     lab.until(lambda row: row.done > 400_000)
     filler = fill(disk, leave=300_000)
+    lab.file.rate = 0
     row = lab.until(lambda row: row.state == "waiting")
     assert row.code == "NO_SPACE"
     assert f"MB more in {lab.target.parent}" in row.reason
@@ -94,7 +95,6 @@ def test_a_disk_that_gets_full_in_mid_transfer_is_waited_for(lab: Lab, disk: Pat
     asked = len(lab.requests)
     lab.until(lambda row: row.state == "waiting")
     filler.unlink()
-    lab.file.rate = 0
     assert made.wait_idle(GUARD)
     assert len(lab.requests) == asked + 1  # nothing was asked for while there was no room
     ranges = [one.range[0] for one in lab.requests if one.range]
@@ -151,13 +151,14 @@ def test_a_read_only_target_fails_with_words_and_a_retry_goes_on(lab: Lab, disk:
 @pytest.mark.parametrize("error", [errno.EROFS, errno.EACCES, errno.EPERM])
 def test_a_disk_that_becomes_read_only_keeps_what_is_there(lab: Lab, monkeypatch, error: int):
     failing = Failing(monkeypatch, "pwrite")
-    lab.serve(LONG, rate=3e6, held=True)
+    lab.serve(LONG, rate=3e6, held=1_600_000)
     made = lab.start()
     lab.until(lambda row: row.done > 1_500_000)
-    failing.error = error
+    until(lambda: lab.flushed > 1_000_000, "that they are on the disk")
+    failing.error, lab.file.rate = error, 0
     assert made.wait_idle(GUARD)
     assert (lab.now().state, lab.now().code) == ("failed", "NOT_WRITABLE")
-    failing.error, lab.file.rate = None, 0
+    failing.error = None
     made.retry(None)
     assert made.wait_idle(GUARD)
     assert lab.requests[-1].range[0] > 1_000_000
@@ -166,7 +167,7 @@ def test_a_disk_that_becomes_read_only_keeps_what_is_there(lab: Lab, monkeypatch
 
 @pytest.mark.parametrize("what", ["the part file", "its folder", "the whole target", "the journal"])
 def test_what_is_removed_under_way_costs_no_byte(lab: Lab, what: str):
-    lab.serve(LONG, rate=6e6, held=True)
+    lab.serve(LONG, rate=6e6, held=-1)
     made = lab.start()
     lab.until(lambda row: row.done > 500_000)
     if what == "the part file":
@@ -182,7 +183,7 @@ def test_what_is_removed_under_way_costs_no_byte(lab: Lab, what: str):
 
 def test_a_part_file_that_is_emptied_under_way_is_noticed(lab: Lab):
     """The bytes were hashed before they went; what is left is a file of the right size."""
-    lab.serve(LONG, rate=6e6, held=True)
+    lab.serve(LONG, rate=6e6, held=-1)
     made = lab.start()
     lab.until(lambda row: row.done > 1_000_000)
     os.truncate(lab.target.with_name("a.bin.part"), 0)
@@ -196,7 +197,7 @@ def test_a_part_file_that_is_emptied_under_way_is_noticed(lab: Lab):
 
 
 def test_a_part_file_that_is_replaced_under_way_is_ours_again(lab: Lab):
-    lab.serve(LONG, rate=6e6, held=True)
+    lab.serve(LONG, rate=6e6, held=-1)
     made = lab.start()
     lab.until(lambda row: row.done > 500_000)
     part = lab.target.with_name("a.bin.part")
@@ -212,7 +213,7 @@ def test_a_part_file_that_is_replaced_under_way_is_ours_again(lab: Lab):
 
 def begun(lab: Lab, *, same_engine: bool) -> Path:
     """A part file with a good deal in it, and nobody at work on it."""
-    lab.serve(LONG, rate=6e6, held=True)
+    lab.serve(LONG, rate=6e6, held=-1)
     made = lab.start()
     lab.until(lambda row: row.done > 1_500_000)
     if same_engine:
@@ -296,7 +297,7 @@ def test_a_folder_of_that_name_is_left_alone_and_the_file_put_beside_it(lab: Lab
 
 
 def test_a_folder_that_comes_up_under_way_is_in_the_way(lab: Lab):
-    lab.serve(DATA, rate=2e6, held=True)
+    lab.serve(DATA, rate=2e6, held=-1)
     made = lab.start()
     lab.until(lambda row: row.done > 300_000)
     lab.target.mkdir()
@@ -334,7 +335,7 @@ def test_what_is_not_ours_is_never_overwritten(lab: Lab, kind: str, tmp_path: Pa
 
 @pytest.mark.parametrize("same", [True, False], ids=["the same file", "another one"])
 def test_a_file_that_comes_up_under_way_is_not_overwritten(lab: Lab, same: bool):
-    lab.serve(DATA, rate=2e6, held=True)
+    lab.serve(DATA, rate=2e6, held=-1)
     made = lab.start()
     lab.until(lambda row: row.done > 300_000)
     lab.target.write_bytes(DATA if same else b"mine")
@@ -420,7 +421,7 @@ def test_the_part_file_is_always_on_the_file_system_of_the_target(lab: Lab, disk
     elsewhere.mkdir()
     (elsewhere / "data").symlink_to(disk)
     lab.root = elsewhere
-    lab.serve(DATA, rate=2e6, held=True)
+    lab.serve(DATA, rate=2e6, held=-1)
     made = lab.start()
     lab.until(lambda row: row.done > 200_000)
     assert (disk / "a.bin.part").exists()
@@ -444,7 +445,7 @@ def no_locks(monkeypatch):
 
 
 def test_without_locks_a_file_beside_it_is_the_lock(lab: Lab, no_locks):
-    lab.serve(DATA, rate=2e6, held=True)
+    lab.serve(DATA, rate=2e6, held=-1)
     made = lab.start()
     lab.until(lambda row: row.done > 100_000)
     held = json.loads(lab.target.with_name("a.bin.part.lock").read_text())
@@ -500,14 +501,14 @@ def test_without_locks_a_dead_holder_is_taken_over(lab: Lab, no_locks, dead: str
 @pytest.mark.parametrize("error", [errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN])
 def test_a_share_that_went_away_is_waited_for(lab: Lab, monkeypatch, error: int):
     failing = Failing(monkeypatch, "pwrite")
-    lab.serve(LONG, rate=6e6, held=True)
+    lab.serve(LONG, rate=6e6, held=1_600_000)
     made = lab.start()
     lab.until(lambda row: row.done > 1_500_000)
-    failing.error = error
+    until(lambda: lab.flushed > 1_000_000, "that they are on the disk")
+    failing.error, lab.file.rate = error, 0
     row = lab.until(lambda row: row.state == "waiting")
     assert "the network file system" in row.reason
     failing.error = None
-    lab.file.rate = 0
     assert made.wait_idle(GUARD)
     assert lab.requests[-1].range[0] >= 1_000_000
     lab.expect("done")

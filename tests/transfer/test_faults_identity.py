@@ -86,7 +86,7 @@ def test_without_any_validator_the_md5_finds_the_mixture(lab: Lab):
 
 
 def test_a_change_between_two_engines_is_noticed(lab: Lab):
-    lab.serve(OLD, etag='"old"', rate=1e6, held=True)
+    lab.serve(OLD, etag='"old"', rate=1e6, held=-1)
     lab.start(md5=None)
     lab.until(lambda row: row.done > 300_000)
     lab.stop()
@@ -96,7 +96,7 @@ def test_a_change_between_two_engines_is_noticed(lab: Lab):
 
 
 def test_another_md5_on_flow_means_another_file_before_a_byte_is_asked_for(lab: Lab):
-    lab.serve(OLD, etag=None, rate=1e6, held=True)
+    lab.serve(OLD, etag=None, rate=1e6, held=-1)
     lab.start()
     lab.until(lambda row: row.done > 300_000)
     lab.stop()
@@ -131,7 +131,7 @@ def test_without_validator_and_md5_no_mixture_is_called_the_file(lab: Lab):
 
 
 def test_nor_is_one_of_what_an_earlier_engine_left(lab: Lab):
-    lab.serve(OLD, etag=None, rate=1e6, held=True)
+    lab.serve(OLD, etag=None, rate=1e6, held=-1)
     lab.start(md5=None)
     lab.until(lambda row: row.done > 400_000)
     lab.stop()

@@ -195,7 +195,7 @@ def test_a_link_of_the_storage_that_ends_for_many_connections_is_renewed_once(la
     lab.timings = replace(patient(first=2.0, longest=2.0), smallest_segment=50_000, measure=0.7)
     lab.connections = 8
     data = content(3_000_000)
-    old = storage.files["/old"] = File(data, rate=200_000, held=True)
+    old = storage.files["/old"] = File(data, rate=200_000, held=-1)
     storage.files["/new"] = File(data)
     lab.client.fresh_urls["1"] = f"{storage.url}/new"
     lab.serve(data)

@@ -223,7 +223,7 @@ def test_ranges_that_end_in_mid_download_of_many_connections_cost_no_more_than_o
     lab.timings = replace(QUICK, smallest_segment=100_000)
     lab.connections = 4
     data = content(4_000_000)
-    lab.serve(data, rate=1e6, held=True)
+    lab.serve(data, rate=1e6, held=-1)
     lab.start()
     lab.until(lambda row: row.connections >= 4 and row.done > 1_000_000)
     lab.stop()

@@ -163,7 +163,7 @@ def test_410_for_sixteen_connections_asks_for_one_link(lab: Lab):
     lab.connections = 16
     data = content(3_000_000)
     fresh = "/links/fresh"
-    lab.serve(data, rate=200_000, held=True)
+    lab.serve(data, rate=200_000, held=-1)
     lab.server.files[fresh] = type(lab.file)(data)
     lab.client.fresh_urls["1"] = fresh
     made = lab.start()

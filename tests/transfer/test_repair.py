@@ -86,7 +86,7 @@ def test_a_repair_goes_on_after_a_stop_and_still_knows_what_it_repairs(lab: Lab)
     fetch(lab, False)
     flip(lab, BLOCK + 77)
     mixed = DATA[: BLOCK + 9_000_000] + OTHER[BLOCK + 9_000_000 :]
-    lab.serve(mixed, rate=4e6, held=True)
+    lab.serve(mixed, rate=4e6, held=-1)
     lab.start(size=len(DATA))
     lab.until(lambda row: row.done > len(DATA) - BLOCK + 1_000_000)
     lab.stop()
