@@ -144,7 +144,7 @@ def test_signing_in_by_hand_and_a_wrong_password(person: Person) -> None:
     app = person.app(120, 40)
     app.until("Sign in to Flow")
     app.press("demo\rwrong\r")
-    app.until("wrong user name or password")
+    app.until("Wrong user name or password")
     app.press("demo\r")
     app.until("Human cortex")
     assert "demo @" in app.text

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from flowtui.flow.client import FlowClient
@@ -73,6 +74,22 @@ async def test_enter_looks_into_a_file_and_escape_goes_back(
         await pilot.press("escape")
         assert not isinstance(pilot.app.screen, PeekScreen)
         assert tree(pilot.app).node.name == "b.txt"  # type: ignore[arg-type,union-attr]
+
+
+async def test_every_line_fills_the_width_whatever_is_on_it(
+    server: FaultServer, tmp_path: Path
+) -> None:
+    server.files["/downloads/1/a.tsv"] = File("a\tb\n片段\t1\n".encode() + b"x" * 300 + b"\ty\n")
+    async with make_app(FilesFlow(server), tmp_path).run_test(size=(80, 24)) as pilot:
+        await at_the_first_file(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "片段" in shown(pilot), "the table")
+        pane = pilot.app.screen.query_one(PeekLines)
+        for _ in range(3):
+            for line in range(pane.count):
+                ((text, _style),) = pane.pieces(line, 60)
+                assert cell_len(text) == 60
+            await pilot.press("right")
 
 
 async def test_what_cannot_be_had_is_told(server: FaultServer, tmp_path: Path) -> None:

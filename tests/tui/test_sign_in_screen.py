@@ -60,7 +60,7 @@ async def test_a_wrong_password_is_said_and_can_be_mended(tmp_path: Path) -> Non
     async with app.run_test(size=SIZE) as pilot:
         await asked(pilot)
         await type_in(pilot, password="wrong", username="demo")
-        await until(pilot, lambda: "wrong user name or password" in said(app, "#sign-in-message"))
+        await until(pilot, lambda: "Wrong user name or password" in said(app, "#sign-in-message"))
         assert app.screen.query_one("#password", Input).has_focus
         assert not context_of(app).fake_store.kept
         await type_in(pilot, password="right")
@@ -109,7 +109,7 @@ async def test_a_token_that_does_not_work(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await asked(pilot)
         await type_in(pilot, token="ended")
-        await until(pilot, lambda: "not signed in" in said(app, "#sign-in-message"))
+        await until(pilot, lambda: "Not signed in" in said(app, "#sign-in-message"))
         assert app.screen.query_one("#token", Input).has_focus
 
 
@@ -207,7 +207,7 @@ async def test_another_server_is_tried_before_it_is_used(tmp_path: Path) -> None
         await pilot.press("s")
         await asked(pilot)
         await type_in(pilot, password="wrong", username="demo", server="https://other.test")
-        await until(pilot, lambda: "wrong user name or password" in said(app, "#sign-in-message"))
+        await until(pilot, lambda: "Wrong user name or password" in said(app, "#sign-in-message"))
         assert context_of(app).settings.base_url == SERVER
         await type_in(pilot, password="right")
         await until(pilot, lambda: len(app.screen_stack) == 1)

@@ -84,8 +84,8 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Words, then a table for each pane."""
         self._search.display = False
-        yield self._search
         with VerticalScroll(id="help"):
+            yield self._search
             yield Static("flowtui", id="dialog-title")
             yield Static(CONCEPT, markup=False, id="help-concept")
             for name, rows in self._sections:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -50,7 +50,8 @@ class PeekLines(LineList):
     def pieces(self, line: int, width: int) -> list[Piece]:
         """See `LineList.pieces`."""
         text, what = self.lines[line]
-        return [(_from_cell(text, self._offset), _STYLES.get(what, "row"))]
+        shown = set_cell_size(_from_cell(text, self._offset), width)
+        return [(shown, _STYLES.get(what, "row"))]
 
     def action_sideways(self, by: int) -> None:
         """Go to the right or left, as far as there is something."""

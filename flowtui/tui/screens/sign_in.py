@@ -217,4 +217,4 @@ class SignInScreen(ModalScreen[SignedIn | None]):
         self.set_focus(field)
 
     def _show(self, message: str) -> None:
-        self._message.update(Text(printable(message)))
+        self._message.update(Text(printable(message[:1].upper() + message[1:])))
