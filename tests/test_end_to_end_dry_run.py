@@ -99,3 +99,24 @@ def test_what_is_elsewhere_below_the_folder_is_not_fetched_again(shell: Shell) -
     assert sums(plan) == {"elsewhere": 1}
     assert next(event for event in plan if event["event"] == "plan")["to_fetch"] == 0
     assert outcomes(shell.get(key)) == {key: "linked"}
+
+
+def test_of_several_runs_the_latest_alone_is_taken(tmp_path: Path) -> None:
+    with DemoServer("live", token_seconds=3600) as server:
+        shell = Shell(tmp_path, server.base_url)
+        runs = [runs_of(shell.get("project/12", "--results", "--dry-run", *option))
+                for option in ((), ("--latest-execution",))]  # fmt: skip
+        created = {run.id: run.created for run in server.service.catalogue.executions.values()}
+    assert runs[1] == {group: {max(several, key=created.__getitem__)}
+                       for group, several in runs[0].items()}  # fmt: skip
+    assert runs[0] != runs[1]
+
+
+def runs_of(events: list[dict[str, Any]]) -> dict[tuple[str, ...], set[str]]:
+    """Sample and pipeline → ids of the runs of which files are planned."""
+    found: dict[tuple[str, ...], set[str]] = {}
+    for event in events:
+        if event["event"] == "file":
+            group = (event["sample_ref"], event["pipeline"])
+            found.setdefault(group, set()).add(event["execution"].removeprefix("execution/"))
+    return found
