@@ -320,7 +320,7 @@ def test_the_log_goes_on_and_a_second_run_fetches_nothing(old: OldFolders) -> No
     assert len(files) == 3 + 6 + 2 + 2 + 6 + 2 + 2 + 4 + 2
     assert [one.path for one in old.server.requests if "/downloads" in one.path] == []
     # Of what `get` wrote into the same log, too.
-    (file,) = [one for one in old.events("get", "data/109") if one["event"] == "transfer"]
+    *_, file = [event for event in old.events("get", "data/109") if event["event"] == "transfer"]
     assert file["state"] == "skipped"
     assert "recorded" in file["verified_by"]
     assert requests(old, "109") == []
