@@ -18,6 +18,7 @@
     run, terminal    starts it, and what a crash or the end of the terminal leaves
     background       threads, and the way back to the screen's
     painting         writes what differs from what is on the terminal; screen_buffer: which cells
+    matching         what is typed into a filter, and whether a name fits
     typed_ahead      keys one after the other, each when the one before has done its work
 
 It knows the engine by its client and its messages only. Nothing that may wait runs on the screen's

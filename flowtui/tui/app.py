@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widgets import Footer
 from textual.worker import WorkerFailed
 
@@ -25,8 +25,8 @@ from flowtui.tui.account import (
 from flowtui.tui.add_downloads import AddDownloads
 from flowtui.tui.background import Background
 from flowtui.tui.browser.details import DetailsPane
-from flowtui.tui.browser.filter import FilterLine, FindLine
 from flowtui.tui.browser.selection import Selection
+from flowtui.tui.browser.side import TreeSide
 from flowtui.tui.browser.tree import TreePane
 from flowtui.tui.context import AppContext
 from flowtui.tui.downloads.bulk_panel import BulkPanel
@@ -109,9 +109,8 @@ class FlowApp(PaintedApp):
         background = Background(self)
         # Kept: while a dialog is open, a query would search that instead.
         self.header = HeaderLine(id="header")
-        self._filter = FilterLine(id="filter")
-        self._find = FindLine(id="find")
         self._tree = TreePane(self.context.client, background, id="tree")
+        self._tree_side = TreeSide(self._tree, id="tree-side")
         self._details = DetailsPane(self.context.client, background, id="details")
         self._manager = DownloadManager(id="downloads", classes="-empty")
         self._bulk = BulkPanel(id="bulk")
@@ -134,10 +133,7 @@ class FlowApp(PaintedApp):
         """Header, tree and details, downloads, bulk jobs, footer."""
         yield self.header
         with Horizontal(id="browse"):
-            with Vertical(id="tree-side"):
-                yield self._filter
-                yield self._find
-                yield self._tree
+            yield self._tree_side
             yield self._details
         yield self._manager
         yield self._bulk
@@ -256,10 +252,6 @@ class FlowApp(PaintedApp):
         """The server answers again; who is signed in may not be known yet."""
         self._account.check_again()
 
-    def on_tree_pane_filter_dropped(self) -> None:
-        """The filter line goes with the filter."""
-        self._filter.close()
-
     def on_tree_pane_peek_requested(self, message: TreePane.PeekRequested) -> None:
         """Show what is inside a file."""
         self._peeking.show(message.node)
@@ -272,31 +264,11 @@ class FlowApp(PaintedApp):
 
     def action_filter(self) -> None:
         """Show the filter line."""
-        self._filter.open()
-
-    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
-        """Filter as one types."""
-        self._tree.filter(message.text)
-
-    def on_filter_line_left(self, message: FilterLine.Left) -> None:
-        """Back to the tree."""
-        if not message.keep:
-            self._filter.close()
-            self._tree.filter("")
-        self._tree.focus()
+        self._tree_side.open_filter()
 
     def action_find(self) -> None:
         """Show the line for a search on the server."""
-        self._find.open()
-
-    def on_find_line_asked(self, message: FindLine.Asked) -> None:
-        """Search; what is found comes at the top of the tree."""
-        self._tree.focus()
-        self._tree.find(message.words)
-
-    def on_find_line_left(self, _: FindLine.Left) -> None:
-        """Back to the tree."""
-        self._tree.focus()
+        self._tree_side.open_find()
 
     def action_reload_all(self) -> None:
         """Load the whole tree anew."""

@@ -6,6 +6,7 @@ import pytest
 
 from flowtui.tui.browser.lines import first_match, last_below, line_like, line_of
 from flowtui.tui.browser.nodes import Node, NodeKind, Row
+from flowtui.tui.matching import wanted_of
 
 ROOT = Node(NodeKind.ROOT, "root", "")
 PROJECT = Node(NodeKind.PROJECT, "project/1", "Liver", parent=ROOT)
@@ -37,7 +38,7 @@ def test_a_line_is_found_again_when_the_lines_were_made_anew(near: int) -> None:
     ("text", "line"), [("liver", 0), ("sample 2", 3), ("sample", 2), ("brain", 5), ("heart", None)]
 )
 def test_the_first_match_is_a_thing_and_no_heading(text: str, line: int | None) -> None:
-    assert first_match(ROWS, text) == line
+    assert first_match(ROWS, wanted_of(text)) == line
 
 
 @pytest.mark.parametrize(

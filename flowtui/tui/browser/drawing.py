@@ -7,20 +7,22 @@ from flowtui.text.columns import width as cells_of
 from flowtui.text.printable import printable
 from flowtui.tui.browser import labels
 from flowtui.tui.browser.marks import Marks
-from flowtui.tui.browser.nodes import NOTICE, Load, NodeKind, Row
+from flowtui.tui.browser.nodes import GROUPS, NOTICE, Load, Row
+from flowtui.tui.matching import EVERYTHING, Wanted
 from flowtui.tui.widgets.line_list import Piece
 
 MARKED, PARTLY, UNMARKED = "●", "◐", " "
 OPEN, CLOSED, LEAF = "▾", "▸", " "
 
-GROUPS = (NodeKind.SCOPE, NodeKind.SAMPLES, NodeKind.EXECUTIONS)
-
 LEAST_NAME = 10
 """Cells that a name keeps before the note beside it is cut."""
 
 
-def pieces(row: Row, marks: Marks, width: int) -> list[Piece]:
-    """A line of the tree, exactly `width` cells: mark, fold, name, note, access."""
+def pieces(row: Row, marks: Marks, width: int, wanted: Wanted = EVERYTHING) -> list[Piece]:
+    """A line of the tree, exactly `width` cells: mark, fold, name, note, access.
+
+    What a filter looks for is lit in the name.
+    """
     if row.node is None:
         return _without_node(row, width)
     node = row.node
@@ -40,11 +42,21 @@ def pieces(row: Row, marks: Marks, width: int) -> list[Piece]:
     line = [
         (f"{sign} ", "marked"),
         (head, "dim"),
-        (name, style),
+        *_lit(name, style, EVERYTHING if node.kind in GROUPS else wanted),
         (f" {note}", "dim"),
         (f" {labels.access_of(node)}", "dim"),
     ]
     return _exactly(line, width)
+
+
+def _lit(name: str, style: str, wanted: Wanted) -> list[Piece]:
+    """A name as it is on the screen, in pieces: what is looked for, and what is between."""
+    found: list[Piece] = []
+    end = 0
+    for start, stop in wanted.places(name):
+        found += [(name[end:start], style), (name[start:stop], "match")]
+        end = stop
+    return [*((text, how) for text, how in found if text), (name[end:], style)]
 
 
 def _without_node(row: Row, width: int) -> list[Piece]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flowtui.tui.background import Background
 from flowtui.tui.browser.loading import Loaded, load_page, matches
 from flowtui.tui.browser.nodes import Node
+from flowtui.tui.matching import Wanted
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -52,17 +53,20 @@ class PageFetcher:
 
         self._background.run(work, f"fetch {node.key} {number}")
 
-    def fetch_matches(self, node: Node, text: str, then: Callable[[Node], None]) -> None:
-        """Ask the server for what has `text` in its name below `node`; `then` is called with it.
+    def fetch_matches(self, node: Node, wanted: Wanted, then: Callable[[Node], None]) -> None:
+        """Ask the server for what fits below `node`; `then` is called with it.
 
         What goes wrong is its `match_note`: what is loaded is filtered all the same, and the row of
         what is not stays.
         """
+        text = wanted.text
         epoch, node.matched, node.matches, node.match_note = node.epoch, text, [], ""
+        node.is_matching, node.match_failed = True, False
 
-        def received(found: list[Node], note: str) -> None:
+        def received(found: list[Node], note: str, is_all: bool) -> None:
             if node.epoch == epoch and node.matched == text:
                 node.matches, node.match_note = found, note
+                node.is_matching, node.match_failed = False, not is_all
                 then(node)
 
         def work() -> None:
@@ -70,10 +74,11 @@ class PageFetcher:
                 with self._slots:
                     if node.matched != text:
                         return  # more was typed meanwhile
-                    found, note = matches(self._client(), node, text)
+                    found, note, is_all = matches(self._client(), node, wanted)
             except Exception as error:  # noqa: BLE001 - shown where the matches should be
                 found, note = [], f"the server could not filter: {words_of(error)}"
-            self._background.call_later(received, found, note)
+                is_all = False
+            self._background.call_later(received, found, note, is_all)
 
         self._background.run(work, f"filter {node.key}")
 

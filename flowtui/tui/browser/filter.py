@@ -51,7 +51,8 @@ class FilterLine(Horizontal):
     def compose(self) -> ComposeResult:
         """A word, and where to type."""
         yield Static(" Filter ")
-        yield FilterInput(placeholder="part of a name", compact=True)
+        yield FilterInput(placeholder="words of a name; ! hides them", compact=True)
+        yield Static("", classes="filter-found", markup=False)
 
     @property
     def _input(self) -> Input:
@@ -61,6 +62,10 @@ class FilterLine(Horizontal):
         """Show the line, and type there."""
         self.display = True
         self._input.focus()
+
+    def tell(self, words: str) -> None:
+        """Show what was found."""
+        self.query_one(".filter-found", Static).update(f" {words} " if words else "")
 
     def close(self) -> None:
         """Hide the line, emptied."""

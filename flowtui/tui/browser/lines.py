@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flowtui.tui.browser.drawing import GROUPS
+from flowtui.tui.browser.covered import is_hit
 from flowtui.tui.browser.nodes import Node, Row
+from flowtui.tui.matching import Wanted
 
 
 def line_of(rows: Sequence[Row], node: Node) -> int | None:
@@ -26,13 +27,9 @@ def line_like(rows: Sequence[Row], row: Row, near: int) -> int | None:
     return next((line for line, other in enumerate(rows) if is_it(other)), None)
 
 
-def first_match(rows: Sequence[Row], text: str) -> int | None:
-    """The first line that has `text` in its name itself, and not only below it."""
-    for line, row in enumerate(rows):
-        node = row.node
-        if node is not None and node.kind not in GROUPS and text in node.name.casefold():
-            return line
-    return None
+def first_match(rows: Sequence[Row], wanted: Wanted) -> int | None:
+    """The first line whose own name fits, and not only something below it."""
+    return next((line for line, row in enumerate(rows) if is_hit(row, wanted)), None)
 
 
 def last_below(rows: Sequence[Row], line: int, most: int) -> int:

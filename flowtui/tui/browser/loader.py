@@ -9,6 +9,7 @@ from flowtui.tui.background import Background
 from flowtui.tui.browser import finding, loading
 from flowtui.tui.browser.fetching import PageFetcher, words_of
 from flowtui.tui.browser.nodes import Load, Node, NodeKind, Row
+from flowtui.tui.matching import Wanted
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -92,11 +93,11 @@ class TreeLoader:
                 if number not in row.parent.failed:
                     self._fetcher.fetch(row.parent, number)
 
-    def match(self, nodes: Iterable[Node], text: str, then: Callable[[Node], None]) -> None:
-        """Ask the server for what has `text` in its name where not all is loaded."""
-        for node in nodes:
-            if node.is_partly_loaded and node.matched != text and loading.can_match(node):
-                self._fetcher.fetch_matches(node, text, then)
+    def match(self, nodes: Iterable[Node], wanted: Wanted, then: Callable[[Node], None]) -> None:
+        """Ask the server for what fits where not all is loaded."""
+        for node in nodes if wanted.asked else ():
+            if node.is_partly_loaded and node.matched != wanted.text and loading.can_match(node):
+                self._fetcher.fetch_matches(node, wanted, then)
 
     def retry(self, rows: Iterable[Row]) -> None:
         """Open again what failed to open; let the pages that failed be loaded by `load_rows`."""

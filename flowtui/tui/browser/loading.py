@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowtui.tui.browser import finding
 from flowtui.tui.browser.nodes import Load, Node, NodeKind
+from flowtui.tui.matching import Wanted
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -97,21 +98,21 @@ def load_page(client: FlowClient, node: Node, number: int) -> Loaded:
     return Loaded(children, total, number, size, full, pages, page.unreadable)
 
 
-def matches(client: FlowClient, node: Node, text: str) -> tuple[list[Node], str]:
-    """The first that has `text` in its name of what is below a node, asked of the server.
+def matches(client: FlowClient, node: Node, wanted: Wanted) -> tuple[list[Node], str, bool]:
+    """The first that fits of what is below a node, asked of the server for a word of its name.
 
-    With what is to be said of more. A server that does not filter gives others, which are passed
-    over. Raises FlowError.
+    With what is to be said of more, and whether the server could tell all. One that does not filter
+    gives others, which are passed over. Raises FlowError.
     """
-    page = _pages(client, node, like=text).page(1)
+    page = _pages(client, node, like=wanted.asked).page(1)
     found = [child_of(node, record) for record in page.items]
-    fitting = [child for child in found if text in child.name.casefold()]
-    if len(fitting) < len(found):
-        return fitting, "the server cannot filter these"
+    fitting = [child for child in found if wanted.fits(child.name)]
+    if not all(wanted.asked in child.name.casefold() for child in found):
+        return fitting, "the server cannot filter these", False
     more = 0 if page.total is None else page.total - page.received
     if more > 0:
-        return fitting, f"{more:,} more match (type more to narrow it down)"
-    return fitting, ""
+        return fitting, f"{more:,} more match (type more to narrow it down)", True
+    return fitting, "", True
 
 
 def can_match(node: Node) -> bool:

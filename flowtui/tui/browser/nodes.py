@@ -12,6 +12,7 @@ from enum import Enum, StrEnum
 from typing import Any
 
 from flowtui.text.quantities import counted
+from flowtui.tui.matching import EVERYTHING, Wanted
 
 
 class NodeKind(StrEnum):
@@ -55,6 +56,7 @@ class Node:
         unreadable: number of a page → how many of its records could not be read.
         matches: what the server has for the filter `matched`, of which not all is loaded.
         match_note: what is to be said of these: that more match, or why they could not be had.
+        is_matching: the server is still asked for them. `match_failed`: it could not tell them.
         notes: what a search could not do.
         epoch: how often what is below was forgotten; an answer to an older question is dropped.
         details_asked: whether its own details were asked for. `details_error`: why they could not
@@ -78,6 +80,8 @@ class Node:
     matches: list[Node] = field(default_factory=list)
     matched: str = ""
     match_note: str = ""
+    is_matching: bool = False
+    match_failed: bool = False
     notes: tuple[str, ...] = ()
     epoch: int = 0
     details_asked: bool = False
@@ -118,6 +122,7 @@ class Node:
         self.failed.clear()
         self.unreadable.clear()
         self.matches, self.matched, self.match_note = [], "", ""
+        self.is_matching = self.match_failed = False
         self.notes = ()
         self.epoch += 1
         self.details_asked, self.details_error = False, ""
@@ -165,35 +170,39 @@ class Row:
     notice: str = ""
 
 
-def visible_rows(root: Node, filter_text: str = "") -> list[Row]:
+GROUPS = (NodeKind.SCOPE, NodeKind.SAMPLES, NodeKind.EXECUTIONS)
+"""Headings: no filter finds them."""
+
+
+def visible_rows(root: Node, wanted: Wanted = EVERYTHING) -> list[Row]:
     """The lines of the tree from top to bottom.
 
-    With `filter_text` (casefolded) only what has it in its name, and what leads there; of what is
-    loaded, opened or not.
+    With a filter only what fits, and what leads there; of what is loaded, opened or not. With an
+    inverted one what is open, without what has the words in its name and all that is below that.
     """
     rows: list[Row] = []
     for index, child in enumerate(root.children):
         if child is not None:
-            _walk(child, root, index, 0, filter_text, rows)
+            _walk(child, root, index, 0, wanted, rows)
     return rows
 
 
 def _walk(
-    node: Node, parent: Node, index: int, depth: int, filter_text: str, rows: list[Row]
+    node: Node, parent: Node, index: int, depth: int, wanted: Wanted, rows: list[Row]
 ) -> bool:
     """Append the node's lines; whether it or anything below it matches."""
+    filter_text = "" if wanted.inverted else wanted.text
+    if wanted.inverted and node.kind not in GROUPS and not wanted.fits(node.name):
+        return False
     start = len(rows)
     rows.append(Row(node, parent, index, depth))
-    hit = not filter_text or (
-        node.kind not in (NodeKind.SCOPE, NodeKind.SAMPLES, NodeKind.EXECUTIONS)
-        and filter_text in node.name.casefold()
-    )
+    hit = not filter_text or (node.kind not in GROUPS and wanted.fits(node.name))
     if node.expanded or filter_text:
         below = False
         unloaded = 0
         for number, child in enumerate(node.children):
             if child is not None:
-                below |= _walk(child, node, number, depth + 1, filter_text, rows)
+                below |= _walk(child, node, number, depth + 1, wanted, rows)
             elif not filter_text:
                 rows.append(Row(None, node, number, depth + 1))
             else:
@@ -203,7 +212,7 @@ def _walk(
             loaded = {child.key for child in node.children if child is not None}
             for match in node.matches:
                 if match.key not in loaded:
-                    below |= _walk(match, node, MATCH, depth + 1, filter_text, rows)
+                    below |= _walk(match, node, MATCH, depth + 1, wanted, rows)
             note = node.match_note
         if note and (node.expanded or node.matches):
             rows.append(Row(None, node, NOTE, depth + 1, note))

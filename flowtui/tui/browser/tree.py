@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -13,6 +14,7 @@ from textual.timer import Timer
 
 from flowtui.tui.background import Background
 from flowtui.tui.browser import drawing
+from flowtui.tui.browser.covered import covered, hits_in, is_hit
 from flowtui.tui.browser.finding import KINDS, ROOT
 from flowtui.tui.browser.lines import first_match, last_below, line_like, line_of
 from flowtui.tui.browser.loader import TreeLoader
@@ -20,6 +22,7 @@ from flowtui.tui.browser.marks import Marks
 from flowtui.tui.browser.nodes import REST, Load, Node, NodeKind, Row, visible_rows
 from flowtui.tui.browser.place import Route, Step, advance, route_of, why_not_there
 from flowtui.tui.keys import with_ids
+from flowtui.tui.matching import EVERYTHING, Wanted, wanted_of
 from flowtui.tui.widgets.line_list import LineList, Piece
 
 if TYPE_CHECKING:
@@ -37,7 +40,8 @@ class TreePane(LineList):
 
     Messages: `Highlighted` when the cursor is on another node, `MarksChanged`, `LoadFailed` when
     something could not be loaded, `Recovered` when loading works again, `FilterDropped` when
-    escape took the filter away, `PeekRequested` for a file to be looked into.
+    escape took the filter away, `Filtered` when it found something else, `PeekRequested` for a file
+    to be looked into.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -86,6 +90,13 @@ class TreePane(LineList):
             super().__init__()
             self.node = node
 
+    class Filtered(Message):
+        """What the filter found and how far it reaches, in words; empty without one."""
+
+        def __init__(self, words: str) -> None:
+            super().__init__()
+            self.words = words
+
     class FilterDropped(Message):
         """Everything is shown again."""
 
@@ -96,11 +107,12 @@ class TreePane(LineList):
         super().__init__(id=id)
         self.marks = Marks()
         self.rows: list[Row] = []
-        self.filter_text = ""
+        self._wanted = EVERYTHING
         self._loader = TreeLoader(client, background, self._on_result)
         self._load_timer: Timer | None = None
         self._match_timer: Timer | None = None
         self._route: Route | None = None
+        self._covered = ""
         self._failing = False
 
     @property
@@ -138,7 +150,7 @@ class TreePane(LineList):
 
     def pieces(self, line: int, width: int) -> list[Piece]:
         """See `LineList.pieces`."""
-        return drawing.pieces(self.rows[line], self.marks, width)
+        return drawing.pieces(self.rows[line], self.marks, width, self._wanted)
 
     @property
     def row(self) -> Row | None:
@@ -152,34 +164,37 @@ class TreePane(LineList):
         return None if row is None else row.node or (row.parent if row.notice else None)
 
     def filter(self, text: str) -> None:
-        """Show only what has `text` in its name; everything again for the empty text."""
-        self.filter_text = text.strip().casefold()
+        """Show only what fits (see `Wanted`); everything again for the empty text."""
+        self._wanted = wanted_of(text)
         if self._match_timer is not None:
             self._match_timer.stop()
-        if self.filter_text:
+        if self._wanted:
             self._match_timer = self.set_timer(MATCH_DELAY, self._match)
         self._rebuild()
-        if self.filter_text:
+        if self._wanted:
             self._first_match()
         else:
             self._follow_cursor()
 
+    def _drop_filter(self) -> None:
+        if self._wanted:
+            self.filter("")
+            self.post_message(self.FilterDropped())
+
     def _match(self) -> None:
         """Ask the server where more is there than is loaded."""
         parents = {id(row.parent): row.parent for row in self.rows}
-        self._loader.match(parents.values(), self.filter_text, self._on_match)
+        self._loader.match(parents.values(), self._exact, self._on_match)
+        self._tell_covered()
 
     def _on_match(self, _: Node) -> None:
         self._rebuild()
-        node = None if self.row is None else self.row.node
-        if node is None or self.filter_text not in node.name.casefold():
+        if self.row is None or not is_hit(self.row, self._wanted):
             self._first_match()
 
     def find(self, words: str) -> None:
         """Look for `words` on the server, and show what comes at the top."""
-        if self.filter_text:
-            self.filter("")
-            self.post_message(self.FilterDropped())
+        self._drop_filter()
         self._route = None
         found = self._loader.find(words)
         self._rebuild()
@@ -251,7 +266,7 @@ class TreePane(LineList):
         row = self.row
         if row is None:
             return
-        if row.node is not None and row.node.expanded and not self.filter_text:
+        if row.node is not None and row.node.expanded and not self._wanted:
             row.node.expanded = False
             self._rebuild()
         elif row.parent.kind is not NodeKind.ROOT:
@@ -269,9 +284,8 @@ class TreePane(LineList):
 
     def action_clear_marks(self) -> None:
         """Take the filter away if there is one, else all marks, else what a search found."""
-        if self.filter_text:
-            self.filter("")
-            self.post_message(self.FilterDropped())
+        if self._wanted:
+            self._drop_filter()
         elif self.marks.decisions:
             self.clear_marks()
         elif self._loader.drop_found():
@@ -339,7 +353,7 @@ class TreePane(LineList):
         """Make the lines anew; what is under the cursor stays there, and in its place in sight."""
         before, row = self.cursor, self.row
         top = self.top
-        self.rows = visible_rows(self.root, self.filter_text)
+        self._filter_rows()
         self.virtual_size = Size(max(1, self.size.width), len(self.rows))
         line = before if row is None else line_like(self.rows, row, self.cursor)
         self.cursor = max(0, min(before if line is None else line, len(self.rows) - 1))
@@ -347,6 +361,28 @@ class TreePane(LineList):
             self.scroll_to(y=top + self.cursor - before, animate=False, force=True)
         self.refresh()
         self._load_soon()
+
+    def _filter_rows(self) -> None:
+        """The lines that fit; where none has the very words, those that fit loosely."""
+        self._wanted = self._exact
+        self.rows = visible_rows(self.root, self._wanted)
+        if self._wanted and not self._wanted.inverted and not hits_in(self.rows, self._wanted):
+            loose = self._wanted.loosely()
+            rows = visible_rows(self.root, loose)
+            if hits_in(rows, loose):
+                self._wanted, self.rows = loose, rows
+        self._tell_covered()
+
+    @property
+    def _exact(self) -> Wanted:
+        return replace(self._wanted, is_loose=False)
+
+    def _tell_covered(self) -> None:
+        """Tell what the filter found, where that is something else than before."""
+        words = covered(self.root, self.rows, self._wanted).words if self._wanted else ""
+        if words != self._covered:
+            self._covered = words
+            self.post_message(self.Filtered(words))
 
     def _reveal(self) -> None:
         """Scroll so that what was opened under the cursor is in sight, as far as it fits."""
@@ -369,7 +405,7 @@ class TreePane(LineList):
             self.set_cursor(line)
 
     def _first_match(self) -> None:
-        if (line := first_match(self.rows, self.filter_text)) is not None:
+        if (line := first_match(self.rows, self._wanted)) is not None:
             self.set_cursor(line)
         self.post_message(self.Highlighted(self.node))
 

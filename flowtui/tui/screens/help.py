@@ -19,7 +19,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "Everywhere": (
         ("tab  shift+tab", "next pane, previous pane"),
         ("d", "download what is marked, or the item under the cursor"),
-        ("/", "filter the tree as you type; enter returns to the tree"),
+        ("/", "filter the tree as you type; !words hides them; enter returns to the tree"),
         ("ctrl+f", "find on Flow: samples, executions, files, projects with these words"),
         ("s", "sign in, or switch to another account"),
         ("b", "show or hide the bulk jobs"),

@@ -41,6 +41,7 @@ class LineList(ScrollView, can_focus=True):
         "lines--dim",
         "lines--group",
         "lines--marked",
+        "lines--match",
         "lines--active",
         "lines--good",
         "lines--warning",

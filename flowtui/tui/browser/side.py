@@ -1,0 +1,61 @@
+"""The tree with the lines above it: the filter, and the search on the server."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from flowtui.tui.browser.filter import FilterLine, FindLine
+from flowtui.tui.browser.tree import TreePane
+
+
+class TreeSide(Vertical):
+    """Takes what is typed above the tree to the tree. Messages: those of the tree."""
+
+    def __init__(self, tree: TreePane, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._tree = tree
+        self._filter = FilterLine(id="filter")
+        self._find = FindLine(id="find")
+
+    def compose(self) -> ComposeResult:
+        """The lines, hidden at first, and the tree."""
+        yield self._filter
+        yield self._find
+        yield self._tree
+
+    def open_filter(self) -> None:
+        """Show the filter line, and type there."""
+        self._filter.open()
+
+    def open_find(self) -> None:
+        """Show the line for a search on the server, and type there."""
+        self._find.open()
+
+    def on_tree_pane_filtered(self, message: TreePane.Filtered) -> None:
+        """Say what the filter found."""
+        self._filter.tell(message.words)
+
+    def on_tree_pane_filter_dropped(self) -> None:
+        """The filter line goes with the filter."""
+        self._filter.close()
+
+    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
+        """Filter as one types."""
+        self._tree.filter(message.text)
+
+    def on_filter_line_left(self, message: FilterLine.Left) -> None:
+        """Back to the tree."""
+        if not message.keep:
+            self._filter.close()
+            self._tree.filter("")
+        self._tree.focus()
+
+    def on_find_line_asked(self, message: FindLine.Asked) -> None:
+        """Search; what is found comes at the top of the tree."""
+        self._tree.focus()
+        self._tree.find(message.words)
+
+    def on_find_line_left(self, _: FindLine.Left) -> None:
+        """Back to the tree."""
+        self._tree.focus()
