@@ -7,7 +7,7 @@ from flowtui.text.columns import width as cells_of
 from flowtui.text.printable import printable
 from flowtui.tui.browser import labels
 from flowtui.tui.browser.marks import Marks
-from flowtui.tui.browser.nodes import GROUPS, NOTICE, Load, Row
+from flowtui.tui.browser.nodes import GROUPS, NOTICE, Load, Node, NodeKind, Row
 from flowtui.tui.matching import EVERYTHING, Wanted
 from flowtui.tui.widgets.line_list import Piece
 
@@ -16,6 +16,9 @@ OPEN, CLOSED, LEAF = "▾", "▸", " "
 
 LEAST_NAME = 10
 """Cells that a name keeps before the note beside it is cut."""
+
+ENDING = 18
+"""Cells of the end of a file's name that stay the longest: `_R1_001.fastq.gz`, and a bit."""
 
 
 def pieces(row: Row, marks: Marks, width: int, wanted: Wanted = EVERYTHING) -> list[Piece]:
@@ -32,12 +35,7 @@ def pieces(row: Row, marks: Marks, width: int, wanted: Wanted = EVERYTHING) -> l
     fold = (OPEN if node.expanded else CLOSED) if node.can_open else LEAF
     head = _head(row.depth, fold, width)
     room = width - 2 - len(head) - 3
-    note = labels.note_of(node)
-    if cells_of(note) > max(0, room - LEAST_NAME):
-        # Of "pipeline  status" the status stays longest.
-        note = note.rpartition("  ")[2]
-    note = column(note, min(cells_of(note), max(0, room - LEAST_NAME)))
-    name = column(labels.name_of(node), max(0, room - cells_of(note)))
+    name, note = _name_and_note(node, room, wanted)
     style = "marked" if marked else "group" if node.kind in GROUPS else "row"
     line = [
         (f"{sign} ", "marked"),
@@ -57,6 +55,27 @@ def _lit(name: str, style: str, wanted: Wanted) -> list[Piece]:
         found += [(name[end:start], style), (name[start:stop], "match")]
         end = stop
     return [*((text, how) for text, how in found if text), (name[end:], style)]
+
+
+def _name_and_note(node: Node, room: int, wanted: Wanted) -> tuple[str, str]:
+    """Both in `room` cells together. A file's name goes before what made it, and its end matters.
+
+    What tells `…_R1_001.fastq.gz` from `…_R2_001.fastq.gz` stands at the end.
+    """
+    # The whole name where there is a filter: what was looked for is lit in it.
+    is_filtered = wanted != EVERYTHING
+    name = labels.name_of(node) if is_filtered else labels.short_name_of(node)
+    note = labels.note_of(node)
+    if node.kind is not NodeKind.DATA:
+        if cells_of(note) > max(0, room - LEAST_NAME):
+            note = note.rpartition("  ")[2]  # of "pipeline  status" the status stays longest
+        note = column(note, min(cells_of(note), max(0, room - LEAST_NAME)))
+        return column(name, max(0, room - cells_of(note))), note
+    if cells_of(name) + cells_of(note) > room:
+        note = note.rpartition("  ")[2]  # of "process  size" the size
+    note = column(note, min(cells_of(note), max(0, room - LEAST_NAME)))
+    cells = max(0, room - cells_of(note))
+    return column(name, cells, ending=max(cells * 2 // 3, min(cells - 3, ENDING))), note
 
 
 def _without_node(row: Row, width: int) -> list[Piece]:

@@ -7,6 +7,9 @@ from flowtui.text.columns import LONGEST
 from flowtui.text.printable import printable
 from flowtui.tui.browser.nodes import Load, Node, NodeKind
 
+SEPARATORS = "_-. "
+"""What stands in a file's name between that of its sample and the rest."""
+
 PRIVATE = "◆"
 """Marks what only some may see."""
 
@@ -19,6 +22,19 @@ def name_of(node: Node) -> str:
     if len(name) > LONGEST:
         name = f"{name[: LONGEST - 100]}…{name[-100:]}"
     return printable(name) or node.key
+
+
+def short_name_of(node: Node) -> str:
+    """The node's name as it stands in the tree: a file of a sample does not repeat its name."""
+    name = name_of(node)
+    if node.kind is not NodeKind.DATA:
+        return name
+    sample = next((above for above in node.ancestors() if above.kind is NodeKind.SAMPLE), None)
+    if sample is None or not (repeated := name_of(sample)) or not name.startswith(repeated):
+        return name
+    rest = name[len(repeated) :]
+    # `liver_1` is not the beginning of `liver_10_R1.fastq.gz`, and a name is more than its ending.
+    return f"…{rest}" if rest[:1] in SEPARATORS and rest.strip(SEPARATORS) else name
 
 
 def access_of(node: Node) -> str:
