@@ -170,7 +170,7 @@ class Engine:
             unpack=settings.unpack_archives,
             keep_notes=database is None,
         )
-        self._rechecks = Rechecks(self._workers)
+        self._rechecks = Rechecks(self._workers, timings.disk_patience)
         self._events = Events(self._queue, self._bulk.list, self._summary)
         self._loop = Loop(
             self._mailbox,

@@ -7,7 +7,7 @@ as it is by then. The engine's thread alone uses it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from flowtui.engine.bulk.jobs import BulkJobs
@@ -16,10 +16,11 @@ from flowtui.protocol.messages import (
     SNAPSHOT_PIECE,
     BulkRow,
     Changes,
+    Row,
     Summary,
-    TransferRow,
     that_fit,
 )
+from flowtui.protocol.wire import MAX_LINE
 
 _LOG = logging.getLogger("flowtui.engine")
 
@@ -113,49 +114,43 @@ class Events:
 
     def _send_piece(self, subscriber: _Subscriber, summary: Summary) -> bool:
         """Whether the subscriber took the next piece of what he does not know yet."""
-        piece, rows = self._piece(sorted(subscriber.transfers)[:SNAPSHOT_PIECE])
-        event = self._event(subscriber, piece, rows, summary)
+        transfers, jobs = self._queue.transfers, self._jobs.jobs
+        piece, rows = _piece(
+            sorted(subscriber.transfers)[:SNAPSHOT_PIECE],
+            lambda id_: transfers[id_].row() if id_ in transfers else None,
+            MAX_LINE // 2,
+        )
+        bulk_piece, bulk_rows = _piece(
+            sorted(subscriber.bulk_jobs),
+            lambda id_: self.bulk_row(id_) if id_ in jobs else None,
+            MAX_LINE // 4,
+        )
+        is_whole = (len(piece), len(bulk_piece)) == (
+            len(subscriber.transfers),
+            len(subscriber.bulk_jobs),
+        )
+        event = Changes(
+            summary=summary,
+            transfers=rows,
+            bulk_jobs=bulk_rows,
+            removed=tuple(sorted(subscriber.removed)),
+            removed_bulk=tuple(sorted(subscriber.removed_bulk)),
+            reset=subscriber.is_new,
+            last=is_whole,
+        )
         if not self._take(subscriber, event):
             return False
         subscriber.is_new, subscriber.is_midway = False, not event.last
         subscriber.transfers.difference_update(piece)
-        for ids in (subscriber.bulk_jobs, subscriber.removed, subscriber.removed_bulk):
-            ids.clear()
+        subscriber.bulk_jobs.difference_update(bulk_piece)
+        subscriber.removed.clear()
+        subscriber.removed_bulk.clear()
         return True
 
     def bulk_row(self, id_: int) -> BulkRow:
         """A bulk job as clients see it, with how far its archive is."""
         job = self._jobs.jobs[id_]
         return job.row(self._queue.transfers.get(job.transfer_id or -1))
-
-    def _piece(self, ids: list[int]) -> tuple[list[int], tuple[TransferRow, ...]]:
-        """The first ids whose rows fit a line, and those of the rows that are there."""
-        transfers = self._queue.transfers
-        rows = tuple(that_fit(transfers[id_].row() for id_ in ids if id_ in transfers))
-        there = [id_ for id_ in ids if id_ in transfers]
-        if len(rows) < len(there):
-            ids = [id_ for id_ in ids if id_ < there[len(rows)]]
-        return ids, rows
-
-    def _event(
-        self,
-        subscriber: _Subscriber,
-        piece: list[int],
-        rows: tuple[TransferRow, ...],
-        summary: Summary,
-    ) -> Changes:
-        jobs = self._jobs.jobs
-        return Changes(
-            summary=summary,
-            transfers=rows,
-            bulk_jobs=tuple(
-                self.bulk_row(id_) for id_ in sorted(subscriber.bulk_jobs) if id_ in jobs
-            ),
-            removed=tuple(sorted(subscriber.removed)),
-            removed_bulk=tuple(sorted(subscriber.removed_bulk)),
-            reset=subscriber.is_new,
-            last=len(piece) == len(subscriber.transfers),
-        )
 
     def _take(self, subscriber: _Subscriber, event: Changes) -> bool:
         """Whether the subscriber took the event."""
@@ -169,3 +164,21 @@ class Events:
 
     def _discard(self, subscriber: _Subscriber) -> None:
         self._subscribers = [other for other in self._subscribers if other is not subscriber]
+
+
+def _piece(
+    ids: list[int], row_of: Callable[[int], Row | None], most: int
+) -> tuple[list[int], tuple[Row, ...]]:
+    """The first ids whose rows take so many bytes of a line at most, and those rows."""
+    there: list[int] = []
+
+    def rows() -> Iterator[Row]:
+        for id_ in ids:
+            if (row := row_of(id_)) is not None:
+                there.append(id_)
+                yield row
+
+    fit = tuple(that_fit(rows(), most))
+    if len(fit) < len(there):
+        ids = [id_ for id_ in ids if id_ < there[len(fit)]]
+    return ids, fit

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from flowtui.engine.queue import silence
 from flowtui.engine.workers.pool import Workers
 from flowtui.protocol.messages import WRONG_PIECE, Recheck, RequestRefused, WrongFile
 from flowtui.protocol.schema import MOST as MOST_COUNT
@@ -29,8 +30,12 @@ PATIENCE = 60.0
 class Rechecks:
     """What is read, by its id. The engine's thread alone uses it."""
 
-    def __init__(self, workers: Workers, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, workers: Workers, patience: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`patience`: seconds without a byte after which a disk is told not to answer."""
         self._workers = workers
+        self._patience = patience
         self._clock = clock
         self._last_id = 0
         self._runs: dict[int, _Run] = {}
@@ -52,7 +57,8 @@ class Rechecks:
         if len(self._runs) >= MOST:
             raise RequestRefused("BUSY", f"{MOST} folders are being verified; wait for one of them")
         self._last_id += 1
-        run = self._runs[self._last_id] = _Run(RecordedFolder(root, about), expected, self._clock)
+        run = _Run(RecordedFolder(root, about), expected, self._patience, self._clock)
+        self._runs[self._last_id] = run
         self._workers.do(run.read)
         return self._last_id
 
@@ -82,14 +88,16 @@ class _Run:
         self,
         folder: RecordedFolder,
         expected: Mapping[str, Recorded] | None,
+        patience: float,
         clock: Callable[[], float],
     ) -> None:
         self._folder = folder
         self._expected = expected
+        self._patience = patience
         self._clock = clock
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._asked = clock()
+        self._asked = self._moved = clock()
         self._state, self._reason = READING, ""
         self._files: int | None = None
         self._checked = self._size = self._read = 0
@@ -102,10 +110,13 @@ class _Run:
     def report(self, after: int) -> Recheck:
         """What is known so far."""
         with self._lock:
-            self._asked = self._clock()
+            now = self._asked = self._clock()
+            reason = self._reason
+            if self._state == READING and (stands := now - self._moved) >= self._patience:
+                reason = silence.words(str(self._folder.root), stands)
             found = self._wrong[max(0, after) :][:WRONG_PIECE]
             size, read = min(MOST_COUNT, self._size), min(MOST_COUNT, self._read)
-            return Recheck(self._state, self._reason, self._files, self._checked, size,
+            return Recheck(self._state, reason, self._files, self._checked, size,
                            read, len(self._wrong), tuple(found))  # fmt: skip
 
     def read(self) -> None:
@@ -145,6 +156,7 @@ class _Run:
         """Take note of bytes that were read. Raises Stopped when they are not wanted any more."""
         with self._lock:
             self._read += count
+            self._moved = self._clock()
             is_left = self._clock() - self._asked > PATIENCE
         if is_left or self._ended.is_set():
             raise Stopped

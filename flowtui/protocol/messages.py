@@ -49,11 +49,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from flowtui.flow.remote_file import NOWHERE, Origin, RemoteFile
 from flowtui.protocol.schema import AbsolutePath, Count, Id, read
 from flowtui.protocol.wire import MAX_LINE
+
+Row = TypeVar("Row", "TransferRow", "BulkRow")
 
 SNAPSHOT_PIECE = 1000
 """Rows in one `transfers` event."""
@@ -190,14 +192,23 @@ class TransferRow(Message):
     @property
     def longest(self) -> int:
         """Bytes that it takes on a line, at most; a character takes twelve where it is an emoji."""
-        values = (getattr(self, name) for name in _TEXTS)
-        return 1000 + 12 * (sum(map(len, filter(None, values))) + self.origin.length)
+        return _longest(self, _TEXTS, self.origin.length)
 
 
-_TEXTS = tuple(name for name, kind in TransferRow.__annotations__.items() if kind.startswith("str"))
+def _texts(kind: type[Message]) -> tuple[str, ...]:
+    """The fields of a message that are texts."""
+    return tuple(name for name, of in kind.__annotations__.items() if of.startswith("str"))
 
 
-def that_fit(rows: Iterable[TransferRow], most: int = MAX_LINE // 2) -> Iterator[TransferRow]:
+def _longest(row: Message, texts: tuple[str, ...], more: int = 0) -> int:
+    values = (getattr(row, name) for name in texts)
+    return 1000 + 12 * (sum(map(len, filter(None, values))) + more)
+
+
+_TEXTS = _texts(TransferRow)
+
+
+def that_fit(rows: Iterable[Row], most: int = MAX_LINE // 2) -> Iterator[Row]:
     """The first rows, as many as surely fit a line together; one at least."""
     length = 0
     for number, row in enumerate(rows):
@@ -257,6 +268,14 @@ class BulkRow(Message):
     one_by_one: Count = 0
     occupied: Count = 0
     archive: str = ""
+
+    @property
+    def longest(self) -> int:
+        """See `TransferRow.longest`."""
+        return _longest(self, _BULK_TEXTS)
+
+
+_BULK_TEXTS = _texts(BulkRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +381,7 @@ class Recheck(Message):
 
     Attributes:
         state: `reading`, `ended`, or `failed` with `reason` in words.
+        reason: also that the disk does not answer, while it is read.
         files: how many there are, or None while nobody knows. `checked`: how many of them are read.
         size, read: bytes in all, as recorded, and read so far.
         wrong: how many are not as recorded so far. `found`: those of them that were asked for.

@@ -406,7 +406,7 @@ def test_rows_of_long_names_come_in_pieces_that_fit_a_line(
     """5,000 names of 4,096 characters would not, in most scripts."""
     few = partial(that_fit, most=15_000)
     monkeypatch.setattr(engine_module, "that_fit", few)
-    monkeypatch.setattr(events, "that_fit", few)
+    monkeypatch.setattr(events, "MAX_LINE", 30_000)
     with door.client() as client:
         ids = client.add(batch(tmp_path, *range(40))).ids
         client.pause(None)

@@ -10,6 +10,7 @@ from typing import Any, cast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flowtui.engine import events
 from flowtui.engine.events import Events
 from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.protocol.messages import SNAPSHOT_PIECE, BulkRow, Changes, Summary, TransferRow
@@ -166,6 +167,21 @@ def test_a_long_snapshot_comes_in_pieces_and_says_when_it_is_whole():
     assert [one.reset for one in client.events] == [True, False, False]
     assert [one.last for one in client.events] == [False, False, True]
     assert client.rows == truth.rows
+
+
+def test_jobs_of_long_names_come_in_pieces_that_fit_a_line(monkeypatch):
+    monkeypatch.setattr(events, "MAX_LINE", 40_000)
+    truth, client = Truth(), Client()
+    truth.bulk = set(range(30))
+    truth.rows = dict.fromkeys(range(5), 0)
+    truth.events.subscribe(client)
+    truth.publish(removed_bulk=[77])
+    assert len(client.events) > 3
+    for event in client.events:
+        assert sum(row.longest for row in event.bulk_jobs) <= 10_000
+    assert client.bulk == truth.bulk
+    assert client.rows == truth.rows
+    assert [event.last for event in client.events] == [False] * (len(client.events) - 1) + [True]
 
 
 def test_who_has_dealt_with_a_piece_gets_the_next_one_without_a_turn():

@@ -21,6 +21,7 @@ from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.task import Recorded
 from flowtui.transfer.verify import md5 as hashing
 from support.fault_server import File
+from support.hanging_disk import HangingDisk
 from support.lab import Lab, content
 from support.services import batch, remote, rows
 from support.waiting import GUARD, until
@@ -189,7 +190,7 @@ def held(
     record = Recorded("data/1", len(data), hashlib.md5(data).hexdigest())
     clock = Clock()
     workers = Workers(lambda run, outcome: None, Timings())
-    made = Rechecks(workers, clock)
+    made = Rechecks(workers, GUARD, clock)
     monkeypatch.setattr(hashing, "READ", 10)
     plain = rechecks._Run._took
     seen: list[int] = []
@@ -215,6 +216,33 @@ def test_reading_ends_when_nobody_asks_for_it_any_more(
     assert made.report(id_, 0) == Recheck("failed", "stopped", 1, 0, 100, 30)
 
 
+@pytest.mark.parametrize("kind", ["open", "stat"])
+def test_a_disk_that_hangs_is_told_of_and_can_be_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    root = tmp_path / "hung"
+    root.mkdir()
+    (root / "a").write_bytes(b"123")
+    disk = HangingDisk(root, monkeypatch)
+    clock = Clock()
+    workers = Workers(lambda run, outcome: None, Timings())
+    made = Rechecks(workers, 5.0, clock)
+    disk.hang(kind)
+    id_ = made.start(root, {"a": Recorded("data/1", 3, hashlib.md5(b"123").hexdigest())})
+    disk.until_held()
+    assert made.report(id_, 0).reason == ""
+    clock.now += 42
+    found = made.report(id_, 0)
+    assert (found.state, found.reason) == (
+        "reading",
+        f"the disk of {root} has not answered for 40 s",
+    )
+    assert made.end(id_) == 1
+    assert not workers.close(0.0)  # its thread stands still, and holds up nobody
+    disk.let_go()
+    assert workers.close(GUARD)
+
+
 def test_the_end_of_the_engine_ends_the_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,7 +260,7 @@ def test_the_end_of_the_engine_ends_the_reading(
 def test_sizes_that_no_number_holds_together_are_told_as_the_most(tmp_path: Path) -> None:
     """Somebody may have written anything into a log; the client must take the answer."""
     workers = Workers(lambda run, outcome: None, Timings())
-    made = Rechecks(workers)
+    made = Rechecks(workers, GUARD)
     huge = Recorded("data/1", (1 << 63) - 1, None)
     id_ = made.start(tmp_path, {"a": huge, "b": replace(huge, key="data/2")})
     until(lambda: made.report(id_, 0).state == "ended")

@@ -142,12 +142,14 @@ def words_of(found: Recheck) -> str:
     read = quantities.size(found.read)
     if found.state == "failed":
         return f"Not verified: {printable(found.reason)}"
+    silent = f"; {printable(found.reason)}" if found.state == "reading" and found.reason else ""
     if found.files is None:
-        return "Reading downloads.log"
+        return f"Reading downloads.log{silent}"
     files = quantities.counted(found.files, "file")
     if found.state == "reading":
         wrong = f"; {found.wrong:,} not as recorded" if found.wrong else ""
-        return f"Read {found.checked:,} of {files}, {read} of {quantities.size(found.size)}{wrong}"
+        size = quantities.size(found.size)
+        return f"Read {found.checked:,} of {files}, {read} of {size}{wrong}{silent}"
     if not found.files:
         return "downloads.log there has none of it: nothing was downloaded there yet."
     if not found.wrong:
