@@ -18,6 +18,7 @@
     dry_run              what a download would do, file by file, and what it would end with
     finding              the search in a thread, whose finds are queued in pieces as they come
     follow, batch_progress, progress     the events of a batch, what they add up to, how it is shown
+    silent_home      words about a home folder whose disk does not answer
     session          what a command needs to talk to Flow: settings, credential, client
     record_rows, tables     records of Flow as rows, and rows as JSON lines or tables
     options, output, json_fields, exit_codes, signals     what the commands share

@@ -14,6 +14,7 @@ from flowtui import __version__
 from flowtui.cli.exit_codes import CommandError, Exit, Interrupted, as_command_error
 from flowtui.cli.options import SHELL_ERRORS, server_option, to_option
 from flowtui.cli.output import Output, OutputLost, on_terminal
+from flowtui.cli.silent_home import watch_home
 from flowtui.system.standard_streams import end_by_broken_pipe, failure_of
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -78,6 +79,8 @@ class LazyGroup(click.Group):
         words = list(sys.argv[1:] if args is None else args)
         out = Output(as_json="--json" in words)
         extra["standalone_mode"] = False
+        if "--help" not in words:
+            watch_home(out.say)
         try:
             result = super().main(words, *more, **extra)
             status = int(result) if isinstance(result, int) else Exit.OK
