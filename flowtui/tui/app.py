@@ -25,6 +25,7 @@ from flowtui.tui.account import (
 from flowtui.tui.add_downloads import AddDownloads
 from flowtui.tui.background import Background
 from flowtui.tui.browser.details import DetailsPane
+from flowtui.tui.browser.marking import MarkedLines
 from flowtui.tui.browser.selection import Selection
 from flowtui.tui.browser.side import TreeSide
 from flowtui.tui.browser.tree import TreePane
@@ -232,14 +233,14 @@ class FlowApp(PaintedApp):
         """Show details of what is under the cursor."""
         self._details.show(message.node)
 
-    def on_tree_pane_marks_changed(self, message: TreePane.MarksChanged) -> None:
+    def on_marked_lines_marks_changed(self, message: MarkedLines.MarksChanged) -> None:
         """Show what is marked."""
         marks = message.marks
         size, whole = marks.known_size()
         words = f"{len(marks):,} marked" if len(marks) else ""
         if words and size:
             words += f", {'' if whole else 'at least '}{quantities.size(size)}"
-        self.header.marked = words
+        self.header.marked = f"range: {words}" if message.is_range else words
 
     def on_tree_pane_load_failed(self, message: TreePane.LoadFailed) -> None:
         """Ask to sign in where that is what is missing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 LOOSEST = 4
@@ -11,6 +12,8 @@ LOOSEST = 4
 @dataclass(frozen=True)
 class Wanted:
     """A filter: all words must be in a name, in any order, capitals or not.
+
+    A word with `*` or `?` in it is a pattern, which the whole name must fit.
 
     Attributes:
         text: what was typed, casefolded, without the `!` before it. Empty: everything fits.
@@ -34,7 +37,8 @@ class Wanted:
     @property
     def asked(self) -> str:
         """What a server is asked for that takes one part of a name; empty where it cannot help."""
-        return "" if self.inverted else max(self.words, key=len, default="")
+        parts = [part for word in self.words for part in _ANY.split(word)]
+        return "" if self.inverted else max(parts, key=len, default="")
 
     def loosely(self) -> Wanted:
         """The same, matched loosely."""
@@ -58,6 +62,8 @@ class Wanted:
         return _parts(sorted(lit))
 
     def _places(self, word: str, folded: str) -> list[int] | None:
+        if _ANY.search(word):
+            return list(range(len(folded))) if _fits_pattern(word, folded) else None
         start = folded.find(word)
         if start >= 0:
             return list(range(start, start + len(word)))
@@ -66,12 +72,40 @@ class Wanted:
 
 EVERYTHING = Wanted()
 
+_ANY = re.compile(r"[*?]")
+
 
 def wanted_of(typed: str) -> Wanted:
     """The filter that somebody typed: words, with a `!` before them to hide what has them."""
     text = typed.strip().casefold()
     rest = text.removeprefix("!").strip()
     return Wanted(rest, inverted=rest != text and bool(rest))
+
+
+def _fits_pattern(pattern: str, folded: str) -> bool:
+    """Whether a name fits a pattern of `*` and `?`; in time that grows with their lengths only."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return len(folded) == len(first) and _is_at(first, folded, 0)
+    last = rest.pop()
+    end = len(folded) - len(last)
+    if end < len(first) or not (_is_at(first, folded, 0) and _is_at(last, folded, end)):
+        return False
+    at = len(first)
+    for part in rest:
+        found = (place for place in range(at, end - len(part) + 1) if _is_at(part, folded, place))
+        at = next(found, end + 1) + len(part)
+        if at > end:
+            return False
+    return True
+
+
+def _is_at(part: str, folded: str, place: int) -> bool:
+    """Whether `part` stands there, in which each `?` is any character."""
+    if "?" not in part:
+        return folded.startswith(part, place)
+    there = folded[place : place + len(part)]
+    return all(wanted in ("?", letter) for wanted, letter in zip(part, there, strict=True))
 
 
 def _near(word: str, folded: str) -> list[int] | None:

@@ -17,6 +17,17 @@ EXACT = [
     ("!r2", "liver_rep1_R1", True),
     ("! r2 liver", "brain_rep1_R2", True),
     ("!", "anything", True),  # what it begins is still to come
+    ("*.fastq.gz", "liver_R1.FASTQ.gz", True),
+    ("*.fastq.gz", "liver_R1.fastq.gz.md5", False),
+    ("liver*r?.*", "liver_rep_R1.fastq", True),
+    ("liver*r?.*", "liver_rep_R12.fastq", False),
+    ("guide_00??", "guide_0012", True),
+    ("guide_00??", "guide_012", False),
+    ("*a*a*", "a", False),
+    ("*ab*ba", "aba", False),
+    ("*", "", True),
+    ("rep *.bam", "rep1.bam", True),
+    ("!*.bam", "rep1.bam", False),
     ("straße", "STRASSE", True),
 ]
 
@@ -62,7 +73,15 @@ def test_what_fits_is_lit(typed: str, name: str, lit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "asked"), [("R1 liver", "liver"), ("!liver", ""), ("", ""), ("Ab", "ab")]
+    ("typed", "asked"),
+    [
+        ("R1 liver", "liver"),
+        ("*.fastq.gz", ".fastq.gz"),
+        ("*", ""),
+        ("!liver", ""),
+        ("", ""),
+        ("Ab", "ab"),
+    ],
 )
 def test_a_server_is_asked_for_the_longest_word(typed: str, asked: str) -> None:
     assert wanted_of(typed).asked == asked

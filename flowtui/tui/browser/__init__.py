@@ -1,6 +1,6 @@
 """What is on Flow, as a tree to walk and mark.
 
-    tree       the pane: loads what comes into sight, moves, marks
+    tree       the pane: loads what comes into sight, moves; marking: lines that can be marked
     details    the pane beside it; facts: what it says
     side       the tree with the lines above it; filter: the lines to filter by name and to find on
                the server; covered: what a filter found, and how far it reaches

@@ -6,7 +6,7 @@ taken out again. So a mark is a decision at a key, and the nearest decision upwa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from flowtui.tui.browser.nodes import Node, NodeKind
@@ -34,22 +34,54 @@ class Marks:
 
     def toggle(self, node: Node) -> None:
         """Mark the node with all below it, or take it out with all below it."""
-        wanted = not self.is_marked(node)
-        # Decisions below it are overruled by the new one.
+        self.decide([node], not self.is_marked(node))
+
+    def decide(self, nodes: Iterable[Node], wanted: bool) -> None:
+        """Mark all of these with all below them, or take them out with all below them."""
+        chosen = {node.key: node for node in nodes}
+        # Decisions at and below them are overruled by the new one.
         for key, other in list(self.nodes.items()):
-            if other is not node and any(above.key == node.key for above in other.ancestors()):
+            if any(above.key in chosen for above in other.ancestors()):
                 del self.decisions[key], self.nodes[key]
-        self.decisions.pop(node.key, None)
-        self.nodes.pop(node.key, None)
-        if self.is_marked(node) != wanted:
-            self.decisions[node.key] = wanted
-            self.nodes[node.key] = node
+        for node in chosen.values():
+            if self.is_marked(node) != wanted:
+                self._set(node, wanted)
+        self._look_above()
+
+    def invert(self, nodes: Iterable[Node]) -> None:
+        """Mark what is not marked at and below these, and take out what is."""
+        chosen = {node.key: node for node in nodes}
+        for key, other in self.nodes.items():
+            above = (node.key for node in other.ancestors() if node is not other)
+            if key not in chosen and any(key in chosen for key in above):
+                self.decisions[key] = not self.decisions[key]
+        for node in chosen.values():
+            wanted = not self.is_marked(node)
+            self.decisions.pop(node.key, None)
+            self.nodes.pop(node.key, None)
+            if self.is_marked(node) != wanted:
+                self._set(node, wanted)
+        self._look_above()
+
+    def _set(self, node: Node, wanted: bool) -> None:
+        self.decisions[node.key] = wanted
+        self.nodes[node.key] = node
+
+    def _look_above(self) -> None:
         self._partly = {
             above.key
             for decided in self.nodes.values()
             for above in decided.ancestors()
             if above is not decided
         }
+
+    def copy(self) -> Marks:
+        """The same, which goes its own way from now on."""
+        return Marks(dict(self.decisions), dict(self.nodes), set(self._partly))
+
+    def take(self, other: Marks) -> None:
+        """Be as the other one."""
+        self.__dict__.update(other.copy().__dict__)
 
     def clear(self) -> None:
         """Take all marks away."""

@@ -13,17 +13,15 @@ from textual.message import Message
 from textual.timer import Timer
 
 from flowtui.tui.background import Background
-from flowtui.tui.browser import drawing
 from flowtui.tui.browser.covered import covered, hits_in, is_hit
 from flowtui.tui.browser.finding import KINDS, ROOT
 from flowtui.tui.browser.lines import first_match, last_below, line_like, line_of
 from flowtui.tui.browser.loader import TreeLoader
-from flowtui.tui.browser.marks import Marks
-from flowtui.tui.browser.nodes import REST, Load, Node, NodeKind, Row, visible_rows
+from flowtui.tui.browser.marking import MarkedLines
+from flowtui.tui.browser.nodes import REST, Load, Node, NodeKind, visible_rows
 from flowtui.tui.browser.place import Route, Step, advance, route_of, why_not_there
 from flowtui.tui.keys import with_ids
-from flowtui.tui.matching import EVERYTHING, Wanted, wanted_of
-from flowtui.tui.widgets.line_list import LineList, Piece
+from flowtui.tui.matching import Wanted, wanted_of
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -35,7 +33,7 @@ MATCH_DELAY = 0.4
 """Seconds without typing before the server is asked for what is filtered."""
 
 
-class TreePane(LineList):
+class TreePane(MarkedLines):
     """Shows what is on Flow; loads what is in sight, in threads.
 
     Messages: `Highlighted` when the cursor is on another node, `MarksChanged`, `LoadFailed` when
@@ -45,7 +43,6 @@ class TreePane(LineList):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "mark", "Mark"),
         Binding("right,l", "open", "Open", key_display="→"),
         Binding("enter", "open_or_go", "Open", show=False),
         Binding("left,h", "close", "Close", show=False),
@@ -64,13 +61,6 @@ class TreePane(LineList):
         def __init__(self, node: Node | None) -> None:
             super().__init__()
             self.node = node
-
-    class MarksChanged(Message):
-        """Something was marked, or a mark was taken away."""
-
-        def __init__(self, marks: Marks) -> None:
-            super().__init__()
-            self.marks = marks
 
     class LoadFailed(Message):
         """`node` could not be loaded, because of `error`."""
@@ -105,9 +95,6 @@ class TreePane(LineList):
     ) -> None:
         """`client` is called in a thread, when something is to be loaded."""
         super().__init__(id=id)
-        self.marks = Marks()
-        self.rows: list[Row] = []
-        self._wanted = EVERYTHING
         self._loader = TreeLoader(client, background, self._on_result)
         self._load_timer: Timer | None = None
         self._match_timer: Timer | None = None
@@ -144,20 +131,6 @@ class TreePane(LineList):
         self._rebuild()
 
     @property
-    def count(self) -> int:
-        """How many lines there are."""
-        return len(self.rows)
-
-    def pieces(self, line: int, width: int) -> list[Piece]:
-        """See `LineList.pieces`."""
-        return drawing.pieces(self.rows[line], self.marks, width, self._wanted)
-
-    @property
-    def row(self) -> Row | None:
-        """The line under the cursor."""
-        return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
-
-    @property
     def node(self) -> Node | None:
         """The node under the cursor; for a notice, the one it belongs to."""
         row = self.row
@@ -165,19 +138,19 @@ class TreePane(LineList):
 
     def filter(self, text: str) -> None:
         """Show only what fits (see `Wanted`); everything again for the empty text."""
-        self._wanted = wanted_of(text)
+        self.wanted = wanted_of(text)
         if self._match_timer is not None:
             self._match_timer.stop()
-        if self._wanted:
+        if self.wanted:
             self._match_timer = self.set_timer(MATCH_DELAY, self._match)
         self._rebuild()
-        if self._wanted:
+        if self.wanted:
             self._first_match()
         else:
             self._follow_cursor()
 
     def _drop_filter(self) -> None:
-        if self._wanted:
+        if self.wanted:
             self.filter("")
             self.post_message(self.FilterDropped())
 
@@ -189,7 +162,7 @@ class TreePane(LineList):
 
     def _on_match(self, _: Node) -> None:
         self._rebuild()
-        if self.row is None or not is_hit(self.row, self._wanted):
+        if self.row is None or not is_hit(self.row, self.wanted):
             self._first_match()
 
     def find(self, words: str) -> None:
@@ -266,36 +239,22 @@ class TreePane(LineList):
         row = self.row
         if row is None:
             return
-        if row.node is not None and row.node.expanded and not self._wanted:
+        if row.node is not None and row.node.expanded and (not self.wanted or self.wanted.inverted):
             row.node.expanded = False
             self._rebuild()
         elif row.parent.kind is not NodeKind.ROOT:
             self._go_to(row.parent)
 
-    def action_mark(self) -> None:
-        """Mark or unmark the node under the cursor, and go on to the next line."""
-        row = self.row
-        if row is None or row.node is None or not row.node.can_mark:
-            return
-        self.marks.toggle(row.node)
-        self.refresh()
-        self.post_message(self.MarksChanged(self.marks))
-        self.set_cursor(self.cursor + 1)
-
     def action_clear_marks(self) -> None:
-        """Take the filter away if there is one, else all marks, else what a search found."""
-        if self._wanted:
+        """Take back a range, or the filter away, else all marks, else what a search found."""
+        if self.drop_range():
+            return
+        if self.wanted:
             self._drop_filter()
         elif self.marks.decisions:
             self.clear_marks()
         elif self._loader.drop_found():
             self._rebuild()
-
-    def clear_marks(self) -> None:
-        """Take all marks away."""
-        self.marks.clear()
-        self.refresh()
-        self.post_message(self.MarksChanged(self.marks))
 
     def action_reload(self) -> None:
         """Load the node under the cursor anew (for a file, the one it is in)."""
@@ -364,22 +323,22 @@ class TreePane(LineList):
 
     def _filter_rows(self) -> None:
         """The lines that fit; where none has the very words, those that fit loosely."""
-        self._wanted = self._exact
-        self.rows = visible_rows(self.root, self._wanted)
-        if self._wanted and not self._wanted.inverted and not hits_in(self.rows, self._wanted):
-            loose = self._wanted.loosely()
+        self.wanted = self._exact
+        self.rows = visible_rows(self.root, self.wanted)
+        if self.wanted and not self.wanted.inverted and not hits_in(self.rows, self.wanted):
+            loose = self.wanted.loosely()
             rows = visible_rows(self.root, loose)
             if hits_in(rows, loose):
-                self._wanted, self.rows = loose, rows
+                self.wanted, self.rows = loose, rows
         self._tell_covered()
 
     @property
     def _exact(self) -> Wanted:
-        return replace(self._wanted, is_loose=False)
+        return replace(self.wanted, is_loose=False)
 
     def _tell_covered(self) -> None:
         """Tell what the filter found, where that is something else than before."""
-        words = covered(self.root, self.rows, self._wanted).words if self._wanted else ""
+        words = covered(self.root, self.rows, self.wanted).words if self.wanted else ""
         if words != self._covered:
             self._covered = words
             self.post_message(self.Filtered(words))
@@ -397,7 +356,8 @@ class TreePane(LineList):
         self.bring_into_sight(self.cursor, 1)
 
     def cursor_moved(self) -> None:
-        """Send `Highlighted`."""
+        """Send `Highlighted`, and extend the range."""
+        super().cursor_moved()
         self.post_message(self.Highlighted(self.node))
 
     def _go_to(self, node: Node) -> None:
@@ -405,7 +365,7 @@ class TreePane(LineList):
             self.set_cursor(line)
 
     def _first_match(self) -> None:
-        if (line := first_match(self.rows, self._wanted)) is not None:
+        if (line := first_match(self.rows, self.wanted)) is not None:
             self.set_cursor(line)
         self.post_message(self.Highlighted(self.node))
 

@@ -19,7 +19,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "Everywhere": (
         ("tab  shift+tab", "next pane, previous pane"),
         ("d", "download what is marked, or the item under the cursor"),
-        ("/", "filter the tree as you type; !words hides them; enter returns to the tree"),
+        ("/", "filter the tree as you type; *.bam is a pattern, !words hides; enter: to the tree"),
         ("ctrl+f", "find on Flow: samples, executions, files, projects with these words"),
         ("s", "sign in, or switch to another account"),
         ("b", "show or hide the bulk jobs"),
@@ -33,6 +33,9 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("enter", "on a file: look into it without downloading it"),
         ("← h", "close, then go to the parent"),
         ("space", "mark or unmark, with everything below it"),
+        ("shift+↓ shift+↑", "mark several, one after the other"),
+        ("V", "begin a range: moving marks; V or space ends it, esc takes it back"),
+        ("a  i", "mark all of the list, or all that fits the filter; i: invert the marks"),
         ("esc", "clear the filter, or else all marks, or else what was found"),
         ("r", "reload, or retry what failed"),
         ("v", "verify what was downloaded of it to the target folder"),
