@@ -83,6 +83,7 @@ class FlowApp(PaintedApp):
         Binding("d", "download", "Download", show=False),
         Binding("slash", "filter", "Filter", show=False),
         Binding("ctrl+f", "find", "Find", show=False),
+        Binding("colon", "go", "Go to", show=False),
         Binding("s", "sign_in", "Sign in", show=False),
         Binding("b", "toggle_bulk", "Bulk jobs", show=False),
         Binding("ctrl+l", "redraw", "Redraw", show=False, priority=True),
@@ -270,6 +271,10 @@ class FlowApp(PaintedApp):
     def action_find(self) -> None:
         """Show the line for a search on the server."""
         self._tree_side.open_find()
+
+    def action_go(self) -> None:
+        """Show the line for a reference or link to go to."""
+        self._tree_side.open_go()
 
     def action_reload_all(self) -> None:
         """Load the whole tree anew."""

@@ -17,6 +17,7 @@ COMMANDS = (
     Command("Download", "Download what is marked, or the item under the cursor", "download"),
     Command("Filter", "Show only items whose name contains a text", "filter"),
     Command("Find", "Search for samples, executions, files and projects on Flow", "find"),
+    Command("Go to", "Go to a reference such as sample/34, or a link to Flow", "go"),
     Command("Reload", "Load the whole tree again", "reload_all"),
     Command("Set target folder", "Choose where downloads are saved", "target"),
     Command("Verify", "Read again what was downloaded of the item under the cursor", "verify"),

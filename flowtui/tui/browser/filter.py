@@ -1,4 +1,4 @@
-"""The lines above the tree: the filter of what is loaded, and the search on the server."""
+"""The lines above the tree: the filter, where to go, the search on the server."""
 
 from __future__ import annotations
 
@@ -85,6 +85,53 @@ class FilterLine(Horizontal):
     def action_leave(self, keep: bool) -> None:
         """Go back to the tree; an empty filter is none."""
         self.post_message(self.Left(keep and bool(self._input.value)))
+
+
+class GoLine(Horizontal):
+    """Shown by `:`; sends `Asked` with enter, `Left` with escape."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", key_display="esc"),
+    ]
+    BINDINGS = with_ids("go", BINDINGS)
+
+    class Asked(Message):
+        """Go to what this reference or link names."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Left(Message):
+        """Back to the tree."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.display = False
+
+    def compose(self) -> ComposeResult:
+        """A word, and where to type."""
+        yield Static(" Go to ")
+        yield Input(placeholder="sample/34, data/789 or a link to Flow", compact=True)
+
+    def open(self) -> None:
+        """Show the line, emptied, and type there."""
+        self.display = True
+        field = self.query_one(Input)
+        field.value = ""
+        field.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter: go there."""
+        event.stop()
+        self.display = False
+        text = event.value.strip()
+        self.post_message(self.Asked(text) if text else self.Left())
+
+    def action_leave(self) -> None:
+        """Go back to the tree."""
+        self.display = False
+        self.post_message(self.Left())
 
 
 class FindLine(Horizontal):

@@ -47,6 +47,16 @@ def branch(words: str, parent: Node) -> Node:
     return found
 
 
+def branch_of(node: Node, parent: Node) -> Node:
+    """The branch for one thing that was named, and has no place in the tree."""
+    kind = next(key for key, (_, kind) in KINDS.items() if kind is node.kind)
+    named = Node(NodeKind.SCOPE, ROOT, f"Found: {node.key}", parent, load=Load.READY, expanded=True)
+    group = Node(NodeKind.SCOPE, kind, KINDS[kind][0], named, (node.name,), expanded=True)
+    group.load, group.children, node.parent = Load.READY, [node], group
+    named.children = [group]
+    return named
+
+
 class Finder:
     """Searches for the groups of a branch, in threads. To be used on the screen's thread."""
 

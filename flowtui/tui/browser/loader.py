@@ -55,6 +55,11 @@ class TreeLoader:
                 self.open(group)
         return found
 
+    def show_found(self, node: Node) -> None:
+        """Show one thing that was named at the top, as it has no place in the tree."""
+        self.drop_found()
+        self.root.children.insert(0, finding.branch_of(node, self.root))
+
     def drop_found(self) -> bool:
         """Take the branch of a search away, and end it; whether there was one."""
         self._finder.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from flowtui.tui.browser.filter import FilterLine, FindLine
+from flowtui.tui.browser.filter import FilterLine, FindLine, GoLine
 from flowtui.tui.browser.tree import TreePane
 
 
@@ -17,11 +17,13 @@ class TreeSide(Vertical):
         self._tree = tree
         self._filter = FilterLine(id="filter")
         self._find = FindLine(id="find")
+        self._go = GoLine(id="go")
 
     def compose(self) -> ComposeResult:
         """The lines, hidden at first, and the tree."""
         yield self._filter
         yield self._find
+        yield self._go
         yield self._tree
 
     def open_filter(self) -> None:
@@ -31,6 +33,19 @@ class TreeSide(Vertical):
     def open_find(self) -> None:
         """Show the line for a search on the server, and type there."""
         self._find.open()
+
+    def open_go(self) -> None:
+        """Show the line for a reference or link, and type there."""
+        self._go.open()
+
+    def on_go_line_asked(self, message: GoLine.Asked) -> None:
+        """Go to what it names."""
+        self._tree.focus()
+        self._tree.go(message.text)
+
+    def on_go_line_left(self, _: GoLine.Left) -> None:
+        """Back to the tree."""
+        self._tree.focus()
 
     def on_tree_pane_filtered(self, message: TreePane.Filtered) -> None:
         """Say what the filter found."""

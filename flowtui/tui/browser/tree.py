@@ -12,9 +12,11 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.timer import Timer
 
+from flowtui.text.printable import printable
 from flowtui.tui.background import Background
 from flowtui.tui.browser.covered import covered, hits_in, is_hit
 from flowtui.tui.browser.finding import KINDS, ROOT
+from flowtui.tui.browser.going import Going
 from flowtui.tui.browser.lines import first_match, last_below, line_like, line_of
 from flowtui.tui.browser.loader import TreeLoader
 from flowtui.tui.browser.marking import MarkedLines
@@ -99,6 +101,8 @@ class TreePane(MarkedLines):
         self._load_timer: Timer | None = None
         self._match_timer: Timer | None = None
         self._route: Route | None = None
+        self._going = Going(client, background, self._go_to_place, self._tell_no_place)
+        self._named: Node | None = None  # what the route leads to, where it was asked for by name
         self._covered = ""
         self._failing = False
 
@@ -174,6 +178,32 @@ class TreePane(MarkedLines):
         self._go_to(found)
         self.bring_into_sight(0)
 
+    def go(self, text: str) -> None:
+        """Go to what a reference or link names; what is in no list comes at the top."""
+        self._drop_filter()
+        self._going.ask(text)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Go to what was pasted."""
+        event.stop()
+        if event.text.strip():
+            self.go(event.text)
+
+    def _go_to_place(self, node: Node) -> None:
+        self._named, self._route = node, route_of(node)
+        if self._route is None:
+            self._show_named(node)
+        self._go_on()
+
+    def _tell_no_place(self, why: str) -> None:
+        self.app.notify(printable(why[:500]), severity="warning", markup=False)
+
+    def _show_named(self, node: Node) -> None:
+        self._named = None
+        self._loader.show_found(node)
+        self._rebuild()
+        self._go_to(node)
+
     # Keys
 
     def action_open_or_go(self) -> None:
@@ -186,7 +216,7 @@ class TreePane(MarkedLines):
             else:
                 self.action_open()
             return
-        self._route = route_of(node)
+        self._named, self._route = None, route_of(node)
         if self._route is None:
             self.app.notify("Flow does not say where this is. Press → to open it here.")
         self._go_on()
@@ -216,6 +246,8 @@ class TreePane(MarkedLines):
             self._rebuild()
             self._go_to(node)
             self._reveal()
+        elif self._named is not None:
+            self._show_named(self._named)
         else:
             self.app.notify(why_not_there(step, node), markup=False)
 

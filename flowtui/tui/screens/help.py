@@ -21,6 +21,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("d", "download what is marked, or the item under the cursor"),
         ("/", "filter the tree as you type; *.bam is a pattern, !words hides; enter: to the tree"),
         ("ctrl+f", "find on Flow: samples, executions, files, projects with these words"),
+        (":", "go to sample/34, data/789, … or a link; so does pasting one into the tree"),
         ("s", "sign in, or switch to another account"),
         ("b", "show or hide the bulk jobs"),
         ("ctrl+p", "all commands"),
