@@ -9,8 +9,10 @@
     downloads/       the queue and the bulk jobs
     screens/         dialogs
     widgets/         widgets that know nothing of Flow
-    engine_link      takes the engine's events in a thread; queue_model: what they add up to
+    engine_link      takes the engine's events in a thread; queue_model: what they add up to;
+                     known_files: the same by file, sample, run and project
     engine_requests  what is asked of the engine, one after the other
+    recorded_files   what the target folder's log calls here, and is; looked at in a thread
     context, account what the app needs from outside the screen; who is signed in
     commands, palette, theme     the palette's table and its lines, the colours
     keys             keys by name: the ids of bindings, presets

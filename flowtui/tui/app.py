@@ -28,6 +28,7 @@ from flowtui.tui.browser.details import DetailsPane
 from flowtui.tui.browser.marking import MarkedLines
 from flowtui.tui.browser.selection import Selection
 from flowtui.tui.browser.side import TreeSide
+from flowtui.tui.browser.standing import files_of
 from flowtui.tui.browser.tree import TreePane
 from flowtui.tui.context import AppContext
 from flowtui.tui.downloads.bulk_panel import BulkPanel
@@ -45,6 +46,7 @@ from flowtui.tui.own_programs import OwnPrograms, values_at
 from flowtui.tui.painting import PaintedApp
 from flowtui.tui.peeking import Peeking
 from flowtui.tui.quitting import Quitting
+from flowtui.tui.recorded_files import Found, RecordedFiles
 from flowtui.tui.screens.panes import PanesScreen
 from flowtui.tui.screens.peek import PeekScreen
 from flowtui.tui.theme import THEME
@@ -59,6 +61,9 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from flowtui.config import Folders, Settings
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks whether other files are on the screen, see `RecordedFiles`."""
 
 NOT_SIGNED_IN = "not signed in (s: sign in)"
 
@@ -120,6 +125,7 @@ class FlowApp(PaintedApp):
         self._engine = EngineStatus(self, self.header)
         self._account = Account(self, self.context, background, self.link)
         self._adding = AddDownloads(self, self.context, background, self.link, settings.target(to))
+        self._recorded = RecordedFiles(background.run, background.call_later, self._show_recorded)
         self._own = OwnPrograms(self, background, settings.actions, self._under_the_cursor)
         self._peeking = Peeking(self, self.context.client, background)
         self._verifying = Verifying(self, self.context, background, self.link)
@@ -152,6 +158,7 @@ class FlowApp(PaintedApp):
         self.header.server = self.context.settings.base_url
         self._tree.focus()
         self._quitting.watch()
+        self.set_interval(LOOK_EVERY, self._look_here)
         self._own.bind()
         self.call_after_refresh(self._begin)
 
@@ -334,9 +341,24 @@ class FlowApp(PaintedApp):
         model, delta = message.take()
         self._manager.show(model, delta)
         self._bulk.show(model, delta)
+        self._tree.show_standing(model.files, self.context.settings.base_url)
         self._engine.show_trouble(model.summary.trouble)
         if self.context.settings.base_url in model.summary.needs_sign_in:
             self._account.ask("Your session has expired. Sign in to continue the downloads.")
+
+    def _look_here(self) -> None:
+        """Have looked what is recorded, and here, of the files on the screen."""
+        tree, files = self._tree, self.link.model.files
+        in_sight = tree.rows[tree.top : tree.top + tree.size.height]
+        keys = files_of(row.node for row in in_sight)
+        server = self.context.settings.base_url
+        standings = [files.of_file(server, key) for key in keys]
+        self._recorded.look(self._adding.target, keys, standings)
+
+    def _show_recorded(self, found: Found) -> None:
+        files = self.link.model.files
+        files.recorded, files.recorded_things = found.here, found.things
+        self._tree.show_standing(files, self.context.settings.base_url)
 
     def on_transfer_action_requested(self, message: TransferActionRequested) -> None:
         """Pause, resume, cancel, retry or forget transfers."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from flowtui.protocol.messages import BulkRow, Changes, Summary, TransferRow
 from flowtui.protocol.states import ENDED, RUNNING, TransferState
+from flowtui.tui.known_files import KnownFiles
 
 GROUPS = 4
 """Running first, then what is still to come, then what failed, then what has ended well."""
@@ -43,6 +44,7 @@ class QueueModel:
     transfers: dict[int, TransferRow] = field(default_factory=dict)
     bulk_jobs: dict[int, BulkRow] = field(default_factory=dict)
     summary: Summary = field(default_factory=Summary)
+    files: KnownFiles = field(default_factory=KnownFiles)
     _groups: tuple[list[int], ...] = field(default_factory=lambda: tuple([] for _ in range(GROUPS)))
 
     def apply(self, changes: Changes, delta: Delta) -> None:
@@ -50,6 +52,7 @@ class QueueModel:
         if changes.reset:
             self.transfers.clear()
             self.bulk_jobs.clear()
+            self.files.clear()
             for group in self._groups:
                 group.clear()
             delta.moved = delta.bulk = True
@@ -60,6 +63,7 @@ class QueueModel:
             before = self.transfers.pop(gone, None)
             if before is not None:
                 self._take_out(before)
+                self.files.put(before, None)
                 delta.moved = True
         for job in changes.bulk_jobs:
             self.bulk_jobs[job.id] = job
@@ -70,6 +74,7 @@ class QueueModel:
     def _put(self, row: TransferRow, delta: Delta) -> None:
         before = self.transfers.get(row.id)
         self.transfers[row.id] = row
+        self.files.put(before, row)
         if before is not None and group_of(before.state) == group_of(row.state):
             delta.changed.add(row.id)
             return

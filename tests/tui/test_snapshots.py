@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from textual.pilot import Pilot
@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 from flowtui.config import Folders, Settings
 from flowtui.flow.errors import ServiceUnavailable
 from flowtui.flow.models import Execution, Project
+from flowtui.flow.remote_file import Origin
 from flowtui.protocol.messages import (
     BulkRow,
     Changes,
@@ -145,6 +146,21 @@ async def browser(pilot: Pilot[Any]) -> None:
     await pilot.pause(0.1)
 
 
+async def standing(pilot: Pilot[Any]) -> None:
+    """The tree while some of it is here, some under way, and some failed."""
+    await browser(pilot)
+    app = cast(FlowApp, pilot.app)
+    link = context_of(app).fake_link
+    rows = tuple(
+        row(n, state, f"CRISPR screen/guide/{n}", server=SERVER, belongs_to="sample/s0",
+            origin=Origin(project="CRISPR screen"), size=3_182_699)
+        for n, state in ((1, "done"), (2, "failed"), (3, "queued"))
+    )  # fmt: skip
+    link.model.apply(Changes(Summary(), transfers=rows), Delta())
+    tree(app).show_standing(link.model.files, SERVER)
+    await pilot.pause(0.1)
+
+
 def found(made: FakeFlow, samples: int) -> None:
     """What a search finds: so many samples, a file, no runs; the projects cannot be had."""
     made.search = {
@@ -260,6 +276,7 @@ class Answers:
     "drive",
     [
         browser,
+        standing,
         finding,
         finding_many,
         queue,

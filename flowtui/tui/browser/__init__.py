@@ -9,8 +9,8 @@
     selection  from what is marked to files; count: the same in a thread, counted as it goes
     marks      what is marked, also of what is not loaded
     loading    a page that is asked for; fetching: asks in threads
-    drawing    how a line looks; labels: its words
+    drawing    how a line looks; labels: its words; standing: whether it is here, under way, failed
     nodes      plain data: what is known, and which lines that makes; lines: where is what in them
 
-It asks Flow by itself, and knows nothing of the engine.
+It asks Flow by itself, and knows nothing of the engine but what `known_files` adds up.
 """

@@ -8,6 +8,7 @@ from flowtui.text.printable import printable
 from flowtui.tui.browser import labels
 from flowtui.tui.browser.marks import Marks
 from flowtui.tui.browser.nodes import GROUPS, NOTICE, Load, Node, NodeKind, Row
+from flowtui.tui.browser.standing import NOTHING, Sign
 from flowtui.tui.matching import EVERYTHING, Wanted
 from flowtui.tui.widgets.line_list import Piece
 
@@ -21,8 +22,14 @@ ENDING = 18
 """Cells of the end of a file's name that stay the longest: `_R1_001.fastq.gz`, and a bit."""
 
 
-def pieces(row: Row, marks: Marks, width: int, wanted: Wanted = EVERYTHING) -> list[Piece]:
-    """A line of the tree, exactly `width` cells: mark, fold, name, note, access.
+def pieces(
+    row: Row,
+    marks: Marks,
+    width: int,
+    wanted: Wanted = EVERYTHING,
+    standing: Sign = NOTHING,
+) -> list[Piece]:
+    """A line of the tree, exactly `width` cells: mark, `standing`, fold, name, note, access.
 
     What a filter looks for is lit in the name.
     """
@@ -38,7 +45,7 @@ def pieces(row: Row, marks: Marks, width: int, wanted: Wanted = EVERYTHING) -> l
     name, note = _name_and_note(node, room, wanted)
     style = "marked" if marked else "group" if node.kind in GROUPS else "row"
     line = [
-        (f"{sign} ", "marked"),
+        *([(f"{sign} ", "marked")] if standing == NOTHING else [(sign, "marked"), standing]),
         (head, "dim"),
         *_lit(name, style, EVERYTHING if node.kind in GROUPS else wanted),
         (f" {note}", "dim"),

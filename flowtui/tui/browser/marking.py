@@ -7,13 +7,12 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from flowtui.tui.browser import drawing
 from flowtui.tui.browser.lines import between, beyond, line_of, together
 from flowtui.tui.browser.marks import Marks
 from flowtui.tui.browser.nodes import Node, Row
 from flowtui.tui.keys import with_ids
 from flowtui.tui.matching import EVERYTHING
-from flowtui.tui.widgets.line_list import LineList, Piece
+from flowtui.tui.widgets.line_list import LineList
 
 
 class MarkedLines(LineList):
@@ -57,10 +56,6 @@ class MarkedLines(LineList):
     def count(self) -> int:
         """How many lines there are."""
         return len(self.rows)
-
-    def pieces(self, line: int, width: int) -> list[Piece]:
-        """See `LineList.pieces`."""
-        return drawing.pieces(self.rows[line], self.marks, width, self.wanted)
 
     @property
     def row(self) -> Row | None:

@@ -14,6 +14,7 @@ from textual.timer import Timer
 
 from flowtui.text.printable import printable
 from flowtui.tui.background import Background
+from flowtui.tui.browser import drawing
 from flowtui.tui.browser.covered import covered, hits_in, is_hit
 from flowtui.tui.browser.finding import KINDS, ROOT
 from flowtui.tui.browser.going import Going
@@ -22,8 +23,11 @@ from flowtui.tui.browser.loader import TreeLoader
 from flowtui.tui.browser.marking import MarkedLines
 from flowtui.tui.browser.nodes import REST, Load, Node, NodeKind, visible_rows
 from flowtui.tui.browser.place import Route, Step, advance, route_of, why_not_there
+from flowtui.tui.browser.standing import Sign, sign_of
 from flowtui.tui.keys import with_ids
+from flowtui.tui.known_files import KnownFiles
 from flowtui.tui.matching import Wanted, wanted_of
+from flowtui.tui.widgets.line_list import Piece
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -97,6 +101,7 @@ class TreePane(MarkedLines):
     ) -> None:
         """`client` is called in a thread, when something is to be loaded."""
         super().__init__(id=id)
+        self._known, self._signs = (KnownFiles(), ""), list[Sign]()
         self._loader = TreeLoader(client, background, self._on_result)
         self._load_timer: Timer | None = None
         self._match_timer: Timer | None = None
@@ -133,6 +138,20 @@ class TreePane(MarkedLines):
         """Load what could not be loaded, as there may be somebody signed in now."""
         self._loader.retry(self.rows)
         self._rebuild()
+
+    def pieces(self, line: int, width: int) -> list[Piece]:
+        """See `LineList.pieces`."""
+        row = self.rows[line]
+        return drawing.pieces(row, self.marks, width, self.wanted, sign_of(row.node, self._known))
+
+    def show_standing(self, files: KnownFiles, server: str) -> None:
+        """Show what is here, under way and failed, of what `server` has."""
+        self._known = files, server
+        in_sight = self.rows[self.top : self.top + self.size.height]
+        signs = [sign_of(row.node, self._known) for row in in_sight]
+        if signs != self._signs:
+            self._signs = signs
+            self.refresh()
 
     @property
     def node(self) -> Node | None:

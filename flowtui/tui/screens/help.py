@@ -41,6 +41,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("r", "reload, or retry what failed"),
         ("v", "verify what was downloaded of it to the target folder"),
         ("● ◐", "marked, partly marked"),
+        ("✓ ◔ ↓ !", "here, some of it here, queued or under way, failed"),
         ("◆", "private: visible only to those it is shared with"),
     ),
     "Downloads": (
