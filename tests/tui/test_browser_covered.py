@@ -24,6 +24,7 @@ SIZE = (120, 40)
         (Covered(1), "1 match"),
         (Covered(1200), "1,200 matches"),
         (Covered(3, is_loose=True), "3 similar"),
+        (Covered(3, is_inverted=True), "3 left"),
         (Covered(2, asking=True, unknown=5), "2 matches, asking Flow …"),
         (Covered(2, asked=True), "2 matches, Flow asked"),
         (Covered(0, unknown=1350), "no matches, 1,350 not loaded"),
@@ -69,6 +70,7 @@ async def test_an_exclamation_mark_hides_what_has_the_words(tmp_path: Path) -> N
         await pilot.press("slash", *"!_001")
         await until(pilot, lambda: guides(app) == 16)
         assert any("Screen" in line for line in lines(app))
+        await tells(pilot, app, "17 left")  # the project, and 16 samples
         await pilot.press("escape")
         await until(pilot, lambda: guides(app) == 26)
 

@@ -75,7 +75,7 @@ async def test_what_is_in_no_list_comes_at_the_top_and_can_be_marked(tmp_path: P
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("nonsense", "is not a reference"), ("sample/none", "not found")],
+    [("nonsense", "is not a reference"), ("sample/none", "sample/none: not found")],
 )
 async def test_what_cannot_be_gone_to_is_told_and_the_cursor_stays(
     tmp_path: Path, text: str, words: str

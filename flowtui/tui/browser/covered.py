@@ -15,7 +15,7 @@ class Covered:
 
     Attributes:
         hits: things whose own name fits.
-        is_loose: these fit loosely, as none had the very words.
+        is_loose: these fit loosely, as none had the very words. `is_inverted`: others are hidden.
         asking: the server is being asked for more.
         asked: it has been asked for what is not loaded, and has answered.
         unknown: things that are not loaded, in lists that the server was not asked for, or could
@@ -24,6 +24,7 @@ class Covered:
 
     hits: int
     is_loose: bool = False
+    is_inverted: bool = False
     asking: bool = False
     asked: bool = False
     unknown: int = 0
@@ -31,11 +32,12 @@ class Covered:
     @property
     def words(self) -> str:
         """The same in a few words."""
-        found = (
-            f"{self.hits:,} match{'' if self.hits == 1 else 'es'}" if self.hits else "no matches"
-        )
-        if self.hits and self.is_loose:
-            found = f"{self.hits:,} similar"
+        found = "no matches"
+        if self.hits and self.is_inverted:
+            found = f"{self.hits:,} left"
+        elif self.hits:
+            noun = "similar" if self.is_loose else "match" if self.hits == 1 else "matches"
+            found = f"{self.hits:,} {noun}"
         if self.asking:
             return f"{found}, asking Flow …"
         if self.unknown:
@@ -56,7 +58,7 @@ def covered(root: Node, rows: Sequence[Row], wanted: Wanted) -> Covered:
             if node.is_matching or not node.match_failed:
                 continue
         unknown += node.children.count(None)
-    return Covered(hits_in(rows, wanted), wanted.is_loose, asking, asked, unknown)
+    return Covered(hits_in(rows, wanted), wanted.is_loose, wanted.inverted, asking, asked, unknown)
 
 
 def hits_in(rows: Sequence[Row], wanted: Wanted) -> int:

@@ -59,10 +59,15 @@ def look_up(client: FlowClient, text: str) -> Node:
 
     Raises FlowError, BadReference among them.
     """
+    from flowtui.flow.errors import NotFound
     from flowtui.flow.refs import parse_ref
 
     ref = parse_ref(text, client.server)
-    kind, record = NodeKind(ref.kind.value), _record(client, ref)
+    try:
+        record = _record(client, ref)
+    except NotFound as error:
+        raise NotFound(f"{ref}: {error.message}", status=error.status) from error
+    kind = NodeKind(ref.kind.value)
     if kind is NodeKind.DATA:
         name = record.filename
     else:
