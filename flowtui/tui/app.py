@@ -82,7 +82,7 @@ class FlowApp(PaintedApp):
     TITLE = "flowtui"
     CSS_PATH: ClassVar[list[str]] = ["app.tcss", "downloads/downloads.tcss"]  # type: ignore[assignment]
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (72, "-narrow"), (100, "-wide")]
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "download", "Download", show=False),
@@ -378,7 +378,7 @@ class FlowApp(PaintedApp):
         self.link.call(
             f"list the files of {printable(job.name[:200])}",
             lambda engine: engine.bulk_files(job.id),
-            lambda files: self.push_screen(BulkFilesScreen(job, files)),
+            lambda files: self.push_screen(BulkFilesScreen(job, files, self.link.model.files)),
         )
 
     def action_verify(self) -> None:

@@ -115,6 +115,19 @@ def test_an_archive_is_no_file_of_the_tree() -> None:
     assert files(row(1, "active", bulk_id=4)) == KnownFiles()
 
 
+async def test_names_are_readable_on_a_tiny_screen(tmp_path: Path) -> None:
+    """The tree has its whole width: the details beside it would leave nothing of the names."""
+    flow = screen(2)
+    name = "guide_0000_S14_L001_R{}_001.fastq.gz"
+    flow.files["s0"] = [data(str(n), name.format(n)) for n in (1, 2)]
+    async with make_app(flow, tmp_path).run_test(size=(60, 20)) as pilot:
+        app = await open_project(pilot)
+        await pilot.press("down", "down", "enter")
+        for number in (1, 2):
+            ending = f"…_S14_L001_R{number}_001.fastq.gz"
+            await until(pilot, lambda ending=ending: any(ending in line for line in lines(app)))
+
+
 async def test_the_tree_shows_what_the_queue_says_as_it_changes(tmp_path: Path) -> None:
     flow = screen(2)
     flow.files["s0"] = [data("1", "guide_0000_R1.gz"), data("2", "guide_0000_R2.gz")]

@@ -10,6 +10,7 @@ from flowtui.text import columns, quantities
 from flowtui.text.columns import LONGEST, column
 from flowtui.text.printable import printable
 from flowtui.tui.downloads.drawing import bar, fit_path
+from flowtui.tui.known_files import Standing
 from flowtui.tui.widgets.line_list import Piece
 
 SIGNS: dict[str, tuple[str, str]] = {
@@ -25,6 +26,9 @@ SIGNS: dict[str, tuple[str, str]] = {
 }
 """State → its sign, and its style."""
 
+WITHOUT_ARCHIVE = "ONE_BY_ONE"
+"""The code of a job whose files come without its archive."""
+
 FILE_SIGNS: dict[str, tuple[str, str]] = {
     "pending": ("·", "dim"),
     "done": ("✓", "good"),
@@ -37,7 +41,11 @@ FILE_SIGNS: dict[str, tuple[str, str]] = {
 def pieces(job: BulkRow, width: int) -> list[Piece]:
     """A bulk job's line, `width` cells."""
     sign, style = SIGNS.get(job.state, ("?", "dim"))
-    ended = job.state in BULK_ENDED
+    state = job.state
+    ended = state in BULK_ENDED
+    if ended and state != BulkState.DONE and job.code == WITHOUT_ARCHIVE:
+        # Its files come by themselves: nothing failed that somebody has to mend.
+        (sign, style), state = FILE_SIGNS["one_by_one"], "one by one"
     meter = 11 if width >= 100 else 0
     name = max(10, min(40, width // 3 if width >= 100 else width // 4 - 6))
     share = job.progress
@@ -45,7 +53,7 @@ def pieces(job: BulkRow, width: int) -> list[Piece]:
         (f" {sign} ", style),
         (column(printable(job.name[:LONGEST]), name), "dim" if ended else "row"),
         (f"{job.files:,} files".rjust(12) + "  ", "dim"),
-        (column(job.state, 11), style),
+        (column(state, 11), style),
     ]
     if meter:
         whole = 100 if share is not None and not ended else None
@@ -86,9 +94,13 @@ def note_of(job: BulkRow, now: float | None = None) -> str:
     return ", ".join(parts)
 
 
-def file_pieces(row: BulkFileRow, width: int) -> list[Piece]:
-    """The line of one of a job's files, `width` cells."""
+def file_pieces(row: BulkFileRow, width: int, standing: Standing | None = None) -> list[Piece]:
+    """The line of one of a job's files, `width` cells; `standing`: what the queue says of it."""
     sign, style = FILE_SIGNS.get(row.state, ("?", "dim"))
+    if row.state == "one_by_one" and (row.verified_by or standing is Standing.HERE):
+        sign, style = FILE_SIGNS["done"]
+    elif row.state == "one_by_one" and standing is Standing.FAILED:
+        sign, style = SIGNS[BulkState.FAILED]
     size = "?" if row.size is None else quantities.size(row.size)
     words = file_words(row)
     words_width = min(max(24, width // 3), max(8, width - 30))

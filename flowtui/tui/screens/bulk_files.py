@@ -14,15 +14,16 @@ from flowtui.protocol.messages import BulkFileRow, BulkRow
 from flowtui.text.printable import printable
 from flowtui.tui.downloads import bulk_drawing
 from flowtui.tui.keys import with_ids
+from flowtui.tui.known_files import KnownFiles
 from flowtui.tui.widgets.line_list import LineList, Piece
 
 
 class FileList(LineList):
     """Shows the files, one a line. Sends no messages."""
 
-    def __init__(self, files: tuple[BulkFileRow, ...]) -> None:
+    def __init__(self, server: str, files: tuple[BulkFileRow, ...], known: KnownFiles) -> None:
         super().__init__(id="bulk-files")
-        self._files = files
+        self._server, self._files, self._known = server, files, known
 
     @property
     def count(self) -> int:
@@ -31,7 +32,9 @@ class FileList(LineList):
 
     def pieces(self, line: int, width: int) -> list[Piece]:
         """See `LineList.pieces`."""
-        return bulk_drawing.file_pieces(self._files[line], width)
+        file = self._files[line]
+        standing = self._known.of_file(self._server, file.key)
+        return bulk_drawing.file_pieces(file, width, standing)
 
 
 class BulkFilesScreen(ModalScreen[None]):
@@ -40,8 +43,10 @@ class BulkFilesScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter", "dismiss", "Back")]
     BINDINGS = with_ids("bulk-files", BINDINGS)
 
-    def __init__(self, job: BulkRow, files: tuple[BulkFileRow, ...]) -> None:
+    def __init__(self, job: BulkRow, files: tuple[BulkFileRow, ...], known: KnownFiles) -> None:
+        """`known`: what the queue says of the files that come one by one."""
         super().__init__()
+        self._known = known
         self._job = job
         self._files = files
 
@@ -52,5 +57,5 @@ class BulkFilesScreen(ModalScreen[None]):
             yield Static(printable(job.name[:200]), id="dialog-title", markup=False)
             words = ", ".join(part for part in (job.state, bulk_drawing.note_of(job)) if part)
             yield Static(f"{words}\nin {printable(job.root)}", markup=False)
-            yield FileList(self._files)
+            yield FileList(job.server, self._files, self._known)
             yield Static("esc: back", id="dialog-hint", classes="label")

@@ -13,6 +13,7 @@ from flowtui.protocol.messages import BulkFileRow, BulkRow, Summary, TransferRow
 from flowtui.protocol.states import BulkState, TransferState
 from flowtui.tui.downloads import bulk_drawing, drawing
 from flowtui.tui.downloads.totals import graph, words_of
+from flowtui.tui.known_files import Standing
 
 STATES = [state.value for state in TransferState]
 
@@ -165,6 +166,32 @@ def test_when_a_job_ended_is_drawn_once():
 def test_what_is_said_of_a_job(fields: dict[str, object], words: str) -> None:
     assert bulk_drawing.note_of(job(**fields), 1042.0) == words
     assert "40%" in "".join(text for text, _ in bulk_drawing.pieces(job(), 120))
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+def test_a_job_whose_files_come_one_by_one_has_not_failed(state: str) -> None:
+    drawn = bulk_drawing.pieces(job(state=state, code="ONE_BY_ONE", reason="no archive"), 120)
+    assert drawn[0] == (" ▶ ", "active")
+    assert "one by one" in "".join(text for text, _ in drawn)
+    failed = bulk_drawing.pieces(job(state="failed", code="TOO_LARGE"), 120)
+    assert failed[0] == (" ✗ ", "error")
+
+
+@pytest.mark.parametrize(
+    ("verified_by", "standing", "sign"),
+    [
+        ("", None, "▶"),
+        ("", Standing.UNDER_WAY, "▶"),
+        ("", Standing.HERE, "✓"),
+        ("md5", None, "✓"),
+        ("", Standing.FAILED, "✗"),
+    ],
+)
+def test_a_job_s_file_that_came_by_itself_is_done(
+    verified_by: str, standing: Standing | None, sign: str
+) -> None:
+    file = BulkFileRow("data/1", "a", "a", "one_by_one", size=5, verified_by=verified_by)
+    assert bulk_drawing.file_pieces(file, 80, standing)[0][0].strip() == sign
 
 
 @given(st.text(max_size=90), st.sampled_from(["pending", "done", "skipped", "one_by_one"]),
