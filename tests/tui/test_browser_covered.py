@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from flowtui.tui.app import FlowApp
-from flowtui.tui.browser.covered import Covered
+from flowtui.tui.browser.covered import Covered, covered
 from support.fake_flow import screen
 from support.tui_app import lines, make_app, open_project, said, tree, until
 
@@ -116,3 +116,13 @@ async def test_several_words_are_asked_for_by_the_longest(tmp_path: Path) -> Non
         await pilot.press("slash", *"44 _0444")
         await tells(pilot, app, "1 match, Flow asked")
         assert "samples 1 like _0444 page 1" in flow.asked
+
+
+async def test_what_flow_has_more_of_than_it_sends_is_not_covered(tmp_path: Path) -> None:
+    async with make_app(screen(450), tmp_path).run_test(size=SIZE) as pilot:
+        app = await open_project(pilot)
+        await pilot.press("slash", *"guide")
+        pane = tree(app)
+        await until(pilot, lambda: any("350 more match" in row.notice for row in pane.rows))
+        found = covered(pane.root, pane.rows, pane.wanted)
+        assert found.words == "100 matches, 350 not loaded"

@@ -19,7 +19,7 @@ class Covered:
         asking: the server is being asked for more.
         asked: it has been asked for what is not loaded, and has answered.
         unknown: things that are not loaded, in lists that the server was not asked for, or could
-            not filter.
+            not filter, or had more of than it sends at a time.
     """
 
     hits: int
@@ -55,7 +55,7 @@ def covered(root: Node, rows: Sequence[Row], wanted: Wanted) -> Covered:
         if not wanted.inverted and node.matched == wanted.text:
             asking |= node.is_matching
             asked |= not node.is_matching
-            if node.is_matching or not node.match_failed:
+            if node.is_matching or not (node.match_failed or node.match_note):
                 continue
         unknown += node.children.count(None)
     return Covered(hits_in(rows, wanted), wanted.is_loose, wanted.inverted, asking, asked, unknown)
