@@ -68,7 +68,7 @@ async def test_what_is_ones_own_is_at_the_top_and_asked_for_when_opened(tmp_path
         assert roots(app) == ALL
         assert not [one for one in flow.asked if one.startswith("own")]
         await open_node(pilot, app, "My samples", "liver_rep1")
-        await open_node(pilot, app, "liver_rep1", "liver_rep1_R1.fastq.gz")
+        await open_node(pilot, app, "liver_rep1", "_R1.fastq.gz")
         await open_node(pilot, app, "My executions", "calm_curie")
         await open_node(pilot, app, "My data", "lane1.fastq.gz")
         assert [one for one in flow.asked if one.startswith("own")] == [
