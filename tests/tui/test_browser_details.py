@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from rich.cells import cell_len
+from textual.app import App, ComposeResult
 from textual.widgets import Static
 
 from flowtui.flow.errors import ServiceUnavailable
 from flowtui.flow.models import Execution
-from flowtui.tui.browser import drawing
+from flowtui.flow.session.credentials import Credential
+from flowtui.tui.browser import details, drawing
 from flowtui.tui.browser.facts import facts_of
 from flowtui.tui.browser.loading import scopes
 from flowtui.tui.browser.marks import Marks
 from flowtui.tui.browser.nodes import Node, NodeKind, visible_rows
+from flowtui.tui.widgets.steady_text import SteadyText
 from support.fake_flow import FakeFlow, data, sample
 from support.tui_app import lines, make_app, opened, tree, until
 
@@ -166,3 +171,57 @@ def facts_shown(app: object) -> str:
     return "\n".join(
         "".join(segment.text for segment in strip) for strip in pane.render_lines(pane.size.region)
     )
+
+
+async def test_what_the_cursor_only_passes_is_not_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = FakeFlow(Credential("good", username="demo"))
+    for name in ("first", "second", "third", "fourth"):
+        flow.project_of(name, name, [])
+    monkeypatch.setattr(details, "PASSING", 0.0)
+    async with make_app(flow, tmp_path).run_test(size=(120, 40)) as pilot:
+        app = pilot.app
+        title = app.screen.query_one("#details-title", Static)
+        await opened(pilot)
+        await pilot.press("down")
+        await until(pilot, lambda: "first" in str(title.content))
+        monkeypatch.setattr(details, "PASSING", 3600.0)
+        await pilot.press("down", "down")
+        node = tree(app).node
+        assert node is not None and node.name == "third"
+        await until(pilot, lambda: app.screen.query_one(details.DetailsPane)._node is node)
+        assert "first" in str(title.content)
+        monkeypatch.setattr(details, "PASSING", 0.0)
+        await pilot.press("down")
+        await until(pilot, lambda: "fourth" in str(title.content))
+
+
+class Lines(App[None]):
+    """Text above other text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = SteadyText("one\ntwo")
+
+    def compose(self) -> ComposeResult:
+        yield self.text
+        yield Static("below")
+
+
+async def test_text_of_as_many_lines_needs_no_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Lines()
+    async with app.run_test(size=(20, 10)) as pilot:
+        refresh = app.text.refresh
+        laid_out: list[bool] = []
+
+        def record(*regions: Any, layout: bool = False, **more: Any) -> Any:
+            laid_out.append(layout)
+            return refresh(*regions, layout=layout, **more)
+
+        monkeypatch.setattr(app.text, "refresh", record)
+        app.text.update("three\nfour")
+        assert laid_out and not any(laid_out)
+        app.text.update("much more than fits into twenty cells\nfour")
+        assert laid_out[-1]
+        await until(pilot, lambda: app.text.size.height == 3)

@@ -26,6 +26,7 @@ from flowtui.protocol.messages import (
     WrongFile,
 )
 from flowtui.tui.app import FlowApp
+from flowtui.tui.browser import details
 from flowtui.tui.browser.nodes import Load
 from flowtui.tui.downloads import bulk_drawing
 from flowtui.tui.downloads.bulk_panel import BulkList
@@ -78,7 +79,8 @@ def size(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(autouse=True)
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock stands, and no cursor blinks."""
+    """The clock stands, no cursor blinks, and details are drawn at once."""
+    monkeypatch.setattr(details, "PASSING", 0.0)
     monkeypatch.setattr(bulk_drawing.time, "time", lambda: NOW)
     monkeypatch.setattr("textual.widgets.Input.cursor_blink", False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.timer import Timer
-from textual.widgets import Static
 
 from flowtui.text.printable import printable
 from flowtui.tui.background import Background
@@ -20,12 +20,16 @@ from flowtui.tui.browser import labels
 from flowtui.tui.browser.facts import facts_of
 from flowtui.tui.browser.fetching import words_of
 from flowtui.tui.browser.nodes import Node, NodeKind
+from flowtui.tui.widgets.steady_text import SteadyText
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
 
 REST = 0.35
 """Seconds that the cursor rests on a thing before more is asked about it."""
+
+PASSING = 0.15
+"""Seconds within which the cursor went on: what it only passes is not drawn, as with a held key."""
 
 LONGEST_FACT = 4000
 """Characters of one fact that are shown."""
@@ -48,9 +52,11 @@ class DetailsPane(VerticalScroll, can_focus=False):
         self._background = background
         self._node: Node | None = None
         self._timer: Timer | None = None
+        self._draw_timer: Timer | None = None
+        self._shown_at = 0.0
         # Made here: details may arrive before they are mounted, and after.
-        self._title = Static(id="details-title", markup=False)
-        self._facts = Static(id="details-facts", markup=False)
+        self._title = SteadyText(id="details-title", markup=False)
+        self._facts = SteadyText(id="details-facts", markup=False)
 
     def compose(self) -> ComposeResult:
         """A title and the facts."""
@@ -62,12 +68,24 @@ class DetailsPane(VerticalScroll, can_focus=False):
         if node is not self._node:
             self.scroll_home(animate=False)
         self._node = node
-        self._draw()
+        self._draw_soon()
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
         if node is not None and needs_details(node):
             self._timer = self.set_timer(REST, self._fetch)
+
+    def _draw_soon(self) -> None:
+        """Draw at once, or where keys come fast, when they have come to rest."""
+        now, before = time.monotonic(), self._shown_at
+        self._shown_at = now
+        if self._draw_timer is not None:
+            self._draw_timer.stop()
+            self._draw_timer = None
+        if now - before > PASSING:
+            self._draw()
+        else:
+            self._draw_timer = self.set_timer(PASSING, self._draw)
 
     def _draw(self) -> None:
         node, title, facts = self._node, self._title, self._facts

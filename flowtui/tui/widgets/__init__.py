@@ -1,1 +1,1 @@
-"""Widgets that know nothing of Flow: a list of lines, a text field, a question, the header."""
+"""Widgets that know nothing of Flow: lists of lines, fields, text, a question, the header."""
