@@ -23,10 +23,15 @@ def waiting(why: str, seconds: float) -> str:
 
 
 def wait(seconds: float) -> str:
-    """A time to wait, roughly: `38 s`, `12 min`, `3 h`, `9 days`; never nothing at all."""
+    """A time to wait, roughly: `38 s`, `12 min`, `3 h`, `9 days`; never nothing at all.
+
+    From 366 days on it is `more than a year`: nobody reads more of a `Retry-After`.
+    """
     for unit, length, below in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
         if seconds < below:
             return f"{max(1, round(seconds / length))} {unit}"
+    if seconds >= 366 * 86_400:
+        return "more than a year"
     return f"{round(seconds / 86_400):,} days"
 
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from flowtui.retry import LONGEST_SAID
 from flowtui.system import descriptors
 from flowtui.system.files import UnfitFile
 from flowtui.text import quantities
@@ -93,10 +92,8 @@ class TransientError(TransferError):
             return f"{self.message}; trying again in {quantities.wait(delay)}"
         if delay >= self.asked - 1:
             return f"the server asked to wait {quantities.wait(delay)} ({self.message})"
-        is_said = self.asked < LONGEST_SAID
-        asked = quantities.wait(self.asked) if is_said else "more than a year"
         return (
-            f"the server asked to wait {asked} ({self.message}); "
+            f"the server asked to wait {quantities.wait(self.asked)} ({self.message}); "
             f"trying again in {quantities.wait(delay)}"
         )
 

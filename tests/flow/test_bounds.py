@@ -367,7 +367,7 @@ def test_who_waits_longer_for_a_byte_waits_longer_for_an_answer() -> None:
 )
 def test_what_a_server_asks_to_wait_is_no_crash(flow, said: str) -> None:
     flow.answers["/samples/1"] = httpx.Response(429, headers={"Retry-After": said})
-    with pytest.raises(RateLimited, match="try again (in 366 days|later)"):
+    with pytest.raises(RateLimited, match="try again (in more than a year|later)"):
         flow.client().sample("1")
 
 
