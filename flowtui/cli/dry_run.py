@@ -120,16 +120,7 @@ def _planned(
         if found is None or found.verified_by or found.is_ours:
             break
         foreign = foreign or path
-        path = paths.assign(
-            file.key,
-            file.folder,
-            file.filename,
-            after=number,
-            belongs_to=file.belongs_to,
-            fileset=file.fileset,
-            within=file.within,
-            execution=file.origin.execution,
-        )
+        path = paths.assign_file(file, after=number)
     if found is not None and found.verified_by:
         return Planned(file, FOREIGN if foreign else HERE, path, 0, foreign)
     if found is not None and found.is_ours:

@@ -329,16 +329,7 @@ def _plan(
             passed += 1
             paths.release(path, file.key)
         if file.key in occupied or not path:
-            path = paths.assign(
-                file.key,
-                file.folder,
-                file.filename,
-                after=number,
-                belongs_to=file.belongs_to,
-                fileset=file.fileset,
-                within=file.within,
-                execution=file.origin.execution,
-            )
+            path = paths.assign_file(file, after=number)
         placed.append(ExpectedFile(file, path, passed))
     recorded = {p.path: r for p in placed if (r := paths.recorded.get(p.path)) is not None}
     return tuple(placed), recorded

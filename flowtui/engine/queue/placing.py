@@ -50,18 +50,7 @@ class Placing:
         def find(paths: TargetPaths) -> dict[str, str]:
             if former:
                 paths.release(former, key)
-            return {
-                key: paths.assign(
-                    key,
-                    transfer.folder,
-                    transfer.filename,
-                    after=after,
-                    belongs_to=transfer.belongs_to,
-                    fileset=transfer.fileset,
-                    within=transfer.within,
-                    execution=transfer.origin.execution,
-                )
-            }
+            return {key: paths.assign_file(transfer, after=after)}
 
         self.wait(transfer.root, [transfer.id], self._folders.ask(transfer.root, find))
 

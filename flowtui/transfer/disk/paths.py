@@ -20,8 +20,9 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
-from flowtui.flow.remote_file import RemoteFile
+from flowtui.flow.remote_file import Origin, RemoteFile
 from flowtui.system import descriptors
 from flowtui.system.files import UnfitFile
 from flowtui.system.locks import ENDING as LOCK_ENDING
@@ -49,6 +50,25 @@ ALL_FOLDERS = 1 << 28
 
 FOLDER = ".zip"
 """What a folder is saved as."""
+
+
+class Placed(Protocol):
+    """What has a place below a target folder: see `RemoteFile`, whose fields these are."""
+
+    @property
+    def key(self) -> str: ...  # noqa: D102
+    @property
+    def folder(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def filename(self) -> str: ...  # noqa: D102
+    @property
+    def belongs_to(self) -> str: ...  # noqa: D102
+    @property
+    def fileset(self) -> str: ...  # noqa: D102
+    @property
+    def within(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def origin(self) -> Origin: ...  # noqa: D102
 
 
 class TargetPaths:
@@ -166,16 +186,21 @@ class TargetPaths:
         for first in (True, False):
             for file, is_known in zip(wanted, known, strict=True):
                 if is_known is first:
-                    paths[file.key] = self.assign(
-                        file.key,
-                        file.folder,
-                        file.filename,
-                        belongs_to=file.belongs_to,
-                        fileset=file.fileset,
-                        within=file.within,
-                        execution=file.origin.execution,
-                    )
+                    paths[file.key] = self.assign_file(file)
         return paths
+
+    def assign_file(self, file: Placed, after: int = 0) -> str:
+        """`assign` for a file, as its record has it."""
+        return self.assign(
+            file.key,
+            file.folder,
+            file.filename,
+            after=after,
+            belongs_to=file.belongs_to,
+            fileset=file.fileset,
+            within=file.within,
+            execution=file.origin.execution,
+        )
 
     def assign(
         self,
