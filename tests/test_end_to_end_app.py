@@ -224,7 +224,7 @@ def test_what_is_written_piece_by_piece_is_what_a_new_painting_shows(person: Per
     app.press(DOWN + DOWN)
     app.until("paired")  # of the details, which come last
     app.press("?")
-    app.until("Everywhere")
+    app.until("A background engine does")
     app.resize(80, 24)
     app.until("╮")  # the one before was beyond these columns
     app.press("\x1b[F")
