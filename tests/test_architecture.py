@@ -18,12 +18,13 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = Path(flowtui.__file__).parent
 
 MAY_IMPORT = {
-    "cli": {"tui", "daemon", "engine", "transfer", "protocol", "connect", "flow", "config",
-            "crash_report", "demo", "peek", "sheets", "text", "system"},
+    "cli": {"tui", "daemon", "engine", "streams", "transfer", "protocol", "connect",
+            "flow", "config", "crash_report", "demo", "peek", "sheets", "text", "system"},
     "tui": {"daemon", "protocol", "connect", "flow", "config", "crash_report", "peek", "text"},
     "daemon": {"engine", "protocol", "config", "system", "text"},
     "engine": {"transfer", "protocol", "connect", "flow", "config", "retry", "timings", "system",
                "text"},
+    "streams": {"transfer", "flow", "retry", "text"},
     "transfer": {"protocol", "flow", "retry", "timings", "system", "text"},
     "protocol": {"flow"},
     "connect": {"flow", "config"},

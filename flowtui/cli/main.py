@@ -19,6 +19,7 @@ from flowtui.system.standard_streams import end_by_broken_pipe, failure_of
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "add": ("queue:add", "Add files to the background queue."),
+    "cat": ("cat:cat", "Write files to stdout, verified as they come."),
     "cancel": ("queue:cancel", "Cancel transfers and remove their partial files."),
     "find": ("find:find", "Search for samples, files, executions and projects."),
     "forget": ("queue:forget", "Remove finished transfers from the list."),

@@ -67,6 +67,13 @@ class Output:
         if self.is_listing and (error := failure_of(sys.stdout)) is not None:
             raise OutputLost(error)
 
+    def content(self, piece: bytes) -> None:
+        """Bytes of the result, on stdout, as they are. Raises OutputLost."""
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+        if (error := failure_of(sys.stdout)) is not None:
+            raise OutputLost(error)
+
     def event(self, name: str, /, **fields: Any) -> None:
         """A JSON object on stdout, if that is asked for."""
         if self.as_json:

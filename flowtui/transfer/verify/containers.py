@@ -89,6 +89,16 @@ class ContainerCheck:
             return None
         return f"{self.kind} check" if self._reader.judge(path, check) else None
 
+    def concluded(self) -> bool:
+        """Whether all of a gzip file, which `follow` has had to its end, fits.
+
+        False where it is none. Raises Damaged.
+        """
+        self._feed(b"", lambda: None, last=True)
+        if self.damage:
+            raise Damaged(self.damage)
+        return isinstance(self._reader, _Gzip) and self._reader.is_whole()
+
     def _feed(self, chunk: bytes, check: Check, *, last: bool = False) -> None:
         if self._reader is None and not self._is_none:
             chunk = self._start = self._start + chunk
@@ -139,6 +149,9 @@ class _Gzip:
                 self._member, self._members = None, self._members + 1
 
     def judge(self, _path: Path, _check: Check) -> bool:
+        return self.is_whole()
+
+    def is_whole(self) -> bool:
         if self._member is not None:
             raise Damaged("the gzip data ends in the middle")
         return True
