@@ -20,6 +20,8 @@ from flowtui.demo.serve import DemoServer
 @pytest.mark.parametrize("scenarios", [(), ("tar",)])
 def test_kills_at_any_moment(tmp_path: Path, scenarios: tuple[str, ...]) -> None:
     rng = random.Random(len(scenarios))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     with DemoServer(job_seconds=0.3, token_seconds=7200, rate=45e6, scenarios=scenarios) as server:
         project = next(
             one for one in server.service.catalogue.projects.values() if "ATAC" in one.name
@@ -29,11 +31,11 @@ def test_kills_at_any_moment(tmp_path: Path, scenarios: tuple[str, ...]) -> None
         environment = {
             "PATH": os.environ["PATH"], "HOME": str(tmp_path), "FLOWTUI_HOME": str(tmp_path / "h"),
             "FLOW_API_URL": server.base_url, "FLOW_ACCESS_TOKEN": token,
-            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring", "TMPDIR": str(temporary),
         }  # fmt: skip
         to = tmp_path / "to"
         command = [sys.executable, "-m", "flowtui", "get", f"project/{project.id}"]
-        command += ["--to", str(to), "--connections", "1"]
+        command += ["--to", str(to), "--connections", "1", "--bulk", "always"]
         kills, status = 0, None
         while status is None:
             process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
@@ -65,3 +67,7 @@ def test_kills_at_any_moment(tmp_path: Path, scenarios: tuple[str, ...]) -> None
         assert found.keys() >= right
         assert [one for md5, one in found.items() if md5 not in right] == []
         assert len(here) == len(project.files)
+        # Nothing of the killed ones stays elsewhere either.
+        assert list(temporary.iterdir()) == []
+        left = [path for path in (tmp_path / "h").rglob("*") if path.is_file()]
+        assert [path.name for path in left if path.suffix not in (".toml", ".json")] == []
