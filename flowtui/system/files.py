@@ -197,9 +197,17 @@ def is_taken(path: Path) -> bool:
     return not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid()
 
 
+ABANDONED = 3600.0
+"""Seconds after which what was to replace a file is no longer written by anybody."""
+
+
 def write_private(file: Path, text: str | Iterable[str]) -> None:
-    """Put `text`, or all of its pieces, into `file` at once, mode 0600 from the first byte on."""
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    """Put `text`, or all of its pieces, into `file` at once, mode 0600 from the first byte on.
+
+    What a kill in the middle of it left goes at a later one.
+    """
+    prefix = f".{file.name}.flowtui-"
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=prefix)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.writelines([text] if isinstance(text, str) else text)
@@ -209,3 +217,21 @@ def write_private(file: Path, text: str | Iterable[str]) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+    with contextlib.suppress(OSError):  # it is tried again the next time
+        _remove_abandoned(file, prefix)
+
+
+def _remove_abandoned(file: Path, prefix: str) -> None:
+    """Take away what was to replace `file` and is older than it by more than any write takes.
+
+    Both times are of the disk's own clock.
+    """
+    latest = file.stat().st_mtime - ABANDONED
+    with os.scandir(file.parent) as entries:
+        for entry in entries:
+            if not entry.name.startswith(prefix):
+                continue
+            found = entry.stat(follow_symlinks=False)
+            is_ours = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+            if is_ours and found.st_mtime < latest:
+                os.unlink(entry.path)

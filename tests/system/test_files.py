@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from flowtui.system.files import UnfitFile, open_regular, parse_json, read_regular
+from flowtui.system.files import (
+    ABANDONED,
+    UnfitFile,
+    open_regular,
+    parse_json,
+    read_regular,
+    write_private,
+)
 from support.odd_files import DEEP, IRREGULAR, put
 
 WAYS = [os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_APPEND, os.O_RDWR | os.O_CREAT]
@@ -75,3 +82,38 @@ NO_JSON: dict[str, str | bytes] = {
 def test_a_text_that_is_no_json_is_a_value_error(what: str):
     with pytest.raises(ValueError):  # noqa: PT011 - that it is no other kind is what counts
         parse_json(NO_JSON[what])
+
+
+def test_what_a_kill_left_of_a_file_goes_at_a_later_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "settings.toml"
+
+    class Killed(BaseException):
+        """The process is gone: nothing after it is done."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as dying:
+        dying.setattr(os, "replace", killed)
+        dying.setattr(Path, "unlink", killed)
+        with pytest.raises(Killed):
+            write_private(file, "first")
+    (left,) = tmp_path.iterdir()
+    write_private(file, "second")
+    assert left.exists()  # another process may be writing it just now
+    hour_ago = file.stat().st_mtime - ABANDONED - 1
+    of_others = [tmp_path / ".settings.toml.mine", tmp_path / ".other.toml.flowtui-12345678"]
+    for path in (left, *of_others):
+        path.touch()
+        os.utime(path, (hour_ago, hour_ago))
+    (tmp_path / ".settings.toml.flowtui-a_folder").mkdir()
+    write_private(file, "third")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".other.toml.flowtui-12345678",
+        ".settings.toml.flowtui-a_folder",
+        ".settings.toml.mine",
+        "settings.toml",
+    ]
+    assert file.read_text() == "third"
