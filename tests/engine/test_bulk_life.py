@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ from flowtui.protocol.messages import RequestRefused
 from flowtui.system import fsync
 from flowtui.transfer import pipeline
 from flowtui.transfer.archive import extract
+from flowtui.transfer.archive.extract import Unpacked
 from flowtui.transfer.disk import journal
 from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.identity import Identity
@@ -642,6 +645,33 @@ def test_a_retry_looks_at_the_job_that_is_still_on_the_server(server, tmp_path):
     assert made.bulk([1], "retry") == 1
     assert made.wait_idle(GUARD)
     assert (job(made).state, job(made).job_id) == ("done", before)
+    made.stop()
+
+
+def test_parts_that_a_kill_left_while_unpacking_go_with_the_job(server, tmp_path, monkeypatch):
+    """They were begun by a process that is gone, and stayed for good."""
+    unpacking = threading.Event()
+
+    def killed_in_the_midst(task: Any, stop: Any, _on_results: Any) -> Unpacked:
+        for expected in task.files:
+            target = task.root / expected.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.with_name(f"{target.name}.part").write_bytes(b"half")
+        unpacking.set()
+        stop.event.wait()
+        return Unpacked("STOPPED", "stopped")
+
+    monkeypatch.setattr("flowtui.engine.bulk.unpacking.run", killed_in_the_midst)
+    made = start(server)
+    made.add(bulk.batch(server, tmp_path, bulk.files_of(server, "sample/34")))
+    assert unpacking.wait(GUARD)
+    parts = list(tmp_path.rglob("*.part"))
+    assert len(parts) > 1
+    foreign = parts[0].with_name("mine.part")
+    foreign.write_bytes(b"mine")
+    assert made.bulk([1], "cancel") == 1
+    until(lambda: list(tmp_path.rglob("*.part")) == [foreign], "that they are gone")
+    assert job(made).archive and (tmp_path / job(made).archive).exists()  # as is said
     made.stop()
 
 

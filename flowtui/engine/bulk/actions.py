@@ -45,6 +45,7 @@ class BulkActions:
         self._stages.leave(job)
         words = f"archive kept at {job.archive}; retry to continue with it" if job.archive else ""
         self._jobs.change(job, BulkState.CANCELLED, words)
+        self._stages.unpacker.sweep(job)
         return True
 
     def _retry(self, job: BulkJobRecord) -> bool:

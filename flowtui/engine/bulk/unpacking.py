@@ -171,6 +171,27 @@ class Unpacker:
         if mine is not None:
             mine.stop.set()
 
+    def sweep(self, job: BulkJobRecord) -> None:
+        """Take away what a kill in the midst of it left of the files of a job that was cancelled.
+
+        Where a worker is still at them it is done when that has let go.
+        """
+        if job.id in self.runs or job.state is not BulkState.CANCELLED or not job.unpack:
+            return
+        root = Path(job.root)
+        targets = [root / expected.path for expected in job.missing() if expected.path]
+
+        def sweep() -> None:
+            from flowtui.transfer.disk.part_file import remove_leftovers
+
+            for target in targets:
+                if job.state is not BulkState.CANCELLED:
+                    return  # it is tried again
+                with contextlib.suppress(OSError):  # beside its target a later try meets it
+                    remove_leftovers(target, root)
+
+        self._workers.lanes.post("sweep", job.root, sweep)
+
     def _on_results(self, id_: int, results: dict[ExpectedFile, FileResult]) -> None:
         """Some files are here now."""
         job = self._jobs.jobs.get(id_)
@@ -193,6 +214,7 @@ class Unpacker:
             return
         self._jobs.touch(job)
         if job.state is not BulkState.UNPACKING:
+            self.sweep(job)
             return
         if mine.stop.event.is_set() or outcome.code == "STOPPED":
             if not self._waiting.get(id_):
