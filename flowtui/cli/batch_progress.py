@@ -11,13 +11,11 @@ from flowtui.protocol.states import (
     BROKEN_ON_FLOW,
     BULK_ENDED,
     ENDED,
+    GOOD,
     RUNNING,
     BulkState,
     TransferState,
 )
-
-GOOD = (TransferState.DONE, TransferState.SKIPPED)
-"""States of a file that is here and verified."""
 
 NO_SPACE = "NO_SPACE"
 SIGN_IN = "UNAUTHENTICATED"

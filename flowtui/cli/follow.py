@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from flowtui.cli.batch_progress import GOOD, INTERNAL, BatchProgress
+from flowtui.cli.batch_progress import INTERNAL, BatchProgress
 from flowtui.cli.json_fields import (
     bulk_fields,
     bulk_file_fields,
@@ -28,7 +28,7 @@ from flowtui.protocol.messages import (
     Status,
     TransferRow,
 )
-from flowtui.protocol.states import REMOVED, TransferState
+from flowtui.protocol.states import GOOD, REMOVED, TransferState
 
 if TYPE_CHECKING:
     from flowtui.protocol.feeding import Source

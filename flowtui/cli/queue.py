@@ -110,7 +110,7 @@ def _show_json(now: Status, out: Output) -> None:
 
 def _show(now: Status, out: Output) -> None:
     from flowtui.cli.progress import bulk_line
-    from flowtui.protocol.states import TransferState
+    from flowtui.protocol.states import OVER
     from flowtui.text.columns import table
 
     out.line(_summary_line(now.summary))
@@ -118,8 +118,7 @@ def _show(now: Status, out: Output) -> None:
         out.line(f"Problem: {one_line(now.summary.trouble)}")
     for job in now.bulk_jobs:
         out.line(f"b{job.id}  {bulk_line(job, time.time())}")
-    over = (TransferState.DONE, TransferState.SKIPPED, TransferState.CANCELLED)
-    left = sum(n for state, n in now.summary.counts.items() if state not in over)
+    left = sum(n for state, n in now.summary.counts.items() if state not in OVER)
     rows = now.transfers
     if rows:
         headers = ("ID", "STATE", "DONE", "SIZE", "RATE", "FILE")

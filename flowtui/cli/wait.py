@@ -14,7 +14,7 @@ import click
 from flowtui.cli.exit_codes import CommandError, Exit
 from flowtui.cli.options import json_option, quiet_option
 from flowtui.cli.output import Output, counted, one_line
-from flowtui.protocol.states import BULK_ENDED, ENDED, BulkState, TransferState
+from flowtui.protocol.states import BULK_ENDED, ENDED, GOOD, BulkState, TransferState
 from flowtui.text import quantities
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from flowtui.daemon.client import EngineClient
     from flowtui.protocol.messages import BulkRow, Changes, TransferRow
-
-_GOOD = {TransferState.DONE, TransferState.SKIPPED}
 
 NAMED = 3
 
@@ -195,7 +193,7 @@ class Waiting:
             message = f"{number} paused; continue with `flowtui resume --all`"
             return CommandError(message, code="PAUSED")
         bad = [f"{row.path} ({row.reason or row.state})" for row in self._rows.values()
-               if row.state not in _GOOD]  # fmt: skip
+               if row.state not in GOOD]  # fmt: skip
         bad += [f"b{job.id} ({job.reason or job.state})" for job in self._bulk.values()
                 if job.state != BulkState.DONE]  # fmt: skip
         if not bad:

@@ -57,7 +57,7 @@ from flowtui.protocol.messages import (
     that_fit,
 )
 from flowtui.protocol.schema import MOST
-from flowtui.protocol.states import CANCELLABLE, ENDED, PENDING_WORK, TransferState
+from flowtui.protocol.states import CANCELLABLE, ENDED, GOOD, PENDING_WORK, TransferState
 from flowtui.system.clocks import Clocks
 from flowtui.system.descriptors import Shares, own_shares
 from flowtui.system.files import UnfitFile
@@ -377,7 +377,7 @@ class Engine:
             transfer.path: Recorded(transfer.key, transfer.size, transfer.md5)
             for transfer in self._queue.transfers.values()
             if (transfer.batch_id, transfer.root) == (batch_id, root)
-            and transfer.state in (TransferState.DONE, TransferState.SKIPPED)
+            and transfer.state in GOOD
             and not transfer.temporary
         }
         return self._bulk.files_here(root, batch_id) | here

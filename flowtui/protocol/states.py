@@ -175,9 +175,14 @@ PENDING_WORK = frozenset(
 CANCELLABLE = UNFINISHED | {TransferState.FAILED}
 """It can be cancelled; what it left on the disk goes then."""
 
-ENDED = frozenset(
-    {TransferState.DONE, TransferState.SKIPPED, TransferState.FAILED, TransferState.CANCELLED}
-)
+GOOD = frozenset({TransferState.DONE, TransferState.SKIPPED})
+"""The file is here and verified."""
+
+OVER = GOOD | {TransferState.CANCELLED}
+"""Nothing is left to be done for it, by anybody."""
+
+ENDED = OVER | {TransferState.FAILED}
+"""It does not go on by itself."""
 
 BROKEN_ON_FLOW = "BROKEN_ON_FLOW"
 """The code of a file that is done, and is broken by its own checksums as Flow has it."""

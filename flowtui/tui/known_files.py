@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from flowtui.protocol.messages import TransferRow
-from flowtui.protocol.states import ENDED, TransferState
+from flowtui.protocol.states import ENDED, GOOD, TransferState
 
 
 class Standing(IntEnum):
@@ -31,13 +31,11 @@ class Sums:
 
 def standing_of(state: str) -> Standing | None:
     """How a file of this state stands; None for one that was given up."""
-    if state not in ENDED:
-        return Standing.UNDER_WAY
-    return {
-        TransferState.DONE: Standing.HERE,
-        TransferState.SKIPPED: Standing.HERE,
-        TransferState.FAILED: Standing.FAILED,
-    }.get(TransferState(state))
+    if state in GOOD:
+        return Standing.HERE
+    if state == TransferState.FAILED:
+        return Standing.FAILED
+    return None if state in ENDED else Standing.UNDER_WAY
 
 
 @dataclass
@@ -64,7 +62,7 @@ class KnownFiles:
         if (
             before is not None
             and row is not None
-            and standing_of(before.state) is (standing_of(row.state))
+            and standing_of(before.state) is standing_of(row.state)
         ):
             return
         if before is not None:

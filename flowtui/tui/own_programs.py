@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import SystemCommand
 
+from flowtui.protocol.states import GOOD
 from flowtui.text.printable import printable
 from flowtui.tui.own_actions import BadAction, OwnAction, actions_of, filled
 
@@ -100,10 +101,6 @@ class OwnPrograms:
         self._app.notify(printable(words), severity="warning", markup=False)
 
 
-HERE = ("done", "skipped")
-"""States of a transfer whose file is here."""
-
-
 def values_at(
     row: TransferRow | None, node: Node | None, rows: Iterable[TransferRow], server: str
 ) -> dict[str, str]:
@@ -115,7 +112,7 @@ def values_at(
         return _of_transfer(row)
     if node is None or not node.can_mark:
         return {"server": server}
-    here = next((row for row in rows if row.key == node.key and row.state in HERE), None)
+    here = next((row for row in rows if row.key == node.key and row.state in GOOD), None)
     values = _of_transfer(here) if here is not None else {}
     return {**values, "name": _last(node.name), "ref": node.key, "server": server}
 

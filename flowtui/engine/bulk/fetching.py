@@ -12,7 +12,7 @@ from flowtui.engine.bulk.notes import Note
 from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.messages import Batch
-from flowtui.protocol.states import ENDED, BulkState, TransferState
+from flowtui.protocol.states import ENDED, GOOD, BulkState, TransferState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +73,7 @@ class ArchiveFetcher:
     def ended(self, job: BulkJobRecord, transfer: Transfer) -> None:
         """The transfer of an archive has ended, perhaps."""
         state = transfer.state
-        if state in (TransferState.DONE, TransferState.SKIPPED):
+        if state in GOOD:
             job.archive, job.progress = transfer.path, None
             self._note_archive(job)
             if job.unpack:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from flowtui.engine.queue.queue import Queue, Transfer
 from flowtui.engine.workers.lanes import Lanes
 from flowtui.flow.remote_file import RemoteFile
-from flowtui.protocol.states import TransferState
+from flowtui.protocol.states import GOOD
 from flowtui.system.clocks import Clock, since_boot
 from flowtui.transfer.disk.downloads_log import LogEntry
 from flowtui.transfer.disk.folder_record import FolderRecords
@@ -198,7 +198,7 @@ class TargetFolders:
         paths = self._paths(root)
         if entry.renamed_from:
             self.tell(root, lambda paths: paths.renamed(entry.renamed_from, entry.key))
-        if paths is not None and entry.status in (TransferState.DONE, TransferState.SKIPPED):
+        if paths is not None and entry.status in GOOD:
             paths.recorded[entry.path] = Recorded(
                 entry.key, entry.size, entry.md5, entry.belongs_to, entry.mtime_ns
             )

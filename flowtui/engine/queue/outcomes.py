@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from flowtui.engine.queue.queue import Transfer
-from flowtui.protocol.states import TransferState
+from flowtui.protocol.states import GOOD, TransferState
 from flowtui.transfer.fetch.progress import Progress
 from flowtui.transfer.task import Outcome
 
@@ -46,7 +46,6 @@ class FollowUp:
 
 
 _STOPPED_BY_PEOPLE = (TransferState.PAUSED, TransferState.CANCELLED)
-_WHOLE = (TransferState.DONE, TransferState.SKIPPED)
 
 
 def follow_up(
@@ -64,7 +63,7 @@ def follow_up(
     """
     before = transfer.state
     kept = {"done": progress.done}
-    whole = outcome.state in _WHOLE
+    whole = outcome.state in GOOD
     if not whole:
         if before is TransferState.CANCELLED:
             return FollowUp(fields={"done": 0}, effects=(Effect.DROP_CARRY_OVER, Effect.SWEEP))

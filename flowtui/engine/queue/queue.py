@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from flowtui.flow.remote_file import NOWHERE, Origin
 from flowtui.protocol.messages import Summary, TransferRow
 from flowtui.protocol.schema import MOST, AbsolutePath, Count, Id, RelativePath
-from flowtui.protocol.states import RUNNING, UNFINISHED, TransferState, check_transfer
+from flowtui.protocol.states import OVER, RUNNING, UNFINISHED, TransferState, check_transfer
 from flowtui.transfer.disk import downloads_log
 from flowtui.transfer.task import Outcome
 
@@ -276,10 +276,9 @@ class Queue:
 
     def next_to_do(self, most: int) -> list[Transfer]:
         """The first `most` that have not ended well or by a cancel: running ones, then in order."""
-        over = (TransferState.DONE, TransferState.SKIPPED, TransferState.CANCELLED)
         running = list(self.in_state(*RUNNING))
         rest = (
-            t for t in self.transfers.values() if t.state not in over and t.state not in RUNNING
+            t for t in self.transfers.values() if t.state not in OVER and t.state not in RUNNING
         )
         return [*running, *islice(rest, max(0, most - len(running)))][:most]
 

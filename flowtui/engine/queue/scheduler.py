@@ -31,7 +31,7 @@ from flowtui.engine.queue.waits import Waits
 from flowtui.engine.workers.pool import Workers
 from flowtui.engine.workers.run import Run
 from flowtui.engine.workers.small_files import AHEAD
-from flowtui.protocol.states import ENDED, PENDING_WORK, TransferState
+from flowtui.protocol.states import ENDED, GOOD, PENDING_WORK, TransferState
 from flowtui.retry import History
 from flowtui.system import descriptors
 from flowtui.timings import Timings
@@ -372,7 +372,7 @@ class Scheduler:
         It counts as no failure then, and fewer files at a time are asked for.
         """
         if not outcome.crowded:
-            if outcome.state in (TransferState.DONE, TransferState.SKIPPED):
+            if outcome.state in GOOD:
                 self._crowding.ended_well(run.server)
             return outcome
         getting_on = sum(

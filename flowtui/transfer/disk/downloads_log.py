@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from flowtui.flow.remote_file import NOWHERE, Origin
+from flowtui.protocol.states import GOOD
 from flowtui.system.files import UnfitFile, owner_of, parse_json
 from flowtui.system.locks import wait_for_lock
 from flowtui.system.shared_folder import Folder, open_folder
@@ -262,7 +263,7 @@ def _standing(
     for line in lines:
         try:
             fields = parse_json(line)
-            if fields.get("status") not in ("done", "skipped"):
+            if fields.get("status") not in GOOD:
                 continue
             path = fields["path"]
             record = _recorded(fields, by)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flowtui.protocol.messages import TransferRow
-from flowtui.protocol.states import AS_RECORDED, ENDED, RUNNING, TransferState
+from flowtui.protocol.states import AS_RECORDED, ENDED, GOOD, RUNNING, TransferState
 from flowtui.text import columns, quantities
 from flowtui.text.columns import LONGEST, column
 from flowtui.text.printable import printable
@@ -97,7 +97,7 @@ def pieces(row: TransferRow, width: int) -> list[Piece]:
 
 def state_words(row: TransferRow) -> str:
     """The state, and why; for a verified file, by what."""
-    if row.state in (TransferState.DONE, TransferState.SKIPPED) and row.verified_by:
+    if row.state in GOOD and row.verified_by:
         what = "already here" if row.state == TransferState.SKIPPED else "done"
         return f"{what} ({printable(row.verified_by)})"
     if row.reason:
@@ -107,7 +107,7 @@ def state_words(row: TransferRow) -> str:
 
 def full_words(row: TransferRow) -> str:
     """All there is to say of a transfer's state, for the line below the table."""
-    if row.state in (TransferState.DONE, TransferState.SKIPPED) and row.verified_by:
+    if row.state in GOOD and row.verified_by:
         what = "already here" if row.state == TransferState.SKIPPED else "done"
         if row.linked:
             what = f"linked, as {printable(row.linked)}"
@@ -154,7 +154,7 @@ def percent(row: TransferRow) -> str:
 
 def amount(row: TransferRow) -> str:
     """Bytes here and in all; of what is here only the size."""
-    if row.state in (TransferState.DONE, TransferState.SKIPPED):
+    if row.state in GOOD:
         return quantities.size(row.size or row.done)
     if row.size is None:
         return f"{quantities.size(row.done)} / ?"

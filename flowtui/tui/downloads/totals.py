@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.widget import Widget
 
 from flowtui.protocol.messages import Summary
-from flowtui.protocol.states import TransferState
+from flowtui.protocol.states import GOOD, TransferState
 from flowtui.text import quantities
 
 SAMPLE_EVERY = 1.0
@@ -19,8 +19,6 @@ SAMPLES = 30
 """Columns of the graph at most."""
 
 LEVELS = "▁▂▃▄▅▆▇█"
-
-_GOOD = (TransferState.DONE, TransferState.SKIPPED)
 
 
 class TotalsLine(Widget):
@@ -61,7 +59,7 @@ def words_of(summary: Summary) -> list[str]:
     """The sums, what matters most first."""
     counts = summary.counts
     files = sum(counts.values()) - counts.get(TransferState.CANCELLED, 0)
-    here = sum(counts.get(state, 0) for state in _GOOD)
+    here = sum(counts.get(state, 0) for state in GOOD)
     at_least = "at least " if summary.unknown_sizes else ""
     parts = [f"{here:,}/{files:,} files"]
     if counts.get(TransferState.FAILED):
