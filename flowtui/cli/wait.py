@@ -135,18 +135,25 @@ class Waiting:
     everything: bool = False
     _rows: dict[int, TransferRow] = field(default_factory=dict)
     _bulk: dict[int, BulkRow] = field(default_factory=dict)
-    _told: set[str] = field(default_factory=set)
+    _going_on: dict[int, TransferRow] = field(default_factory=dict)  # of `_rows`: not ended
+    _reasons: dict[str, bool] = field(default_factory=dict)  # why something waits; is it told?
 
     def take(self, changes: Changes) -> None:
         """Take note of what changed. What is taken off the list keeps the state that it had."""
         for row in changes.transfers:
             if self.everything or row.id in self.transfers:
                 self._rows[row.id] = row
+                if row.state in ENDED:
+                    self._going_on.pop(row.id, None)
+                else:
+                    self._going_on[row.id] = row
+                if row.state == TransferState.WAITING:
+                    self._reasons.setdefault(row.reason, False)
         for job in changes.bulk_jobs:
             if self.everything or job.id in self.jobs:
                 self._bulk[job.id] = job
         for id_ in changes.removed:
-            if (gone := self._rows.get(id_)) is not None and gone.state not in ENDED:
+            if self._going_on.pop(id_, None) is not None:
                 del self._rows[id_]
         if changes.last:
             self._check_known(changes)
@@ -160,20 +167,22 @@ class Waiting:
 
     def unfinished(self) -> list[TransferRow | BulkRow]:
         """What has not ended."""
-        rows = [row for row in self._rows.values() if row.state not in ENDED]
         jobs = [job for job in self._bulk.values() if job.state not in BULK_ENDED]
-        return [*rows, *jobs]
+        return [*self._going_on.values(), *jobs]
 
     def is_over(self) -> bool:
         """Whether nothing goes on any more by itself."""
-        return all(row.state == TransferState.PAUSED for row in self.unfinished())
+        # Asked after every event: of a long queue the first that is not paused is enough.
+        return all(job.state in BULK_ENDED for job in self._bulk.values()) and all(
+            row.state == TransferState.PAUSED for row in self._going_on.values()
+        )
 
     def news(self) -> Iterator[str]:
         """Why something waits for a person, each reason once."""
-        for row in self._rows.values():
-            if row.state == TransferState.WAITING and row.reason not in self._told:
-                self._told.add(row.reason)
-                yield f"waiting: {one_line(row.reason)}"
+        for reason, is_told in list(self._reasons.items()):
+            if not is_told:
+                self._reasons[reason] = True
+                yield f"waiting: {one_line(reason)}"
 
     def number(self) -> int:
         """Transfers and bulk jobs."""
