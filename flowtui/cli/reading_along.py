@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from flowtui.cli.exit_codes import CommandError, Exit, exit_of_code
-from flowtui.cli.output import Output, counted, one_line
+from flowtui.cli.output import Output, one_line
 
 if TYPE_CHECKING:
     from flowtui.config import Settings
@@ -31,18 +32,18 @@ def one_file(client: FlowClient, word: str, out: Output) -> RemoteFile:
     quiet = Output()
     quiet.note = lambda text: out.say(text) if text.startswith("flowtui:") else None
     refs = parse_refs(client, [word], (), found)
-    for _ in find(client, refs, Filters(), quiet, found):
-        pass
+    with closing(find(client, refs, Filters(), quiet, found)) as walk:
+        for _ in walk:
+            if len(found.files) > NAMED:  # of a large project no more is asked for
+                break
     if found.errors:
         raise CommandError("nothing came", exit=found.errors[0].exit, code=found.errors[0].code)
     require_files(found)
     if len(found.files) > 1:
-        some = ", ".join(f"{file.key} ({one_line(file.filename)})" for file in found.files[:NAMED])
-        more = len(found.files) - NAMED
-        message = f"{word} has {counted(len(found.files), 'file')}; name one: {some}"
-        raise CommandError(
-            message + (f" and {more:,} more" if more > 0 else ""), exit=Exit.USAGE, code="USAGE"
-        )
+        some = [f"{file.key} ({one_line(file.filename)})" for file in found.files[:NAMED]]
+        more = ", …" if len(found.files) > NAMED else ""
+        message = f"{word} has several files; name one: {', '.join(some)}{more}"
+        raise CommandError(message, exit=Exit.USAGE, code="USAGE")
     return with_md5(client, found.files, out)[0]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -123,7 +123,7 @@ def find(
     found: RequestedFiles,
     *,
     records: bool = False,
-) -> Iterator[RemoteFile]:
+) -> Generator[RemoteFile, None, None]:
     """The wanted files of `refs`, as they are found; `found` takes note of all.
 
     `records`: with the records of runs, which no filter leaves out: they were asked for by name.
