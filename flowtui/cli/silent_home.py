@@ -10,6 +10,8 @@ import os
 import threading
 from collections.abc import Callable
 
+from flowtui.text import quantities
+
 PATIENCE = 5.0
 """Seconds without an answer after which it is told."""
 
@@ -42,8 +44,6 @@ def _watch(say: Callable[[str], None], patience: float) -> None:
     threading.Thread(target=look, name="look at home", daemon=True).start()
     while not answered.wait(patience):
         if looking_at:
-            say(
-                f"flowtui: the disk of {looking_at[0]} has not answered for {patience:.0f} s;"
-                " waiting for it (ctrl-\\ leaves at once)"
-            )
+            words = quantities.silence(looking_at[0], patience)
+            say(f"flowtui: {words}; waiting for it (ctrl-\\ leaves at once)")
             return

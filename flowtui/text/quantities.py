@@ -17,6 +17,11 @@ def rate(per_second: float) -> str:
     return f"{size(int(per_second))}/s"
 
 
+def silence(folder: str, seconds: float) -> str:
+    """That the disk of a folder does not answer: `the disk of /data has not answered for 40 s`."""
+    return f"the disk of {folder} has not answered for {wait(seconds)}"
+
+
 def waiting(why: str, seconds: float) -> str:
     """Why something waits, and how long: `the server is busy; waiting 2 minutes`."""
     return f"{why}; waiting {wait(seconds)}"

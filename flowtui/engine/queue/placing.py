@@ -34,13 +34,13 @@ class Placing:
 
     def __contains__(self, transfer_id: int) -> bool:
         """Whether a path is being looked for."""
-        return transfer_id in self._disks.unplaced
+        return self._disks.is_placing(transfer_id)
 
     def wait(self, root: str, ids: Sequence[int], places: Future[dict[str, str]]) -> None:
         """Give these their paths once they are found: key → path."""
         if not ids:
             return
-        self._disks.is_unplaced(ids, root)
+        self._disks.begin_placing(ids, root)
         places.add_done_callback(lambda done: self._post(lambda: self._on_placed(ids, done)))
 
     def find(self, transfer: Transfer) -> None:
@@ -56,7 +56,7 @@ class Placing:
 
     def _on_placed(self, ids: Sequence[int], places: Future[dict[str, str]]) -> None:
         for transfer_id in ids:
-            self._disks.unplaced.pop(transfer_id, None)
+            self._disks.end_placing(transfer_id)
             transfer = self._queue.transfers.get(transfer_id)
             if transfer is None:
                 continue  # cancelled and forgotten meanwhile

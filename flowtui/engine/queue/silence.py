@@ -51,7 +51,7 @@ def silent(
 def words(folder: str, seconds: float) -> str:
     """That the disk of a folder does not answer, for people; said anew every few seconds."""
     rounded = seconds // 5 * 5 if seconds >= 5 else seconds
-    return f"the disk of {folder} has not answered for {quantities.wait(rounded)}"
+    return quantities.silence(folder, rounded)
 
 
 class SilentDisks:
@@ -62,7 +62,6 @@ class SilentDisks:
     Attributes:
         asked: each says which folders' disks are asked something now, and since when.
         silent: target folder → that its disk does not answer, in words.
-        unplaced: transfers whose paths are being looked for → target folder.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class SilentDisks:
         """`tell` tells people what is wrong with something; by empty words that it is right."""
         self.asked: list[Callable[[], Mapping[str, float]]] = []
         self.silent: dict[str, str] = {}
-        self.unplaced: dict[int, str] = {}
+        self._placing: dict[int, str] = {}
         self._queue = queue
         self._timings = timings
         self._tell = tell
@@ -136,17 +135,25 @@ class SilentDisks:
         if len(held) <= TOLD:
             self._say_held(transfer_id, self.silent[folder])
 
-    def is_unplaced(self, ids: Sequence[int], folder: str) -> None:
+    def begin_placing(self, ids: Sequence[int], folder: str) -> None:
         """The paths of these are being looked for in a folder."""
-        self.unplaced.update(dict.fromkeys(ids, folder))
+        self._placing.update(dict.fromkeys(ids, folder))
         if folder in self.silent:
             for transfer_id in ids[:TOLD]:
                 self._say_held(transfer_id, self.silent[folder])
 
+    def end_placing(self, transfer_id: int) -> None:
+        """The path of a transfer was found, or could not be."""
+        self._placing.pop(transfer_id, None)
+
+    def is_placing(self, transfer_id: int) -> bool:
+        """Whether the path of a transfer is being looked for."""
+        return transfer_id in self._placing
+
     def _say(self, folder: str, words: str) -> None:
         self._tell(f"disk of {folder}", words)
-        unplaced = (id_ for id_, root in self.unplaced.items() if root == folder)
-        for transfer_id in islice(chain(self._held.get(folder, ()), unplaced), TOLD):
+        placing = (id_ for id_, root in self._placing.items() if root == folder)
+        for transfer_id in islice(chain(self._held.get(folder, ()), placing), TOLD):
             self._say_held(transfer_id, words)
 
     def _say_held(self, transfer_id: int, words: str) -> None:
