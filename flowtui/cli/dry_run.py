@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +44,7 @@ class Planned:
             not as it was recorded or as Flow has it now; `foreign`: another file has its name.
         path: where it would go, below the target folder; of a foreign file beside that.
         to_fetch: bytes that are not here, or None where Flow does not tell the size.
-        foreign: the path of the foreign file. `is_whole`: it is here, beside that.
+        foreign: the path of the foreign file.
     """
 
     file: RemoteFile
@@ -250,10 +249,8 @@ def show(plan: DryRun, batch: Batch, out: Output) -> None:
 def _sums(plan: DryRun, batch: Batch) -> str:
     parts = [
         f"{number:,} {state} ({size_text(plan.bytes_of(state))})"
-        for state, number in sorted(
-            Counter(planned.state for planned in plan.files).items(),
-            key=lambda item: STATES.index(item[0]),
-        )
+        for state in STATES
+        if (number := plan.count(state))
     ]
     text = f"{counted(len(plan.files), 'file')}: {', '.join(parts)}; "
     text += f"{size_text(plan.to_fetch)} to download"

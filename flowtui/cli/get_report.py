@@ -110,7 +110,7 @@ def end_error(
 
 def missing_error(found: RequestedFiles) -> CommandError | None:
     """What of the wish was not to be had, whose reasons were told one by one; None for nothing."""
-    missing = [*found.missing, *(f"{error.message}" for error in found.errors)]
+    missing = [*found.missing, *(error.message for error in found.errors)]
     if not missing:
         return None
     names = quantities.named([one_line(name) for name in missing], NAMED)
