@@ -14,6 +14,7 @@
     discover         which server to talk to where the user named none
     models, fields   Flow's records, read from whatever the server sent
     remote_file      a file that can be downloaded, the record that all other packages use
+    formats          what the name of a file says of its content, and how a web page begins
     responses        what an answer means: its JSON, or one of `errors`
 
 `errors`, `refs` and `remote_file` are light to import; the rest loads httpx. Nothing here

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from flowtui.flow.formats import looks_like_page
+
 
 class Kind(StrEnum):
     """What can be looked into, in words for people."""
@@ -52,6 +54,9 @@ _TABLES = (
     ".gff3", ".sf", ".fai", ".maf", ".counts", ".xls", ".psl",
 )  # fmt: skip
 
+_HEAD = 1024
+"""Bytes among which a web page has begun."""
+
 _PACKED = (".gz", ".bgz", ".bgzf")
 
 
@@ -71,7 +76,7 @@ def kind_of(filename: str, start: bytes) -> Kind:
     for magic, kind in _MAGIC:
         if start.startswith(magic):
             return kind
-    if looks_like_page(start):
+    if looks_like_page(start[:_HEAD]):
         return Kind.PAGE
     if is_binary(start):
         return Kind.BINARY
@@ -93,12 +98,6 @@ def kind_of(filename: str, start: bytes) -> Kind:
 def other_kind(start: bytes) -> str:
     """What a binary file is, in words, as far as its first bytes tell."""
     return next((words for magic, words in _OTHERS if start.startswith(magic)), Kind.BINARY)
-
-
-def looks_like_page(start: bytes) -> bool:
-    """Whether bytes begin as a web page does."""
-    head = start[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return head.startswith((b"<!doctype html", b"<html"))
 
 
 def is_binary(start: bytes) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from flowtui.peek import alignments, archives, pages, plain, reads, tables, unpacking, variants
-from flowtui.peek.kinds import Kind, kind_of, looks_like_page
+from flowtui.peek.kinds import Kind, kind_of
 from flowtui.peek.view import View
 
 MOST_FETCHED = 256 << 10
@@ -72,38 +72,39 @@ def _inside(filename: str, start: bytes, *, is_whole: bool, is_last: bool) -> Vi
     kind = kind_of(filename, data)
     if (
         kind is Kind.PAGE
-        and looks_like_page(start)
+        and data is start
         and not filename.lower().endswith((".html", ".htm", ".xhtml"))
     ):
         raise NotTheFile("the server sent a web page instead of the file; sign in again")
-    if not is_last and kind in (Kind.PAGE, Kind.BAM, Kind.BCF):
-        view = _of_kind(kind, filename, data, is_whole=False) if kind is not Kind.PAGE else None
-        return view if view is not None and not view.notes else None
+    if not is_last and kind is Kind.PAGE:
+        return None
+    if not is_last and kind in (Kind.BAM, Kind.BCF):
+        view = _of_kind(kind, filename, data, is_whole=False)
+        return None if view is None or view.notes else view
     found = _of_kind(kind, filename, data, is_whole=is_whole)
     view = found or View(kind, notes=("The file ends inside its header.",))
     return replace(view, notes=(*view.notes, damage)) if damage else view
 
 
+_LOOKS: dict[Kind, Callable[..., View | None]] = {
+    Kind.FASTQ: reads.fastq,
+    Kind.FASTA: reads.fasta,
+    Kind.BAM: alignments.bam,
+    Kind.SAM: alignments.sam,
+    Kind.VCF: variants.vcf,
+    Kind.BCF: variants.bcf,
+    Kind.PAGE: pages.look,
+    Kind.TEXT: plain.text,
+}
+"""Kind → what its first bytes, unpacked, show; None where more of them are needed to tell."""
+
+
 def _of_kind(kind: Kind, filename: str, data: bytes, *, is_whole: bool) -> View | None:
-    if kind is Kind.FASTQ:
-        return reads.fastq(data, is_whole=is_whole)
-    if kind is Kind.FASTA:
-        return reads.fasta(data, is_whole=is_whole)
-    if kind is Kind.BAM:
-        return alignments.bam(data, is_whole=is_whole)
-    if kind is Kind.SAM:
-        return alignments.sam(data, is_whole=is_whole)
-    if kind is Kind.VCF:
-        return variants.vcf(data, is_whole=is_whole)
-    if kind is Kind.BCF:
-        return variants.bcf(data, is_whole=is_whole)
     if kind is Kind.TABLE:
         return tables.look(filename, data, is_whole=is_whole)
-    if kind is Kind.PAGE:
-        return pages.look(data, is_whole=is_whole)
-    if kind is Kind.TEXT:
-        return plain.text(data, is_whole=is_whole)
-    return plain.binary(data) if kind is Kind.BINARY else View(kind)
+    if kind is Kind.BINARY:
+        return plain.binary(data)
+    return _LOOKS[kind](data, is_whole=is_whole) if kind in _LOOKS else View(kind)
 
 
 def _archive(piece: Piece, read: Read) -> View:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from flowtui.flow.errors import InsecureServer, UnexpectedAnswer
-from flowtui.flow.http.answers import WORDS
+from flowtui.flow.errors import InsecureServer, ServiceUnavailable, UnexpectedAnswer
+from flowtui.flow.http.answers import REDIRECTS, SMALL, whole
 from flowtui.flow.http.deadline import Deadline, within
 from flowtui.flow.http.decoding import decoded
+from flowtui.flow.http.plain_http import is_downgrade
 from flowtui.flow.responses import error_of, network_error
 from flowtui.peek.look import MOST_FETCHED, Piece
 from flowtui.text.printable import printable
@@ -27,9 +28,8 @@ SECONDS = 20.0
 WITHOUT_RANGES = 32 << 10
 """Bytes taken of an answer with the whole file: what was sent beyond them is for nothing."""
 
-_MAX_REDIRECTS = 5
+_MAXREDIRECTS = 5
 _GOOD = (200, 206, 416)
-_REDIRECTS = (301, 302, 303, 307, 308)
 _CONTENT_RANGE = re.compile(r"\s*bytes\s+(\d{1,18})-\d{1,18}/(\d{1,18}|\*)\s*", re.IGNORECASE)
 _UNSATISFIED = re.compile(r"\s*bytes\s+\*/(\d{1,18})\s*", re.IGNORECASE)
 
@@ -75,7 +75,7 @@ class FileRanges:
         url = self._session.absolute(self._url)
         # A link that Flow itself gave may lead from https to http no more than a redirect.
         before = self._session.server
-        for _ in range(_MAX_REDIRECTS + 1):
+        for _ in range(_MAXREDIRECTS + 1):
             self._check()
             try:
                 _require_safe(before, url)
@@ -93,7 +93,7 @@ class FileRanges:
             location = response.headers.get("location", "")
             if response.status_code in _GOOD:
                 return response
-            if response.status_code not in _REDIRECTS or not location:
+            if response.status_code not in REDIRECTS or not location:
                 return self._whole(response)
             response.close()
             try:
@@ -139,25 +139,10 @@ class FileRanges:
 
     def _whole(self, response: httpx.Response) -> httpx.Response:
         """A refusal with what it says, which is little and a courtesy."""
-        said = bytearray()
         try:
-            for chunk in response.iter_raw():
-                self._check()
-                said += chunk
-                if len(said) > WORDS:
-                    break
-        except httpx.RequestError:
-            said.clear()  # the status has said what matters
-        finally:
-            response.close()
-        kept = ("content-type", "retry-after", "date")
-        headers = {name: response.headers[name] for name in kept if name in response.headers}
-        return httpx.Response(
-            response.status_code,
-            headers=headers,
-            content=bytes(said[:WORDS]),
-            request=response.request,
-        )
+            return whole(response, SMALL)
+        except (httpx.RequestError, ServiceUnavailable):  # the status has said what matters
+            return httpx.Response(response.status_code, request=response.request)
 
     def _check(self) -> None:
         if self._stop.is_set():
@@ -166,10 +151,9 @@ class FileRanges:
 
 def _require_safe(before: str, after: str) -> None:
     """Raises FlowError where a link or redirect leads out of http, or from https to it."""
-    schemes = httpx.URL(before).scheme, httpx.URL(after).scheme
-    if schemes[1] not in ("http", "https"):
-        raise UnexpectedAnswer(f"the server leads to a {printable(schemes[1])[:40]}: link; refused")
-    if schemes == ("https", "http"):
+    if (scheme := httpx.URL(after).scheme) not in ("http", "https"):
+        raise UnexpectedAnswer(f"the server leads to a {printable(scheme)[:40]}: link; refused")
+    if is_downgrade(before, after):
         raise InsecureServer("the server leads from https to http; refused")
 
 

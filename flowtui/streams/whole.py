@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator
 
-from flowtui.flow.remote_file import RemoteFile
-from flowtui.streams.pieces import Stream
-from flowtui.transfer.errors import Damaged, PermanentError
-from flowtui.transfer.formats import (
+from flowtui.flow.formats import (
     BAM_END,
     container_kind,
     ends_with_marker,
     looks_like_page,
     may_be_page,
 )
+from flowtui.flow.remote_file import RemoteFile
+from flowtui.streams.pieces import Stream
+from flowtui.transfer.errors import Damaged, PermanentError
 from flowtui.transfer.verify.containers import ContainerCheck
 
 

@@ -9,7 +9,7 @@
     local_copy a file that is at another place below the target: linked, or given its own name
     run_record a record of a run, made of what Flow says of it
     task       what a worker is given, and what came of it
-    errors     why a transfer stopped, as one tree; identity, cancel, formats: beside it
+    errors     why a transfer stopped, as one tree; identity, cancel: beside it
 
 Imports run downwards in this list. It knows of no settings, no sign-in, no socket and no queue: who
 runs a transfer hands it a Task and Tools, and gets an Outcome.

@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import pytest
 
+from flowtui.flow.formats import BAM_END
 from flowtui.retry import TRANSFER
 from flowtui.streams.pieces import Stream
 from flowtui.streams.whole import WholeFile
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.errors import PermanentError, Stopped
-from flowtui.transfer.formats import BAM_END
 from flowtui.transfer.http.source import RemoteSource
 from flowtui.transfer.identity import Identity
 from support.fault_server import (

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from flowtui.flow.formats import container_kind
 from flowtui.transfer.cancel import Check
 from flowtui.transfer.errors import Damaged
-from flowtui.transfer.formats import container_kind
 from flowtui.transfer.verify import containers
 from flowtui.transfer.verify.containers import ContainerCheck
 from flowtui.transfer.verify.zip_check import check_zip

@@ -35,6 +35,9 @@ _READ_AGAIN = {"content-encoding", "content-length", "transfer-encoding"}
 """Headers that say how the bytes came, which are unpacked by then."""
 
 
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""Statuses that lead to another address."""
+
 _BOUND = "flowtui_bound"
 """Where a response has the bound that it was read by."""
 
@@ -77,12 +80,27 @@ def send(
 
     Not `reads`: of a good answer that is neither JSON nor a web page the headers alone.
 
-    Raises httpx.RequestError where none comes, ServiceUnavailable where it does not end in time,
-    UnexpectedAnswer where it is beyond `bound`.
+    Raises httpx.RequestError where none comes, and what `whole` does.
     """
     deadline = Deadline(deadlines.head, clock)
     with within(deadline):
         response = http.send(request, stream=True)
+    return whole(response, bound, deadlines, clock, reads=reads)
+
+
+def whole(
+    response: httpx.Response,
+    bound: Bound,
+    deadlines: Deadlines = ANSWERS,
+    clock: Clock = time.monotonic,
+    *,
+    reads: bool = True,
+) -> httpx.Response:
+    """An answer whose body has still to come, read and unpacked; see `send`. It is closed.
+
+    Raises httpx.RequestError, ServiceUnavailable where it does not end in time, UnexpectedAnswer
+    where it is beyond `bound`.
+    """
     try:
         content = b""
         if reads or not response.is_success or is_text(response):
@@ -95,7 +113,7 @@ def send(
         response.status_code,
         headers=headers,
         content=content,
-        request=request,
+        request=response.request,
         extensions={
             "reason_phrase": response.reason_phrase.encode("ascii", "ignore"),
             _BOUND: bound,

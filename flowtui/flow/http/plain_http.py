@@ -1,4 +1,4 @@
-"""Where a token may go: over https, or no further than this machine."""
+"""Where a token may go, over https or no further than this machine; nobody leads out of https."""
 
 from __future__ import annotations
 
@@ -14,6 +14,14 @@ def is_safe(url: str) -> bool:
     except (httpx.InvalidURL, ValueError):
         return False
     return parsed.scheme == "https" or (parsed.scheme == "http" and _is_loopback(parsed.host))
+
+
+def is_downgrade(before: str, after: str) -> bool:
+    """Whether a server leads from https to http, by a link or a redirect: it is not followed.
+
+    Raises httpx.InvalidURL.
+    """
+    return httpx.URL(before).scheme == "https" and httpx.URL(after).scheme == "http"
 
 
 def _is_loopback(host: str) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from flowtui.flow.http.answers import REDIRECTS
 from flowtui.flow.http.deadline import Clock, Deadline, within
 from flowtui.flow.http.http_client import USER_AGENT, HttpClient
 from flowtui.flow.http.kept_answers import kept_answer
@@ -109,7 +110,7 @@ class FileRequests:
             status = response.status_code
             if status in (200, 206, 416):
                 return response, headers
-            if status in (301, 302, 303, 307, 308):
+            if status in REDIRECTS:
                 location = response.headers.get("location", "")
                 response.close()
                 hops += 1

@@ -11,9 +11,9 @@ from itertools import chain
 
 import httpx
 
+from flowtui.flow.formats import container_kind, looks_like_page
 from flowtui.text.printable import printable
 from flowtui.transfer.errors import PermanentError
-from flowtui.transfer.formats import container_kind, looks_like_page
 from flowtui.transfer.http.response import WORDS_AT_MOST, content_encoding, words_in
 
 _HTML = ("text/html", "application/xhtml+xml")

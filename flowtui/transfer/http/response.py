@@ -11,6 +11,7 @@ import httpx
 from flowtui.flow.http.answers import parsed
 from flowtui.flow.http.deadline import Deadline, within
 from flowtui.flow.http.decoding import decoded
+from flowtui.flow.http.plain_http import is_downgrade
 from flowtui.retry import retry_after
 from flowtui.system import descriptors
 from flowtui.text.printable import printable
@@ -172,7 +173,7 @@ def next_hop(url: str, location: str) -> str:
 
 def require_no_downgrade(before: str, after: str, how: str) -> None:
     """Raises PermanentError where the server leads from https to http; `how` it does so, a verb."""
-    if httpx.URL(before).scheme == "https" and httpx.URL(after).scheme == "http":
+    if is_downgrade(before, after):
         raise PermanentError(f"the server {how} from https to http; refused", code="INSECURE")
 
 

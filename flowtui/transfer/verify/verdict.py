@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flowtui.transfer.cancel import StopSignal
-from flowtui.transfer.disk.part_file import PartFile
-from flowtui.transfer.errors import Damaged, PermanentError
-from flowtui.transfer.formats import (
+from flowtui.flow.formats import (
     BAM_END,
     container_kind,
     ends_with_marker,
     looks_like_page,
     may_be_page,
 )
+from flowtui.transfer.cancel import StopSignal
+from flowtui.transfer.disk.part_file import PartFile
+from flowtui.transfer.errors import Damaged, PermanentError
 from flowtui.transfer.verify.containers import ContainerCheck
 from flowtui.transfer.verify.md5 import md5_of_open
 

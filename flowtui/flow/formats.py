@@ -1,4 +1,4 @@
-"""What the name of a file says of its content."""
+"""What the name of a file says of its content, and how a web page begins."""
 
 from __future__ import annotations
 
