@@ -163,6 +163,15 @@ def test_the_token_goes_to_flow_and_not_to_its_storage(server: FaultServer) -> N
     ("wrong", "words"),
     [
         (answer(404, b'{"error": "No such thing"}', Content_Type="application/json"), "No such"),
+        (
+            answer(
+                404,
+                gzip.compress(b'{"error": "No such thing"}'),
+                Content_Type="application/json",
+                Content_Encoding="gzip",
+            ),
+            "No such",
+        ),
         (answer(302, Location="/downloads/7/x"), "loop"),
         (answer(302, Location="ftp://x/y"), "ftp: link"),
         (answer(302, Location="http://127.0.0.1:99999999/"), "invalid link"),
@@ -171,7 +180,7 @@ def test_the_token_goes_to_flow_and_not_to_its_storage(server: FaultServer) -> N
         (answer(200, b"\x1f\x8bbroken", Content_Encoding="gzip"), "corrupt"),
         (cut_after(10), "lost"),
     ],
-    ids=["404", "loop", "ftp", "bad", "part", "no range", "gzip", "cut"],
+    ids=["404", "packed 404", "loop", "ftp", "bad", "part", "no range", "gzip", "cut"],
 )
 def test_what_goes_wrong_is_told(server: FaultServer, wrong: object, words: str) -> None:
     server.files[PATH] = File(bytes(100_000), always=wrong)  # type: ignore[arg-type]
