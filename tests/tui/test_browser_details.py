@@ -19,8 +19,8 @@ from flowtui.tui.browser.loading import scopes
 from flowtui.tui.browser.marks import Marks
 from flowtui.tui.browser.nodes import Node, NodeKind, visible_rows
 from flowtui.tui.widgets.steady_text import SteadyText
-from support.fake_flow import FakeFlow, data, sample
-from support.tui_app import lines, make_app, opened, tree, until
+from support.fake_flow import FakeFlow, data, sample, screen
+from support.tui_app import lines, make_app, open_project, opened, tree, until
 
 HOSTILE = (
     "\x1b]0;owned\x07title",
@@ -225,3 +225,17 @@ async def test_text_of_as_many_lines_needs_no_layout(monkeypatch: pytest.MonkeyP
         app.text.update("much more than fits into twenty cells\nfour")
         assert laid_out[-1]
         await until(pilot, lambda: app.text.size.height == 3)
+
+
+@pytest.mark.parametrize(
+    "keys", [["slash", *"0001"], ["colon", *"sample/s1", "enter"], ["slash", *"0001", "escape"]]
+)
+async def test_the_details_follow_the_lines_above_the_tree(tmp_path: Path, keys: list[str]) -> None:
+    async with make_app(screen(3), tmp_path).run_test(size=(120, 40)) as pilot:
+        app = await open_project(pilot)
+        title = app.screen.query_one("#details-title", Static)
+        await until(pilot, lambda: "Screen" in str(title.content))
+        await pilot.press(*keys)
+        await until(pilot, lambda: "guide_0001" in str(title.content))
+        node = tree(app).node
+        assert node is not None and node.name == "guide_0001"

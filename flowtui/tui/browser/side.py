@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
@@ -38,10 +40,18 @@ class TreeSide(Vertical):
         """Show the line for a reference or link, and type there."""
         self._go.open()
 
+    def _have(self, do: Callable[[str], None], text: str) -> None:
+        """Have the tree do something by itself, next.
+
+        What it sends while its parent's handler runs counts as sent by the parent, and goes no
+        further up than that: the details would not hear of the cursor.
+        """
+        self._tree.call_next(do, text)
+
     def on_go_line_asked(self, message: GoLine.Asked) -> None:
         """Go to what it names."""
         self._tree.focus()
-        self._tree.go(message.text)
+        self._have(self._tree.go, message.text)
 
     def on_go_line_left(self, _: GoLine.Left) -> None:
         """Back to the tree."""
@@ -57,19 +67,19 @@ class TreeSide(Vertical):
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
         """Filter as one types."""
-        self._tree.filter(message.text)
+        self._have(self._tree.filter, message.text)
 
     def on_filter_line_left(self, message: FilterLine.Left) -> None:
         """Back to the tree."""
         if not message.keep:
             self._filter.close()
-            self._tree.filter("")
+            self._have(self._tree.filter, "")
         self._tree.focus()
 
     def on_find_line_asked(self, message: FindLine.Asked) -> None:
         """Search; what is found comes at the top of the tree."""
         self._tree.focus()
-        self._tree.find(message.words)
+        self._have(self._tree.find, message.words)
 
     def on_find_line_left(self, _: FindLine.Left) -> None:
         """Back to the tree."""

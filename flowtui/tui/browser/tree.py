@@ -416,9 +416,11 @@ class TreePane(MarkedLines):
             self.set_cursor(line)
 
     def _first_match(self) -> None:
-        if (line := first_match(self.rows, self.wanted)) is not None:
+        line = first_match(self.rows, self.wanted)
+        if line is None or line == self.cursor:
+            self.post_message(self.Highlighted(self.node))  # the line may be another thing's now
+        else:
             self.set_cursor(line)
-        self.post_message(self.Highlighted(self.node))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Load what is in sight now."""
