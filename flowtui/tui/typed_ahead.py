@@ -50,15 +50,20 @@ class TypedAhead:
 
     async def _hand_over_all(self) -> None:
         try:
-            while self._waiting and self._app.is_running:
+            while self._waiting and self._has_screen():
                 event = self._waiting.popleft()
                 target = self._app.focused or self._app.screen
                 await self._hand_over(event)
                 await self._passed(target)
                 # A screen that was opened takes the focus as its first messages are dealt with.
-                await self._passed(self._app.screen)
+                if self._has_screen():
+                    await self._passed(self._app.screen)
         except Exception as error:  # noqa: BLE001
             self._app._handle_exception(error)
+
+    def _has_screen(self) -> bool:
+        """Whether the app is there to take a key; one that ends is without a screen first."""
+        return self._app.is_running and bool(self._app.screen_stack)
 
     async def _passed(self, target: MessagePump) -> None:
         behind = KeyPassed()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from textual import events
+from textual.app import App, ScreenStackError
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -17,6 +19,7 @@ from flowtui.tui.queue_model import Delta
 from flowtui.tui.screens.help import HelpScreen
 from flowtui.tui.screens.rate import RateDialog
 from flowtui.tui.screens.sign_in import SignInScreen
+from flowtui.tui.typed_ahead import TypedAhead
 from support.fake_flow import screen
 from support.tui_app import context_of, lines, make_app, open_project, opened, tree, until
 
@@ -119,6 +122,52 @@ async def test_a_widget_that_goes_away_with_its_key_holds_up_nothing(
         type_at_once(pilot, *["question_mark", "escape"] * 10, "slash", "x")
         field = app.query_one("#filter").query_one(Input)
         await until(pilot, lambda: field.value == "x")
+
+
+async def test_an_app_that_ends_while_a_key_is_under_way_ends_without_a_word() -> None:
+    ending = EndingApp()
+    keys = TypedAhead(cast("App[Any]", ending), ending.hand_over)
+    keys.take(events.Key("x", "x"))
+    keys.take(events.Key("y", "y"))
+    await ending.ended.wait()
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "keys"))
+    assert ending.handed == ["x"] and ending.crash is None
+
+
+class EndingApp:
+    """An app whose screens go with the first key, as Textual's do when it ends."""
+
+    is_running = True
+    focused = None
+
+    def __init__(self) -> None:
+        self.screen_stack = [Closed()]
+        self.handed: list[str] = []
+        self.crash: Exception | None = None
+        self.ended = asyncio.Event()
+
+    @property
+    def screen(self) -> Closed:
+        try:
+            return self.screen_stack[-1]
+        except IndexError:
+            raise ScreenStackError from None
+
+    async def hand_over(self, event: events.Event) -> None:
+        assert isinstance(event, events.Key)
+        self.handed.append(event.key)
+        self.screen_stack.clear()
+        self.ended.set()
+
+    def _handle_exception(self, error: Exception) -> None:
+        self.crash = error
+
+
+class Closed:
+    """A widget that takes no messages any more."""
+
+    def post_message(self, _message: object) -> bool:
+        return False
 
 
 async def test_a_mistake_in_an_action_ends_the_app_as_ever(tmp_path: Path) -> None:
