@@ -23,6 +23,7 @@ import tempfile
 import tomllib
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,16 @@ MOST_SETTINGS = 16 << 10
 
 DEEPEST = 20
 """How deep tables may be nested in it; ours are two."""
+
+
+class Notify(StrEnum):
+    """How the app says something to somebody who does not look: `toast` on its screen, `bell` and
+    `desktop` (OSC 9, a notification by the terminal) besides."""
+
+    OFF = "off"
+    TOAST = "toast"
+    BELL = "bell"
+    DESKTOP = "desktop"
 
 
 class ConfigError(Exception):
@@ -73,6 +84,9 @@ class Settings:
         check_containers: try the checksums inside .gz/.bam/.zip where the server gives no md5.
         connect_timeout, read_timeout: seconds.
         ca_file: a PEM file of further certificate authorities, or None.
+        notify: how the app says that downloads are through, failed or need somebody, see `Notify`.
+        terminal_title: show in the terminal's title, and as its progress where it has one, how far
+            the downloads are.
         refresh_rate: how often a second the app draws what changed in the queue; 0: five times,
             over SSH twice.
         usernames: server → user name of the last sign-in.
@@ -100,6 +114,8 @@ class Settings:
     read_timeout: float = 30.0
     ca_file: str | None = None
     refresh_rate: int = 0
+    notify: str = "bell"
+    terminal_title: bool = True
     usernames: dict[str, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     actions: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -357,7 +373,11 @@ _BOUNDS: dict[str, tuple[int, int]] = {
 }
 
 ON_CHANGE = ("replace", "keep", "fail")
-_CHOICES = {"on_change": ON_CHANGE, "link": ("auto", "reflink", "hard", "copy", "never")}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "on_change": ON_CHANGE,
+    "link": ("auto", "reflink", "hard", "copy", "never"),
+    "notify": tuple(Notify),
+}
 
 
 def _checked(given: dict[str, Any], file: Path) -> dict[str, Any]:

@@ -4,6 +4,8 @@
     add_downloads    from what is marked to the queue: count, dialog, batch; found_downloads:
                      files that are queued while the rest is counted
     engine_status    what is told of the engine; quitting: leaving, in all its ways
+    notices          what is worth a word to who does not look; announcing: toasts, bell, title;
+                     terminal_signals: their sequences
     peeking          looking into files, given up when somebody moves on
     browser/         the tree and its details
     downloads/       the queue and the bulk jobs

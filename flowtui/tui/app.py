@@ -23,6 +23,7 @@ from flowtui.tui.account import (
     SignInDeclined,
 )
 from flowtui.tui.add_downloads import AddDownloads
+from flowtui.tui.announcing import announcing
 from flowtui.tui.background import Background
 from flowtui.tui.browser.details import DetailsPane
 from flowtui.tui.browser.marking import MarkedLines
@@ -41,7 +42,7 @@ from flowtui.tui.downloads.requests import (
 )
 from flowtui.tui.engine_link import EngineCallFailed, EngineLost, EngineUp, QueueChanged
 from flowtui.tui.engine_status import EngineStatus
-from flowtui.tui.keys import with_ids
+from flowtui.tui.keys import keymap_of, with_ids
 from flowtui.tui.own_programs import OwnPrograms, values_at
 from flowtui.tui.painting import PaintedApp
 from flowtui.tui.peeking import Peeking
@@ -123,6 +124,7 @@ class FlowApp(PaintedApp):
         self._bulk = BulkPanel(id="bulk")
         self._typed_ahead = TypedAhead(self, super().on_event)
         self._engine = EngineStatus(self, self.header)
+        self._announcing = announcing(self, settings)
         self._account = Account(self, self.context, background, self.link)
         self._adding = AddDownloads(self, self.context, background, self.link, settings.target(to))
         self._recorded = RecordedFiles(background.run, background.call_later, self._show_recorded)
@@ -158,6 +160,7 @@ class FlowApp(PaintedApp):
         self.header.server = self.context.settings.base_url
         self._tree.focus()
         self._quitting.watch()
+        self._announcing.begin()
         self.set_interval(LOOK_EVERY, self._look_here)
         self._own.bind()
         self.call_after_refresh(self._begin)
@@ -173,6 +176,10 @@ class FlowApp(PaintedApp):
         """The key before has done all that it does."""
         message.stop()
         message.arrived.set()
+
+    def on_unmount(self) -> None:
+        """Leave the terminal as it was."""
+        self._announcing.end()
 
     def _begin(self) -> None:
         self._use_keys()
@@ -343,6 +350,7 @@ class FlowApp(PaintedApp):
         self._bulk.show(model, delta)
         self._tree.show_standing(model.files, self.context.settings.base_url)
         self._engine.show_trouble(model.summary.trouble)
+        self._announcing.show(model, delta)
         if self.context.settings.base_url in model.summary.needs_sign_in:
             self._account.ask("Your session has expired. Sign in to continue the downloads.")
 
@@ -427,14 +435,10 @@ class FlowApp(PaintedApp):
 
     def _use_keys(self) -> None:
         """Take the keys of the settings; what is wrong there is told, and the rest holds."""
-        wrong = self._own.wrong
-        if given := self.context.settings.keys:
-            from flowtui.tui.keys import keymap_of
-
-            keymap, told = keymap_of(given)
+        keymap, wrong = keymap_of(self.context.settings.keys)
+        if keymap:
             self.set_keymap(keymap)
-            wrong = wrong + told
-        if wrong:
+        if wrong := self._own.wrong + wrong:
             words = "\n".join(f"settings.toml: {printable(line)}" for line in wrong[:5])
             self.notify(words, severity="warning", markup=False)
 

@@ -66,6 +66,8 @@ def _id(pane: str, binding: Binding) -> str:
 
 def keymap_of(given: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """Id → keys as Textual takes them, from the settings' `keys`; and what is wrong, in words."""
+    if not given:
+        return {}, []
     names = known_ids()
     wrong: list[str] = []
     preset = given.get(PRESET, "")

@@ -69,6 +69,11 @@ class PaintedApp(App[None]):
         changed = sequences or at != self._previous_cursor_position
         super()._display(screen, cast("RenderableType", Written(sequences)) if changed else None)
 
+    def write_sequence(self, sequence: str) -> None:
+        """Write to the terminal what draws nothing there: its title, the bell."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(sequence)
+
     async def on_event(self, event: events.Event) -> None:
         """After a suspension or another size nothing is known of the terminal any more."""
         if isinstance(event, events.Resize | Driver.SignalResume):

@@ -30,21 +30,30 @@ class Delta:
         changed: ids of transfers whose line is to be drawn again, where it stands.
         moved: lines were added, removed or changed their places: all in sight is to be drawn again.
         bulk: something about the bulk jobs changed.
+        turned: transfers that were known and came to another state, as they were then.
+        turned_jobs: the same of bulk jobs.
     """
 
     changed: set[int] = field(default_factory=set)
     moved: bool = False
     bulk: bool = False
+    turned: list[TransferRow] = field(default_factory=list)
+    turned_jobs: list[BulkRow] = field(default_factory=list)
 
 
 @dataclass
 class QueueModel:
-    """The rows by id, and their order. The screen's thread alone uses it."""
+    """The rows by id, and their order. The screen's thread alone uses it.
+
+    Attributes:
+        is_whole: the queue has come, and not only the first pieces of it.
+    """
 
     transfers: dict[int, TransferRow] = field(default_factory=dict)
     bulk_jobs: dict[int, BulkRow] = field(default_factory=dict)
     summary: Summary = field(default_factory=Summary)
     files: KnownFiles = field(default_factory=KnownFiles)
+    is_whole: bool = False
     _groups: tuple[list[int], ...] = field(default_factory=lambda: tuple([] for _ in range(GROUPS)))
 
     def apply(self, changes: Changes, delta: Delta) -> None:
@@ -57,6 +66,7 @@ class QueueModel:
                 group.clear()
             delta.moved = delta.bulk = True
         self.summary = changes.summary
+        self.is_whole = changes.last
         for row in changes.transfers:
             self._put(row, delta)
         for gone in changes.removed:
@@ -66,6 +76,9 @@ class QueueModel:
                 self.files.put(before, None)
                 delta.moved = True
         for job in changes.bulk_jobs:
+            known = self.bulk_jobs.get(job.id)
+            if known is not None and known.state != job.state:
+                delta.turned_jobs.append(job)
             self.bulk_jobs[job.id] = job
             delta.bulk = True
         for gone in changes.removed_bulk:
@@ -75,6 +88,8 @@ class QueueModel:
         before = self.transfers.get(row.id)
         self.transfers[row.id] = row
         self.files.put(before, row)
+        if before is not None and before.state != row.state:
+            delta.turned.append(row)
         if before is not None and group_of(before.state) == group_of(row.state):
             delta.changed.add(row.id)
             return
