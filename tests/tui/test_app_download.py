@@ -18,6 +18,7 @@ from flowtui.tui.screens.download import DownloadDialog
 from flowtui.tui.screens.quit import QuitDialog
 from support.fake_flow import FakeFlow, data, screen
 from support.tui_app import context_of, lines, make_app, open_project, opened, said, tree, until
+from support.waiting import GUARD
 
 SIZE = (80, 24)
 
@@ -84,6 +85,8 @@ async def test_above_a_hundred_files_a_bulk_job_is_proposed(tmp_path: Path) -> N
     async with app.run_test(size=SIZE) as pilot:
         await asked(pilot)
         await until(pilot, lambda: button(app, "bulk").has_focus)
+        why, keys = said(app, "#dialog-hint").splitlines()
+        assert "More than 100 files" in why and keys.startswith("enter: as a bulk job")
         await pilot.press("enter")
         await until(pilot, lambda: context_of(app).engine.batches)
         assert context_of(app).engine.batches[0].bulk
@@ -138,6 +141,26 @@ async def test_enter_starts_what_is_found_while_the_rest_is_counted(tmp_path: Pa
         assert len(second.files) == 2 and not second.bulk
         assert {batch.root for batch in engine.batches} == {str(tmp_path / "downloads")}
         await until(pilot, lambda: "Queued 6 files of Screen." in notices(app))
+
+
+async def test_enter_starts_it_also_before_it_is_known_what_server_answers(tmp_path: Path) -> None:
+    app = make_app(screen(2), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        context = context_of(app)
+        signing_in = threading.Event()
+        client = context.client
+
+        def late() -> Any:
+            signing_in.wait(GUARD)
+            return client()
+
+        context.client = late  # type: ignore[method-assign]
+        await pilot.press("down", "d", "enter")
+        assert len(app.screen_stack) == 1
+        signing_in.set()
+        await until(pilot, lambda: sum(len(batch.files) for batch in context.engine.batches) == 4)
+        assert {batch.server for batch in context.engine.batches} == {context.flow.server}
 
 
 async def test_what_could_not_be_listed_of_it_is_said(tmp_path: Path) -> None:

@@ -30,6 +30,10 @@ LEAST_STATE = 12
 """Cells of the state's column at least; `cancelled` and a blank fit."""
 
 
+LEAST_PATH = 20
+"""Cells from which on a path beside a reason still says something."""
+
+
 @dataclass(frozen=True)
 class Columns:
     """The widths in cells; 0 for a column that there is no room for.
@@ -120,6 +124,20 @@ def full_words(row: TransferRow) -> str:
     if row.state in RUNNING and row.connections > 1:
         words += f"  ({row.connections} connections)"
     return words
+
+
+def full_line(row: TransferRow, width: int) -> tuple[str, str]:
+    """All there is to say of a transfer, and its whole path, in `width` cells together.
+
+    The words come first; what there is no room for is cut in the middle. The path is left out
+    where fewer than `LEAST_PATH` cells are left of it.
+    """
+    words = f" {full_words(row)}"
+    path = printable(f"{row.root}/{row.path}")
+    left = width - columns.width(words) - 2
+    if left < min(LEAST_PATH, columns.width(path)):
+        return columns.fit(words, width), ""
+    return words, "  " + fit_path(path, left).rstrip()
 
 
 def _source(row: TransferRow) -> str:

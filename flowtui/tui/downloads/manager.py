@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -14,7 +13,7 @@ from flowtui.protocol.messages import TransferRow
 from flowtui.protocol.states import ENDED, PENDING_WORK, UNFINISHED, TransferState
 from flowtui.text import quantities
 from flowtui.text.printable import printable
-from flowtui.tui.downloads import drawing
+from flowtui.tui.downloads.reason import ReasonLine
 from flowtui.tui.downloads.requests import (
     Ids,
     TransferAction,
@@ -58,7 +57,7 @@ class DownloadManager(Vertical):
         self._model = QueueModel()
         # Made here: changes may arrive before they are mounted, and after.
         self._table = TransferTable(id="table")
-        self._reason = Static(id="reason", markup=False)
+        self._reason = ReasonLine(id="reason")
         self._totals = TotalsLine(id="totals")
 
     @property
@@ -83,12 +82,7 @@ class DownloadManager(Vertical):
 
     def on_transfer_table_highlighted(self, message: TransferTable.Highlighted) -> None:
         """Show all that is known of the transfer under the cursor."""
-        row = message.row
-        words = Text(overflow="ellipsis", no_wrap=True)
-        if row is not None:
-            words.append(f" {drawing.full_words(row)}")
-            words.append(f"  {printable(f'{row.root}/{row.path}')}", "dim")
-        self._reason.update(words, layout=False)  # one line always: nothing moves
+        self._reason.show(message.row)
 
     def _request(self, action: TransferAction, ids: Ids) -> None:
         self.post_message(TransferActionRequested(action, ids))

@@ -162,7 +162,7 @@ class DownloadDialog(ModalScreen[Batch | AsFound | None]):
             button.focus()
         hint = f"enter: {str(button.label).lower()}   tab: more   esc: cancel"
         why = self._offer.why_proposed
-        self._hint.update(f"{hint}  {why}" if why else hint)
+        self._hint.update(f"{why}\n{hint}" if why else hint)
 
     @property
     def _folder_text(self) -> str:

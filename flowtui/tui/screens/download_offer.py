@@ -90,7 +90,7 @@ class Offer:
     @property
     def can_start(self) -> bool:
         """Whether files can come before all are counted."""
-        return bool(self.count.server) and not self.count.ended
+        return not self.count.ended
 
     def as_found(self, folder: Path) -> AsFound:
         """All files, those that are still to be found too."""

@@ -110,6 +110,43 @@ def test_every_state_has_its_reason_in_words(fields: dict[str, object], words: s
     assert words in drawing.full_words(transfer(**fields))
 
 
+FAILED = {"state": "failed", "reason": "needs 12.4 GB more in /to", "root": "/data/Human cortex"}
+WORDS = " failed: needs 12.4 GB more in /to"
+WHOLE = "  /data/Human cortex/Cortex/ctrl_1/reads_R1.fastq.gz"
+
+
+@pytest.mark.parametrize(
+    ("width", "words", "path"),
+    [
+        (120, WORDS, WHOLE),
+        (len(WORDS + WHOLE), WORDS, WHOLE),
+        (len(WORDS + WHOLE) - 1, WORDS, "  /data/Human cortex/Corte…ctrl_1/reads_R1.fastq.gz"),
+        (len(WORDS) + 2 + 20, WORDS, "  /d…reads_R1.fastq.gz"),
+        (len(WORDS) + 2 + 19, WORDS, ""),
+        (20, " failed: n…re in /to", ""),
+    ],
+)
+def test_a_line_of_words_and_path_cuts_what_does_not_fit_in_the_middle(
+    width: int, words: str, path: str
+) -> None:
+    assert drawing.full_line(transfer(**FAILED), width) == (words, path)
+
+
+def test_a_short_path_is_there_also_where_less_room_is_left_than_a_long_one_needs() -> None:
+    row = transfer(state="queued", root="/a", path="b")
+    assert drawing.full_line(row, 14) == (" queued", "  /a/b")
+
+
+@given(st.text(max_size=90), st.text(max_size=90), st.sampled_from(STATES), st.integers(1, 160))
+def test_words_and_path_take_one_line_whatever_they_are(
+    reason: str, path: str, state: str, width: int
+) -> None:
+    row = transfer(path=path, reason=reason, state=state)
+    drawn = "".join(drawing.full_line(row, width))
+    assert cell_len(drawn) <= width
+    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in drawn)
+
+
 def test_every_state_has_a_sign_of_its_own_kind() -> None:
     assert set(drawing.SIGNS) == set(TransferState)
     assert set(bulk_drawing.SIGNS) == set(BulkState)
