@@ -85,6 +85,7 @@ class Settings:
         connect_timeout, read_timeout: seconds.
         ca_file: a PEM file of further certificate authorities, or None.
         notify: how the app says that downloads are through, failed or need somebody, see `Notify`.
+        theme: the app's colours by their name; empty for what suits the terminal.
         terminal_title: show in the terminal's title, and as its progress where it has one, how far
             the downloads are.
         refresh_rate: how often a second the app draws what changed in the queue; 0: five times,
@@ -115,6 +116,7 @@ class Settings:
     ca_file: str | None = None
     refresh_rate: int = 0
     notify: str = "bell"
+    theme: str = ""
     terminal_title: bool = True
     usernames: dict[str, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)

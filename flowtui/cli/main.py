@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -183,6 +184,13 @@ def _open_app(server: str | None, to: str | None) -> int:
     if not on_terminal():
         raise CommandError(
             "the app needs a terminal; use `flowtui get` in scripts (see `flowtui --help`)",
+            exit=Exit.USAGE,
+            code="USAGE",
+        )
+    if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
+        raise CommandError(
+            f"this terminal cannot show the app (TERM={os.environ.get('TERM', '')}); use the"
+            " commands: `flowtui ls`, `flowtui get`, `flowtui status` (see `flowtui --help`)",
             exit=Exit.USAGE,
             code="USAGE",
         )

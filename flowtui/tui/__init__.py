@@ -16,7 +16,9 @@
     engine_requests  what is asked of the engine, one after the other
     recorded_files   what the target folder's log calls here, and is; looked at in a thread
     context, account what the app needs from outside the screen; who is signed in
-    commands, palette, theme     the palette's table and its lines, the colours
+    commands, palette            the palette's table and its lines
+    theme, theming   the colours, and which of them suit the terminal; terminal_kind: what it can
+    readable, ascii_text         the last steps to the screen: contrast, and letters of ASCII
     keys             keys by name: the ids of bindings, presets
     own_actions, own_programs    programs of the user's own: what is run, and running it
     run, terminal    starts it, and what a crash or the end of the terminal leaves

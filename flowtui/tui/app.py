@@ -50,7 +50,7 @@ from flowtui.tui.quitting import Quitting
 from flowtui.tui.recorded_files import Found, RecordedFiles
 from flowtui.tui.screens.panes import PanesScreen
 from flowtui.tui.screens.peek import PeekScreen
-from flowtui.tui.theme import THEME
+from flowtui.tui.theming import Theming
 from flowtui.tui.typed_ahead import KeyPassed, TypedAhead
 from flowtui.tui.verifying import Verifying, recorded_of
 from flowtui.tui.widgets.header import HeaderLine
@@ -125,6 +125,7 @@ class FlowApp(PaintedApp):
         self._typed_ahead = TypedAhead(self, super().on_event)
         self._engine = EngineStatus(self, self.header)
         self._announcing = announcing(self, settings)
+        self._theming = Theming(self, self.context, background)
         self._account = Account(self, self.context, background, self.link)
         self._adding = AddDownloads(self, self.context, background, self.link, settings.target(to))
         self._recorded = RecordedFiles(background.run, background.call_later, self._show_recorded)
@@ -155,8 +156,8 @@ class FlowApp(PaintedApp):
 
     def on_mount(self) -> None:
         """Paint first; then find out who is signed in, and connect to the engine."""
-        self.register_theme(THEME)
-        self.theme = THEME.name
+        self.suit_terminal()
+        self._theming.begin()
         self.header.server = self.context.settings.base_url
         self._tree.focus()
         self._quitting.watch()

@@ -98,6 +98,14 @@ class AppContext:
             self.settings = replace(self.settings, download_dir=folder)
         save_settings({"download_dir": folder}, self.folders)
 
+    def keep_theme(self, name: str) -> None:
+        """Keep the theme for the next start. Raises OSError, ConfigError."""
+        with self._lock:
+            if name == self.settings.theme:
+                return
+            self.settings = replace(self.settings, theme=name)
+        save_settings({"theme": name}, self.folders)
+
     def secrets(self) -> list[str]:
         """The tokens in use, for a crash report to leave out."""
         credential = self._client.account.credential if self._client is not None else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from rich.color import ColorSystem
@@ -11,9 +12,13 @@ from textual import events
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
 from textual.driver import Driver
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.widgets import Input
 
+from flowtui.tui.ascii_text import AsciiText
+from flowtui.tui.readable import ReadableText
 from flowtui.tui.screen_buffer import ScreenBuffer, Span
+from flowtui.tui.terminal_kind import Terminfo, has_no_color, is_utf8, terminfo
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -36,11 +41,34 @@ class PaintedApp(App[None]):
 
     What else writes there, a program in front of a suspended app or a message to all users, is
     painted over when the terminal's size is told anew, after a suspension, or by `action_redraw`.
+
+    Attributes:
+        terminfo: what the terminal can do.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._buffer = ScreenBuffer(self._codes, erases=erases_in_colour())
+        self.terminfo = terminfo()
+        self._in_ascii: list[LineFilter] = []
+        self._buffer = ScreenBuffer(self._codes, erases=self.terminfo.erases_in_color)
+
+    def suit_terminal(self) -> None:
+        """Use what the terminal has: no colours, or letters of ASCII only, where that is all."""
+        if self.is_headless:
+            self.no_color, self.terminfo = False, Terminfo()
+            return
+        self.no_color = has_no_color(os.environ, self.terminfo.colors)
+        if not is_utf8(os.environ):
+            self._in_ascii = [AsciiText()]
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's, and then what makes text readable on this terminal."""
+        textuals = super().get_line_filters()
+        if self.no_color:
+            # Grey is a colour, too.
+            textuals = [item for item in textuals if not isinstance(item, Monochrome)]
+            return [*textuals, NoColor(), *self._in_ascii]
+        return [*textuals, ReadableText(), *self._in_ascii]
 
     def _codes(self, segment: Segment) -> str:
         if segment.style is None:
@@ -112,14 +140,3 @@ def spans_of(update: LayoutUpdate | ChopsUpdate) -> Iterator[Span]:
 def _joined(strips: Iterable[Iterable[Segment]]) -> Iterator[Segment]:
     for strip in strips:
         yield from strip
-
-
-def erases_in_colour() -> bool:
-    """Whether the terminal erases characters in the background colour that is set."""
-    try:
-        import curses
-
-        curses.setupterm()
-        return curses.tigetflag("bce") == 1 and curses.tigetstr("ech") is not None
-    except (ImportError, curses.error, ValueError, OSError):  # no terminfo, no such terminal
-        return False

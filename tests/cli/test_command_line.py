@@ -100,6 +100,14 @@ def test_the_app_needs_a_terminal() -> None:
     assert "terminal" in result.stderr
 
 
+def test_a_dumb_terminal_is_told_of_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flowtui.cli.main.on_terminal", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    result = run()
+    assert result.exit_code == Exit.USAGE
+    assert "TERM=dumb" in result.stderr and "flowtui get" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [
