@@ -94,9 +94,9 @@ class Exchange:
         view = memoryview(content)
         while view:
             piece = view[:step]
+            self.request.sent += len(piece)  # first: once it is written, it may be read and asked
             self.writer.write(bytes(piece))
             await self.writer.drain()
-            self.request.sent += len(piece)
             view = view[len(piece) :]
             if self.file.rate and view:
                 await asyncio.sleep(len(piece) / self.file.rate)
@@ -411,9 +411,9 @@ def chunked(*, cut_after: int | None = None) -> Handler:
         view = memoryview(exchange.file.content)[:cut_after]
         for at in range(0, len(view), 65536):
             piece = bytes(view[at : at + 65536])
+            exchange.request.sent += len(piece)
             exchange.writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
             await exchange.writer.drain()
-            exchange.request.sent += len(piece)
         if cut_after is None:
             exchange.writer.write(b"0\r\n\r\n")
         else:
@@ -442,15 +442,14 @@ def endless(
         else:
             fields["Content-Length"] = length
         await exchange.head(status, fields)
-        exchange.request.sent += len(begin)
         following = begin or piece
         while True:
             framed = following
             if length is None:
                 framed = b"%x\r\n%b\r\n" % (len(following), following)
+            exchange.request.sent += len(following)
             exchange.writer.write(framed)
             await exchange.writer.drain()
-            exchange.request.sent += len(piece)
             following = piece
 
     return handle

@@ -40,9 +40,8 @@ def flow() -> FakeFlow:
     return made
 
 
-def app_of(**settings: Any) -> FlowApp:
-    """The app in folders that nothing is written to."""
-    folder = Path("/nowhere")
+def app_of(folder: Path = Path("/nowhere"), **settings: Any) -> FlowApp:
+    """The app in folders that nothing is written to, unless they are named."""
     folders = Folders(config=folder / "config", state=folder / "state", runtime=folder / "run")
     given = Settings(server=SERVER, download_dir="/data/flow", **settings)
     app = FlowApp(given, folders, context=FakeContext(flow(), folders, given))

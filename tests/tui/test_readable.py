@@ -83,8 +83,8 @@ async def in_all_themes(pilot: Pilot[Any], where: str) -> None:
         assert not faint(app), (where, name)
 
 
-async def test_all_words_can_be_read_in_all_themes() -> None:
-    app = app_of()
+async def test_all_words_can_be_read_in_all_themes(tmp_path: Path) -> None:
+    app = app_of(tmp_path)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await queued(pilot, jobs=JOBS)
         await pilot.press("right", "down", "right", "down", "space", "down")
@@ -102,8 +102,8 @@ async def test_all_words_can_be_read_in_all_themes() -> None:
         await in_all_themes(pilot, "palette")
 
 
-async def test_light_themes_have_dark_words() -> None:
-    app = app_of()
+async def test_light_themes_have_dark_words(tmp_path: Path) -> None:
+    app = app_of(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
         app.theme = "flow-light"
