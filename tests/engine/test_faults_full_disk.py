@@ -166,7 +166,7 @@ def test_the_text_record_is_whole_again_when_there_is_room(
         disk.setattr(RequestLog, "_append", full)
         disk.setattr(RequestLog, "rewrite", full)
         made.add(batch(lab.server, lab.root, first))
-        assert "queue.jsonl: No space left on device" in made.trouble
+        until(lambda: "queue.jsonl: No space left on device" in made.trouble)
     made.add(batch(lab.server, lab.root, second))
     until(lambda: made.trouble == "")
     record = (tmp_path / "queue.jsonl").read_text()
