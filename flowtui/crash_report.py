@@ -69,7 +69,7 @@ def write_report(error: BaseException, folders: Folders, secrets: Iterable[str] 
         raise PermissionError(errno.EPERM, str(trouble)) from trouble
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     file = place / f"crash-{stamp}-{os.getpid()}.txt"
-    write_private(file, describe(error, secrets))
+    write_private(file, describe(error, secrets), kind="crash-")
     for old in sorted(place.glob("crash-*.txt"))[:-KEPT]:
         with contextlib.suppress(OSError):  # a folder, say: the report is written all the same
             old.unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -262,7 +263,12 @@ def _act(
         number = action(engine, None if everything else transfers) if everything or transfers else 0
         if jobs and bulk is not None:
             number += engine.bulk(jobs, bulk)
-    Output().line(f"{number:,} {done}")
+    out = Output()
+    out.line(f"{number:,} {done}")
+    for job in now.bulk_jobs if bulk == "forget" else ():
+        if job.id in jobs and job.archive:
+            archive = one_line(str(Path(job.root) / job.archive))
+            out.say(f"archive kept at {archive}; delete it if you do not need it")
     return Exit.OK
 
 

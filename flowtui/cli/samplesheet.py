@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +14,7 @@ from flowtui.cli.exit_codes import CommandError, Exit
 from flowtui.cli.options import json_option, server_option, to_option
 from flowtui.cli.output import Output, counted, one_line
 from flowtui.sheets.pipelines import PIPELINES, Pipeline
+from flowtui.system.files import write_whole
 
 if TYPE_CHECKING:
     from flowtui.cli.sample_inputs import Gathered
@@ -260,21 +260,10 @@ def write_new(target: Path, text: str, *, force: bool) -> None:
 
     Raises CommandError where one is there already, unless `force`; OSError.
     """
-    name = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.write(text)
-        if not force:
-            # Whoever comes second takes no file away: the name is made, never replaced.
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        os.replace(name, target)
+        write_whole(target, text, replace=force)
     except FileExistsError:
-        os.unlink(name)
         raise _exists(target) from None
-    except BaseException:
-        os.unlink(name)
-        raise
 
 
 def _exists(target: Path) -> CommandError:

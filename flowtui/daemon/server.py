@@ -45,6 +45,9 @@ from flowtui.protocol.wire import MAX_LINE, PROTOCOL, ProtocolError, decode, enc
 BACKLOG = 1024
 """Clients that may wait to be taken; the system may allow fewer (`net.core.somaxconn`)."""
 
+TRIES = 3
+"""To make the socket, while engines that end take the empty folder away."""
+
 ACCEPT_AGAIN = 0.5
 """Seconds until clients are taken again after one could not be."""
 
@@ -69,13 +72,14 @@ class Server:
 
     def _listen(self, path: Path) -> None:
         """Make the socket, and take clients. Raises OSError, ConfigError."""
-        private_folder(path.parent)
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()  # a stale one: the engine's lock says that we are the only engine
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        for left in reversed(range(TRIES)):
+            try:
+                listening = _bound(path)
+                break
+            except FileNotFoundError:  # an engine that just ended took its empty folder away
+                if not left:
+                    raise
         try:
-            with address_of(path) as address:
-                listening.bind(address)
             path.chmod(0o600)
             listening.listen(BACKLOG)
             status = path.lstat()
@@ -119,6 +123,8 @@ class Server:
         if self.socket_exists():  # another's is not ours to take away
             with contextlib.suppress(FileNotFoundError):
                 self._path.unlink()
+            with contextlib.suppress(OSError):  # another engine's socket is in it
+                self._path.parent.rmdir()
         _wake_and_close(self._socket)
         with self._lock:
             clients = list(self._clients)
@@ -333,6 +339,21 @@ class _ClientStream:
                 self._event = None
             if not changes.last:
                 more()
+
+
+def _bound(path: Path) -> socket.socket:
+    """A socket at `path`, in a folder of ours. Raises OSError, ConfigError."""
+    private_folder(path.parent)
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()  # a stale one: the engine's lock says that we are the only engine
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with address_of(path) as address:
+            listening.bind(address)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
 
 
 def _wake_and_close(listening: socket.socket) -> None:

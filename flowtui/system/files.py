@@ -12,10 +12,10 @@ import errno
 import json
 import os
 import pwd
+import secrets
 import stat
-import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -200,38 +200,77 @@ def is_taken(path: Path) -> bool:
 ABANDONED = 3600.0
 """Seconds after which what was to replace a file is no longer written by anybody."""
 
+_MARK = ".flowtui-"
+"""In the names of files that are being written, behind the name that they are to have."""
 
-def write_private(file: Path, text: str | Iterable[str]) -> None:
+
+def write_private(file: Path, text: str | Iterable[str], *, kind: str = "") -> None:
     """Put `text`, or all of its pieces, into `file` at once, mode 0600 from the first byte on.
 
-    What a kill in the middle of it left goes at a later one.
+    What a kill in the middle of it left goes at a later one; `kind` is what the names of all such
+    files begin with, where each is written once. Raises OSError.
     """
-    prefix = f".{file.name}.flowtui-"
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=prefix)
+    with _written_beside(file, text, 0o600) as name:
+        os.replace(name, file)
+    _remove_abandoned(file, f".{kind}" if kind else f".{file.name}{_MARK}")
+
+
+def write_whole(file: Path, text: str, *, replace: bool) -> None:
+    """Put `text` into `file`, open to whom the umask says; it is there whole or not at all.
+
+    What a kill in the middle of it left goes at a later one. Raises FileExistsError where there is
+    one already, unless `replace`; OSError.
+    """
+    with _written_beside(file, text, 0o666) as name:
+        if replace:
+            os.replace(name, file)
+        else:
+            _give_free_name(name, file)
+    _remove_abandoned(file, f".{file.name}{_MARK}")
+
+
+@contextlib.contextmanager
+def _written_beside(file: Path, text: str | Iterable[str], mode: int) -> Iterator[Path]:
+    """The name of a new file beside `file` that has the text, on the disk; gone after an error."""
+    name = file.with_name(f".{file.name}{_MARK}{secrets.token_hex(8)}")
+    descriptor = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.writelines([text] if isinstance(text, str) else text)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(name, file)
+        yield name
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         raise
-    with contextlib.suppress(OSError):  # it is tried again the next time
-        _remove_abandoned(file, prefix)
+
+
+def _give_free_name(name: Path, file: Path) -> None:
+    """Rename, where there is no file of that name: who comes second takes none away."""
+    try:
+        os.link(name, file, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except OSError:  # no links here: the name is made first
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        os.replace(name, file)
+    else:
+        os.unlink(name)
 
 
 def _remove_abandoned(file: Path, prefix: str) -> None:
-    """Take away what was to replace `file` and is older than it by more than any write takes.
+    """Take away what was to become a file, by its own name, and is older than `file` by more than
+    any write takes.
 
-    Both times are of the disk's own clock.
+    Both times are of the disk's own clock. What cannot be taken away is tried again later.
     """
-    latest = file.stat().st_mtime - ABANDONED
-    with os.scandir(file.parent) as entries:
-        for entry in entries:
-            if not entry.name.startswith(prefix):
-                continue
-            found = entry.stat(follow_symlinks=False)
-            is_ours = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
-            if is_ours and found.st_mtime < latest:
-                os.unlink(entry.path)
+    with contextlib.suppress(OSError):
+        latest = file.stat().st_mtime - ABANDONED
+        with os.scandir(file.parent) as entries:
+            for entry in entries:
+                if not (entry.name.startswith(prefix) and _MARK in entry.name):
+                    continue
+                found = entry.stat(follow_symlinks=False)
+                is_ours = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+                if is_ours and found.st_mtime < latest:
+                    os.unlink(entry.path)

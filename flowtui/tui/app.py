@@ -35,6 +35,7 @@ from flowtui.tui.context import AppContext
 from flowtui.tui.downloads.bulk_panel import BulkPanel
 from flowtui.tui.downloads.manager import DownloadManager
 from flowtui.tui.downloads.requests import (
+    BulkAction,
     BulkActionRequested,
     BulkFilesRequested,
     TransferActionRequested,
@@ -378,6 +379,9 @@ class FlowApp(PaintedApp):
         """Cancel, retry, create again, fetch one by one or forget a bulk job."""
         action, job = message.action, message.job
         self.link.call(action.words, lambda engine: engine.bulk((job.id,), action))
+        if action is BulkAction.FORGET and job.archive:
+            kept = printable(f"Archive kept at {job.root}/{job.archive}")
+            self.notify(f"{kept}; delete it if you do not need it", markup=False)
 
     def on_bulk_files_requested(self, message: BulkFilesRequested) -> None:
         """Show the files of a bulk job."""

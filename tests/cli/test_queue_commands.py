@@ -170,6 +170,14 @@ def test_what_the_engine_is_asked(
     assert engine.asked == asked
 
 
+def test_an_archive_that_nobody_knows_of_any_more_is_named(engine: Engine) -> None:
+    kept, other = (replace(job, state="cancelled") for job in engine.jobs)
+    engine.jobs = (replace(kept, archive="a\x1b[2J.zip"), other)
+    result = run("forget", "b5", "b6")
+    assert result.stderr == "archive kept at /r/a\ufffd[2J.zip; delete it if you do not need it\n"
+    assert "archive" not in run("cancel", "b5").stderr
+
+
 def test_ids_that_are_not_in_the_queue_are_said(engine: Engine) -> None:
     result = run("cancel", "1", "99", "b77")
     assert result.exit_code == Exit.NOTHING_FOUND

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from flowtui import __version__
-from flowtui.config import ConfigError, Settings
+from flowtui.config import ConfigError, Settings, private_folder
 from flowtui.daemon import client as client_module
 from flowtui.daemon import server as server_module
 from flowtui.daemon.client import EngineClient
@@ -152,6 +152,45 @@ def test_a_stale_socket_is_replaced_and_taken_away_at_the_end(tmp_path: Path):
     assert not one.path.exists()
     with pytest.raises(EngineNotRunning):
         one.client()
+
+
+def test_an_empty_folder_goes_with_its_last_engine(tmp_path: Path):
+    first, second = Door(tmp_path), Door(tmp_path)
+    other = tmp_path / "run" / "engine-2.sock"
+    second.server.move(other)
+    first.server.move(first.path)
+    first.close()
+    assert other.exists()
+    second.close()
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_engine_that_ends_takes_no_folder_from_one_that_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    made = 0
+
+    def folder_goes(path: Path) -> Path:
+        nonlocal made
+        made += 1
+        private_folder(path)
+        if made < server_module.TRIES:
+            path.rmdir()
+        return path
+
+    monkeypatch.setattr(server_module, "private_folder", folder_goes)
+    door = Door(tmp_path)
+    assert door.server.socket_exists() and made == server_module.TRIES
+    door.close()
+
+
+def test_a_folder_that_goes_again_and_again_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(server_module, "private_folder", lambda path: path)
+    engine = Engine(Settings(), make_service=make_service())
+    with pytest.raises(FileNotFoundError):
+        Server(engine, tmp_path / "run" / "engine.sock", lambda _: None)
 
 
 def test_the_first_exchange_tells_the_versions(door: Door):

@@ -218,6 +218,16 @@ async def test_jobs_can_be_cancelled_tried_again_and_forgotten(tmp_path: Path) -
         ]
 
 
+async def test_the_archive_of_a_job_that_is_forgotten_is_named(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await with_jobs(pilot, job(1, "cancelled", archive="a.zip"))
+        await pilot.press("c")
+        await until(pilot, lambda: [toast.message for toast in app._notifications])
+        (toast,) = app._notifications
+        assert "a.zip; delete it" in toast.message
+
+
 @pytest.mark.parametrize(
     ("key", "fields", "action"),
     [
