@@ -101,6 +101,7 @@ def _serve() -> None:
     import support.services  # noqa: F401
 
     ended: dict[int, int] = {}
+    started: set[int] = set()
     for line in sys.stdin:
         order = json.loads(line)
         answer: object = "ready"
@@ -118,6 +119,7 @@ def _serve() -> None:
                 finally:
                     os._exit(status)
             answer = pid
+            started.add(pid)
         elif order["do"] == "look":
             pid = order["pid"]
             if pid not in ended:
@@ -126,6 +128,8 @@ def _serve() -> None:
                     ended[pid] = os.waitstatus_to_exitcode(status)
             answer = ended.get(pid)
         print(json.dumps(answer), flush=True)
+    for pid in started - ended.keys():  # the tests have ended, however they did
+        os.kill(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,9 @@ def _serve(orders: socket.socket) -> None:
             if orders.fileno() not in ready:
                 continue
             order, streams, *_ = socket.recv_fds(orders, LONGEST_ORDER, 3)
-            if not order:
+            if not order:  # the tests have ended, however they did
+                for pid in running:
+                    os.kill(pid, signal.SIGKILL)
                 sys.exit()
             out, errors, tell = streams
             pid = os.fork()
