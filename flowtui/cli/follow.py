@@ -217,19 +217,24 @@ class Follower:
 
     def _report_transfer(self, row: TransferRow) -> None:
         self._view.transfer(row)
-        path = one_line(str(Path(row.root) / row.path))
+        if row.state in GOOD:
+            self._say_what_else(row)
+        if self._out.as_json:
+            self._out.event("transfer", **transfer_fields(row))
+
+    def _say_what_else(self, row: TransferRow) -> None:
+        """Say what is to be known of a file that is here, beside that it is."""
         if row.state == TransferState.DONE and row.replaced:
             aside = "" if row.replaced == REMOVED else one_line(row.replaced)
             kept = f"; the earlier one is {aside}" if aside else ""
-            self._out.say(f"flowtui: replaced {path}{kept}")
-        if row.state in GOOD and row.renamed_from:
-            self._out.say(f"flowtui: renamed {one_line(row.renamed_from)} back to {path}")
-        if row.state in GOOD and row.occupied:
+            self._out.say(f"flowtui: replaced {_path_of(row)}{kept}")
+        if row.renamed_from:
+            self._out.say(f"flowtui: renamed {one_line(row.renamed_from)} back to {_path_of(row)}")
+        if row.occupied:
             self._say_foreign(row, row.root)
         if is_kept(row):
-            self._out.say(f"flowtui: warning: kept {path}, though it was changed here or on Flow")
-        if self._out.as_json:
-            self._out.event("transfer", **transfer_fields(row))
+            words = f"kept {_path_of(row)}, though it was changed here or on Flow"
+            self._out.say(f"flowtui: warning: {words}")
 
     def _say_foreign(self, row: TransferRow | BulkFileRow, root: str) -> None:
         where = one_line(foreign_path(row, root) or "its name")
@@ -252,3 +257,7 @@ class Follower:
             counts=dict(summary.counts),
             seconds=round(self.state.seconds, 1),
         )
+
+
+def _path_of(row: TransferRow) -> str:
+    return one_line(str(Path(row.root) / row.path))

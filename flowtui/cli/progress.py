@@ -13,6 +13,7 @@ from flowtui.protocol.states import (
     AS_RECORDED,
     BROKEN_ON_FLOW,
     BULK_ENDED,
+    RUNNING,
     BulkState,
     TransferState,
 )
@@ -41,6 +42,8 @@ def view_for(stream: TextIO) -> ProgressView:
 
 def outcome_line(row: TransferRow) -> str:
     """What became of a transfer, as one line; empty while it goes on."""
+    if row.state in (TransferState.QUEUED, *RUNNING):
+        return ""
     name = one_line(row.path)
     if row.code == BROKEN_ON_FLOW:
         return f"broken   {name}  {size_text(row.size or row.done)}: {one_line(row.reason)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import PurePosixPath
 from typing import Annotated
 
@@ -28,8 +29,10 @@ class Origin:
     @property
     def length(self) -> int:
         """Characters of all its names."""
-        return sum(len(getattr(self, name)) for name in self.__slots__)
+        return sum(map(len, _names_of(self)))
 
+
+_names_of = attrgetter(*Origin.__slots__)
 
 NOWHERE = Origin()
 

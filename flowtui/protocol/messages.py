@@ -49,6 +49,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Self, TypeVar
 
 from flowtui.flow.remote_file import NOWHERE, Origin, RemoteFile
@@ -192,7 +193,7 @@ class TransferRow(Message):
     @property
     def longest(self) -> int:
         """Bytes that it takes on a line, at most; a character takes twelve where it is an emoji."""
-        return _longest(self, _TEXTS, self.origin.length)
+        return _longest(_texts_of_transfer(self), self.origin.length)
 
 
 def _texts(kind: type[Message]) -> tuple[str, ...]:
@@ -200,12 +201,11 @@ def _texts(kind: type[Message]) -> tuple[str, ...]:
     return tuple(name for name, of in kind.__annotations__.items() if of.startswith("str"))
 
 
-def _longest(row: Message, texts: tuple[str, ...], more: int = 0) -> int:
-    values = (getattr(row, name) for name in texts)
-    return 1000 + 12 * (sum(map(len, filter(None, values))) + more)
+def _longest(texts: Iterable[str | None], more: int = 0) -> int:
+    return 1000 + 12 * (sum(map(len, filter(None, texts))) + more)
 
 
-_TEXTS = _texts(TransferRow)
+_texts_of_transfer = attrgetter(*_texts(TransferRow))
 
 
 def that_fit(rows: Iterable[Row], most: int = MAX_LINE // 2) -> Iterator[Row]:
@@ -272,10 +272,10 @@ class BulkRow(Message):
     @property
     def longest(self) -> int:
         """See `TransferRow.longest`."""
-        return _longest(self, _BULK_TEXTS)
+        return _longest(_texts_of_bulk(self))
 
 
-_BULK_TEXTS = _texts(BulkRow)
+_texts_of_bulk = attrgetter(*_texts(BulkRow))
 
 
 @dataclass(frozen=True, slots=True)

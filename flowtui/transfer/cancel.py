@@ -45,8 +45,17 @@ class StopSignal:
         """Have `set` end this response's reads too; call what is returned when it is read."""
         stream = response.extensions.get("network_stream")
         found = stream.get_extra_info("socket") if stream is not None else None
-        if not isinstance(found, socket.socket):
-            return lambda: None
+        return self._watch(found) if isinstance(found, socket.socket) else lambda: None
+
+    def watch_socket(self, found: socket.socket) -> Callable[[], None]:
+        """Have `set` end what is read from it too, until what is returned is called.
+
+        Raises Stopped if it is time to stop.
+        """
+        self.check()
+        return self._watch(found)
+
+    def _watch(self, found: socket.socket) -> Callable[[], None]:
         with self._lock:
             self._sockets.add(found)
         if self.event.is_set():

@@ -4,12 +4,17 @@ httpx, httpcore and h11 take 0.8 to 1.1 ms of processor for a request and its an
 size: for thousands of small files that is most of the time. Over a kept connection (see
 `kept_connections`) a request is one write, and of the answer nothing is understood but the plainest
 form: HTTP/1.1, one Content-Length, no coding of any kind. Any other answer is read by h11.
+
+The plainest of all is a file of the length that it should have, which comes at once and whole: of
+that nothing is made but its bytes (`kept_file`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
 
 import httpcore
 import httpx
@@ -21,6 +26,12 @@ from flowtui.flow.http.large_bodies import WAITED, begun_answer
 LONGEST_HEAD = 64 << 10
 """Bytes; an answer whose head is longer is no plain one."""
 
+WHOLE = 256 << 10
+"""Bytes of the largest file that is read at once: all 64 connections may have one in hand."""
+
+SOON = 1.0
+"""Seconds in which the body of such a file comes; a slower one is written as it comes."""
+
 _URL = re.compile(
     r"(https?)://([A-Za-z0-9.-]+)(?::([0-9]{1,5}))?(/[A-Za-z0-9/_.~%?&=+,;:@!$()*-]*)"
 )
@@ -29,6 +40,12 @@ _STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2})(?: ([\t -~\x80-\xff]*))?")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
 _HEADER_TEXT = re.compile(r"[!-~][ -~]*")
 _END = b"\r\n\r\n"
+_FILE_HEAD = re.compile(
+    rb"HTTP/1\.1 200(?: [\t -~\x80-\xff]*)?"
+    rb"(?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*)*"
+)
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*(?:\r\n|$)")
+_CODED_OR_LAST = re.compile(rb"\n(?:transfer-encoding|content-encoding|connection[^\r]*close)")
 _UNASKED = (204, 205, 206, 304, 416)
 """Statuses whose answer has no body, or belongs to a request that was not made here."""
 
@@ -43,6 +60,25 @@ def kept_answer(
     `headers` are sent as they are, with a Host; `timeout`: seconds without a byte. Raises
     httpx.TransportError, as does reading the body.
     """
+    found = kept_file(kept, url, headers, timeout, None)
+    assert not isinstance(found, bytes)
+    return found
+
+
+def kept_file(
+    kept: KeptConnections,
+    url: str,
+    headers: Mapping[str, str],
+    timeout: float | None,
+    size: int | None,
+    watch: Callable[[socket.socket], Callable[[], None]] = lambda _: lambda: None,
+) -> bytes | httpx.Response | None:
+    """The bytes of a file, where a plain answer of 200 brings `size` of them, whole, soon.
+
+    Else the answer, as `kept_answer` gives it, with all that came so far. `watch` is called with
+    the socket before something is asked over it, may raise, and what it returns is called after.
+    Raises httpx.TransportError.
+    """
     target = _target(url)
     if target is None or not all(_HEADER_TEXT.fullmatch(text) for text in headers.values()):
         return None
@@ -50,10 +86,24 @@ def kept_answer(
     asked += "".join(f"{name}: {text}\r\n" for name, text in headers.items()) + "\r\n"
     while (connection := kept.take(origin)) is not None:
         try:
+            unwatch = watch(connection.socket)
+        except BaseException:
+            connection.close()
+            raise
+        try:
             came = _exchange(connection, asked.encode("ascii"), timeout)
+            if size is not None and _is_plain_file(came, size):
+                begin = came.index(_END) + len(_END)
+                body = _come_soon(connection, came[begin:], size)
+                if len(body) == size:
+                    kept.put(connection)
+                    return body
+                came = came[:begin] + body
         except httpcore.TimeoutException as error:
             connection.close()
             raise httpx.ReadTimeout(str(error)) from error
+        finally:
+            unwatch()
         if not came:
             connection.close()
             continue  # the server had dropped it
@@ -67,6 +117,37 @@ def kept_answer(
             answer.request = httpx.Request("GET", url, headers=headers)  # an error names it
         return answer
     return None
+
+
+def _is_plain_file(came: bytes, size: int) -> bool:
+    """Whether so begins a plain answer of 200 with so many bytes, behind which others may follow.
+
+    Stricter than HTTP, and looked at by few steps, since each small file comes by here.
+    """
+    end = came.find(_END)
+    if end < 0 or len(came) > end + len(_END) + size or not _FILE_HEAD.fullmatch(came, 0, end):
+        return False
+    small = came[:end].lower()
+    if _CODED_OR_LAST.search(small) or small.count(b"\ncontent-length") != 1:
+        return False
+    return (found := _LENGTH.search(small)) is not None and int(found[1]) == size
+
+
+def _come_soon(connection: DirectConnection, first: bytes, size: int) -> bytes:
+    """The first bytes of a body and those that follow soon, at most `size`."""
+    content = memoryview(bytearray(size))
+    got = len(first)
+    content[:got] = first
+    until = time.monotonic() + SOON
+    while got < size and (left := until - time.monotonic()) > 0:
+        try:
+            count = connection.fill(content[got:], left)
+        except (OSError, ValueError):  # who reads on meets the same, or the rest
+            break
+        if not count:
+            break
+        got += count
+    return bytes(content[:got])
 
 
 def _target(url: str) -> tuple[Origin, str] | None:

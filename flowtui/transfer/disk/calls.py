@@ -8,6 +8,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
+class _Waiting:
+    """A call to the disk. A small file has dozens: a generator for each would take as long."""
+
+    __slots__ = ("_began", "_clock", "_is_outer", "_me")
+
+    def __init__(self, began: dict[int, float], clock: Callable[[], float]) -> None:
+        self._began = began
+        self._clock = clock
+
+    def __enter__(self) -> None:
+        self._me = threading.get_ident()
+        self._is_outer = self._me not in self._began
+        self._began[self._me] = self._clock()
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_outer:
+            del self._began[self._me]
+        else:
+            self._began[self._me] = self._clock()
+
+
 class DiskCalls:
     """Which threads of one transfer wait for the disk now. Safe to use from any thread."""
 
@@ -15,19 +36,9 @@ class DiskCalls:
         self._clock = clock
         self._began: dict[int, float] = {}
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
+    def waiting(self) -> _Waiting:
         """While entered this thread waits for the disk; it may be entered once more within."""
-        me = threading.get_ident()
-        is_outer = me not in self._began
-        self._began[me] = self._clock()
-        try:
-            yield
-        finally:
-            if is_outer:
-                del self._began[me]
-            else:
-                self._began[me] = self._clock()
+        return _Waiting(self._began, self._clock)
 
     @contextmanager
     def elsewhere(self) -> Iterator[None]:

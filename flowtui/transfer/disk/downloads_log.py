@@ -13,7 +13,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -145,9 +145,10 @@ def write(descriptor: int, entries: list[LogEntry]) -> None:
             fields["belongs_to"] = entry.belongs_to
         if entry.sample:
             fields["sample"] = entry.sample
-        fields |= {name: text for name, text in asdict(entry.origin).items() if text}
-        if entry.origin.execution:
-            fields["execution"] = f"execution/{entry.origin.execution}"
+        origin = entry.origin
+        fields |= {name: text for name in origin.__slots__ if (text := getattr(origin, name))}
+        if origin.execution:
+            fields["execution"] = f"execution/{origin.execution}"
         if entry.message:
             fields["message"] = entry.message
         lines.append(json.dumps(fields) + "\n")

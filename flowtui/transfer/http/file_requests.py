@@ -10,7 +10,7 @@ import httpx
 from flowtui.flow.http.answers import REDIRECTS
 from flowtui.flow.http.deadline import Clock, Deadline, within
 from flowtui.flow.http.http_client import USER_AGENT, HttpClient
-from flowtui.flow.http.kept_answers import kept_answer
+from flowtui.flow.http.kept_answers import kept_file
 from flowtui.flow.http.large_bodies import KEEP
 from flowtui.text.printable import printable
 from flowtui.timings import Deadlines
@@ -74,12 +74,13 @@ class FileRequests:
         self._is_small = is_small
 
     def send(
-        self, link: FileLink, headers: dict[str, str]
-    ) -> tuple[httpx.Response, dict[str, str]]:
+        self, link: FileLink, headers: dict[str, str], size: int | None = None
+    ) -> tuple[httpx.Response | bytes, dict[str, str]]:
         """The answer to a GET, following redirects and refreshing the session once.
 
         With the headers of the request that it is to, which not every answer knows: where the
         server knows no ranges, they are without Range and If-Range.
+        Where `size` is given, it may be the file itself, of so many bytes (see `kept_file`).
         Raises TransientError, FreshLink, AuthRequired, PermanentError, Stopped.
         """
         asked, generation = link.url, link.generation
@@ -93,9 +94,12 @@ class FileRequests:
                     require_no_downgrade(self._session.server, url, "gives a link that leads")
                 # Asked for anew at each hop: the token goes to the service's own origin alone.
                 auth = self._authorization(url)
-                response = self._over_kept_connection(url, {**headers, **auth})
+                response = self._over_kept_connection(url, {**headers, **auth}, size)
+                if isinstance(response, bytes):
+                    return response, headers
                 request = None
                 if response is None:
+                    self._stop.check()
                     request = self._http.build_request("GET", url, headers={**headers, **auth})
                     if (request.url.port or 0) > 65535:
                         raise ValueError("there is no such port")  # the system would take another
@@ -166,7 +170,9 @@ class FileRequests:
         except InsecureServer as error:
             raise PermanentError(error.message, code=error.code, retryable=True) from error
 
-    def _over_kept_connection(self, url: str, headers: dict[str, str]) -> httpx.Response | None:
+    def _over_kept_connection(
+        self, url: str, headers: dict[str, str], size: int | None
+    ) -> httpx.Response | bytes | None:
         """The answer by the short way, see `kept_answers`; None where httpx has to ask."""
         if not self._is_small or "Range" in headers or not isinstance(self._http, HttpClient):
             return None
@@ -174,7 +180,14 @@ class FileRequests:
         deadline = Deadline(self._deadlines.head, self._clock)
         try:
             with within(deadline):
-                return kept_answer(self._http.kept, url, sent, self._http.timeout.read)
+                return kept_file(
+                    self._http.kept,
+                    url,
+                    sent,
+                    self._http.timeout.read,
+                    size,
+                    self._stop.watch_socket,
+                )
         except httpx.TransportError as error:
             raise self._trouble(error, deadline) from error
 
