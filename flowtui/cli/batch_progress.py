@@ -62,6 +62,7 @@ class BatchProgress:
     batch_id: int | None = None
     _expected: int = 0
     _bulk: bool = False
+    _fetched_before: int = 0
 
     def added(self, added: Added) -> None:
         """Take note of what the engine was given."""
@@ -72,14 +73,19 @@ class BatchProgress:
 
     def update_transfer(self, row: TransferRow) -> None:
         """Take a transfer's latest row, without a walk over what may be a long queue."""
-        self.remove_transfer(row.id)
+        self._drop(row.id)
         self.rows[row.id] = row
         self.counts[row.state] += 1
         if row.state in RUNNING:
             self.running[row.id] = row
 
     def remove_transfer(self, id: int) -> None:
-        """Drop a transfer that has left the queue."""
+        """Drop a transfer that has left the queue; what came over the network for it counts."""
+        if id in self.rows:
+            self._fetched_before += _fetched(self.rows[id])
+            self._drop(id)
+
+    def _drop(self, id: int) -> None:
         before = self.rows.pop(id, None)
         if before is not None:
             self.counts[before.state] -= 1
@@ -98,7 +104,7 @@ class BatchProgress:
                     counts[archive.state] -= 1
                 counts["done"] += job.unpacked
                 counts["skipped"] += job.skipped
-                lost = job.files - job.unpacked - job.skipped - job.one_by_one
+                lost = _lost(job)
                 if job.state in BULK_ENDED:
                     counts["failed"] += lost
                 elif lost:
@@ -113,7 +119,7 @@ class BatchProgress:
     def archive_failure(self) -> str:
         """The reason of a bulk job that brought no files; empty for none."""
         for job in self.bulk_jobs.values():
-            if job.state in _BULK_UNDONE and job.code not in _FETCHED_ONE_BY_ONE:
+            if job.state in _BULK_UNDONE and _lost(job):
                 return job.reason
         return ""
 
@@ -144,12 +150,7 @@ class BatchProgress:
 
     def fetched_bytes(self) -> int:
         """Bytes that came over the network in this run, as far as they are still here."""
-        rows = (
-            row
-            for row in self.rows.values()
-            if row.state != TransferState.SKIPPED and not row.linked
-        )
-        return sum(max(0, row.done - row.resumed_at) for row in rows)
+        return self._fetched_before + sum(map(_fetched, self.rows.values()))
 
     def waiting_reason(self, code: str) -> str:
         """The reason of one of the transfers that wait with this code; empty for none."""
@@ -210,3 +211,14 @@ class BatchProgress:
             return Exit.SOME_FAILED if noticed else Exit.OK
         causes = {exit_of_code(code) for code in codes}
         return causes.pop() if not good and len(causes) == 1 else Exit.SOME_FAILED
+
+
+def _lost(job: BulkRow) -> int:
+    """How many of a job's files neither are here nor come by transfers of their own."""
+    return job.files - job.unpacked - job.skipped - job.one_by_one
+
+
+def _fetched(row: TransferRow) -> int:
+    """Bytes that came over the network for a transfer, and are here."""
+    is_fetched = row.state != TransferState.SKIPPED and not row.linked
+    return max(0, row.done - row.resumed_at) if is_fetched else 0

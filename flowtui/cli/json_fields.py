@@ -132,6 +132,7 @@ def bulk_fields(job: BulkRow) -> dict[str, object]:
         "unpacked_bytes": job.unpacked_bytes,
         "skipped": job.skipped,
         "one_by_one": job.one_by_one,
+        "one_by_one_here": job.one_by_one_here,
         "beside_foreign": job.occupied,
         "archive": str(Path(job.root) / job.archive) if job.archive else "",
         "job_id": job.job_id,

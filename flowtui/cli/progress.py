@@ -71,8 +71,13 @@ def outcome_line(row: TransferRow) -> str:
 
 def bulk_line(job: BulkRow, now: float | None = None) -> str:
     """How far a bulk job is, as one line; with its age and its time left where `now` is given."""
-    text = f"archive  {one_line(job.name)}: {job.state}"
-    moving = (BulkState.PROCESSING, BulkState.FETCHING, BulkState.UNPACKING)
+    text = f"archive  {one_line(job.name)}: {job.state.replace('_', ' ')}"
+    moving = (
+        BulkState.PROCESSING,
+        BulkState.FETCHING,
+        BulkState.UNPACKING,
+        BulkState.ONE_BY_ONE,
+    )
     if job.progress is not None and job.state in moving:
         text += f" {job.progress:.0f} %"
     parts = []
@@ -93,7 +98,8 @@ def _bulk_numbers(job: BulkRow, now: float) -> list[str]:
     if job.skipped:
         parts.append(f"{job.skipped:,} already present")
     if job.one_by_one:
-        parts.append(f"{job.one_by_one:,} one by one")
+        here = "" if job.one_by_one_here == job.one_by_one else f"{job.one_by_one_here:,} of "
+        parts.append(f"{here}{job.one_by_one:,} one by one")
     if job.ended is not None:
         parts.append(f"ended {seconds_text(max(0.0, now - job.ended))} ago")
     elif job.created:

@@ -143,9 +143,11 @@ def _cells(row: TransferRow) -> tuple[str, ...]:
 
 
 def _summary_line(summary: Summary) -> str:
-    if not summary.counts:
+    if not summary.file_counts:
         return "The queue is empty."
-    states = ", ".join(f"{number:,} {state}" for state, number in summary.counts.items() if number)
+    states = ", ".join(
+        f"{number:,} {state}" for state, number in summary.file_counts.items() if number
+    )
     text = f"{states}; {size_text(summary.done)} of {size_text(summary.total)}"
     if summary.rate:
         text += f", {size_text(int(summary.rate))}/s"

@@ -21,6 +21,7 @@ from typing import TypeVar
 from flowtui.config import Folders, Settings
 from flowtui.connect import connector
 from flowtui.engine.bulk.stages import EngineParts
+from flowtui.engine.bulk.sums import with_files
 from flowtui.engine.bulk.tracker import BulkTracker
 from flowtui.engine.events import Events
 from flowtui.engine.loop import Loop
@@ -309,7 +310,8 @@ class Engine:
 
         def act() -> int:
             stopped = action in ("cancel", "one_by_one")
-            transfers = self._bulk.transfers_of(ids) if stopped else []
+            singles = action == "cancel"
+            transfers = self._bulk.transfers_of(ids, singles=singles) if stopped else []
             count = self._bulk.actions.act(ids, action)
             self._let_go(transfers, CANCELLABLE, TransferState.CANCELLED)
             return count
@@ -520,7 +522,7 @@ class Engine:
     def _summary(self) -> Summary:
         root = self._intake.last_root
         room = self._space.room(root) if root else None
-        return self._queue.summary(
+        summary = self._queue.summary(
             self._scheduler.rate if self._scheduler.runs else 0.0,
             root=root,
             free=room.free if room else None,
@@ -529,6 +531,7 @@ class Engine:
             jobs=self._scheduler.jobs,
             trouble=self.trouble,
         )
+        return with_files(summary, self._bulk.jobs.values(), self._queue.transfers)
 
     def _let_go(
         self, ids: Sequence[int] | None, states: Iterable[TransferState], to: TransferState

@@ -237,6 +237,7 @@ class BulkRow(Message):
         unpacked_bytes: the sum of their sizes.
         skipped: how many were here before. `one_by_one`: how many are fetched by transfers of
             their own, because the archive does not hold them or there is none.
+        one_by_one_here: how many of these are here.
         occupied: how many have another name, since a foreign file stands at theirs.
         archive: path of the archive relative to `root`, where one is on the disk; else empty.
     """
@@ -266,6 +267,7 @@ class BulkRow(Message):
     unpacked_bytes: Count = 0
     skipped: Count = 0
     one_by_one: Count = 0
+    one_by_one_here: Count = 0
     occupied: Count = 0
     archive: str = ""
 
@@ -311,7 +313,10 @@ class Summary(Message):
 
     Attributes:
         counts: state → number of transfers, only states that occur.
-        done, total: bytes of all transfers that are neither failed nor cancelled, as known.
+        file_counts: the same of files: of an archive that is unpacked those in it, and not the
+            archive. What is still in it is `queued`.
+        done, total: bytes of all files that are neither failed nor cancelled, as known. Of what is
+            still in an archive as much is done as of the archive is here.
         unknown_sizes: how many of those have no known size (so `total` is a lower bound).
         rate: bytes a second of all together. `eta`: seconds left, or None.
         free: bytes free on the file system of `root`, the latest batch's target; None if unknown.
@@ -321,6 +326,7 @@ class Summary(Message):
     """
 
     counts: dict[str, Count] = field(default_factory=dict)
+    file_counts: dict[str, Count] = field(default_factory=dict)
     done: Count = 0
     total: Count = 0
     unknown_sizes: Count = 0

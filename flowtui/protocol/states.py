@@ -30,6 +30,7 @@ class BulkState(StrEnum):
     COMPLETED = "completed"
     FETCHING = "fetching"
     UNPACKING = "unpacking"
+    ONE_BY_ONE = "one_by_one"  # its files come by transfers of their own
     DONE = "done"
     FAILED = "failed"
     EXPIRED = "expired"
@@ -97,8 +98,10 @@ TRANSFER_STEPS: dict[TransferState, frozenset[TransferState]] = {
 
 BULK_STEPS: dict[BulkState, frozenset[BulkState]] = {
     # Done: all was here already. Unpacking: an earlier run has fetched the archive.
+    # One by one: there will be no archive, or it is not worth while.
     BulkState.PENDING: frozenset(
         {
+            BulkState.ONE_BY_ONE,
             BulkState.PROCESSING,
             BulkState.COMPLETED,
             BulkState.FETCHING,
@@ -111,6 +114,7 @@ BULK_STEPS: dict[BulkState, frozenset[BulkState]] = {
     ),
     BulkState.PROCESSING: frozenset(
         {
+            BulkState.ONE_BY_ONE,
             BulkState.PENDING,
             BulkState.COMPLETED,
             BulkState.FETCHING,
@@ -122,6 +126,7 @@ BULK_STEPS: dict[BulkState, frozenset[BulkState]] = {
     # Processing: Flow takes back that the archive is ready.
     BulkState.COMPLETED: frozenset(
         {
+            BulkState.ONE_BY_ONE,
             BulkState.PENDING,
             BulkState.PROCESSING,
             BulkState.FETCHING,
@@ -133,6 +138,7 @@ BULK_STEPS: dict[BulkState, frozenset[BulkState]] = {
     # Pending: the archive has expired and is asked for again.
     BulkState.FETCHING: frozenset(
         {
+            BulkState.ONE_BY_ONE,
             BulkState.PENDING,
             BulkState.COMPLETED,
             BulkState.UNPACKING,
@@ -143,14 +149,39 @@ BULK_STEPS: dict[BulkState, frozenset[BulkState]] = {
         }
     ),
     BulkState.UNPACKING: frozenset(
-        {BulkState.PENDING, BulkState.DONE, BulkState.FAILED, BulkState.CANCELLED}
+        {
+            BulkState.PENDING,
+            BulkState.ONE_BY_ONE,
+            BulkState.DONE,
+            BulkState.FAILED,
+            BulkState.CANCELLED,
+        }
     ),
+    BulkState.ONE_BY_ONE: frozenset({BulkState.DONE, BulkState.FAILED, BulkState.CANCELLED}),
     BulkState.DONE: frozenset({BulkState.PENDING}),
+    # Done, of these three: the last of its files has come by itself.
     BulkState.FAILED: frozenset(
-        {BulkState.PENDING, BulkState.FETCHING, BulkState.UNPACKING, BulkState.CANCELLED}
+        {
+            BulkState.PENDING,
+            BulkState.FETCHING,
+            BulkState.UNPACKING,
+            BulkState.ONE_BY_ONE,
+            BulkState.DONE,
+            BulkState.CANCELLED,
+        }
     ),
-    BulkState.EXPIRED: frozenset({BulkState.PENDING, BulkState.CANCELLED}),
-    BulkState.CANCELLED: frozenset({BulkState.PENDING, BulkState.FETCHING, BulkState.UNPACKING}),
+    BulkState.EXPIRED: frozenset(
+        {BulkState.PENDING, BulkState.ONE_BY_ONE, BulkState.DONE, BulkState.CANCELLED}
+    ),
+    BulkState.CANCELLED: frozenset(
+        {
+            BulkState.PENDING,
+            BulkState.FETCHING,
+            BulkState.UNPACKING,
+            BulkState.ONE_BY_ONE,
+            BulkState.DONE,
+        }
+    ),
 }
 
 RUNNING = frozenset({TransferState.ACTIVE, TransferState.VERIFYING})

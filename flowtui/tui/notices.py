@@ -37,7 +37,7 @@ class Tally:
     Attributes:
         to_come: transfers and bulk jobs that the engine has work for.
         paused: transfers that go on when they are told to.
-        good: files that are here. `failed`: transfers and bulk jobs.
+        good: files that are here. `failed`: files that are not, and do not come.
     """
 
     to_come: int = 0
@@ -49,14 +49,12 @@ class Tally:
 def tally(summary: Summary, jobs: Iterable[BulkRow]) -> Tally:
     """The queue in numbers, from its sums and its bulk jobs."""
     counts = summary.counts
-    states = [job.state for job in jobs]
-    lost = sum(state in (BulkState.FAILED, BulkState.EXPIRED) for state in states)
     return Tally(
         to_come=sum(counts.get(state, 0) for state in PENDING_WORK)
-        + sum(state not in BULK_ENDED for state in states),
+        + sum(job.state not in BULK_ENDED for job in jobs),
         paused=counts.get(TransferState.PAUSED, 0),
-        good=sum(counts.get(state, 0) for state in GOOD),
-        failed=counts.get(TransferState.FAILED, 0) + lost,
+        good=sum(summary.file_counts.get(state, 0) for state in GOOD),
+        failed=summary.file_counts.get(TransferState.FAILED, 0),
     )
 
 

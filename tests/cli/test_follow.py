@@ -186,6 +186,25 @@ def test_a_refused_archive_is_no_loss_when_its_files_came_one_by_one() -> None:
     assert state.exit_status() is Exit.OK
 
 
+def test_a_single_file_that_is_lost_is_no_failure_of_its_archive() -> None:
+    lost = job("failed", code="FORBIDDEN", reason="a.gz: refused", files=120, one_by_one=1,
+               unpacked=119)  # fmt: skip
+    state = BatchProgress(bulk_jobs={1: lost})
+    state.update_transfer(row(1, "failed", code="FORBIDDEN"))
+    assert state.archive_failure() == ""
+    assert state.exit_status() is Exit.SOME_FAILED
+    assert state.file_counts() == {"done": 119, "failed": 1, "skipped": 0}
+
+
+def test_what_was_fetched_of_an_archive_counts_when_that_is_gone() -> None:
+    state = BatchProgress()
+    state.update_transfer(row(1, "done", done=700, resumed_at=100))
+    state.update_transfer(row(2, "done", done=50))
+    state.remove_transfer(1)
+    state.remove_transfer(1)
+    assert state.fetched_bytes() == 650
+
+
 def test_a_failed_archive_is_a_failure() -> None:
     state = BatchProgress(bulk_jobs={1: job("failed", code="FAILED", transfer_id=1)})
     state.update_transfer(row(1, "failed", code="FAILED"))

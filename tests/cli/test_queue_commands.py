@@ -54,7 +54,9 @@ class Engine:
 
     def status(self, rows: bool = False, most: int | None = None) -> Status:
         counts = {"active": 1, "failed": 1, "done": 1}
-        summary = Summary(counts=counts, done=1250, total=2000, rate=100.0, eta=7.5)
+        summary = Summary(
+            counts=counts, file_counts=counts, done=1250, total=2000, rate=100.0, eta=7.5
+        )
         summary = replace(summary, trouble=self.trouble)
         shown = self.rows if most is None else tuple(r for r in self.rows if r.state != "done")
         return Status(summary, shown[:most] if rows else (), self.jobs if rows else ())

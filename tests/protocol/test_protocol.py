@@ -88,7 +88,7 @@ def with_news(value, name: str = ""):
     """A message of a later version: every record in it has a field that we do not know."""
     if isinstance(value, list):
         return [with_news(one) for one in value]
-    if not isinstance(value, dict) or name == "counts":
+    if not isinstance(value, dict) or name in ("counts", "file_counts"):
         return value
     return {**{key: with_news(one, key) for key, one in value.items()}, "new": [1]}
 

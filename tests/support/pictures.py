@@ -73,6 +73,8 @@ ROWS = (
 SUMMARY = Summary(
     counts={"done": 1, "active": 1, "verifying": 1, "waiting": 1, "paused": 1, "queued": 1,
             "failed": 1, "skipped": 1, "cancelled": 1},
+    file_counts={"done": 181, "active": 1, "verifying": 1, "waiting": 1, "paused": 1, "queued": 142,
+                 "failed": 9_001, "skipped": 1, "cancelled": 1},
     done=59_123_000, total=13_494_000_000, unknown_sizes=1, rate=11_300_000, eta=1190.0,
     root="/data/flow", free=1_000_000_000,
 )  # fmt: skip

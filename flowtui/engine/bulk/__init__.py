@@ -8,9 +8,10 @@
     polling    asks Flow for it, and how far it is
     fetching   the archive as a transfer; asked for again when it has expired
     unpacking  its files come out; what it lacks comes one by one
+    singles    files that come one by one: a job has ended when the last of them has
     jobs       all jobs, which of them changed, and the room that is kept for them
     notes      a note in the target folder, for `get`, which has no database
-    job        one job's record, and its rules
+    job        one job's record, and its rules; sums: all of them and the queue, file by file
 
 It uses the queue as any other client of it: it queues transfers, claims paths and reserves bytes,
 and is told when a transfer has ended. The queue knows nothing of bulk jobs. What takes time is done

@@ -53,6 +53,7 @@ class BulkActions:
         if job.state not in (BulkState.FAILED, BulkState.EXPIRED, BulkState.CANCELLED):
             return False
         job.again = 0
+        self._stages.singles.leave(job.id)
         transfer = self._queue.transfers.get(job.transfer_id or -1)
         if job.archive and job.unpack:
             self._stages.unpacker.unpack(job)
@@ -77,27 +78,27 @@ class BulkActions:
         if job.state not in BULK_ENDED:
             return False
         job.again = 0
-        job.results = {}
-        job.unpacked_bytes = 0
+        self._stages.singles.leave(job.id)
+        job.keep({})
         self._stages.fetcher.anew(job, "")
         return True
 
     def _one_by_one(self, job: BulkJobRecord) -> bool:
         """Fetch what is missing by transfers of its own, and leave the archive."""
-        if job.state is BulkState.DONE:
+        if job.state in (BulkState.DONE, BulkState.ONE_BY_ONE):
             return False
         self._stages.leave(job)
         self._jobs.recheck_singles(job)
-        self._jobs.one_by_one(job, job.missing(), "you asked for it")
         words = "downloading its files one by one"
         if job.archive:
             words += f"; archive kept at {job.archive}"
-        self._jobs.change(job, BulkState.CANCELLED, words, "ONE_BY_ONE")
+        self._stages.singles.bring(job, "you asked for it", words, "ONE_BY_ONE")
         return True
 
     def _forget(self, job: BulkJobRecord) -> bool:
         if job.state not in BULK_ENDED:
             return False
+        self._stages.singles.leave(job.id)
         self._jobs.remove(job)
         transfer = self._queue.transfers.get(job.transfer_id or -1)
         if transfer is not None:

@@ -33,9 +33,35 @@ LIFETIME = 24 * 3600.0
 AGAIN_BY_ITSELF = 1
 """How often an archive that went too early is asked for again without asking the user."""
 
+SAVE_EVERY = 5.0
+"""Seconds between two times that a job is stored while its files come."""
+
 AT_A_TIME = 4
 """Jobs of one server that are prepared or fetched at once; archives that nobody fetches in time
 would only expire."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a job's results add up to.
+
+    Attributes:
+        states: state → how many. `bytes`: state → their sizes, as far as known.
+        occupied: how many have another name (see `BulkRow`).
+        come: how many of those that come one by one are here.
+    """
+
+    states: dict[str, Count] = field(default_factory=dict)
+    bytes: dict[str, Count] = field(default_factory=dict)
+    occupied: Count = 0
+    come: Count = 0
+
+    def add(self, result: FileResult, by: int) -> None:
+        """Count a result in (1) or out (-1)."""
+        for sums, number in ((self.states, 1), (self.bytes, result.size or 0)):
+            sums[result.state] = sums.get(result.state, 0) + by * number
+        self.occupied += by * (result.occupied > 0)
+        self.come += by * (result.state == ONE_BY_ONE and bool(result.verified_by))
 
 
 @dataclass(slots=True)
@@ -53,7 +79,8 @@ class BulkJobRecord:
         part: the path that its transfer was given.
         again: how often it was asked for again by itself.
         base: the name of all the jobs that one batch was split into.
-        results: key → what became of the file; those without one are still to come.
+        results: key → what became of the file; those without one are still to come. Changed by
+            `put` and `keep` alone. `tally`: what they add up to.
         unpacked_bytes: see `BulkRow`.
         seen_ready: the service has said that the archive is there; if it is not, it has expired.
     """
@@ -85,6 +112,7 @@ class BulkJobRecord:
     ended: float | None = None
     outcomes: str = "{}"
     results: dict[str, FileResult] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally, compare=False)
     unpacked_bytes: Count = 0
     seen_ready: bool = False
 
@@ -114,14 +142,30 @@ class BulkJobRecord:
         """Note what became of a file."""
         result = result.kept()
         before = self.results.get(key)
-        for counted, sign in ((before, -1), (result, 1)):
-            if counted is not None and counted.state == DONE:
-                self.unpacked_bytes += sign * (counted.size or 0)
+        for counted, by in ((before, -1), (result, 1)):
+            if counted is not None:
+                self.tally.add(counted, by)
+                self.unpacked_bytes += by * (counted.size or 0) * (counted.state == DONE)
         self.results[key] = result
+
+    def keep(self, results: dict[str, FileResult]) -> None:
+        """Have these results and no others."""
+        self.results, self.tally, self.unpacked_bytes = {}, Tally(), 0
+        for key, result in results.items():
+            self.put(key, result)
 
     def count(self, state: str) -> int:
         """How many of its files came to this."""
-        return sum(1 for result in self.results.values() if result.state == state)
+        return self.tally.states.get(state, 0)
+
+    def bytes_of(self, state: str) -> int:
+        """The sizes of those files, as far as known."""
+        return self.tally.bytes.get(state, 0)
+
+    @property
+    def has_all_results(self) -> bool:
+        """Whether it is known of every file what became of it."""
+        return len(self.results) >= len(self.data_ids)
 
     @property
     def bytes_to_unpack(self) -> int:
@@ -136,9 +180,11 @@ class BulkJobRecord:
         fetched = transfer.row() if transfer is not None else None
         if self.state is BulkState.FETCHING and fetched is not None and fetched.size:
             progress = 100.0 * fetched.done / fetched.size
-        unpacked, skipped = self.count(DONE), self.count(SKIPPED)
+        unpacked, skipped, come = self.count(DONE), self.count(SKIPPED), self.tally.come
         if self.state is BulkState.UNPACKING and self.data_ids:
             progress = 100.0 * len(self.results) / len(self.data_ids)
+        elif self.state is BulkState.ONE_BY_ONE and self.data_ids:
+            progress = 100.0 * (unpacked + skipped + come) / len(self.data_ids)
         return BulkRow(
             id=self.id,
             batch_id=self.batch_id,
@@ -165,7 +211,8 @@ class BulkJobRecord:
             unpacked_bytes=self.unpacked_bytes,
             skipped=skipped,
             one_by_one=self.count(ONE_BY_ONE),
-            occupied=sum(1 for result in self.results.values() if result.occupied),
+            one_by_one_here=come,
+            occupied=self.tally.occupied,
             archive=self.archive,
         )
 

@@ -89,7 +89,7 @@ class BulkJobs:
         job.bytes = min(MOST, sum(expected.file.size or 0 for expected in files))
         self.set_content(job, files)
         keys = {expected.file.key for expected in files}
-        job.results = {key: result for key, result in job.results.items() if key in keys}
+        job.keep({key: result for key, result in job.results.items() if key in keys})
         self.touch(job)
 
     def set_paths(self, job: BulkJobRecord, files: Sequence[ExpectedFile]) -> None:
@@ -190,12 +190,12 @@ class BulkJobs:
 
     def recheck_singles(self, job: BulkJobRecord) -> None:
         """Count the files that came one by one as missing, until they are seen on the disk."""
-        job.results = {k: result for k, result in job.results.items() if result.state != ONE_BY_ONE}
+        job.keep({k: result for k, result in job.results.items() if result.state != ONE_BY_ONE})
 
     def one_by_one(self, job: BulkJobRecord, files: Sequence[ExpectedFile], why: str) -> None:
         """Have some of a job's files fetched by transfers of their own."""
         for expected in files:
-            job.put(expected.file.key, FileResult(ONE_BY_ONE, expected.path, reason=why))
+            job.put(expected.file.key, to_come(expected, why))
         if files:
             remote_files = tuple(expected.file for expected in files)
             batch = Batch(job.server, job.root, job.name, remote_files)
@@ -206,3 +206,8 @@ class BulkJobs:
         """Have the disk keep room for what a batch's archives will be unpacked to."""
         sizes = (job.bytes_to_unpack for job in self.jobs.values() if job.batch_id == batch_id)
         self.admission.reserve(batch_id, sum(sizes))
+
+
+def to_come(expected: ExpectedFile, why: str) -> FileResult:
+    """A file that is to come by a transfer of its own."""
+    return FileResult(ONE_BY_ONE, expected.path, size=expected.file.size, reason=why)

@@ -49,8 +49,12 @@ class JobPoller:
         *,
         ready: Callable[[BulkJobRecord, BulkJob], None],
         gone: Callable[[BulkJobRecord, str], None],
+        one_by_one: Callable[[BulkJobRecord, str, str, str], None],
     ) -> None:
-        """`ready` takes over a job whose archive can be fetched; `gone` one that has expired."""
+        """`ready` takes over a job whose archive can be fetched; `gone` one that has expired.
+
+        `one_by_one`: one that there will be no archive of (see `Singles.bring`).
+        """
         self._jobs = jobs
         self._workers = workers
         self._clients = clients
@@ -59,6 +63,7 @@ class JobPoller:
         self._timings = timings
         self._ready = ready
         self._gone = gone
+        self._one_by_one = one_by_one
         self._due: dict[int, float] = {}
         self._asking: set[int] = set()
         self._old_session: set[int] = set()
@@ -258,10 +263,7 @@ class JobPoller:
     def _give_up(self, job: BulkJobRecord, why: str, code: str) -> None:
         """Have the files come one by one, and forget the archive."""
         self.leave(job)
-        self._jobs.one_by_one(job, job.missing(), why)
-        self._jobs.drop_note(job)
-        words = f"{why}; downloading the files one by one"
-        self._jobs.change(job, BulkState.FAILED, words, code)
+        self._one_by_one(job, why, f"{why}; downloading the files one by one", code)
 
     def _refused(self, job: BulkJobRecord, error: FlowError) -> None:
         from flowtui.flow.errors import (
@@ -326,11 +328,7 @@ class JobPoller:
         missing = job.missing()
         job.job_id, job.url, job.progress = "", "", None
         if len(missing) < 2:
-            self.leave(job)
-            self._jobs.one_by_one(job, missing, words)
-            state = BulkState.DONE if job.state is BulkState.PENDING else BulkState.FAILED
-            words = f"no archive ({words}); downloading one by one"
-            self._jobs.change(job, state, words, "ONE_BY_ONE")
+            self._give_up(job, words, "ONE_BY_ONE")
             return
         first, second = halves(missing)
         moved = {expected.file.key for expected in second}

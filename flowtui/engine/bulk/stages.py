@@ -1,6 +1,7 @@
 """The stages of a bulk job, each of which hands over to the next.
 
-start (what is here?) → polling (ask Flow) → fetching (a transfer) → unpacking → done
+start (what is here?) → polling (ask Flow) → fetching (a transfer) → unpacking → done; from each
+of them also → singles (files that come one by one) → done
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from flowtui.engine.bulk.fetching import ArchiveFetcher
 from flowtui.engine.bulk.job import BulkJobRecord
 from flowtui.engine.bulk.jobs import BulkJobs, Work
 from flowtui.engine.bulk.polling import ON_SERVER, JobPoller
+from flowtui.engine.bulk.singles import Singles
 from flowtui.engine.bulk.start import JobStarter
 from flowtui.engine.bulk.unpacking import Unpacker
 from flowtui.engine.queue.silence import CODE, SilentDisks
@@ -58,8 +60,16 @@ class Stages:
         self._jobs = jobs
         self._parts = parts
         self._is_silence_said = False
+        self.singles = Singles(jobs, parts.queue)
         self.unpacker = Unpacker(
-            jobs, parts.folders, parts.workers, parts.mailbox, parts.timings, lost=self._lost
+            jobs,
+            parts.queue,
+            parts.folders,
+            parts.workers,
+            parts.mailbox,
+            parts.timings,
+            singles=self.singles,
+            lost=self._lost,
         )
         self.fetcher = ArchiveFetcher(
             jobs,
@@ -78,6 +88,7 @@ class Stages:
             parts.timings,
             ready=self.fetcher.fetch,
             gone=self.fetcher.gone,
+            one_by_one=self.singles.bring,
         )
         self.starter = JobStarter(
             jobs,
@@ -87,6 +98,7 @@ class Stages:
             parts.timings,
             follow=self.poller.follow,
             unpack=self.unpacker.unpack,
+            one_by_one=self.singles.bring,
         )
 
     @property
@@ -110,6 +122,10 @@ class Stages:
             self.fetcher.resume(job)
         elif job.state is BulkState.UNPACKING:
             self.unpacker.unpack(job)
+        elif job.state is BulkState.ONE_BY_ONE:
+            self.singles.follow(job)
+        elif job.state in BULK_ENDED:
+            self.singles.take_up(job)
         elif job.state in ON_SERVER:
             self._prepare(job)
 
@@ -118,12 +134,14 @@ class Stages:
         self.starter.stop(job)
         self.poller.leave(job)
         self.unpacker.stop(job)
+        self.singles.leave(job.id)
 
     def drop(self, id_: int) -> None:
         """Nobody works on this job any more: what was begun for it has failed half-way."""
         self.starter.drop(id_)
         self.poller.drop(id_)
         self.unpacker.drop(id_)
+        self.singles.leave(id_)
 
     def stop(self) -> None:
         """Have all workers let go; the next engine goes on."""

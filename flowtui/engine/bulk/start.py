@@ -90,8 +90,12 @@ class JobStarter:
         *,
         follow: Callable[[BulkJobRecord], None],
         unpack: Callable[[BulkJobRecord], None],
+        one_by_one: Callable[[BulkJobRecord, str, str], None],
     ) -> None:
-        """`follow` and `unpack` take a job over that is to be asked for, or is fetched already."""
+        """`follow` and `unpack` take a job over that is to be asked for, or is fetched already.
+
+        `one_by_one`: one that no archive is needed for (see `Singles.bring`).
+        """
         self.busy: dict[int, Work] = {}
         self.due: dict[int, float] = {}
         self._jobs = jobs
@@ -101,6 +105,7 @@ class JobStarter:
         self._timings = timings
         self._follow = follow
         self._unpack = unpack
+        self._one_by_one = one_by_one
 
     def tick(self, now: float) -> float | None:
         """Look again where there was no descriptor for it; seconds until the next time."""
@@ -254,15 +259,12 @@ class JobStarter:
         missing = job.missing()
         if len(missing) > job.up_to:
             return False
-        if missing:
-            words = f"only {len(missing):,} of {len(job.data_ids):,} files are missing"
-            self._jobs.one_by_one(job, missing, words)
-        singles = job.count(ONE_BY_ONE)
-        words = "all files are already here"
+        singles = job.count(ONE_BY_ONE) + len(missing)
         if singles:
-            words = f"only {singles:,} of {len(job.data_ids):,} files are missing"
-            words += "; downloading them one by one"
-        self._jobs.change(job, BulkState.DONE, words)
+            why = f"only {singles:,} of {len(job.data_ids):,} files are missing"
+            self._one_by_one(job, why, f"{why}; downloading them one by one")
+        else:
+            self._jobs.change(job, BulkState.DONE, "all files are already here")
         return True
 
     def _adopt(self, job: BulkJobRecord, earlier: _Earlier, *, is_begun: bool) -> None:

@@ -61,12 +61,17 @@ class BulkTracker:
     def restore(self, jobs: Sequence[BulkJobRecord]) -> None:
         """Take over what an earlier engine stored, after its transfers; the first tick goes on."""
         self.list.restore(jobs)
-        self._to_resume += [job for job in jobs if job.state not in BULK_ENDED]
+        self._to_resume += [
+            job for job in jobs if job.state not in BULK_ENDED or self._stages.singles.are_left(job)
+        ]
         intake = self._parts.intake
         intake.last_batch = max([intake.last_batch, *(job.batch_id for job in jobs)])
         for transfer in self._parts.queue.transfers.values():
             job = self.jobs.get(transfer.bulk_id or -1)
             transfer.temporary = job is not None and job.unpack
+        for job in jobs:
+            if job.state is BulkState.DONE and job.unpack and not job.archive:
+                self._stages.unpacker.take_off(job)  # an earlier flowtui left it in the list
 
     def copy_of(self, id_: int) -> BulkJobRecord:
         """A job as it is now, for another thread. Raises RequestRefused."""
@@ -85,13 +90,17 @@ class BulkTracker:
             if result.path and result.verified_by
         }
 
-    def transfers_of(self, ids: Iterable[int]) -> list[int]:
-        """The transfers of the archives of those jobs that have not ended."""
-        return [
-            job.transfer_id
-            for job in self.list.pick(ids)
-            if job.transfer_id is not None and job.state not in BULK_ENDED
-        ]
+    def transfers_of(self, ids: Iterable[int], *, singles: bool) -> list[int]:
+        """The transfers of the archives of those jobs that have not ended.
+
+        `singles`: and those of the files that come one by one, where nothing else comes.
+        """
+        going_on = [job for job in self.list.pick(ids) if job.state not in BULK_ENDED]
+        found = [job.transfer_id for job in going_on if job.transfer_id is not None]
+        for job in going_on if singles else ():
+            if job.state is BulkState.ONE_BY_ONE:
+                found += self._stages.singles.under_way(job)
+        return found
 
     # What happens in the engine
 
@@ -102,7 +111,7 @@ class BulkTracker:
     def _transfer_ended(self, transfer: Transfer) -> None:
         """A transfer has ended, well or not, or was cancelled."""
         if transfer.bulk_id is None:
-            self._stages.unpacker.single_ended(transfer)
+            self._stages.singles.ended(transfer)
             return
         job = self.jobs.get(transfer.bulk_id)
         if job is not None and job.state is BulkState.FETCHING and job.transfer_id == transfer.id:
@@ -110,7 +119,10 @@ class BulkTracker:
             self.list.apart(job.id, lambda: ended(job, transfer), self._stages.drop)
 
     def transfer_retried(self, transfer: Transfer) -> None:
-        """Somebody tries the transfer of an ended job's archive again."""
+        """Somebody tries the transfer of an ended job's archive, or of a file of its, again."""
+        if transfer.bulk_id is None:
+            self._stages.singles.retried(transfer)
+            return
         job = self.jobs.get(transfer.bulk_id or -1)
         if (
             job is not None

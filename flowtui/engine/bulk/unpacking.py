@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowtui.engine.bulk.job import BulkJobRecord
-from flowtui.engine.bulk.jobs import BulkJobs, Work
+from flowtui.engine.bulk.job import SAVE_EVERY, BulkJobRecord
+from flowtui.engine.bulk.jobs import BulkJobs, Work, to_come
+from flowtui.engine.bulk.singles import Loss, Singles, code_of, done_words, words_of
 from flowtui.engine.bulk.start import entry_of
-from flowtui.engine.queue.queue import Transfer
-from flowtui.protocol.states import BulkState, TransferState
+from flowtui.engine.queue.queue import Queue
+from flowtui.protocol.states import BulkState
 from flowtui.system import descriptors
 from flowtui.system.shared_folder import remove as remove_file
 from flowtui.transfer.archive.extract import Unpack, Unpacked, run
 from flowtui.transfer.errors import disk_trouble, internal_error
-from flowtui.transfer.task import ONE_BY_ONE, ExpectedFile, FileResult
+from flowtui.transfer.task import ExpectedFile, FileResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -29,20 +30,8 @@ if TYPE_CHECKING:
     from flowtui.transfer.disk.paths import TargetPaths
     from flowtui.transfer.task import Recorded
 
-SAVE_EVERY = 5.0
-"""Seconds between two times that a job is stored while it is unpacked."""
-
 MOST_ROUNDS = 20
 """How often other names are tried where foreign files are in the way."""
-
-
-@dataclass(frozen=True)
-class Loss:
-    """A single file that could not be had."""
-
-    filename: str
-    reason: str
-    code: str
 
 
 class Unpacker:
@@ -55,23 +44,26 @@ class Unpacker:
     def __init__(
         self,
         jobs: BulkJobs,
+        queue: Queue,
         folders: TargetFolders,
         workers: Workers,
         mailbox: Mailbox,
         timings: Timings,
         *,
+        singles: Singles,
         lost: Callable[[BulkJobRecord, str, str], None],
     ) -> None:
         """`lost` takes over a job whose archive is gone or of no use."""
         self.runs: dict[int, Work] = {}
         self._jobs = jobs
+        self._queue = queue
+        self._singles = singles
         self._folders = folders
         self._workers = workers
         self._mailbox = mailbox
         self._timings = timings
         self._lost = lost
         self._removing: set[int] = set()
-        self._waiting: dict[int, dict[str, Loss | None]] = {}
         self._damaged: set[int] = set()
         self._due: dict[int, float] = {}
         self._saved: dict[int, float] = {}
@@ -107,6 +99,7 @@ class Unpacker:
         self._jobs.change(job, BulkState.UNPACKING, "")
         if job.id in self.runs:
             return
+        self._singles.leave(job.id)
         self._jobs.recheck_singles(job)
         files, root, id_ = job.expected_files(), Path(job.root), job.id
         asked = self._folders.ask(job.root, lambda paths: _plan(paths, files, occupied, number))
@@ -165,7 +158,6 @@ class Unpacker:
     def stop(self, job: BulkJobRecord) -> None:
         """Let go of a job; what is unpacked stays."""
         self._due.pop(job.id, None)
-        self._waiting.pop(job.id, None)
         self._removing.discard(job.id)
         mine = self.runs.get(job.id)
         if mine is not None:
@@ -217,7 +209,7 @@ class Unpacker:
             self.sweep(job)
             return
         if mine.stop.event.is_set() or outcome.code == "STOPPED":
-            if not self._waiting.get(id_):
+            if not self._singles.is_waiting(id_):
                 self._due[id_] = 0.0  # cancelled and tried again before the worker had let go
             return
         if outcome.code == "NO_SPACE":
@@ -248,7 +240,6 @@ class Unpacker:
         absent = dict(outcome.absent)
         absent |= dict.fromkeys(outcome.occupied, "a different file is in its place")
         rest = [expected for expected in job.missing() if expected.file.key in absent]
-        self._waiting[job.id] = {expected.file.key: None for expected in rest}
         if rest:
             reasons = set(absent.values())
             why = reasons.pop() if len(reasons) == 1 else "missing from the archive, or damaged"
@@ -259,59 +250,33 @@ class Unpacker:
             self._jobs.one_by_one(job, rest, "")
             for expected in rest:
                 key = expected.file.key
-                job.put(key, FileResult(ONE_BY_ONE, expected.path, reason=absent[key]))
-        self._end_if_all_is_here(job)
+                job.put(key, to_come(expected, absent[key]))
+        self._singles.wait(job, lambda lost: self._all_ended(job, lost))
 
-    def single_ended(self, transfer: Transfer) -> None:
-        """A transfer has ended that may be one of a job's files."""
-        for id_, keys in list(self._waiting.items()):
-            job = self._jobs.jobs.get(id_)
-            if job is None or transfer.key not in keys or transfer.root != job.root:
-                continue
-            come = lambda job=job, keys=keys: self._single_ended(job, keys, transfer)  # noqa: E731
-            self._jobs.apart(id_, come, lambda id_: self._waiting.pop(id_, None))
-
-    def _single_ended(
-        self, job: BulkJobRecord, keys: dict[str, Loss | None], transfer: Transfer
-    ) -> None:
-        if transfer.state in (TransferState.FAILED, TransferState.CANCELLED):
-            keys[transfer.key] = Loss(
-                transfer.filename, transfer.reason or transfer.state.value, transfer.code
-            )
-        else:
-            del keys[transfer.key]
-            why = job.results[transfer.key].reason
-            result = FileResult(ONE_BY_ONE, transfer.path, transfer.size, transfer.md5,
-                                transfer.verified_by, why)  # fmt: skip
-            job.put(transfer.key, result)
-        self._end_if_all_is_here(job)
-
-    def _end_if_all_is_here(self, job: BulkJobRecord) -> None:
-        losses = self._waiting[job.id]
-        lost = [loss for loss in losses.values() if loss is not None]
-        if len(lost) < len(losses):
-            return
-        del self._waiting[job.id]
+    def _all_ended(self, job: BulkJobRecord, lost: list[Loss]) -> None:
+        """All has come out of the archive, and all single files have ended."""
         keep = bool(lost) and job.id in self._damaged
         self._damaged.discard(job.id)
         self._rounds.pop(job.id, None)
-        single = job.count(ONE_BY_ONE)
-        state, code = BulkState.DONE, ""
-        words = f"{single:,} of {len(job.data_ids):,} files downloaded one by one" if single else ""
-        if lost:
-            state, code = BulkState.FAILED, lost[0].code or "CANCELLED"
-            words = f"could not download {len(lost):,} of {len(job.data_ids):,} files: "
-            words += f"{lost[0].filename}: {lost[0].reason}"
-            if keep:
-                words += f"; archive kept at {job.archive}"
+        if keep:
+            words = f"{words_of(job, lost)}; archive kept at {job.archive}"
+            self._jobs.change(job, BulkState.FAILED, words, code_of(lost))
+            return
 
         def end() -> None:
-            self._jobs.change(job, state, words, code)
+            if lost:
+                self._jobs.change(job, BulkState.FAILED, words_of(job, lost), code_of(lost))
+            else:
+                self._jobs.change(job, BulkState.DONE, done_words(job))
 
-        if keep:
-            end()
-        else:
-            self._remove_archive(job, end)
+        self._remove_archive(job, end)
+
+    def take_off(self, job: BulkJobRecord) -> None:
+        """Take the transfer of an archive that is gone off the list: nothing is at its path."""
+        transfer = self._queue.transfers.get(job.transfer_id or -1)
+        job.transfer_id = None
+        if transfer is not None:
+            self._queue.remove(transfer)
 
     def _remove_archive(self, job: BulkJobRecord, then: Callable[[], None]) -> None:
         """Remove an archive that has done its work, or is of none; then do `then`."""
@@ -325,6 +290,7 @@ class Unpacker:
                 key = f"bulk/{job.content}"
                 self._folders.tell(job.root, lambda paths: paths.release(archive, key))
                 job.archive = ""
+                self.take_off(job)
                 then()
 
         def remove() -> None:

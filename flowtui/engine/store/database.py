@@ -41,7 +41,9 @@ SCHEMA = 3
 _NOT_STORED = {"rate", "connections", "temporary"}
 _COLUMNS = [field.name for field in fields(Transfer) if field.name not in _NOT_STORED]
 _URL = _COLUMNS.index("url")
-_BULK_COLUMNS = [field.name for field in fields(BulkJobRecord) if field.name != "results"]
+_BULK_COLUMNS = [
+    field.name for field in fields(BulkJobRecord) if field.name not in ("results", "tally")
+]
 
 _TABLES = {
     "transfers": _COLUMNS,
@@ -361,7 +363,7 @@ def transfer_of(values: dict[str, Any]) -> Transfer:
 def bulk_job_of(values: dict[str, Any]) -> BulkJobRecord:
     """The bulk job of a row. Raises ValueError for a row that is none."""
     job = read(BulkJobRecord, _json_values(values, BulkJobRecord))
-    job.results = unpack_results(job.outcomes)
+    job.keep(unpack_results(job.outcomes))
     unpack(job.files)  # now, not when somebody asks for them
     return job
 

@@ -19,15 +19,13 @@ SIGNS: dict[str, tuple[str, str]] = {
     BulkState.COMPLETED: ("▼", "active"),
     BulkState.FETCHING: ("▼", "active"),
     BulkState.UNPACKING: ("▤", "active"),
+    BulkState.ONE_BY_ONE: ("▶", "active"),
     BulkState.DONE: ("✓", "good"),
     BulkState.FAILED: ("✗", "error"),
     BulkState.EXPIRED: ("✗", "warning"),
     BulkState.CANCELLED: ("-", "dim"),
 }
 """State → its sign, and its style."""
-
-WITHOUT_ARCHIVE = "ONE_BY_ONE"
-"""The code of a job whose files come without its archive."""
 
 FILE_SIGNS: dict[str, tuple[str, str]] = {
     "pending": ("·", "dim"),
@@ -41,11 +39,7 @@ FILE_SIGNS: dict[str, tuple[str, str]] = {
 def pieces(job: BulkRow, width: int) -> list[Piece]:
     """A bulk job's line, `width` cells."""
     sign, style = SIGNS.get(job.state, ("?", "dim"))
-    state = job.state
-    ended = state in BULK_ENDED
-    if ended and state != BulkState.DONE and job.code == WITHOUT_ARCHIVE:
-        # Its files come by themselves: nothing failed that somebody has to mend.
-        (sign, style), state = FILE_SIGNS["one_by_one"], "one by one"
+    ended = job.state in BULK_ENDED
     meter = 11 if width >= 100 else 0
     name = max(10, min(40, width // 3 if width >= 100 else width // 4 - 6))
     share = job.progress
@@ -53,7 +47,7 @@ def pieces(job: BulkRow, width: int) -> list[Piece]:
         (f" {sign} ", style),
         (column(printable(job.name[:LONGEST]), name), "dim" if ended else "row"),
         (f"{job.files:,} files".rjust(12) + "  ", "dim"),
-        (column(state, 11), style),
+        (column(job.state.replace("_", " "), 11), style),
     ]
     if meter:
         whole = 100 if share is not None and not ended else None
@@ -81,7 +75,8 @@ def note_of(job: BulkRow, now: float | None = None) -> str:
     if job.skipped:
         parts.append(f"{job.skipped:,} already here")
     if job.one_by_one:
-        parts.append(f"{job.one_by_one:,} one by one")
+        here = "" if job.one_by_one_here == job.one_by_one else f"{job.one_by_one_here:,} of "
+        parts.append(f"{here}{job.one_by_one:,} one by one")
     if job.occupied:
         parts.append(f"{job.occupied:,} beside different files of their names")
     if job.expires is not None and job.state in (BulkState.COMPLETED, BulkState.FETCHING):
@@ -102,7 +97,7 @@ def file_pieces(row: BulkFileRow, width: int, standing: Standing | None = None) 
     elif row.state == "one_by_one" and standing is Standing.FAILED:
         sign, style = SIGNS[BulkState.FAILED]
     size = "?" if row.size is None else quantities.size(row.size)
-    words = file_words(row)
+    words = file_words(row, standing)
     words_width = min(max(24, width // 3), max(8, width - 30))
     path = max(8, width - words_width - 3 - 11 - 1)
     return [
@@ -113,13 +108,17 @@ def file_pieces(row: BulkFileRow, width: int, standing: Standing | None = None) 
     ]
 
 
-def file_words(row: BulkFileRow) -> str:
-    """What became of a file."""
+def file_words(row: BulkFileRow, standing: Standing | None = None) -> str:
+    """What became of a file; `standing`: what the queue says of it."""
     if row.state == "done":
         beside = "; a different file stands at its name" if row.occupied else ""
         return f"unpacked, verified by {printable(row.verified_by)}{beside}"
     if row.state == "skipped":
         return "already here"
+    if row.state == "one_by_one" and row.verified_by:
+        return f"downloaded by itself, verified by {printable(row.verified_by)}"
+    if row.state == "one_by_one" and standing is Standing.FAILED:
+        return "failed; the downloads say why"
     if row.state == "one_by_one":
         return "one by one" + (f": {printable(row.reason)}" if row.reason else "")
     return "waiting"

@@ -46,8 +46,8 @@ class TotalsLine(Widget):
         while len(parts) > 1 and sum(len(part) + 3 for part in parts) > width:
             parts.pop()
         line = Text(" " + "   ".join(parts), no_wrap=True, overflow="ellipsis")
-        if self._summary.counts.get(TransferState.FAILED):
-            line.highlight_words([f"{self._summary.counts[TransferState.FAILED]:,} failed"], "bold")
+        if failed := self._summary.file_counts.get(TransferState.FAILED):
+            line.highlight_words([f"{failed:,} failed"], "bold")
         room = width - line.cell_len - 3
         if room >= 8:
             drawn = graph(list(self._rates)[-room:])
@@ -57,7 +57,7 @@ class TotalsLine(Widget):
 
 def words_of(summary: Summary) -> list[str]:
     """The sums, what matters most first."""
-    counts = summary.counts
+    counts = summary.file_counts
     files = sum(counts.values()) - counts.get(TransferState.CANCELLED, 0)
     here = sum(counts.get(state, 0) for state in GOOD)
     at_least = "at least " if summary.unknown_sizes else ""

@@ -194,7 +194,14 @@ def test_when_a_job_ended_is_drawn_once():
         ({"state": "fetching", "expires": 1000.0, "created": 0.0}, "about to expire"),
         ({"state": "unpacking", "unpacked": 7, "created": 0.0}, "7 unpacked"),
         (
-            {"state": "done", "unpacked": 5, "skipped": 3, "one_by_one": 1, "ended": 1040.0},
+            {
+                "state": "done",
+                "unpacked": 5,
+                "skipped": 3,
+                "one_by_one": 1,
+                "one_by_one_here": 1,
+                "ended": 1040.0,
+            },
             f"5 unpacked, 3 already here, 1 one by one, ended at {clock(1040.0)}",
         ),
         ({"state": "failed", "reason": "no room", "created": 0.0}, "no room"),
@@ -205,11 +212,12 @@ def test_what_is_said_of_a_job(fields: dict[str, object], words: str) -> None:
     assert "40%" in "".join(text for text, _ in bulk_drawing.pieces(job(), 120))
 
 
-@pytest.mark.parametrize("state", ["failed", "cancelled"])
-def test_a_job_whose_files_come_one_by_one_has_not_failed(state: str) -> None:
-    drawn = bulk_drawing.pieces(job(state=state, code="ONE_BY_ONE", reason="no archive"), 120)
+def test_a_job_whose_files_come_one_by_one_has_not_failed() -> None:
+    coming = job(state="one_by_one", reason="no archive", one_by_one=5, one_by_one_here=3)
+    drawn = bulk_drawing.pieces(coming, 120)
     assert drawn[0] == (" ▶ ", "active")
-    assert "one by one" in "".join(text for text, _ in drawn)
+    words = "".join(text for text, _ in drawn)
+    assert "one by one" in words and "40%" in words and "no archive, 3 of 5 one by one" in words
     failed = bulk_drawing.pieces(job(state="failed", code="TOO_LARGE"), 120)
     assert failed[0] == (" ✗ ", "error")
 
@@ -231,6 +239,26 @@ def test_a_job_s_file_that_came_by_itself_is_done(
     assert bulk_drawing.file_pieces(file, 80, standing)[0][0].strip() == sign
 
 
+@pytest.mark.parametrize(
+    ("file", "standing", "words"),
+    [
+        ({"state": "done", "verified_by": "md5"}, None, "unpacked, verified by md5"),
+        ({"state": "skipped"}, None, "already here"),
+        ({"state": "pending"}, None, "waiting"),
+        ({"state": "one_by_one", "reason": "not in it"}, None, "one by one: not in it"),
+        ({"state": "one_by_one", "reason": "not in it", "verified_by": "md5"}, None,
+         "downloaded by itself, verified by md5"),
+        ({"state": "one_by_one", "reason": "not in it"}, Standing.FAILED,
+         "failed; the downloads say why"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_job_s_file(
+    file: dict[str, str], standing: Standing | None, words: str
+) -> None:
+    row = BulkFileRow("data/1", "a", "a", **file)  # type: ignore[arg-type]
+    assert bulk_drawing.file_words(row, standing) == words
+
+
 @given(st.text(max_size=90), st.sampled_from(["pending", "done", "skipped", "one_by_one"]),
        st.integers(50, 160))  # fmt: skip
 def test_the_line_of_a_job_s_file_is_as_wide_as_it_should_be(
@@ -247,7 +275,7 @@ def test_the_line_of_a_job_s_file_is_as_wide_as_it_should_be(
 
 def test_the_sums_say_what_matters_first() -> None:
     summary = Summary(
-        counts={"done": 2, "skipped": 1, "active": 4, "failed": 1, "cancelled": 3},
+        file_counts={"done": 2, "skipped": 1, "active": 4, "failed": 1, "cancelled": 3},
         done=500, total=1000, unknown_sizes=1, rate=100.0, eta=5.0, free=10**9, limit_rate=2000,
     )  # fmt: skip
     assert words_of(summary) == [

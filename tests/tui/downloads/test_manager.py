@@ -59,7 +59,9 @@ def publish(app: FlowApp, *rows: TransferRow, **more: Any) -> None:
     for one in rows:
         counts[one.state] = counts.get(one.state, 0) + 1
     delta = Delta()
-    link.model.apply(Changes(Summary(counts=counts), transfers=rows, **more), delta)
+    link.model.apply(
+        Changes(Summary(counts=counts, file_counts=counts), transfers=rows, **more), delta
+    )
     link.take = lambda: delta  # type: ignore[method-assign]
     app.post_message(QueueChanged(link))  # type: ignore[arg-type]
 
