@@ -170,7 +170,7 @@ class FaultServer:
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._accepting: asyncio.Task[None] | None = None
+        self._listener: socket.socket | None = None
         self._hang_ups = 0
         self._welcomed: dict[asyncio.Task[None], socket.socket] = {}
         self.port = 0
@@ -219,10 +219,11 @@ class FaultServer:
 
     async def _hang_up(self) -> None:
         """Listen no more and reset all connections."""
-        assert self._accepting is not None
         self._hang_ups += 1
-        self._accepting.cancel()
-        await asyncio.wait([self._accepting])
+        if self._listener is not None:
+            self._loop.remove_reader(self._listener)
+            self._listener.close()  # who is in its line is reset
+            self._listener = None
         for writer in list(self._writers):
             writer.transport.abort()
         for task, taken in self._welcomed.items():
@@ -233,17 +234,19 @@ class FaultServer:
         listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
         listener.setblocking(False)
         self.port = listener.getsockname()[1]
-        self._accepting = self._loop.create_task(self._accept(listener))
+        self._listener = listener
+        self._loop.add_reader(listener, self._accept, listener)
 
-    async def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         """Take connections in, each known from its first moment on.
 
-        Those that asyncio's own server accepts while it is closed are neither served nor closed:
-        who asked waits for ever.
+        Those that asyncio's own server, or its `sock_accept`, takes while that is ended are neither
+        served nor closed: who asked waits for ever.
         """
-        with listener:
+        with contextlib.suppress(BlockingIOError):
             while True:
-                taken, _ = await self._loop.sock_accept(listener)
+                taken, _ = listener.accept()
+                taken.setblocking(False)
                 task = self._loop.create_task(self._welcome(taken))
                 self._welcomed[task] = taken
 
