@@ -22,6 +22,9 @@ from flowtui.system.folder_fsync import flush_folder
 
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 
+_Way = tuple[str, str]
+"""A path, and the folder below which it was looked at, or nothing."""
+
 _TRIES = 8
 """How often something is opened anew that somebody makes and removes meanwhile."""
 
@@ -46,6 +49,7 @@ class Folder:
         self.is_group = bool(found.st_mode & stat.S_IWGRP) and not found.st_mode & stat.S_IWOTH
         self._owner = user_of(found)
         self.uses = 1
+        self.ways: set[_Way] = set()
 
     def __enter__(self) -> Folder:
         return self
@@ -195,12 +199,33 @@ class Folder:
 
 @dataclass
 class _Table:
-    """The open folders of this process: one descriptor each, however many use it."""
+    """The open folders of this process: one descriptor each, however many use it.
+
+    Attributes:
+        by_way: the folder that was opened last by a way.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     folders: dict[tuple[int, int, str], Folder] = field(default_factory=dict)
+    by_way: dict[_Way, Folder] = field(default_factory=dict)
 
-    def take(self, path: Path, descriptor: int) -> Folder:
+    def same(self, way: _Way) -> Folder | None:
+        """The folder to which this way led and leads, where it is open still; else None."""
+        with self.lock:
+            folder = self.by_way.get(way)
+            if folder is None:
+                return None
+            folder.uses += 1
+        try:
+            found = os.stat(way[0])
+        except OSError:  # who goes the way meets the same
+            found = None
+        if found is not None and (found.st_dev, found.st_ino) == folder.key[:2]:
+            return folder
+        self.let_go(folder)
+        return None
+
+    def take(self, path: Path, way: _Way, descriptor: int) -> Folder:
         """The folder of a descriptor, which is closed where the folder is open already."""
         found = os.fstat(descriptor)
         key = found.st_dev, found.st_ino, str(path)
@@ -208,8 +233,12 @@ class _Table:
             folder = self.folders.get(key)
             if folder is None:
                 folder = self.folders[key] = Folder(path, descriptor, found)
+                folder.ways.add(way)
+                self.by_way[way] = folder
                 return folder
             folder.uses += 1
+            folder.ways.add(way)
+            self.by_way[way] = folder
         os.close(descriptor)
         return folder
 
@@ -224,6 +253,9 @@ class _Table:
             if folder.uses:
                 return
             del self.folders[folder.key]
+            for way in folder.ways:
+                if self.by_way.get(way) is folder:
+                    del self.by_way[way]
         os.close(folder.descriptor)
 
 
@@ -238,7 +270,13 @@ def open_folder(path: Path, below: Path | None = None, *, make: bool = False) ->
 
     Without `below` it is opened as it is named. `make` has what is missing made, and put on the
     disk. Who is done with it closes it. Raises UnfitFile for a link of another user's, OSError.
+
+    Where it is open already, and the path leads to it still, it is that one: the way there was
+    looked at when it was opened, and is not what its files are reached by.
     """
+    way = str(path), "" if below is None else str(below)
+    if (known := _table.same(way)) is not None:
+        return known
     top = path if below is None else below
     names = _between(top, path)
     at = _open_top(top, make=make)
@@ -250,7 +288,7 @@ def open_folder(path: Path, below: Path | None = None, *, make: bool = False) ->
                 step = _enter(at, name, top.joinpath(*names[:number]), make=make)
             os.close(at)
             at = step
-        return _table.take(path, at)
+        return _table.take(path, way, at)
     except BaseException:
         os.close(at)
         raise

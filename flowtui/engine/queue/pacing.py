@@ -7,10 +7,10 @@ threads do that in turn only, and more at once would only be in each other's way
 
 from __future__ import annotations
 
-SMALL_SHARE = 8
-"""Small files that run in the place of one other, at most."""
+SMALL_SHARE = 16
+"""Small files that run in the place of one other, at most: 64 in the four places of the setting."""
 
-FAR = 0.005
+FAR = 0.025 / SMALL_SHARE
 """Seconds of round trip for each small file that shares a place."""
 
 OWN = 0.001

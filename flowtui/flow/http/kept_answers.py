@@ -16,7 +16,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-import httpcore
 import httpx
 
 from flowtui.flow.http.direct_body import Bodies, DirectBody
@@ -99,7 +98,7 @@ def kept_file(
                     kept.put(connection)
                     return body
                 came = came[:begin] + body
-        except httpcore.TimeoutException as error:
+        except TimeoutError as error:
             connection.close()
             raise httpx.ReadTimeout(str(error)) from error
         finally:
@@ -167,17 +166,19 @@ def _target(url: str) -> tuple[Origin, str] | None:
 def _exchange(connection: DirectConnection, asked: bytes, timeout: float | None) -> bytes:
     """Send a request; what came until its head was whole, or nothing more came.
 
-    Raises httpcore.TimeoutException.
+    Raises TimeoutError.
     """
     came = b""
     try:
-        connection.stream.write(asked, timeout)
+        connection.send(asked, timeout)
         while _END not in came and len(came) <= LONGEST_HEAD:
-            more = connection.stream.read(LONGEST_HEAD, timeout)
+            more = connection.receive(LONGEST_HEAD, timeout)
             if not more:
                 break
             came += more
-    except httpcore.NetworkError:
+    except TimeoutError:
+        raise
+    except (OSError, ValueError):  # ValueError: it was closed meanwhile
         pass  # what came is all that comes, and who reads it on meets the same
     return came
 

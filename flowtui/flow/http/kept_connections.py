@@ -56,6 +56,49 @@ class DirectConnection:
         pending = isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()
         return not pending and not _wait(self.socket, 0.0)
 
+    def send(self, content: bytes, timeout: float | None) -> None:
+        """Send all of it.
+
+        Raises TimeoutError where that takes longer than `timeout` seconds at a time, OSError.
+        """
+        timeout = bounded(timeout, TimeoutError)
+        self._wait_for_nothing()
+        view = memoryview(content)
+        while view:
+            try:
+                view = view[self.socket.send(view) :]
+                continue
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                writes = True
+            except ssl.SSLWantReadError:
+                writes = False
+            if not _wait(self.socket, timeout, writes=writes):
+                raise TimeoutError("timed out")
+
+    def receive(self, most: int, timeout: float | None) -> bytes:
+        """The next bytes that come, nothing at the end of the connection.
+
+        Raises TimeoutError where none comes within `timeout` seconds, OSError.
+        """
+        timeout = bounded(timeout, TimeoutError)
+        self._wait_for_nothing()
+        has_come = isinstance(self.socket, ssl.SSLSocket)  # what it holds, no poll tells
+        writes = False
+        while True:
+            if not has_come and not _wait(self.socket, timeout, writes=writes):
+                raise TimeoutError("timed out")
+            try:
+                return self.socket.recv(most)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                has_come = writes = False
+            except ssl.SSLWantWriteError:
+                has_come, writes = False, True
+
+    def _wait_for_nothing(self) -> None:
+        """Have the socket's own calls return at once. httpx sets a timeout each time it reads."""
+        if self.socket.gettimeout() != 0.0:
+            self.socket.setblocking(False)
+
     def fill(self, view: memoryview, timeout: float | None) -> int:
         """Fill a buffer as far as bytes come soon; how many came, 0 at the end of the connection.
 
@@ -65,7 +108,7 @@ class DirectConnection:
         timeout = bounded(timeout, TimeoutError)
         got = 0
         began = time.monotonic()
-        self.socket.setblocking(False)
+        self._wait_for_nothing()
         while got < len(view):
             writes = False
             try:

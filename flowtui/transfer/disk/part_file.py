@@ -479,7 +479,10 @@ def open_locked(path: Path, folder: Folder | None = None) -> tuple[int, Callable
     with folder.again() if folder is not None else open_folder(path.parent) as inside:
         while True:
             try:
-                descriptor = inside.open_or_make(path.name, os.O_RDWR)
+                try:
+                    descriptor = inside.make(path.name, os.O_RDWR)
+                except FileExistsError:
+                    descriptor = inside.open_or_make(path.name, os.O_RDWR)
             except PermissionError as error:
                 if not (owner := owner_of(path)):
                     raise
