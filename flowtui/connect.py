@@ -64,7 +64,8 @@ def choose_server(settings: Settings, where: Folders) -> ServerChoice:
     if found is None:
         raise ServiceUnavailable(
             f"neither {default} nor {other} answers like Flow; check the network,"
-            " or name your Flow server with --server"
+            " or name your Flow server with --server",
+            code="NO_SERVER",
         )
     if found == default:
         return ServerChoice(settings)

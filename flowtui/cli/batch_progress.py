@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from flowtui.cli.exit_codes import Exit, exit_of_code
+from flowtui.cli.exit_codes import Exit, exit_of_all, exit_of_code
 from flowtui.protocol.messages import Added, BulkFileRow, BulkRow, Summary, TransferRow
 from flowtui.protocol.states import (
     BROKEN_ON_FLOW,
@@ -210,7 +210,7 @@ class BatchProgress:
             noticed = self._is_beside_foreign() or self.broken_files()
             return Exit.SOME_FAILED if noticed else Exit.OK
         causes = {exit_of_code(code) for code in codes}
-        return causes.pop() if not good and len(causes) == 1 else Exit.SOME_FAILED
+        return causes.pop() if not good and len(causes) == 1 else exit_of_all(causes)
 
 
 def _lost(job: BulkRow) -> int:

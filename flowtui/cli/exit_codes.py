@@ -2,13 +2,18 @@
 
 0    all files complete and verified   4    nothing found
 1    some files failed                 5    not enough disk space
-2    usage                             130  interrupted; the same command resumes
+2    usage                             75   trouble that passes, and nothing else (EX_TEMPFAIL)
 3    not signed in or refused          124  the time of `wait` is over
+                                       130  interrupted; the same command resumes
+
+75 is that of sysexits.h: the network, the server or the machine had trouble that ends by itself, so
+that the same command may do later what it could not do now. All others need somebody.
 """
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 from enum import IntEnum
 
 from flowtui.config import ConfigError
@@ -32,6 +37,7 @@ class Exit(IntEnum):
     NOT_ALLOWED = 3
     NOTHING_FOUND = 4
     NO_ROOM = 5
+    TRY_LATER = 75
     TIMED_OUT = 124
     INTERRUPTED = 130
 
@@ -68,9 +74,33 @@ _BY_CODE = {
 }
 
 
+_PASSING = frozenset(
+    {"CONNECTION", "CUT", "STALLED", "TIMEOUT", "UNREACHABLE", "UNAVAILABLE", "RATE_LIMITED"}
+    | {"NO_ANSWER", "THREADS", "TOO_MANY_OPEN"}
+)
+_PASSING_STATUS = {408, 425, 429, *range(500, 600)} - {501, 505}
+"""HTTP statuses of trouble that passes. Source: RFC 9110, 15.5 and 15.6; RFC 6585; RFC 8470."""
+
+_NEEDS_SOMEBODY = frozenset({"UNTRUSTED", "PROXY", "NO_SERVER"})
+"""Codes of a server that cannot be talked to before something is set right."""
+
+
+def is_passing(code: str) -> bool:
+    """Whether a failure of this code may be none another time, with nothing changed here."""
+    number = code.removeprefix("HTTP_")
+    return code in _PASSING or (
+        number != code and number.isdecimal() and int(number) in _PASSING_STATUS
+    )
+
+
 def exit_of_code(code: str) -> Exit:
     """The exit status when a transfer's failure has this code and nothing else went well."""
-    return _BY_CODE.get(code, Exit.SOME_FAILED)
+    return Exit.TRY_LATER if is_passing(code) else _BY_CODE.get(code, Exit.SOME_FAILED)
+
+
+def exit_of_all(statuses: Iterable[Exit]) -> Exit:
+    """The exit status of several failures beside what went well."""
+    return Exit.TRY_LATER if set(statuses) == {Exit.TRY_LATER} else Exit.SOME_FAILED
 
 
 def as_command_error(error: BaseException) -> CommandError | None:
@@ -78,7 +108,7 @@ def as_command_error(error: BaseException) -> CommandError | None:
     if isinstance(error, CommandError):
         return error
     if isinstance(error, FlowError):
-        return CommandError(error.message, exit=_exit_of_flow(error), code=error.code)
+        return CommandError(error.message, exit=exit_of_flow(error), code=error.code)
     if isinstance(error, ConfigError):
         return CommandError(str(error), exit=Exit.USAGE, code="SETTINGS")
     if isinstance(error, RequestRefused):
@@ -116,7 +146,9 @@ def _of_engine(error: BaseException) -> CommandError | None:
         )
     if isinstance(error, EngineGone):
         return CommandError(
-            f"the engine stopped during this command ({error}); run it again", code="ENGINE_GONE"
+            f"the engine stopped during this command ({error}); run it again",
+            exit=Exit.TRY_LATER,
+            code="ENGINE_GONE",
         )
     cause = error.__cause__
     if isinstance(error, EngineWithoutRoom) or (
@@ -128,11 +160,13 @@ def _of_engine(error: BaseException) -> CommandError | None:
     return None
 
 
-def _exit_of_flow(error: FlowError) -> Exit:
+def exit_of_flow(error: FlowError) -> Exit:
+    """The exit status where Flow's API fails so."""
     if isinstance(error, NotSignedIn | Refused):
         return Exit.NOT_ALLOWED
     if isinstance(error, NotFound):
         return Exit.NOTHING_FOUND
     if isinstance(error, BadReference | InsecureServer):
         return Exit.USAGE
-    return Exit.SOME_FAILED
+    is_passing = error.retryable and error.code not in _NEEDS_SOMEBODY
+    return Exit.TRY_LATER if is_passing else Exit.SOME_FAILED

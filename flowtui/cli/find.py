@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowtui.cli.exit_codes import CommandError, Exit
+from flowtui.cli.exit_codes import CommandError
 from flowtui.cli.filter_options import since as since_option
 from flowtui.cli.filter_options import size as size_option
 from flowtui.cli.options import json_option, server_option
@@ -108,7 +108,7 @@ def find(
     said.end()
     if not found:
         raise _nothing_found(said, lacking if len(lacking) == len(kinds) else [], owners)
-    return Exit.OK if said.is_whole else Exit.SOME_FAILED
+    return said.exit_beside
 
 
 def _search(

@@ -121,7 +121,8 @@ def get(
 
     \b
     Exit status: 0 all files complete and verified, 1 some files failed, 2 usage, 3 not signed in
-    or not allowed, 4 nothing found, 5 not enough disk space, 130 interrupted.
+    or not allowed, 4 nothing found, 5 not enough disk space, 75 trouble that passes:
+    the same command may work later, 130 interrupted.
     """
     out = Output(as_json=as_json, is_listing=dry_run, quiet=quiet)
     started = time.monotonic()
@@ -243,8 +244,8 @@ def _fetch(
     trouble = None if state.interrupted else _search_error(finding)
     if trouble is not None:
         status = trouble.exit
-    elif status is Exit.OK and not found.is_whole:
-        status = Exit.SOME_FAILED
+    elif not found.is_whole and status in (Exit.OK, Exit.TRY_LATER):
+        status = found.exit_status
     print_end(state, plan, out)
     tell_other_places(state, found, out)
     mistake = engine.mistake

@@ -80,7 +80,7 @@ def ls(
             _below(client, parse_ref(ref, client.server), filtering, tables, said)
     tell_without_effect(filtering, out)
     said.end()
-    return Exit.OK if said.is_whole else Exit.SOME_FAILED
+    return said.exit_beside
 
 
 def _projects(

@@ -173,7 +173,8 @@ def cli(ctx: click.Context, server: str | None, to: str | None) -> int:
 
     \b
     Exit status: 0 all files complete and verified, 1 some files failed, 2 usage, 3 not signed in
-    or not allowed, 4 nothing found, 5 not enough disk space, 130 interrupted.
+    or not allowed, 4 nothing found, 5 not enough disk space, 75 trouble that passes:
+    the same command may work later, 130 interrupted.
     """
     if ctx.invoked_subcommand is not None:
         return Exit.OK

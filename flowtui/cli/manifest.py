@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowtui.cli.exit_codes import Exit
 from flowtui.cli.filter_options import filter_options
 from flowtui.cli.options import (
     json_option,
@@ -118,7 +117,7 @@ def manifest(
     finally:
         session.close()
     _print(rows, found, output, out)
-    return Exit.OK if found.is_whole else Exit.SOME_FAILED
+    return found.exit_status
 
 
 def _write_list(lines: list[str], output: str | None, out: Output) -> None:
@@ -172,7 +171,7 @@ def _export(
         if kind == ARIA2C:
             out.say("aria2c hands the token on wherever Flow's answer leads; curl does not")
     out.say(f"use it by: {one_line(how_to(kind, output or 'FILE', token_file))}")
-    return Exit.OK if found.is_whole else Exit.SOME_FAILED
+    return found.exit_status
 
 
 def _print(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from flowtui.cli.exit_codes import Exit
+from flowtui.cli.exit_codes import Exit, exit_of_flow
 from flowtui.cli.output import Output, counted, one_line
 from flowtui.text import quantities
 
@@ -23,7 +23,8 @@ class SearchNotices:
 
     Attributes:
         is_whole: whether nothing is missing that should have been looked at.
-        denied: whether all that is missing was refused.
+        denied: whether all that is missing was refused. `passing`: whether all of it is missing by
+            trouble that passes.
     """
 
     def __init__(self, out: Output) -> None:
@@ -33,6 +34,7 @@ class SearchNotices:
         self._last = ""
         self.is_whole = True
         self.denied = True
+        self.passing = True
 
     def __call__(self, notice: Notice) -> None:
         """Say it."""
@@ -49,7 +51,7 @@ class SearchNotices:
         elif isinstance(notice, notices.Unreadable):
             self.unreadable(noun_of(notice.kind), notice.count, notice.name)
         elif isinstance(notice, notices.Lacking):
-            self.is_whole = self.denied = False
+            self.is_whole = self.denied = self.passing = False
             self._out.event("lacking", what=_row_kind(notice.kind), count=notice.count)
             what = counted(notice.count, noun_of(notice.kind))
             self._say_once(f"the server reports {what} more than it sent")
@@ -68,7 +70,7 @@ class SearchNotices:
         """Say that so many records could not be read, where there are any."""
         if not count:
             return
-        self.is_whole = self.denied = False
+        self.is_whole = self.denied = self.passing = False
         records = counted(count, f"{noun} record")
         self._out.event("left_out", name=name, reason=f"cannot read {records}")
         where = f" of {one_line(name)}" if name else ""
@@ -89,7 +91,14 @@ class SearchNotices:
         """What to leave with where nothing was found."""
         if self.is_whole:
             return Exit.NOTHING_FOUND
-        return Exit.NOT_ALLOWED if self.denied else Exit.SOME_FAILED
+        return Exit.NOT_ALLOWED if self.denied else self.exit_beside
+
+    @property
+    def exit_beside(self) -> Exit:
+        """What to leave with where something was found."""
+        if self.is_whole:
+            return Exit.OK
+        return Exit.TRY_LATER if self.passing else Exit.SOME_FAILED
 
     def left_out(self, name: str, error: FlowError) -> None:
         """Say that something could not be looked at."""
@@ -97,6 +106,7 @@ class SearchNotices:
 
         self.is_whole = False
         self.denied &= isinstance(error, Refused)
+        self.passing &= exit_of_flow(error) is Exit.TRY_LATER
         self._out.event("left_out", name=name, reason=error.message)
         reason = one_line(error.message)
         self._reasons[reason] += 1

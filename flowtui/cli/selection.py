@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flowtui.cli.exit_codes import CommandError, Exit, as_command_error
+from flowtui.cli.exit_codes import CommandError, Exit, as_command_error, exit_of_all
 from flowtui.cli.filters import Filtering, Filters, latest_runs, tell_without_effect
 from flowtui.cli.output import Output, counted, one_line, size_text
 from flowtui.flow.refs import ref_of_key
@@ -51,6 +51,15 @@ class RequestedFiles:
     def is_whole(self) -> bool:
         """Whether nothing is missing of what was asked for, as far as it was found."""
         return not (self.errors or self.missing)
+
+    @property
+    def exit_status(self) -> Exit:
+        """How a command ends that did all with what was found."""
+        if self.is_whole:
+            return Exit.OK
+        return (
+            Exit.SOME_FAILED if self.missing else exit_of_all(error.exit for error in self.errors)
+        )
 
     @property
     def known_bytes(self) -> int:
@@ -339,5 +348,5 @@ def require_files(found: RequestedFiles) -> None:
 
 
 def _weight(status: Exit) -> int:
-    """Refused says more than absent."""
-    return 1 if status is Exit.NOT_ALLOWED else 0
+    """Refused says more than absent, and what is to be tried later anew the least."""
+    return {Exit.NOT_ALLOWED: 1, Exit.TRY_LATER: -1}.get(status, 0)

@@ -199,14 +199,16 @@ def network_error(error: httpx.RequestError, url: str) -> ServiceUnavailable:
     if isinstance(error, httpx.ProxyError):
         return ServiceUnavailable(
             f"the proxy cannot connect to {host} ({_short(str(error))}); check HTTPS_PROXY, "
-            "or exclude the host with NO_PROXY"
+            "or exclude the host with NO_PROXY",
+            code="PROXY",
         )
     if isinstance(error, httpx.ConnectError):
         reason = _short(str(error))
         if "certificate" in reason.lower():
             return ServiceUnavailable(
                 f"the certificate of {host} is not trusted ({reason}); if your institute issued "
-                f"it, set ca_file in the settings to its CA file{trust_in_words()}"
+                f"it, set ca_file in the settings to its CA file{trust_in_words()}",
+                code="UNTRUSTED",
             )
         return ServiceUnavailable(
             f"cannot connect to {host} ({reason}); check the address and the network"

@@ -11,15 +11,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flowtui import __version__
-from flowtui.cli.exit_codes import CommandError, Exit, Interrupted, as_command_error
+from flowtui.cli.exit_codes import CommandError, Exit, Interrupted, as_command_error, is_passing
 from flowtui.cli.get import with_overrides
 from flowtui.cli.main import COMMANDS, cli
 from flowtui.config import ConfigError, Settings
+from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning
 from flowtui.flow.errors import (
     BadReference,
     FlowError,
     NotFound,
     NotSignedIn,
+    RateLimited,
     Refused,
     ServiceUnavailable,
 )
@@ -109,13 +111,31 @@ def test_a_dumb_terminal_is_told_of_the_commands(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
+    ("code", "passing"),
+    [
+        ("CONNECTION", True), ("UNREACHABLE", True), ("NO_ANSWER", True), ("RATE_LIMITED", True),
+        ("HTTP_503", True), ("HTTP_500", True), ("HTTP_429", True), ("HTTP_408", True),
+        ("HTTP_501", False), ("HTTP_505", False), ("HTTP_410", False), ("HTTP_", False),
+        ("HTTP_x", False), ("503", False), ("", False), ("MD5", False), ("DISK", False),
+        ("NOT_FOUND", False), ("UNTRUSTED", False), ("NO_SPACE", False),
+    ],
+)  # fmt: skip
+def test_which_trouble_passes(code: str, passing: bool) -> None:
+    assert is_passing(code) is passing
+
+
+@pytest.mark.parametrize(
     ("error", "status"),
     [
         (NotSignedIn("no"), Exit.NOT_ALLOWED),
         (Refused("no"), Exit.NOT_ALLOWED),
         (NotFound("no"), Exit.NOTHING_FOUND),
         (BadReference("no"), Exit.USAGE),
-        (ServiceUnavailable("no"), Exit.SOME_FAILED),
+        (ServiceUnavailable("no"), Exit.TRY_LATER),
+        (RateLimited("no"), Exit.TRY_LATER),
+        (ServiceUnavailable("no", code="UNTRUSTED"), Exit.SOME_FAILED),
+        (EngineGone("no"), Exit.TRY_LATER),
+        (EngineNotRunning("no"), Exit.SOME_FAILED),
         (FlowError("no"), Exit.SOME_FAILED),
         (ConfigError("no"), Exit.USAGE),
         (OSError(28, "No space left on device", "/x"), Exit.NO_ROOM),
@@ -159,10 +179,9 @@ def test_what_nobody_expected_is_one_line_and_a_report(
 
 
 def test_the_engine_s_troubles_have_words() -> None:
-    from flowtui.daemon.errors import EngineError, EngineGone, EngineNotRunning
     from flowtui.flow.session.credentials import SaveError
 
-    for error in (EngineNotRunning("x"), EngineGone("x"), EngineError("x"), SaveError("x")):
+    for error in (EngineNotRunning("x"), EngineError("x"), SaveError("x")):
         known = as_command_error(error)
         assert known is not None
         assert known.exit is Exit.SOME_FAILED

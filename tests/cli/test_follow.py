@@ -10,10 +10,13 @@ import pytest
 
 from flowtui.cli import follow
 from flowtui.cli.batch_progress import BatchProgress
-from flowtui.cli.exit_codes import Exit
+from flowtui.cli.exit_codes import CommandError, Exit
 from flowtui.cli.follow import Follower
 from flowtui.cli.json_fields import transfer_fields
 from flowtui.cli.output import Output
+from flowtui.cli.search_notices import SearchNotices
+from flowtui.cli.selection import RequestedFiles
+from flowtui.flow.errors import FlowError, Refused, ServiceUnavailable
 from flowtui.flow.remote_file import RemoteFile
 from flowtui.protocol.feeding import WholeBatch
 from flowtui.protocol.messages import (
@@ -170,6 +173,12 @@ def test_it_stays_until_every_file_that_was_added_is_known_to_have_ended(
         ((row(1, "cancelled"),), Exit.SOME_FAILED),
         ((row(1, "done"), row(2, "done", code="BROKEN_ON_FLOW")), Exit.SOME_FAILED),
         ((row(1, "failed", code="NO_SPACE"),), Exit.NO_ROOM),
+        ((row(1, "failed", code="STALLED"), row(2, "failed", code="HTTP_502")), Exit.TRY_LATER),
+        ((row(1, "done"), row(2, "failed", code="STALLED")), Exit.TRY_LATER),
+        ((row(1, "done"), row(2, "failed", code="STALLED"), row(3, "failed", code="MD5")),
+         Exit.SOME_FAILED),
+        ((row(1, "failed", code="NOT_FOUND"), row(2, "failed", code="STALLED")),
+         Exit.SOME_FAILED),
     ],
 )  # fmt: skip
 def test_exit_statuses(rows: tuple[TransferRow, ...], expected: Exit) -> None:
@@ -349,3 +358,37 @@ def test_json_tells_what_happened_to_which_file(
     Output(as_json=True).event("transfer", **transfer_fields(row(1, **about)))
     told = json.loads(capsys.readouterr().out)
     assert {name: told[name] for name in wanted} == wanted
+
+
+LATER, ABSENT = (CommandError("no", exit=status) for status in (Exit.TRY_LATER, Exit.NOTHING_FOUND))
+
+
+@pytest.mark.parametrize(
+    ("errors", "missing", "expected"),
+    [
+        ([], [], Exit.OK),
+        ([LATER], [], Exit.TRY_LATER),
+        ([LATER, ABSENT], [], Exit.SOME_FAILED),
+        ([LATER], ["sample/1"], Exit.SOME_FAILED),
+    ],
+)
+def test_the_status_of_what_was_found(
+    errors: list[CommandError], missing: list[str], expected: Exit
+) -> None:
+    assert RequestedFiles(errors=errors, missing=missing).exit_status is expected
+
+
+@pytest.mark.parametrize(
+    ("errors", "beside", "alone"),
+    [
+        ([], Exit.OK, Exit.NOTHING_FOUND),
+        ([ServiceUnavailable("no")], Exit.TRY_LATER, Exit.TRY_LATER),
+        ([ServiceUnavailable("no"), Refused("no")], Exit.SOME_FAILED, Exit.SOME_FAILED),
+        ([Refused("no")], Exit.SOME_FAILED, Exit.NOT_ALLOWED),
+    ],
+)
+def test_the_status_of_a_search(errors: list[FlowError], beside: Exit, alone: Exit) -> None:
+    said = SearchNotices(Output(quiet=True))
+    for error in errors:
+        said.left_out("a", error)
+    assert (said.exit_beside, said.exit) == (beside, alone)

@@ -215,7 +215,7 @@ def test_the_other_server_is_found_remembered_and_said(
 def test_a_named_server_is_never_swapped(flow: Any, tmp_path: Path) -> None:
     flow.answer = lambda request: httpx.Response(503, text="down", headers={"Retry-After": "0"})
     result = run("data/1", "--to", str(tmp_path), "--dry-run")
-    assert result.exit_code == Exit.SOME_FAILED
+    assert result.exit_code == Exit.TRY_LATER
     assert load_settings().found_server is None
 
 

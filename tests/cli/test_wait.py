@@ -135,7 +135,7 @@ def test_the_time_may_be_over(engine: Engine) -> None:
 def test_an_engine_that_ends_is_told(engine: Engine) -> None:
     engine.told, engine.fails = [changes(row(1, "active"))], True
     result = run()
-    assert result.exit_code == Exit.SOME_FAILED
+    assert result.exit_code == Exit.TRY_LATER
     assert "the engine stopped during this command" in result.stderr
 
 
