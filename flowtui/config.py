@@ -19,7 +19,6 @@ import math
 import os
 import reprlib
 import socket
-import tempfile
 import tomllib
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field, fields, replace
@@ -228,6 +227,7 @@ def folders() -> Folders:
 def _runtime(home: str | None) -> Path:
     """The folder of the socket; short, because a Unix socket's path has some 100 bytes at most."""
     import hashlib
+    import tempfile
 
     part = "flowtui"
     if home:

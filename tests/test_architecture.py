@@ -90,6 +90,17 @@ def test_a_client_of_the_engine_is_light():
     assert not loaded & {"httpx", "sqlite3", "flowtui.engine.engine"}
 
 
+def test_help_is_light():
+    """It needs neither settings nor what is said to the engine, which cost as much as it does."""
+    loaded = imported(
+        "import sys; sys.argv = ['flowtui', '--help']\n"
+        "from flowtui.__main__ import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    print()\n"
+    )
+    assert "flowtui.cli.main" in loaded
+    assert not loaded & {"flowtui.config", "flowtui.protocol.messages", "tempfile", "httpx"}
+
+
 def test_flows_client_and_the_demo_stand_alone():
     loaded = imported("\n".join(f"import {one}" for one in modules("flowtui.flow")))
     assert not {

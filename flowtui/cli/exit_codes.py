@@ -16,7 +16,6 @@ import errno
 from collections.abc import Iterable
 from enum import IntEnum
 
-from flowtui.config import ConfigError
 from flowtui.flow.errors import (
     BadReference,
     FlowError,
@@ -25,7 +24,6 @@ from flowtui.flow.errors import (
     NotSignedIn,
     Refused,
 )
-from flowtui.protocol.messages import RequestRefused
 
 
 class Exit(IntEnum):
@@ -109,10 +107,6 @@ def as_command_error(error: BaseException) -> CommandError | None:
         return error
     if isinstance(error, FlowError):
         return CommandError(error.message, exit=exit_of_flow(error), code=error.code)
-    if isinstance(error, ConfigError):
-        return CommandError(str(error), exit=Exit.USAGE, code="SETTINGS")
-    if isinstance(error, RequestRefused):
-        return CommandError(error.message, exit=exit_of_code(error.code), code=error.code)
     if isinstance(error, UnicodeEncodeError):
         return CommandError(
             f"the locale's encoding ({error.encoding}) lacks letters of a name; set PYTHONUTF8=1,"
@@ -130,7 +124,11 @@ def as_command_error(error: BaseException) -> CommandError | None:
 
 
 def _of_engine(error: BaseException) -> CommandError | None:
-    """What the engine's client and the credential store raise; those modules are not light."""
+    """What the settings, the engine, its client and the credential store raise.
+
+    Those modules are not light, and help needs none of them.
+    """
+    from flowtui.config import ConfigError
     from flowtui.daemon.errors import (
         EngineError,
         EngineGone,
@@ -138,7 +136,12 @@ def _of_engine(error: BaseException) -> CommandError | None:
         EngineWithoutRoom,
     )
     from flowtui.flow.session.credentials import SaveError
+    from flowtui.protocol.messages import RequestRefused
 
+    if isinstance(error, ConfigError):
+        return CommandError(str(error), exit=Exit.USAGE, code="SETTINGS")
+    if isinstance(error, RequestRefused):
+        return CommandError(error.message, exit=exit_of_code(error.code), code=error.code)
     if isinstance(error, EngineNotRunning):
         return CommandError(
             "the engine is not running; start it with `flowtui add REF` or `flowtui resume --all`",

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import click
 
 from flowtui.cli.exit_codes import Interrupted
-from flowtui.config import ConfigError, check_server, parse_rate
 
 SHELL_ERRORS = (
     click.ClickException,
@@ -26,6 +25,8 @@ def _server(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     if value is None:
         given = ctx.parent.params.get("server") if ctx.parent is not None else None
         return given if isinstance(given, str) else None
+    from flowtui.config import ConfigError, check_server
+
     try:
         return check_server(value)
     except ConfigError as error:
@@ -42,6 +43,8 @@ def _to(ctx: click.Context, param: click.Parameter, value: str | None) -> str | 
 def _rate(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
     if value is None:
         return None
+    from flowtui.config import ConfigError, parse_rate
+
     try:
         return parse_rate(value)
     except ConfigError as error:

@@ -12,7 +12,6 @@ import errno
 import json
 import os
 import pwd
-import secrets
 import stat
 import time
 from collections.abc import Iterable, Iterator
@@ -232,7 +231,7 @@ def write_whole(file: Path, text: str, *, replace: bool) -> None:
 @contextlib.contextmanager
 def _written_beside(file: Path, text: str | Iterable[str], mode: int) -> Iterator[Path]:
     """The name of a new file beside `file` that has the text, on the disk; gone after an error."""
-    name = file.with_name(f".{file.name}{_MARK}{secrets.token_hex(8)}")
+    name = file.with_name(f".{file.name}{_MARK}{os.urandom(8).hex()}")
     descriptor = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
