@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from flowtui.system.quick_end import QuickEnd
 from flowtui.system.standard_streams import make_dependable
 from flowtui.system.utf8_mode import require_utf8_mode
 
 
 def main() -> None:
     """Run the command line and leave with its exit status."""
+    ending = QuickEnd()
     make_dependable()
     require_utf8_mode()
     _without_command_of_httpx()
@@ -18,7 +20,11 @@ def main() -> None:
     except KeyboardInterrupt:  # before anything that would say so in words
         sys.exit(130)
     watch_threads()
-    cli(prog_name="flowtui")
+    try:
+        cli(prog_name="flowtui")
+    except SystemExit as end:
+        ending.status = end.code if isinstance(end.code, int) else None
+        raise
 
 
 def _without_command_of_httpx() -> None:

@@ -13,6 +13,7 @@
     boot              which boot of which machine this is
     clocks            which clock is for what
     standard_streams  streams that are always there and never fail
+    quick_end         the end of a process without freeing each object first
     utf8_mode         names of files in UTF-8, whatever the locale
 
 It imports nothing of ours.
