@@ -183,10 +183,13 @@ def test_a_sample_of_another_name_in_between_keeps_the_first_owner(lab: FakeFlow
 
 
 def test_one_file_from_the_tree_goes_where_its_sample_would_put_it(lab: FakeFlow) -> None:
-    data = Data(id="102", filename="versions.yml", pipeline_name="RNA-Seq")
-    with Walk(lab.client()) as steps:
-        (file,) = steps.sample_file("1", "liver", data)
+    left_out: list[LeftOut] = []
+    with Walk(lab.client(), left_out.append) as steps:
+        (file,) = steps.sample_files("1", ["data/102", "data/gone"])
         assert (file.folder, file.within) == (("samples", "liver"), (SAD, "FASTQC (liver)"))
+    assert [(what.name, what.why) for what in left_out] == [
+        ("data/gone", "sample/1 does not have it any more")
+    ]
     with Walk(lab.client()) as steps:
         execution = Execution(id="91", identifier="sad_cow", pipeline_name="RNA-Seq")
         data = Data(id="102", filename="versions.yml", process_label="FASTQC (liver)")

@@ -81,11 +81,13 @@ class Questions:
         runs = self._client.project_executions(ref.id)
         return self._executions_of(ref, runs, (name,), project=name)
 
-    def sample_executions(self, sample_id: str, name: str) -> Iterator[Part]:
-        """The outputs of a sample's executions, below the folder of the sample of that name."""
+    def sample_executions(self, sample_id: str) -> Iterator[Part]:
+        """The outputs of a sample's executions, each where the execution by itself has them.
+
+        They are of all of its samples: no sample's folder is theirs.
+        """
         ref = Ref(RefKind.SAMPLE, sample_id)
-        runs = self._client.sample_executions(sample_id)
-        return self._executions_of(ref, runs, ("samples", name), belongs_to=str(ref))
+        return self._executions_of(ref, self._client.sample_executions(sample_id), None)
 
     def _project_name(self, project_id: str) -> str:
         project = self._client.project(project_id)
@@ -131,31 +133,33 @@ class Questions:
         self,
         ref: Ref,
         rows: Pages[Execution],
-        folder: tuple[str, ...],
+        folder: tuple[str, ...] | None,
         *,
         project: str = "",
-        belongs_to: str = "",
         outputs: ListedOutputs | None = None,
         only_listed: bool = False,
     ) -> Iterator[Part]:
+        """The executions of a list; in folders of their own where there is no `folder` for all."""
+        whose = folder[-1] if folder else str(ref)
         try:
             for row in rows:
                 if not self._skip(f"execution/{row.id}"):
-                    ask = partial(self._queries.execution, row.id, folder, belongs_to, project, row)
+                    place = folder or ("executions", row.id)
+                    ask = partial(self._queries.execution, row.id, place, "", project, row)
                     yield Part(
                         ref, row.label, ask, "output", outputs=outputs, only_listed=only_listed
                     )
                     if self._records:
-                        ask = partial(self._queries.records, row, folder, belongs_to, project)
+                        ask = partial(self._queries.records, row, place, "", project)
                         yield Part(ref, f"the records of {row.label}", ask, "record")
                 elif outputs is not None:
                     unwanted = partial(self._queries.without, row.id, outputs)
                     yield Part(ref, row.label, partial(_answer, unwanted))
         except (*SKIPPABLE, *FAILING) as error:
             # Not the documented dialect's lack of such a list, which is an empty one here.
-            yield Part(ref, f"executions of {folder[-1]}", partial(_raise, error))
+            yield Part(ref, f"executions of {whose}", partial(_raise, error))
             return
-        yield Part(ref, folder[-1], lambda: Answer([], rows.unreadable), "execution")
+        yield Part(ref, whose, lambda: Answer([], rows.unreadable), "execution")
 
 
 def _raise(error: FlowError) -> Answer:

@@ -16,7 +16,7 @@ from flowtui.flow.walk.parts import Answer, Part, in_order
 from flowtui.flow.walk.queries import Queries, output_row
 from flowtui.flow.walk.questions import Questions, Skip
 from flowtui.flow.walk.rows import Row
-from flowtui.flow.walk.runs import is_output, origin_of
+from flowtui.flow.walk.runs import origin_of
 from flowtui.text.printable import printable
 
 if TYPE_CHECKING:
@@ -114,17 +114,26 @@ class Walk:
         """The outputs of a project's executions."""
         return self._take(self._questions.executions(project_id))
 
-    def sample_executions(self, sample_id: str, name: str) -> Iterator[RemoteFile]:
-        """The outputs of a sample's executions, below the folder of the sample of that name."""
-        return self._take(self._questions.sample_executions(sample_id, name))
+    def sample_executions(self, sample_id: str) -> Iterator[RemoteFile]:
+        """The outputs of a sample's executions, each where the execution by itself has them."""
+        return self._take(self._questions.sample_executions(sample_id))
 
-    def sample_file(self, sample_id: str, name: str, data: Data) -> Iterator[RemoteFile]:
-        """One file of a sample of that name; none where it is left out."""
+    def sample_files(self, sample_id: str, wanted: Iterable[str]) -> Iterator[RemoteFile]:
+        """Those of a sample's files that have these keys, where the whole sample has them.
+
+        What the sample does not have any more is left out. Raises FlowError.
+        """
         ref = Ref(RefKind.SAMPLE, sample_id)
-        row = Row(data, ("samples", name), name, str(ref), data.fileset_id or "",
-                  listed=is_output(data))  # fmt: skip
-        for placed in self._queries.placed(sample_id, [row]):
-            yield from self._file(ref, placed)
+        missing = dict.fromkeys(wanted)
+        if not missing:
+            return
+        answer = self._queries.sample(sample_id)
+        for row in answer.rows:
+            if (key := key_of(row.data)) in missing:
+                del missing[key]
+                yield from self._file(ref, row)
+        for key in missing:
+            self._left_out(LeftOut(key, f"{ref} does not have it any more", ref))
 
     def data_file(self, data: Data, folder: tuple[str, ...] = ("data",)) -> Iterator[RemoteFile]:
         """A file by itself, as `data/ID` names it; none where it is left out."""
@@ -215,6 +224,13 @@ def walk(
         yield from steps.files(ref)
 
 
+def key_of(data: Data) -> str:
+    """What names a file on the server, `data/789`; empty where its record does not say that."""
+    if data.id is not None:
+        return f"data/{data.id}"
+    return "" if data.execution_id is None else f"execution/{data.execution_id}/{data.filename}"
+
+
 MOST_FOLDERS = 64
 """Folders that the path of an output may have; systems take some thousands of characters."""
 
@@ -261,13 +277,12 @@ def remote_file(
         raise ValueError("its name on Flow is damaged: it has halves of characters")
     if data.filename.count("/") > MOST_FOLDERS:
         raise ValueError(f"its path on Flow has more than {MOST_FOLDERS} folders")
+    key = key_of(data)
     if data.id is not None:
-        key = f"data/{data.id}"
         url = f"/downloads/{quote(data.id, safe='')}/{quote(data.filename, safe='')}"
     elif data.execution_id is not None:
         if any(part in ("", ".", "..") for part in data.filename.split("/")):
             raise ValueError("its path leads outside the execution")
-        key = f"execution/{data.execution_id}/{data.filename}"
         url = f"/executions/{quote(data.execution_id, safe='')}/{quote(data.filename, safe='/')}"
     else:
         raise ValueError("it has no id on Flow")

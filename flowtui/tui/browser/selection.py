@@ -71,7 +71,15 @@ def _files(
 
     out = selection.taken_out | _executions_taken_out(client, selection.taken_out)
     with Walk(client, left_out, lambda key: key in out, told=told, records=records) as walk:
+        of_samples: dict[str, list[str]] = {}
         for node in selection.nodes:
+            if (sample := _sample_of(node)) is not None:
+                of_samples.setdefault(sample, []).append(node.key)
+        for node in selection.nodes:
+            if (sample := _sample_of(node)) is not None:
+                # All that is wanted of it with its first file: it is asked for once.
+                yield from walk.sample_files(sample, of_samples.pop(sample, ()))
+                continue
             id_ = node.key.partition("/")[2]
             owner = id_.partition("/")[0]
             if node.kind is NodeKind.PROJECT:
@@ -83,7 +91,7 @@ def _files(
                 yield from walk.samples(owner)
             elif node.kind is NodeKind.EXECUTIONS:
                 if node.parent is not None and node.parent.kind is NodeKind.SAMPLE:
-                    yield from walk.sample_executions(owner, node.parent.name)
+                    yield from walk.sample_executions(owner)
                 else:
                     yield from walk.executions(owner)
             elif node.kind is NodeKind.SAMPLE:
@@ -142,14 +150,20 @@ def _genomes(
             left_out(LeftOut(fileset.name, f"cannot read {records}"))
 
 
+def _sample_of(node: Node) -> str | None:
+    """The id of the sample whose file a node is; None for all else."""
+    above = node.parent
+    is_file = node.kind is NodeKind.DATA and above is not None
+    if not is_file or above is None or above.kind is not NodeKind.SAMPLE:
+        return None
+    return above.key.partition("/")[2]
+
+
 def _file_of_node(walk: Walk, node: Node) -> Iterator[RemoteFile]:
     """The file of a data node, from what the tree knows of it and where it hangs."""
     above = node.parent
     if above is not None and above.kind is NodeKind.PROCESS:
         above = above.parent
-    if above is not None and above.kind is NodeKind.SAMPLE:
-        id_ = above.key.partition("/")[2]
-        return walk.sample_file(id_, above.name, node.record)
     if above is not None and above.kind is NodeKind.EXECUTION:
         return walk.run_file(above.record, node.record)
     if above is not None and above.kind is NodeKind.FILESET:
