@@ -3,6 +3,7 @@
     main             the command line: its options, its subcommands (imported when used), its errors
     get, get_report  download in the foreground, stop on signals; how that ended
     queue, detach    add to the background queue, and act on what is in it
+    status, watch    the queue as it is, and as it goes on; queue_lines: in lines
     samplesheet, sample_inputs     a pipeline's table of samples, and what it is made of
     ls, find, peek, account, engine, demo     the other commands
     log                  what came to a folder when, from where, and how it was verified

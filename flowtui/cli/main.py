@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("queue:resume", "Resume paused transfers."),
     "retry": ("queue:retry", "Retry failed transfers."),
     "samplesheet": ("samplesheet:samplesheet", "Write the sample sheet that a pipeline takes."),
-    "status": ("queue:status", "Show the background queue."),
+    "status": ("status:status", "Show the background queue."),
     "verify": ("verify:verify", "Read downloaded files again and compare them."),
     "wait": ("wait:wait", "Wait until background downloads have ended."),
     "whoami": ("account:whoami", "Show who is signed in."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -73,6 +73,10 @@ class Output:
         sys.stdout.buffer.flush()
         if (error := failure_of(sys.stdout)) is not None:
             raise OutputLost(error)
+
+    def frame(self, lines: Iterable[str]) -> None:
+        """Lines in place of those of the last frame, on stdout. Raises OutputLost in a listing."""
+        self.line("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in lines) + "\x1b[J")
 
     def event(self, name: str, /, **fields: Any) -> None:
         """A JSON object on stdout, if that is asked for."""

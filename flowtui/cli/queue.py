@@ -1,8 +1,7 @@
-"""The background queue from the command line: add, status, pause, resume, retry, cancel, forget."""
+"""What is done with the background queue: add, pause, resume, retry, cancel, forget."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -21,15 +20,12 @@ from flowtui.cli.options import (
     refs_argument,
     server_option,
 )
-from flowtui.cli.output import Output, one_line, seconds_text, size_text
+from flowtui.cli.output import Output, one_line
 
 if TYPE_CHECKING:
     from flowtui.cli.filters import Filters
     from flowtui.daemon.client import EngineClient
-    from flowtui.protocol.messages import Status, Summary, TransferRow
-
-SHOWN = 200
-"""Transfers that `status` lists; `--json` lists all."""
+    from flowtui.protocol.messages import Status
 
 
 @click.command(short_help="Add files to the background queue.")
@@ -72,90 +68,6 @@ def add(
             lambda relay: find(session.client, wanted, filters, relay, found, records=records), out
         )
         return queue_found(session, finding, found, plan, {}, out)
-
-
-@click.command(short_help="Show the background queue.")
-@json_option
-def status(as_json: bool) -> int:
-    """Show the queue of the background engine.
-
-    pause, resume, retry, cancel and forget take the IDs in the first column. IDs that begin with b
-    are bulk jobs, archives that Flow prepares; they cannot be paused or resumed.
-    """
-    from flowtui.daemon.connect import connect_engine
-    from flowtui.daemon.errors import EngineNotRunning
-
-    out = Output(as_json=as_json, is_listing=True)
-    try:
-        with closing(connect_engine(start=False)) as engine:
-            now = engine.status(rows=True, most=None if as_json else SHOWN)
-    except EngineNotRunning:
-        out.event("status", running=False)
-        if not as_json:
-            out.line("The engine is not running; nothing is being downloaded.")
-            out.line("Run `flowtui resume --all` to start it and resume its queue.")
-        return Exit.OK
-    _show_json(now, out) if as_json else _show(now, out)
-    return Exit.OK
-
-
-def _show_json(now: Status, out: Output) -> None:
-    from flowtui.cli.json_fields import bulk_fields, transfer_fields
-
-    out.event("status", running=True, **now.summary.to_json())
-    for job in now.bulk_jobs:
-        out.event("bulk", **bulk_fields(job))
-    for row in now.transfers:
-        out.event("transfer", **transfer_fields(row))
-
-
-def _show(now: Status, out: Output) -> None:
-    from flowtui.cli.progress import bulk_line
-    from flowtui.protocol.states import OVER
-    from flowtui.text.columns import table
-
-    out.line(_summary_line(now.summary))
-    if now.summary.trouble:
-        out.line(f"Problem: {one_line(now.summary.trouble)}")
-    for job in now.bulk_jobs:
-        out.line(f"b{job.id}  {bulk_line(job, time.time())}")
-    left = sum(n for state, n in now.summary.counts.items() if state not in OVER)
-    rows = now.transfers
-    if rows:
-        headers = ("ID", "STATE", "DONE", "SIZE", "RATE", "FILE")
-        for line in table(headers, [_cells(row) for row in rows], right=(0, 2, 3, 4)):
-            out.line(line)
-    if left > len(rows):
-        out.line(f"and {left - len(rows):,} more (--json lists all)")
-
-
-def _cells(row: TransferRow) -> tuple[str, ...]:
-    why = f": {one_line(row.reason)}" if row.reason else ""
-    rate = f"{size_text(int(row.rate))}/s" if row.rate else ""
-    return (
-        str(row.id),
-        row.state,
-        size_text(row.done),
-        size_text(row.size),
-        rate,
-        one_line(row.path) + why,
-    )
-
-
-def _summary_line(summary: Summary) -> str:
-    if not summary.file_counts:
-        return "The queue is empty."
-    states = ", ".join(
-        f"{number:,} {state}" for state, number in summary.file_counts.items() if number
-    )
-    text = f"{states}; {size_text(summary.done)} of {size_text(summary.total)}"
-    if summary.rate:
-        text += f", {size_text(int(summary.rate))}/s"
-        if summary.eta is not None:
-            text += f", {seconds_text(summary.eta)} left"
-    if summary.needs_sign_in:
-        text += f"; not signed in to {', '.join(summary.needs_sign_in)}: run `flowtui login`"
-    return one_line(text)
 
 
 @click.command(short_help="Pause transfers.")
