@@ -11,6 +11,7 @@ import httpx
 import pytest
 import trustme
 
+from flowtui.flow.http.http_client import make_client
 from flowtui.transfer.cancel import StopSignal
 from flowtui.transfer.errors import PermanentError
 from flowtui.transfer.http.response import next_hop
@@ -71,6 +72,40 @@ def test_a_relative_redirect_stays_at_the_service(lab: Lab):
     lab.server.files["/files/a.bin"] = File(DATA)
     lab.fetch()
     lab.expect("done", requests=1)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>moved</html>"], ids=["empty", "words"])
+def test_files_that_are_redirected_share_a_connection(lab: Lab, body: bytes):
+    for n in range(5):
+        lab.server.files[f"/store/{n}"] = File(content(1000, n))
+        to = f"{lab.server.url}/store/{n}"
+        lab.server.files[f"/downloads/{n}/{n}.bin"] = File(
+            content(1000, n), always=answer(302, body, Location=to)
+        )
+    with make_client(read_timeout=GUARD) as http:
+        for n in range(5):
+            file = lab.server.files[f"/store/{n}"]
+            source = RemoteSource(
+                http, cast(Any, FakeClient(lab.server.url)), key="data/1", size=1000,
+                url=f"/downloads/{n}/{n}.bin", filename="a", data_id=None, stop=StopSignal(),
+            )  # fmt: skip
+            body = source.open(0, None, Identity("data/1", md5=file.md5))
+            assert b"".join(body.chunks) == file.content
+            body.close()
+    assert [request.connection for request in lab.server.requests] == [1] * 10
+
+
+def test_a_redirect_whose_words_do_not_end_is_followed(lab: Lab, storage):
+    async def endless(exchange: Exchange) -> None:
+        await exchange.head(302, {"Location": f"{storage.url}/x", "Transfer-Encoding": "chunked"})
+        while not exchange.writer.is_closing():
+            exchange.writer.write(b"400\r\n" + b"x" * 0x400 + b"\r\n")
+            await exchange.writer.drain()
+
+    storage.files["/x"] = File(DATA)
+    lab.serve(DATA, always=endless)
+    lab.fetch()
+    lab.expect("done")
 
 
 def test_a_redirect_loop_ends(lab: Lab):

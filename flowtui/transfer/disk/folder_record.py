@@ -303,8 +303,14 @@ class FolderRecord:
             os.ftruncate(sums, begin)
             raise
         for label, place, first in places:
-            os.pwrite(sums, first, place)
+            text[place - begin : place - begin + 1] = first
             self._lines[label] = place
+        # All at once: of what is there already only the first bytes of lines change, and a kill
+        # in between shows some of the lines.
+        view, at = memoryview(text), begin
+        while view:
+            count = os.pwrite(sums, view, at)
+            view, at = view[count:], at + count
         self._end = at
 
     def _read(self, sums: int, *, anew: bool = False) -> None:

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 MAX_REDIRECTS = 10
 
+SHORT, SHORT_WITHIN = 16 << 10, 1.0
+"""Bytes of an answer that is passed over, and seconds they may take: else its connection ends."""
+
 KEPT_AT_MOST = 40
 """More than the connections that are kept: so many in a row may have been dropped by the server."""
 
@@ -116,7 +119,7 @@ class FileRequests:
                 return response, headers
             if status in REDIRECTS:
                 location = response.headers.get("location", "")
-                response.close()
+                self._pass_over(response)
                 hops += 1
                 if not location:
                     raise PermanentError(
@@ -137,7 +140,7 @@ class FileRequests:
                 finally:
                     response.close()
             if status == 401:
-                response.close()
+                self._pass_over(response)
                 if refreshed or not self._ask_session(self._session.refresh, auth, "renew"):
                     raise AuthRequired(_SIGNED_OUT)
                 refreshed = True
@@ -160,6 +163,25 @@ class FileRequests:
                 raise refusal(response)
             finally:
                 response.close()
+
+    def _pass_over(self, response: httpx.Response) -> None:
+        """Have done with an answer; behind a short one the connection is of further use.
+
+        A service that redirects each file would cost a new connection, and its TLS, for each.
+        """
+        unwatch = self._stop.watch(response)
+        try:
+            with within(Deadline(SHORT_WITHIN, self._clock)):
+                got = 0
+                for piece in response.iter_raw():
+                    got += len(piece)
+                    if got > SHORT:
+                        break
+        except (httpx.TransportError, httpx.StreamError):
+            return  # then it is of none
+        finally:
+            unwatch()
+            response.close()
 
     def _authorization(self, url: str) -> dict[str, str]:
         """The token for the service's own origin. Raises PermanentError where it must not go."""
