@@ -14,7 +14,8 @@
     engine_link      takes the engine's events in a thread; queue_model: what they add up to;
                      known_files: the same by file, sample, run and project
     engine_requests  what is asked of the engine, one after the other
-    recorded_files   what the target folder's log calls here, and is; looked at in a thread
+    recorded_files   what the target folder's log calls here, and is; looked at in a thread;
+                     already_here: how many of the files for the download dialog are so
     context, account what the app needs from outside the screen; who is signed in
     commands, palette            the palette's table and its lines
     theme, theming   the colours, and which of them suit the terminal; terminal_kind: what it can

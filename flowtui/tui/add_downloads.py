@@ -18,6 +18,7 @@ from flowtui.tui.engine_link import EngineLink
 from flowtui.tui.found_downloads import FoundDownloads
 
 if TYPE_CHECKING:
+    from flowtui.flow.remote_file import RemoteFile
     from flowtui.tui.screens.download_offer import AsFound
 
 
@@ -51,6 +52,7 @@ class AddDownloads:
 
     def ask(self, selection: Selection, queued: Callable[[], None]) -> None:
         """Count the files and ask; `queued` is called once it is decided to download them."""
+        from flowtui.tui.already_here import AlreadyHere
         from flowtui.tui.browser.count import Count
         from flowtui.tui.screens.download import DownloadDialog
 
@@ -71,8 +73,16 @@ class AddDownloads:
             target=self.target,
             bulk_above=self._context.settings.bulk_above,
             measure_space=self._measure_space,
+            already=AlreadyHere(self._background.run, self._background.call_later, self._is_queued),
         )
         self._app.push_screen(dialog, answered)
+
+    def _is_queued(self, folder: Path, file: RemoteFile) -> bool:
+        """Whether a file is on its way to a folder."""
+        model = self._link.model
+        id_ = model.files.under_way(self._context.settings.base_url, file.key)
+        row = model.transfers.get(id_) if id_ is not None else None
+        return row is not None and row.root == str(folder)
 
     def _measure_space(self, folder: str, then: Callable[[Space], None]) -> None:
         self._link.call("check the free space", lambda engine: engine.space(folder), then)

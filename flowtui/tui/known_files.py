@@ -96,6 +96,11 @@ class KnownFiles:
             return Standing.HERE
         return None if standing is Standing.HERE else standing
 
+    def under_way(self, server: str, key: str) -> int | None:
+        """The transfer that brings a file; None where none does."""
+        known = self._rows.get((server, key))
+        return known[0] if known is not None and known[1] is Standing.UNDER_WAY else None
+
     def of_thing(self, server: str, thing: str) -> Sums:
         """The sums of a sample or run by its key, or of a project by `project:NAME`."""
         under_way, failed, here = self._sums.get((server, thing), (0, 0, 0))

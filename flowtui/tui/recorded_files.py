@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -52,16 +52,33 @@ class LogReader:
 
     def look(self, root: Path, keys: Iterable[str]) -> Found:
         """What is here of these files. Raises OSError where the log cannot be read."""
+        self._read_on(root)
+        here = {key: self._is_here(root, key) for key in keys if key in self._paths}
+        return Found(here, dict(self._things))
+
+    def these_are_here(self, root: Path, sizes: Mapping[str, int | None]) -> set[str]:
+        """Those of these files that are here as Flow has them: key → size there, None for unknown.
+
+        Raises OSError as `look` does.
+        """
+        self._read_on(root)
+        return {
+            key
+            for key, size in sizes.items()
+            if key in self._paths
+            and (None in (size, self._paths[key][1]) or size == self._paths[key][1])
+            and self._is_here(root, key)
+        }
+
+    def _is_here(self, root: Path, key: str) -> bool:
+        path, size = self._paths[key]
+        return _is_there(root / path, size)
+
+    def _read_on(self, root: Path) -> None:
         try:
             self._follow(root)
         except FileNotFoundError:
             self._forget((), 0)
-        here = {
-            key: _is_there(root / self._paths[key][0], self._paths[key][1])
-            for key in keys
-            if key in self._paths
-        }
-        return Found(here, dict(self._things))
 
     def _forget(self, log: tuple[object, ...], begin: int) -> None:
         self._log, self._read = log, begin

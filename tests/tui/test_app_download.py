@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input, Static
 
@@ -14,6 +16,7 @@ from flowtui.flow.errors import NotFound, ServiceUnavailable
 from flowtui.flow.models import Execution
 from flowtui.protocol.messages import RequestRefused
 from flowtui.tui.app import FlowApp
+from flowtui.tui.recorded_files import LogReader
 from flowtui.tui.screens.download import DownloadDialog
 from flowtui.tui.screens.quit import QuitDialog
 from support.fake_flow import FakeFlow, data, screen
@@ -107,6 +110,52 @@ async def test_files_without_an_id_cannot_be_a_bulk_job(tmp_path: Path) -> None:
         dialog = await asked(pilot)
         await until(pilot, lambda: button(app, "one-by-one").has_focus)
         assert dialog.proposed == "one-by-one" and button(app, "bulk").disabled
+
+
+def put_here(folder: Path, *keys: str) -> None:
+    """Have files of a thousand bytes in a folder, as they were downloaded."""
+    folder.mkdir()
+    with (folder / "downloads.log").open("w") as log:
+        for number, key in enumerate(keys):
+            (folder / str(number)).write_bytes(bytes(1000))
+            line = {"key": key, "path": str(number), "size": 1000, "status": "done"}
+            log.write(json.dumps(line) + "\n")
+
+
+async def test_what_is_here_already_is_told_apart_from_what_is_new(tmp_path: Path) -> None:
+    put_here(tmp_path / "downloads", "data/d0x0", "data/d1x1")
+    app = make_app(screen(51), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        words = "102 files: 2 already here, 100 new, 100.0 kB"
+        dialog = await asked(pilot)
+        await until(pilot, lambda: words in said(app, "#dialog-what"))
+        await until(pilot, lambda: button(app, "one-by-one").has_focus)
+        assert dialog.proposed == "one-by-one"
+        field = app.screen.query_one("#dialog-target", Input)
+        field.focus()
+        field.value = str(tmp_path / "other")
+        await pilot.press("enter")
+        await until(pilot, lambda: "102 files, 102.0 kB" in said(app, "#dialog-what"))
+        assert dialog.proposed == "bulk"
+
+
+async def test_a_disk_that_hangs_keeps_nobody_from_downloading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = threading.Event()
+
+    def hang(self: LogReader, root: Path, sizes: Any) -> set[str]:
+        answer.wait(GUARD)
+        return set()
+
+    monkeypatch.setattr(LogReader, "these_are_here", hang)
+    app = make_app(screen(51), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await asked(pilot)
+        await until(pilot, lambda: button(app, "bulk").has_focus)
+        await pilot.press("enter")
+        await until(pilot, lambda: context_of(app).engine.batches)
+    answer.set()
 
 
 async def start_while_counting(pilot: Pilot[Any], flow: FakeFlow) -> threading.Event:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from textual.widgets import Button, Checkbox, Input, Static
 
 from flowtui.protocol.messages import Batch
 from flowtui.text.printable import printable
+from flowtui.tui.already_here import Already, AlreadyHere
 from flowtui.tui.background import Background
 from flowtui.tui.browser.count import Count
 from flowtui.tui.keys import with_ids
@@ -26,6 +29,9 @@ from flowtui.tui.screens.space_line import MeasureSpace, SpaceLine
 
 UPDATE_EVERY = 0.15
 """Seconds between two updates on how far the counting is."""
+
+LOOK_PATIENCE = 1.0
+"""Seconds after the count for which it is waited what is here, before something is proposed."""
 
 RECORDS = "With the records of runs (parameters, command, logs, versions)"
 
@@ -59,12 +65,16 @@ class DownloadDialog(ModalScreen[Batch | AsFound | None]):
         target: Path,
         bulk_above: int,
         measure_space: MeasureSpace,
+        already: AlreadyHere,
     ) -> None:
         """`name` is the selection's; `make_count` counts it, with the records of runs or without.
 
-        `bulk_above`: see `Offer`. `measure_space`: see `SpaceLine`.
+        `bulk_above`: see `Offer`. `measure_space`: see `SpaceLine`. `already` looks what is here.
         """
         super().__init__()
+        self._already = already
+        self._counted_at: float | None = None
+        self._is_proposed = False
         self._make_count = make_count
         self._offer = Offer(printable(name[:200]), make_count(False), bulk_above)
         self._background = background
@@ -115,7 +125,8 @@ class DownloadDialog(ModalScreen[Batch | AsFound | None]):
         """With the records of runs, or without: that is another count."""
         event.stop()
         self._offer.count.stop()
-        self._offer = replace(self._offer, count=self._make_count(event.value))
+        self._offer = replace(self._offer, count=self._make_count(event.value), already=Already())
+        self._counted_at, self._is_proposed = None, False
         for button in self._ways.values():
             button.disabled = True
         self._update()
@@ -129,6 +140,9 @@ class DownloadDialog(ModalScreen[Batch | AsFound | None]):
     def _begin(self) -> None:
         """Have the files counted, in a thread."""
         self._background.run(self._offer.count.run, "count files")
+        self._keep_updating()
+
+    def _keep_updating(self) -> None:
         if self._timer is None:
             self._timer = self.set_interval(UPDATE_EVERY, self._update)
 
@@ -136,6 +150,7 @@ class DownloadDialog(ModalScreen[Batch | AsFound | None]):
 
     def _update(self) -> None:
         """Show how far it is; when all is counted, propose what to do with it."""
+        self._look_here()
         offer, ended = self._offer, self._offer.count.ended
         self._what_line.update(Text(offer.what, overflow="fold"))
         self._left_out_lines.update(Text(offer.left_out, style="dim"))
@@ -143,10 +158,28 @@ class DownloadDialog(ModalScreen[Batch | AsFound | None]):
         self._space_line.show(self._folder_text, offer.room)
         if offer.can_start:
             self._hint.update(START_HINT)
-        if ended and self._timer is not None:
+        for way in offer.ways:
+            self._ways[way].disabled = False
+        if ended and not self._is_proposed and self._knows_enough():
+            self._is_proposed = True
+            self._propose()
+        if offer.is_looked_through and self._is_proposed and self._timer is not None:
             self._timer.stop()
             self._timer = None
-            self._propose()
+
+    def _look_here(self) -> None:
+        """Have looked what is here already, as far as files are known."""
+        with contextlib.suppress(FolderError):  # which the line of the room says
+            self._already.look(folder_of(self._folder_text), self._offer.count.files)
+        self._offer = replace(self._offer, already=self._already.now)
+
+    def _knows_enough(self) -> bool:
+        """Whether it is known what is here, or was waited for long enough."""
+        now = time.monotonic()
+        if self._counted_at is None:
+            self._counted_at = now
+        waited = now - self._counted_at >= LOOK_PATIENCE
+        return self._offer.is_looked_through or bool(self._offer.count.error) or waited
 
     def _propose(self) -> None:
         proposed = self._offer.proposed
@@ -154,8 +187,6 @@ class DownloadDialog(ModalScreen[Batch | AsFound | None]):
             self._hint.update("esc: back")
             self._cancel.focus()
             return
-        for way in self._offer.ways:
-            self._ways[way].disabled = False
         button = self._ways[proposed]
         button.variant = "primary"
         if self.focused is None:
@@ -169,9 +200,10 @@ class DownloadDialog(ModalScreen[Batch | AsFound | None]):
         return self._folder_input.value or str(self._target)
 
     def on_input_blurred(self, event: Input.Blurred) -> None:
-        """Another folder may be on another disk."""
+        """Another folder may be on another disk, and have other files."""
         event.stop()
         self._space_line.look_at(self._folder_text, self._offer.room)
+        self._keep_updating()
 
     # What is sent
 

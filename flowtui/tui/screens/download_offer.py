@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flowtui.protocol.messages import Batch
 from flowtui.text import quantities
 from flowtui.text.printable import printable
+from flowtui.tui.already_here import Already
 from flowtui.tui.browser.count import Count
 
 if TYPE_CHECKING:
@@ -62,11 +63,23 @@ class Offer:
         name: the selection's, fit to be drawn.
         count: its files; it may still go on.
         bulk_above: files up to which they are fetched one by one.
+        already: what is known to be here.
     """
 
     name: str
     count: Count
     bulk_above: int
+    already: Already = field(default_factory=Already)
+
+    @property
+    def is_looked_through(self) -> bool:
+        """Whether it is known of all files whether they are here."""
+        return self.count.ended and self.already.looked >= len(self.count.files)
+
+    @property
+    def new(self) -> int:
+        """How many files are to come, as far as known."""
+        return len(self.count.files) - self.already.known
 
     @property
     def ways(self) -> tuple[Way, ...]:
@@ -84,7 +97,7 @@ class Offer:
         """The way that enter stands for."""
         if not self.ways:
             return None
-        many = len(self.count.files) > self.bulk_above
+        many = self.new > self.bulk_above
         return Way.BULK if many and Way.BULK in self.ways else Way.ONE_BY_ONE
 
     @property
@@ -101,8 +114,7 @@ class Offer:
         """The name, and how many files and bytes that is."""
         count = self.count
         files = len(count.files)
-        at_least = "at least " if count.unknown else ""
-        what = f"{quantities.counted(files, 'file')}, {at_least}{quantities.size(count.bytes)}"
+        what = self._numbers
         if count.unknown:
             what += f" ({count.unknown:,} of unknown size)"
         if count.error:
@@ -112,6 +124,21 @@ class Offer:
         elif not files:
             what = "no files to download"
         return f"{self.name}\n{what}"
+
+    @property
+    def _numbers(self) -> str:
+        """Files and bytes; what is here, and what is new, where something is."""
+        count, already = self.count, self.already
+        files, at_least = len(count.files), "at least " if count.unknown else ""
+        parts = [f"{already.here:,} already here"] if already.here else []
+        parts += [f"{already.queued:,} already in the queue"] if already.queued else []
+        if not parts:
+            size = quantities.size(count.bytes)
+            return f"{quantities.counted(files, 'file')}, {at_least}{size}"
+        if self.new or not self.is_looked_through:
+            size = quantities.size(max(0, count.bytes - already.bytes))
+            parts.append(f"{self.new:,} new, {at_least}{size}")
+        return f"{quantities.counted(files, 'file')}: {', '.join(parts)}"
 
     @property
     def left_out(self) -> str:
@@ -130,12 +157,13 @@ class Offer:
         """Why it is a bulk job that is proposed; else empty."""
         if self.proposed is not Way.BULK:
             return ""
-        return f"More than {self.bulk_above:,} files: Flow can pack them into one archive."
+        new = "new " if self.already.known else ""
+        return f"More than {self.bulk_above:,} {new}files: Flow can pack them into one archive."
 
     @property
     def room(self) -> int:
         """Bytes that the disk should have."""
-        return int(self.count.bytes * MARGIN)
+        return int(max(0, self.count.bytes - self.already.bytes) * MARGIN)
 
     def batch(self, folder: Path, way: Way) -> Batch:
         """The files on their way into a folder."""
