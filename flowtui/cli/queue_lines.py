@@ -70,6 +70,8 @@ def summary_line(summary: Summary) -> str:
         text += f", {size_text(int(summary.rate))}/s"
         if summary.eta is not None:
             text += f", {seconds_text(summary.eta)} left"
+    if summary.limit_rate:
+        text += f"; limit {size_text(summary.limit_rate)}/s"
     if summary.needs_sign_in:
         text += f"; not signed in to {', '.join(summary.needs_sign_in)}: run `flowtui login`"
     return one_line(text)

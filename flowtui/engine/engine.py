@@ -440,6 +440,7 @@ class Engine:
                     self._limit.rate = value
                 else:
                     setattr(self._scheduler if name == "jobs" else self._tasks, name, value)
+            self._events.sums_changed()
             return {
                 "jobs": self._scheduler.jobs,
                 "connections": self._tasks.connections,
@@ -529,6 +530,7 @@ class Engine:
             needs_sign_in=tuple(sorted(self._sign_ins.needed)),
             limit_rate=self._limit.rate,
             jobs=self._scheduler.jobs,
+            connections=self._tasks.connections,
             trouble=self.trouble,
         )
         return with_files(summary, self._bulk.jobs.values(), self._queue.transfers)

@@ -46,11 +46,13 @@ class _Subscriber:
     removed_bulk: set[int] = field(default_factory=set)
     is_new: bool = True
     is_midway: bool = False
+    has_old_sums: bool = False
 
     @property
     def is_waiting(self) -> bool:
         """Whether there is something that he has not got."""
-        return self.is_new or any((self.transfers, self.bulk_jobs, self.removed, self.removed_bulk))
+        rows = (self.transfers, self.bulk_jobs, self.removed, self.removed_bulk)
+        return self.is_new or self.has_old_sums or any(rows)
 
 
 class Events:
@@ -74,6 +76,11 @@ class Events:
         subscriber = _Subscriber(listener, set(self._queue.transfers), set(self._jobs.jobs))
         self._subscribers.append(subscriber)
         return lambda: self._discard(subscriber)
+
+    def sums_changed(self) -> None:
+        """Have all told of what no row says: a limit, for one."""
+        for subscriber in self._subscribers:
+            subscriber.has_old_sums = True
 
     def collect(self) -> None:
         """Take over what changed; to be called when it is stored."""
@@ -141,6 +148,7 @@ class Events:
         if not self._take(subscriber, event):
             return False
         subscriber.is_new, subscriber.is_midway = False, not event.last
+        subscriber.has_old_sums = False
         subscriber.transfers.difference_update(piece)
         subscriber.bulk_jobs.difference_update(bulk_piece)
         subscriber.removed.clear()

@@ -322,6 +322,7 @@ class Summary(Message):
         free: bytes free on the file system of `root`, the latest batch's target; None if unknown.
         needs_sign_in: servers for which transfers wait for a sign-in.
         limit_rate: bytes a second at most, 0 for no limit. `jobs`: files at a time.
+        connections: at most for one file, 0 for as many as pay.
         trouble: what is wrong with the engine itself (its disk, its database), or empty.
     """
 
@@ -337,6 +338,7 @@ class Summary(Message):
     needs_sign_in: tuple[str, ...] = ()
     limit_rate: Count = 0
     jobs: Count = 4
+    connections: Count = 0
     trouble: str = ""
 
 

@@ -44,6 +44,7 @@ from flowtui.tui.downloads.requests import (
 from flowtui.tui.engine_link import EngineCallFailed, EngineLost, EngineUp, QueueChanged
 from flowtui.tui.engine_status import EngineStatus
 from flowtui.tui.keys import keymap_of, with_ids
+from flowtui.tui.limiting import Limiting
 from flowtui.tui.own_programs import OwnPrograms, values_at
 from flowtui.tui.painting import PaintedApp
 from flowtui.tui.peeking import Peeking
@@ -129,6 +130,7 @@ class FlowApp(PaintedApp):
         self._theming = Theming(self, self.context, background)
         self._account = Account(self, self.context, background, self.link)
         self._adding = AddDownloads(self, self.context, background, self.link, settings.target(to))
+        self._limiting = Limiting(self, self.context, background, self.link)
         self._recorded = RecordedFiles(background.run, background.call_later, self._show_recorded)
         self._own = OwnPrograms(self, background, settings.actions, self._under_the_cursor)
         self._peeking = Peeking(self, self.context.client, background)
@@ -319,13 +321,7 @@ class FlowApp(PaintedApp):
 
     def action_limit_rate(self) -> None:
         """Ask for the rate of all downloads together."""
-        from flowtui.tui.screens.rate import RateDialog
-
-        def limit(rate: int | None) -> None:
-            if rate is not None:
-                self.link.call("limit the rate", lambda engine: engine.settings(limit_rate=rate))
-
-        self.push_screen(RateDialog(self.link.model.summary.limit_rate), limit)
+        self._limiting.ask()
 
     def action_toggle_bulk(self) -> None:
         """Show or hide the bulk jobs."""

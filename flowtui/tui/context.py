@@ -106,6 +106,15 @@ class AppContext:
             self.settings = replace(self.settings, theme=name)
         save_settings({"theme": name}, self.folders)
 
+    def keep_limit_rate(self, rate: int) -> None:
+        """Keep a limit for later engines: bytes a second, 0 for none.
+
+        Raises OSError, ConfigError.
+        """
+        with self._lock:
+            self.settings = replace(self.settings, limit_rate=rate)
+        save_settings({"limit_rate": rate}, self.folders)
+
     def secrets(self) -> list[str]:
         """The tokens in use, for a crash report to leave out."""
         credential = self._client.account.credential if self._client is not None else None

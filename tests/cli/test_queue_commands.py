@@ -55,7 +55,13 @@ class Engine:
     def status(self, rows: bool = False, most: int | None = None) -> Status:
         counts = {"active": 1, "failed": 1, "done": 1}
         summary = Summary(
-            counts=counts, file_counts=counts, done=1250, total=2000, rate=100.0, eta=7.5
+            counts=counts,
+            file_counts=counts,
+            done=1250,
+            total=2000,
+            rate=100.0,
+            eta=7.5,
+            limit_rate=5000,
         )
         summary = replace(summary, trouble=self.trouble)
         shown = self.rows if most is None else tuple(r for r in self.rows if r.state != "done")
@@ -104,7 +110,10 @@ def run(*args: str) -> Result:
 def test_status_shows_what_is_not_over_without_moving_the_terminal(engine: Engine) -> None:
     result = run("status")
     assert result.exit_code == 0
-    assert "1 active, 1 failed, 1 done; 1.2 kB of 2.0 kB, 100 B/s, 8 s left" in result.output
+    assert (
+        "1 active, 1 failed, 1 done; 1.2 kB of 2.0 kB, 100 B/s, 8 s left; limit 5.0 kB/s"
+        in result.output
+    )
     assert "b5  archive  proj: processing 40 %" in result.output
     assert "md5" in result.output
     assert "\x1b" not in result.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -218,6 +219,17 @@ def test_a_transfer_that_is_named_twice_is_meant_once(tmp_path: Path):
     assert made.cancel([first, second, first]) == 2
     assert made.forget([first, first]) == 1
     assert made.trouble == ""
+    made.stop()
+
+
+def test_a_limit_that_is_set_is_told_at_once_though_nothing_runs():
+    made = engine()
+    told: queue.SimpleQueue[Changes] = queue.SimpleQueue()
+    made.subscribe(told.put)
+    assert told.get(timeout=GUARD).summary.limit_rate == 0
+    made.settings(limit_rate=77, connections=3)
+    summary = told.get(timeout=GUARD).summary
+    assert (summary.limit_rate, summary.connections) == (77, 3)
     made.stop()
 
 

@@ -67,10 +67,12 @@ def words_of(summary: Summary) -> list[str]:
     parts.append(f"{quantities.size(summary.done)} of {at_least}{quantities.size(summary.total)}")
     if summary.rate:
         parts.append(quantities.rate(summary.rate))
-        if summary.eta is not None:
-            parts.append(f"{quantities.duration(summary.eta)} left")
     if summary.limit_rate:
         parts.append(f"limit {quantities.rate(summary.limit_rate)}")
+    if summary.rate and summary.eta is not None:
+        parts.append(f"{quantities.duration(summary.eta)} left")
+    if summary.connections:
+        parts.append(f"{quantities.counted(summary.connections, 'connection')} a file")
     if summary.free is not None:
         parts.append(f"{quantities.size(summary.free)} free")
     return parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
@@ -9,15 +10,25 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Checkbox, Input, Static
 
 from flowtui.config import ConfigError, parse_rate
 from flowtui.text import quantities
 from flowtui.tui.keys import with_ids
 
+KEEP = "Keep it in the settings, for later starts of the engine"
 
-class RateDialog(ModalScreen[int | None]):
-    """Asks for a limit; gives bytes a second, 0 for none, or None where it stays as it is."""
+
+@dataclass(frozen=True)
+class RateWanted:
+    """A limit in bytes a second, 0 for none, and whether later engines are to have it."""
+
+    rate: int
+    is_kept: bool
+
+
+class RateDialog(ModalScreen[RateWanted | None]):
+    """Asks for a limit; gives None where it stays as it is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
     BINDINGS = with_ids("rate", BINDINGS)
@@ -36,13 +47,15 @@ class RateDialog(ModalScreen[int | None]):
             yield Input(
                 placeholder="20M or 500k a second, 0 for no limit", id="dialog-rate", compact=True
             )
+            yield Checkbox(KEEP, id="dialog-keep", compact=True)
             yield Static("", id="dialog-error", classes="warning", markup=False)
-            yield Static("enter: apply   esc: cancel", classes="label")
+            yield Static("enter: apply   tab: keep it   esc: cancel", classes="label")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take the rate."""
         event.stop()
         try:
-            self.dismiss(parse_rate(event.value))
+            rate = parse_rate(event.value)
+            self.dismiss(RateWanted(rate, self.query_one("#dialog-keep", Checkbox).value))
         except ConfigError as error:
             self.query_one("#dialog-error", Static).update(Text(str(error)))

@@ -277,10 +277,11 @@ def test_the_sums_say_what_matters_first() -> None:
     summary = Summary(
         file_counts={"done": 2, "skipped": 1, "active": 4, "failed": 1, "cancelled": 3},
         done=500, total=1000, unknown_sizes=1, rate=100.0, eta=5.0, free=10**9, limit_rate=2000,
+        connections=4,
     )  # fmt: skip
     assert words_of(summary) == [
-        "3/8 files, 1 failed", "500 B of at least 1.0 kB", "100 B/s", "5 s left",
-        "limit 2.0 kB/s", "1.0 GB free",
+        "3/8 files, 1 failed", "500 B of at least 1.0 kB", "100 B/s", "limit 2.0 kB/s",
+        "5 s left", "4 connections a file", "1.0 GB free",
     ]  # fmt: skip
 
 

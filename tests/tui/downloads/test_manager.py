@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from flowtui.config import load_settings
 from flowtui.protocol.messages import (
     Added,
     Batch,
@@ -285,6 +286,22 @@ async def test_the_rate_can_be_limited_while_it_runs(tmp_path: Path) -> None:
         assert "is not a rate" in str(app.screen.query_one("#dialog-error", Static).render())
         await pilot.press(*["backspace"] * 4, *"20M", "enter")
         await until(pilot, lambda: asked.done == [("settings", {"limit_rate": 20 << 20})])
+        await until(pilot, lambda: any("until the engine stops" in one.message
+                                       for one in app._notifications))  # fmt: skip
+        assert not context_of(app).folders.settings_file.exists()
+
+
+async def test_a_limit_is_kept_for_later_engines_where_that_is_wanted(tmp_path: Path) -> None:
+    app = make_app(screen(1), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        _, _, asked = await in_table(pilot, row(1, "active"))
+        asked.settings = lambda **more: asked.done.append(("settings", more))  # type: ignore[attr-defined]
+        await pilot.press("l", *"500k", "tab", "space", "shift+tab", "enter")
+        await until(pilot, lambda: asked.done == [("settings", {"limit_rate": 500 << 10})])
+        folders = context_of(app).folders
+        await until(pilot, folders.settings_file.exists)
+        assert load_settings(folders).limit_rate == 500 << 10
+        assert any("saved in the settings" in one.message for one in app._notifications)
 
 
 async def test_b_hides_the_jobs_and_shows_them_again(tmp_path: Path) -> None:
