@@ -258,8 +258,7 @@ def load_settings(where: Folders | None = None) -> Settings:
     Raises ConfigError for a file that cannot be read or has a wrong value; unknown keys are
     passed over, so that an older flowtui reads a newer one's file.
     """
-    file = (where or folders()).settings_file
-    settings = Settings(**_checked(_read(file)[1], file))
+    settings = load_file(where)
     url = os.environ.get("FLOW_API_URL")
     if not url:
         return settings
@@ -267,6 +266,12 @@ def load_settings(where: Folders | None = None) -> Settings:
         return replace(settings, server=check_server(url))
     except ConfigError as error:
         raise ConfigError(f"FLOW_API_URL: {error}") from None
+
+
+def load_file(where: Folders | None = None) -> Settings:
+    """The settings of the file, whatever the environment says. Raises ConfigError."""
+    file = (where or folders()).settings_file
+    return Settings(**_checked(_read(file)[1], file))
 
 
 def unknown_keys(where: Folders) -> list[str]:

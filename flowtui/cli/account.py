@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from flowtui.cli.exit_codes import CommandError, Exit
 from flowtui.cli.options import json_option, server_option
 from flowtui.cli.output import Output, counted, one_line
 from flowtui.cli.session import Session, open_session
-from flowtui.config import save_settings
+from flowtui.config import Folders, load_file, save_settings
 from flowtui.connect import after_sign_in, sign_out
 
 if TYPE_CHECKING:
@@ -41,8 +43,15 @@ if TYPE_CHECKING:
 def login(server: str | None, token_stdin: bool, sso: bool, keep: str | None) -> int:
     """Sign in to Flow and store the token in the keyring, or in a file that only you can read.
 
-    Your password is never stored. If your Flow uses single sign-on, use --sso, or create an API key
+    --server becomes the default server; the tokens of others are kept beside it. Your password is
+    never stored. If your Flow uses single sign-on, use --sso, or create an API key
     in Flow's settings and pass it with --token-stdin.
+
+    \b
+    Examples:
+      flowtui login
+      flowtui login --keep file
+      flowtui login --token-stdin < key.txt
     """
     out = Output()
     if sso and token_stdin:
@@ -60,18 +69,50 @@ def login(server: str | None, token_stdin: bool, sso: bool, keep: str | None) ->
             f" the token is stored in {where_text(session, kept)}."
         )
         _share_with_engine(session, kept, out)
-        if server and session.settings.server == server:
-            out.say(
-                f"To make this server the default, set FLOW_API_URL={server},"
-                f' or server = "{server}" in {session.folders.settings_file}.'
-            )
+        if server:
+            _remember_server(session, server, out)
+        for words in overrides(os.environ, session.folders, kept.source):
+            out.say(f"flowtui: {words}")
     return Exit.OK
+
+
+def _remember_server(session: Session, server: str, out: Output) -> None:
+    """Have further commands go to this server; the tokens of others stay, each for its server."""
+    before = load_file(session.folders).base_url
+    if before == server:
+        return
+    save_settings({"server": server}, session.folders)
+    out.say(
+        f"{one_line(server)} is the default server now; use --server {one_line(before)} for the one"
+        " before."
+    )
+
+
+def overrides(
+    environment: Mapping[str, str], folders: Folders, source: CredentialSource
+) -> Iterator[str]:
+    """What of the environment and of what is stored goes before the other, in words."""
+    from flowtui.flow.session.credentials import CredentialSource
+    from flowtui.text.redaction import TOKEN_VARIABLES
+
+    url = environment.get("FLOW_API_URL")
+    kept = load_file(folders).server
+    if url and kept and url.rstrip("/") != kept:
+        yield f"FLOW_API_URL is set: commands use {one_line(url)}, not {one_line(kept)}"
+    token = next((name for name in TOKEN_VARIABLES if environment.get(name)), None)
+    if token and source in (CredentialSource.KEYRING, CredentialSource.FILE):
+        yield f"{token} is set, but the stored token goes before it; `flowtui logout` removes that"
 
 
 @click.command(short_help="Sign out and remove the stored token.")
 @server_option
 def logout(server: str | None) -> int:
-    """Sign out: remove the stored token, and report what was removed and what is left."""
+    """Sign out: remove the stored token, and report what was removed and what is left.
+
+    \b
+    Examples:
+      flowtui logout
+    """
     out = Output()
     with closing(open_session(server, out, signed_in=False, probe=False)) as session:
         _, removed = sign_out(session.settings, session.folders, session.store)
@@ -86,7 +127,12 @@ def logout(server: str | None) -> int:
 @server_option
 @json_option
 def whoami(server: str | None, as_json: bool) -> int:
-    """Show who is signed in, to which server, and where the token comes from."""
+    """Show who is signed in, to which server, and where the token comes from.
+
+    \b
+    Examples:
+      flowtui whoami --json
+    """
     out = Output(as_json=as_json, is_listing=True)
     with closing(open_session(server, out)) as session:
         credential = session.client.account.credential
@@ -111,6 +157,8 @@ def whoami(server: str | None, as_json: bool) -> int:
         else:
             out.line(f"{_full_name(user)} at {one_line(session.client.server)}")
             out.line(f"The token comes from {where_text(session, credential)}")
+            for words in overrides(os.environ, session.folders, credential.source):
+                out.say(f"flowtui: {words}")
     return Exit.OK
 
 

@@ -54,6 +54,11 @@ def demo(serve_only: bool, port: int, home: str | None, scenarios: tuple[str, ..
     """Open the app on a demo server with sample data, signed in as demo.
 
     Your own settings, tokens, keyring and downloads are not touched.
+
+    \b
+    Examples:
+      flowtui demo
+      flowtui demo --serve-only --port 8080
     """
     out = Output()
     if scenarios:

@@ -68,6 +68,11 @@ def diff(
     read or downloaded; `flowtui verify DIR` reads what is here.
 
     \b
+    Examples:
+      flowtui diff /data/flow
+      flowtui diff /data/flow project/12 --type bam
+
+    \b
     Exit status: 0 nothing differs, 1 something does or could not be looked at, 2 usage, 3 not
     signed in or not allowed, 4 nothing was downloaded there.
     """

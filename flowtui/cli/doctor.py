@@ -22,6 +22,11 @@ def doctor(server: str | None, to: str | None, as_json: bool) -> int:
     and nothing is waited for longer than some seconds.
 
     \b
+    Examples:
+      flowtui doctor
+      flowtui doctor --json
+
+    \b
     Exit status: 0 nothing fails, 1 something does.
     """
     from flowtui.cli.checks.check import Check, Status

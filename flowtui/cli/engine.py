@@ -17,13 +17,23 @@ def engine() -> None:
     """Control the background engine, which downloads while no terminal is open.
 
     It starts when it is needed, and stops after five minutes with nothing to do and no client.
+
+    \b
+    Examples:
+      flowtui engine status
+      flowtui engine stop --pause
     """
 
 
 @engine.command(short_help="Run the engine in the foreground.")
 @click.option("--tokens-stdin", is_flag=True, hidden=True)
 def run(tokens_stdin: bool) -> int:
-    """Run the engine in the foreground, until it is stopped or idle for five minutes."""
+    """Run the engine in the foreground, until it is stopped or idle for five minutes.
+
+    \b
+    Examples:
+      flowtui engine run
+    """
     from flowtui.daemon.process import read_tokens, run_background_engine
 
     tokens = read_tokens(sys.stdin.buffer) if tokens_stdin else {}
@@ -33,7 +43,13 @@ def run(tokens_stdin: bool) -> int:
 @engine.command(short_help="Stop the engine; transfers resume when it runs again.")
 @click.option("--pause", is_flag=True, help="Pause all transfers first.")
 def stop(pause: bool) -> int:
-    """Stop the engine cleanly; its transfers resume where they stopped when it runs again."""
+    """Stop the engine cleanly; its transfers resume where they stopped when it runs again.
+
+    \b
+    Examples:
+      flowtui engine stop
+      flowtui engine stop --pause
+    """
     from flowtui.daemon.connect import connect_engine
     from flowtui.daemon.errors import EngineNotRunning
 
@@ -55,7 +71,12 @@ def stop(pause: bool) -> int:
 @engine.command(short_help="Show whether the engine is running.")
 @json_option
 def status(as_json: bool) -> int:
-    """Show whether the engine is running, and where its socket and log are."""
+    """Show whether the engine is running, and where its socket and log are.
+
+    \b
+    Examples:
+      flowtui engine status --json
+    """
     from flowtui.config import folders
     from flowtui.daemon.connect import connect_engine
     from flowtui.daemon.errors import EngineNotRunning

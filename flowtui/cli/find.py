@@ -77,9 +77,10 @@ def find(
     """Search on the server, in all that you may see. `flowtui get` takes the first column.
 
     \b
-    flowtui find samples liver --type RNA-Seq --meta cell_type=K562
-    flowtui find data --type bam --larger 1G --since 30d
-    flowtui find executions --pipeline rnaseq --mine
+    Examples:
+      flowtui find samples liver --type RNA-Seq --meta cell_type=K562
+      flowtui find data --type bam --larger 1G --since 30d
+      flowtui find executions --pipeline rnaseq --mine
 
     Without samples, data, executions or projects all of them are searched. What could not be looked
     at is named. Exit status: 0 found, 1 something was left out, 4 nothing found.

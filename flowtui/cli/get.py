@@ -120,6 +120,13 @@ def get(
     job's time, the same command resumes where it stopped.
 
     \b
+    Examples:
+      flowtui get project/12 --to /data/flow
+      flowtui get execution/456 --include '*.html' --dry-run
+      flowtui get sample/34 data/789 --jobs 8 --limit-rate 20M
+      flowtui get --from files.tsv --to /data/flow
+
+    \b
     Exit status: 0 all files complete and verified, 1 some files failed, 2 usage, 3 not signed in
     or not allowed, 4 nothing found, 5 not enough disk space, 75 trouble that passes:
     the same command may work later, 130 interrupted.

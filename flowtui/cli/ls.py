@@ -55,6 +55,12 @@ def ls(
     A project lists its samples and executions, a sample its files, an execution its outputs.
     `flowtui get` takes what is in the first column; the filters choose among the files of a sample
     or an execution. Exit status 1: something could not be listed.
+
+    \b
+    Examples:
+      flowtui ls
+      flowtui ls project/12
+      flowtui ls --samples --json
     """
     from flowtui.cli.session import reading
 

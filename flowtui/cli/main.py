@@ -16,6 +16,7 @@ from flowtui.cli.exit_codes import CommandError, Exit, Interrupted, as_command_e
 from flowtui.cli.options import SHELL_ERRORS, server_option, to_option
 from flowtui.cli.output import Output, OutputLost, on_terminal
 from flowtui.cli.silent_home import watch_home
+from flowtui.cli.verbose import with_verbose
 from flowtui.system.standard_streams import end_by_broken_pipe, failure_of
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -34,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "login": ("account:login", "Sign in to Flow."),
     "logout": ("account:logout", "Sign out and remove the stored token."),
     "ls": ("ls:ls", "List projects, samples and files."),
+    "man": ("man:man", "Print the manual page."),
     "manifest": ("manifest:manifest", "List files and their places, for get --from elsewhere."),
     "peek": ("peek:peek", "Look into a file without downloading it."),
     "pause": ("queue:pause", "Pause transfers."),
@@ -62,7 +64,7 @@ class LazyGroup(click.Group):
         module, name = COMMANDS[cmd_name][0].split(":")
         command = getattr(import_module(f"flowtui.cli.{module}"), name)
         assert isinstance(command, click.Command)
-        return command
+        return with_verbose(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in the help, from the table alone."""

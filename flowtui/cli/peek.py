@@ -26,6 +26,11 @@ def peek(ref: str, server: str | None, as_json: bool) -> int:
 
     A table's first rows, the first reads of a FASTQ with their lengths and qualities, the header of
     a BAM or VCF, the list of a ZIP, a report's text and tables. At most 256 KiB are fetched.
+
+    \b
+    Examples:
+      flowtui peek data/789
+      flowtui peek execution/456/MULTIQC/multiqc_report.html
     """
     import threading
 

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 from flowtui.cli.output import counted, one_line, seconds_text, size_text
+from flowtui.cli.verbose import is_verbose
 from flowtui.protocol.messages import BulkRow, TransferRow
 from flowtui.protocol.states import (
     AS_RECORDED,
@@ -35,7 +36,7 @@ MOST_FILES = 8
 
 def view_for(stream: TextIO) -> ProgressView:
     """What shows the progress on `stream`: bars if it is a terminal that can redraw."""
-    if stream.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+    if stream.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not is_verbose():
         return Bars(stream)
     return Lines(stream)
 

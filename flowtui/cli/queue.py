@@ -52,6 +52,11 @@ def add(
     """Add the files of each REF to the background queue and exit.
 
     The downloads continue when this terminal is closed.
+
+    \b
+    Examples:
+      flowtui add project/12 --to /data/flow
+      flowtui add project/12 --include '*.bam' && flowtui wait
     """
     from flowtui.cli.finding import Finding
     from flowtui.cli.get import queue_found
@@ -74,7 +79,13 @@ def add(
 @click.argument("ids", metavar="[ID...]", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All transfers.")
 def pause(ids: tuple[str, ...], everything: bool) -> int:
-    """Pause transfers; partial downloads are kept."""
+    """Pause transfers; partial downloads are kept.
+
+    \b
+    Examples:
+      flowtui pause --all
+      flowtui pause 17
+    """
     return _act("paused", ids, everything, lambda engine, some: engine.pause(some), start=False)
 
 
@@ -85,6 +96,10 @@ def resume(ids: tuple[str, ...], everything: bool) -> int:
     """Resume paused transfers, and let waiting ones try again at once.
 
     This starts the engine if it is not running, and resumes whatever it was doing.
+
+    \b
+    Examples:
+      flowtui resume --all
     """
     return _act("resumed", ids, everything, lambda engine, some: engine.resume(some), start=True)
 
@@ -108,6 +123,11 @@ def retry(ids: tuple[str, ...], everything: bool, how: str | None) -> int:
     """Retry failed transfers from where they stopped; cancelled ones must be named by ID.
 
     A bulk job resumes where it stopped: an archive that is already here is not downloaded again.
+
+    \b
+    Examples:
+      flowtui retry --all
+      flowtui retry b1 --one-by-one
     """
     return _act(
         "queued again",
@@ -125,7 +145,13 @@ def retry(ids: tuple[str, ...], everything: bool, how: str | None) -> int:
     "--all", "everything", is_flag=True, help="All that finished, failed or were cancelled."
 )
 def forget(ids: tuple[str, ...], everything: bool) -> int:
-    """Remove finished transfers and bulk jobs from the list; files stay where they are."""
+    """Remove finished transfers and bulk jobs from the list; files stay where they are.
+
+    \b
+    Examples:
+      flowtui forget --all
+      flowtui forget 17 b1
+    """
     return _act(
         "removed from the list",
         ids,
@@ -140,7 +166,13 @@ def forget(ids: tuple[str, ...], everything: bool) -> int:
 @click.argument("ids", metavar="[ID...]", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All that are unfinished or failed.")
 def cancel(ids: tuple[str, ...], everything: bool) -> int:
-    """Cancel transfers and bulk jobs, and remove their partial files; finished files stay."""
+    """Cancel transfers and bulk jobs, and remove their partial files; finished files stay.
+
+    \b
+    Examples:
+      flowtui cancel 17 18
+      flowtui cancel b1
+    """
     return _act(
         "cancelled",
         ids,

@@ -73,8 +73,9 @@ def samplesheet(
     """Write the table of samples that a pipeline takes as its input (CSV).
 
     \b
-    flowtui samplesheet project/12 --to /data/flow --for rnaseq -o samples.csv
-    flowtui samplesheet /data/flow --for sarek
+    Examples:
+      flowtui samplesheet project/12 --to /data/flow --for rnaseq -o samples.csv
+      flowtui samplesheet /data/flow --for sarek
 
     A REF is a project, a sample or a file of one, whose files were downloaded to --to. A DIR is a
     folder with a downloads.log: all uploaded files in it; write ./NAME where it looks like a REF.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -15,6 +17,9 @@ from flowtui.text import quantities
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
     from flowtui.flow.session.credential_store import CredentialStore
+    from flowtui.flow.session.credentials import Credential
+
+_LOG = logging.getLogger("flowtui.session")
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,29 @@ def open_session(
     store = connect.open_store(where)
     client = connect.open_client(settings, store, signed_in=signed_in)
     credential = client.account.credential
+    _log_choices(server, settings, where, credential)
     if credential is not None and credential.notice:
         out.say(f"flowtui: {one_line(credential.notice)}")
     return Session(settings, where, store, client)
+
+
+def _log_choices(
+    named: str | None, settings: Settings, where: Folders, credential: Credential | None
+) -> None:
+    """Say, to whom wants it, which server and which token are used, and why these."""
+    _LOG.info("server %s (%s)", settings.base_url, _why(named, settings, where))
+    if credential is None:
+        _LOG.info("no token")
+    else:
+        detail = f": {credential.detail}" if credential.detail else ""
+        _LOG.info("token from %s%s", credential.source, detail)
+
+
+def _why(named: str | None, settings: Settings, where: Folders) -> str:
+    if named:
+        return "--server"
+    if os.environ.get("FLOW_API_URL"):
+        return "FLOW_API_URL"
+    if settings.server:
+        return f"server in {where.settings_file}"
+    return "found_server in the settings" if settings.found_server else "the default"

@@ -40,6 +40,11 @@ def verify(folders: tuple[str, ...], repairs: bool, server: str | None, as_json:
     in it and is no part of the new one is kept as NAME.old-DATE.
 
     \b
+    Examples:
+      flowtui verify /data/flow
+      flowtui verify /data/flow --repair
+
+    \b
     Exit status: 0 all files are as recorded (in the end), 1 some are changed, truncated, missing,
     unreadable or of unknown md5, 3 not signed in, 4 nothing was downloaded there, 130 interrupted.
     """

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from flowtui.cli.exit_codes import Exit
 from flowtui.cli.main import cli
-from flowtui.config import folders, load_settings
+from flowtui.config import folders, load_settings, save_settings
 from flowtui.flow.session.credential_keyring import CredentialKeyring
 from flowtui.flow.session.credentials import Credential
 
@@ -144,4 +144,41 @@ def test_a_token_file_that_others_can_read_is_told_of_once(
     assert result.exit_code == 0
     assert result.stderr.count(f"flowtui: other users can read {file}; run: chmod 600 {file}") == 1
     file.chmod(0o600)
+    assert run("whoami").stderr == ""
+
+
+@pytest.mark.usefixtures("flow")
+def test_login_remembers_its_server_and_the_tokens_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("FLOW_API_URL")
+    for server in ("https://flow.test", "https://other.test"):
+        result = run("login", "--server", server, "--token-stdin", typed=f"{TOKEN}\n")
+        assert result.exit_code == 0, result.output
+        assert f"{server} is the default server now" in result.stderr
+    assert "use --server https://flow.test for the one before" in result.stderr
+    assert load_settings().server == "https://other.test"
+    assert "at https://other.test" in run("whoami").stdout
+    assert "at https://flow.test" in run("whoami", "--server", "https://flow.test").stdout
+    again = run("login", "--server", "https://other.test", "--token-stdin", typed=f"{TOKEN}\n")
+    assert "default server" not in again.stderr
+    assert run("logout").exit_code == 0
+    assert run("whoami", "--server", "https://flow.test").exit_code == 0
+
+
+@pytest.mark.usefixtures("flow")
+def test_what_goes_before_what_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOW_ACCESS_TOKEN", "another-token-1")
+    save_settings({"server": "https://other.test"})
+    result = run("login", "--token-stdin", typed=f"{TOKEN}\n")
+    said = (
+        "flowtui: FLOW_API_URL is set: commands use https://flow.test, not https://other.test\n"
+        "flowtui: FLOW_ACCESS_TOKEN is set, but the stored token goes before it; `flowtui logout`"
+        " removes that\n"
+    )
+    assert result.stderr.endswith(said)
+    assert run("whoami").stderr == said
+    assert "another-token-1" not in result.output
+    monkeypatch.delenv("FLOW_ACCESS_TOKEN")
+    save_settings({"server": "https://flow.test"})
     assert run("whoami").stderr == ""

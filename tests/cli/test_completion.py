@@ -34,7 +34,7 @@ def offered(words: str, home: Path) -> set[str]:
 
 def test_commands_options_and_choices_are_offered(tmp_path: Path) -> None:
     assert offered("flowtui ", tmp_path) == set(COMMANDS)
-    assert offered("flowtui ma", tmp_path) == {"manifest"}
+    assert offered("flowtui ma", tmp_path) == {"man", "manifest"}
     assert offered("flowtui get --ex", tmp_path) == {"--exclude", "--exclude-from"}
     assert offered("flowtui get --bulk a", tmp_path) == {"auto", "always"}
     assert offered("flowtui completion ", tmp_path) == {"bash", "zsh", "fish"}
