@@ -21,6 +21,7 @@ from flowtui.transfer.cancel import Check
 from flowtui.transfer.errors import Damaged
 from flowtui.transfer.verify import containers
 from flowtui.transfer.verify.containers import ContainerCheck
+from flowtui.transfer.verify.quick_zlib import crc32, quickest_zlib
 from flowtui.transfer.verify.zip_check import check_zip
 
 on_disk = settings(
@@ -37,9 +38,16 @@ def check_container(path: Path, kind: str, check: Check = lambda: None) -> str |
 def unpacker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """All holds with both."""
     if request.param == "zlib":
-        monkeypatch.setattr(containers, "_quickest_zlib", lambda: zlib)
+        monkeypatch.setattr(containers, "quickest_zlib", lambda: zlib)
     else:
-        assert containers._quickest_zlib() is not zlib
+        assert quickest_zlib() is not zlib
+
+
+@given(st.binary(max_size=300), st.integers(0, 300))
+def test_the_crc_is_that_of_zlib_however_it_is_taken(content: bytes, at: int) -> None:
+    view = memoryview(content)
+    assert crc32(view[at:], crc32(view[:at])) == zlib.crc32(content)
+    assert crc32(content) == zlib.crc32(content)
 
 
 def bgzf_block(content: bytes) -> bytes:

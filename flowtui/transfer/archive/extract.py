@@ -12,7 +12,6 @@ import errno
 import hashlib
 import stat
 import threading
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,6 +31,7 @@ from flowtui.transfer.identity import Identity
 from flowtui.transfer.task import DONE, ExpectedFile, FileResult, Recorded
 from flowtui.transfer.verify.existing import already_here
 from flowtui.transfer.verify.md5 import BLOCK, BlockSums
+from flowtui.transfer.verify.quick_zlib import crc32
 
 THREADS = 2
 """For a zip; unpacking is work for the processor, and its parts release Python's lock."""
@@ -339,7 +339,7 @@ def _checksums(descriptor: int, sums: BlockSums, check: Callable[[], None]) -> t
     with open(descriptor, "rb", buffering=0) as stream:
         while piece := stream.read(1 << 20):
             check()
-            crc = zlib.crc32(piece, crc)
+            crc = crc32(piece, crc)
             md5.update(piece)
             sums.update(piece)
     return crc, md5.hexdigest()

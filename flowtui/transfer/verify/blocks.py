@@ -7,12 +7,12 @@ what proves the whole file right in the end is its md5.
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Callable
 
 from flowtui.system.clones import clone
 from flowtui.transfer.disk.part_file import PartFile
 from flowtui.transfer.verify.md5 import BLOCK, READ
+from flowtui.transfer.verify.quick_zlib import crc32
 
 
 def keep_good_blocks(
@@ -49,7 +49,7 @@ def _crc(descriptor: int, begin: int, end: int, check: Callable[[], None]) -> in
         piece = os.pread(descriptor, min(READ, end - begin), begin)
         if not piece:
             return None
-        crc, begin = zlib.crc32(piece, crc), begin + len(piece)
+        crc, begin = crc32(piece, crc), begin + len(piece)
     return crc
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 from flowtui.system.files import open_regular
 from flowtui.transfer.cancel import Check
 from flowtui.transfer.errors import Damaged
+from flowtui.transfer.verify.quick_zlib import quickest_zlib
 from flowtui.transfer.verify.zip_check import STARTS, check_zip
 
 READ = 1 << 20
@@ -128,7 +127,7 @@ class _Gzip:
     has_ended = False
 
     def __init__(self) -> None:
-        self._zlib = _quickest_zlib()
+        self._zlib = quickest_zlib()
         self._member: zlib._Decompress | None = None
         self._members = 0
 
@@ -167,14 +166,3 @@ class _Zip:
 
     def judge(self, path: Path, check: Check) -> bool:
         return check_zip(path, check)
-
-
-@cache
-def _quickest_zlib() -> ModuleType:
-    """ISA-L where it can be had: it unpacks two to three times as fast."""
-    try:
-        from isal import isal_zlib
-    except ImportError:
-        return zlib
-    found: ModuleType = isal_zlib
-    return found

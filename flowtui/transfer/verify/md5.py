@@ -6,11 +6,11 @@ import hashlib
 import math
 import os
 import time
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 from flowtui.system.files import open_regular
+from flowtui.transfer.verify.quick_zlib import crc32
 
 READ = 1 << 20
 """Bytes read and hashed at a time."""
@@ -31,7 +31,7 @@ class BlockSums:
         view = memoryview(piece)
         while view:
             count = min(len(view), BLOCK - self._position % BLOCK)
-            self._crc = zlib.crc32(view[:count], self._crc)
+            self._crc = crc32(view[:count], self._crc)
             self._position += count
             view = view[count:]
             if self._position % BLOCK == 0:
