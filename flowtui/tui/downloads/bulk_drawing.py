@@ -55,12 +55,27 @@ def pieces(job: BulkRow, width: int) -> list[Piece]:
         line.append((" ", "row"))
     line.append(((f"{int(share)}%" if share is not None and not ended else "").rjust(5), "row"))
     left = width - sum(columns.width(text) for text, _ in line) - 2
-    note = column(note_of(job), left, ending=0)
+    note = column(fitting(parts_of(job), left), left)
     line.append((f"  {note}", style if ended and job.state != BulkState.DONE else "dim"))
     return line
 
 
+def fitting(parts: list[str], width: int) -> str:
+    """As many of the first parts as fit whole; the first one in any case."""
+    shown = parts[:1]
+    for part in parts[1:]:
+        if columns.width(", ".join([*shown, part])) > width:
+            break
+        shown.append(part)
+    return ", ".join(shown)
+
+
 def note_of(job: BulkRow, now: float | None = None) -> str:
+    """All of `parts_of`."""
+    return ", ".join(parts_of(job, now))
+
+
+def parts_of(job: BulkRow, now: float | None = None) -> list[str]:
     """What else is to say of a job: why, how fast, how much, how long it is kept, how old."""
     now = time.time() if now is None else now
     parts = []
@@ -86,7 +101,7 @@ def note_of(job: BulkRow, now: float | None = None) -> str:
         parts.append(f"ended {_at(job.ended, now)}")
     elif job.created:
         parts.append(f"requested {_ago(job.created, now)}")
-    return ", ".join(parts)
+    return parts
 
 
 def file_pieces(row: BulkFileRow, width: int, standing: Standing | None = None) -> list[Piece]:

@@ -31,6 +31,8 @@ ASK_ABOVE = 1_000_000
 
 EMPTY = "No downloads yet. Mark files with space, then press d to download them."
 
+ONLY_JOBS = "No single downloads. The files of bulk jobs are listed by enter in the bulk jobs."
+
 
 class DownloadManager(Vertical):
     """Shows the queue.
@@ -39,6 +41,7 @@ class DownloadManager(Vertical):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "details", "Details", key_display="enter"),
         Binding("p", "pause", "Pause/resume"),
         Binding("P", "pause_all", "Pause or resume all", show=False),
         Binding("x", "cancel", "Cancel"),
@@ -46,7 +49,7 @@ class DownloadManager(Vertical):
         Binding("r", "retry", "Retry"),
         Binding("R", "retry_all", "Retry all", show=False),
         Binding("c", "clear", "Clear"),
-        Binding("v", "verify", "Verify"),
+        Binding("v", "verify", "Verify", show=False),
         Binding("V", "verify_folder", "Verify the folder", show=False),
         Binding("l", "app.limit_rate", "Limit rate", show=False),
     ]
@@ -57,6 +60,7 @@ class DownloadManager(Vertical):
         self._model = QueueModel()
         # Made here: changes may arrive before they are mounted, and after.
         self._table = TransferTable(id="table")
+        self._empty = Static(EMPTY, id="queue-empty", markup=False)
         self._reason = ReasonLine(id="reason")
         self._totals = TotalsLine(id="totals")
 
@@ -68,7 +72,7 @@ class DownloadManager(Vertical):
     def compose(self) -> ComposeResult:
         """Head, table, reason, sums."""
         yield TableHead(id="table-head")
-        yield Static(EMPTY, id="queue-empty", markup=False)
+        yield self._empty
         yield self._table
         yield self._reason
         yield self._totals
@@ -77,6 +81,8 @@ class DownloadManager(Vertical):
         """Draw what is new in the queue."""
         self._model = model
         self.set_class(not model.transfers, "-empty")
+        if delta.bulk:
+            self._empty.update(ONLY_JOBS if model.bulk_jobs else EMPTY)
         self._table.show(model, delta)
         self._totals.show(model.summary)
 
@@ -94,6 +100,13 @@ class DownloadManager(Vertical):
     def _nothing_to(self, verb: str, row: TransferRow) -> None:
         name = printable(row.filename[-200:])
         self.app.notify(f"Nothing to {verb}: {name} is {row.state}.", markup=False)
+
+    def action_details(self) -> None:
+        """Show all there is to say of the transfer under the cursor."""
+        from flowtui.tui.screens.transfer import TransferScreen
+
+        if (row := self._row) is not None:
+            self.app.push_screen(TransferScreen(row, self._model.transfers.get))
 
     def action_pause(self) -> None:
         """Pause the transfer under the cursor, or let it go on."""

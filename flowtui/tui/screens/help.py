@@ -45,6 +45,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("◆", "private: visible only to those it is shared with"),
     ),
     "Downloads": (
+        ("enter", "details: the whole path and reason, what helps; copies path, REF, commands"),
         ("p  P", "pause or resume; P: all"),
         ("x  X", "cancel; X: everything not finished"),
         ("r  R", "retry; R: everything that failed"),

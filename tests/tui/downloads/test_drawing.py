@@ -214,7 +214,7 @@ def test_what_is_said_of_a_job(fields: dict[str, object], words: str) -> None:
 
 def test_a_job_whose_files_come_one_by_one_has_not_failed() -> None:
     coming = job(state="one_by_one", reason="no archive", one_by_one=5, one_by_one_here=3)
-    drawn = bulk_drawing.pieces(coming, 120)
+    drawn = bulk_drawing.pieces(coming, 160)
     assert drawn[0] == (" ▶ ", "active")
     words = "".join(text for text, _ in drawn)
     assert "one by one" in words and "40%" in words and "no archive, 3 of 5 one by one" in words
@@ -268,6 +268,20 @@ def test_the_line_of_a_job_s_file_is_as_wide_as_it_should_be(
     drawn = "".join(text for text, _ in bulk_drawing.file_pieces(row, width))
     assert cell_len(drawn) == width
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in drawn)
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("Flow could not write it: no space left on the worker", "Flow could not write…the worker"),
+        ("no space left on the worker", "no space left on the worker"),
+        ("no space", "no space, 7 unpacked"),
+    ],
+)
+def test_of_what_is_said_of_a_job_the_first_parts_are_whole(reason: str, shown: str) -> None:
+    failed = job(state="failed", reason=reason, unpacked=7, one_by_one=12, created=0.0)
+    drawn = "".join(text for text, _ in bulk_drawing.pieces(failed, 80))
+    assert drawn.split("failed")[1].strip() == shown
 
 
 # Sums

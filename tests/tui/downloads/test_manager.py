@@ -258,9 +258,11 @@ async def test_the_files_of_a_job_are_shown(tmp_path: Path) -> None:
     app = make_app(screen(1), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         _, asked = await with_jobs(pilot, job(1, "unpacking"))
+        assert "enter in the bulk jobs" in str(app.query_one("#queue-empty", Static).render())
+        deep, why = "a folder/" * 15 + "b.gz", "one by one: not in the archive"
         rows = (
             BulkFileRow("data/1", "a.gz", "p/a.gz", "done", size=7, verified_by="md5"),
-            BulkFileRow("data/2", "b.gz", "p/b.gz", "one_by_one", reason="not in the archive"),
+            BulkFileRow("data/2", "b.gz", deep, "one_by_one", reason="not in the archive"),
         )
         asked.bulk_files = lambda id_: rows  # type: ignore[attr-defined]
         await pilot.press("enter")
@@ -270,6 +272,10 @@ async def test_the_files_of_a_job_are_shown(tmp_path: Path) -> None:
         shown = "\n".join("".join(segment.text for segment in strip) for strip in strips)
         for words in ("archive 1", "p/a.gz", "verified by md5", "one by one: not in"):
             assert words in shown
+        whole = app.screen.query_one("#bulk-file", Static)
+        assert str(whole.render()) == "p/a.gz\nunpacked, verified by md5"
+        await pilot.press("down")
+        await until(pilot, lambda: str(whole.render()) == f"{deep}\n{why}")
         await pilot.press("escape")
         assert len(app.screen_stack) == 1
 
