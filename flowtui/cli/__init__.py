@@ -8,6 +8,7 @@
     ls, find, peek, account, engine, demo     the other commands
     log                  what came to a folder when, from where, and how it was verified
     wait, completion     until the queue has ended; what shells need to complete words
+    ref_completion       the REFs that shells complete
     man, verbose, verbose_lines    the manual page; `-v`, and what it writes
     cat, reading_along     a file to stdout as it comes; what is shared by who reads along
     doctor, checks/  what a download needs, looked at line by line

@@ -9,12 +9,12 @@ from dataclasses import replace
 import click
 
 from flowtui.cli.exit_codes import CommandError, Exit
-from flowtui.cli.options import rate_option, server_option
+from flowtui.cli.options import complete_refs, rate_option, server_option
 from flowtui.cli.output import Output, one_line
 
 
 @click.command(short_help="Write files to stdout, verified as they come.")
-@click.argument("refs", metavar="REF...", nargs=-1, required=True)
+@click.argument("refs", metavar="REF...", nargs=-1, required=True, shell_complete=complete_refs)
 @rate_option
 @click.option("--accept-any-type", is_flag=True, help="Take web pages and JSON as files, too.")
 @click.option("--force", is_flag=True, help="Write to a terminal, too.")

@@ -13,7 +13,7 @@ import click
 
 from flowtui.cli.exit_codes import CommandError, Exit, as_command_error
 from flowtui.cli.filter_options import filter_options
-from flowtui.cli.options import json_option, md5_option, server_option
+from flowtui.cli.options import complete_refs, json_option, md5_option, server_option
 from flowtui.cli.output import Output, counted, one_line, size_text
 from flowtui.text import quantities
 
@@ -48,7 +48,7 @@ class Difference:
 
 @click.command(short_help="Compare what was downloaded with what Flow has now.")
 @click.argument("folder", metavar="DIR")
-@click.argument("refs", metavar="[REF]...", nargs=-1)
+@click.argument("refs", metavar="[REF]...", nargs=-1, shell_complete=complete_refs)
 @server_option
 @filter_options
 @md5_option

@@ -11,7 +11,7 @@ from flowtui.cli.exit_codes import CommandError, Exit
 from flowtui.cli.filter_options import filter_options
 from flowtui.cli.filters import Filtering, Filters, tell_without_effect
 from flowtui.cli.json_fields import as_sent
-from flowtui.cli.options import json_option, server_option
+from flowtui.cli.options import complete_refs, json_option, server_option
 from flowtui.cli.output import Output
 from flowtui.cli.record_rows import (
     DATA,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="List projects, samples and files.")
-@click.argument("ref", required=False, metavar="[REF]")
+@click.argument("ref", required=False, metavar="[REF]", shell_complete=complete_refs)
 @click.option("--shared", "scope", flag_value="shared", help="Projects shared with you.")
 @click.option("--public", "scope", flag_value="public", help="Public projects.")
 @click.option("--samples", "scope", flag_value="samples", help="Your samples, in projects or not.")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from flowtui.cli.exit_codes import Interrupted
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 SHELL_ERRORS = (
     click.ClickException,
@@ -101,6 +104,17 @@ def _refs(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
     return value
 
 
+def complete_refs(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """REFs of what is yours, for the shell."""
+    from click.shell_completion import CompletionItem
+
+    from flowtui.cli.ref_completion import complete
+
+    return [CompletionItem(ref, help=name) for ref, name in complete(incomplete)]
+
+
 def refs_argument(command: _F) -> _F:
     """`REF...` and `--from FILE`, as `refs` and `lists`."""
     command = click.option(
@@ -112,7 +126,9 @@ def refs_argument(command: _F) -> _F:
         "`flowtui manifest`; - is standard input; repeatable.",
         is_eager=True,
     )(command)
-    return click.argument("refs", metavar="[REF]...", nargs=-1, callback=_refs)(command)
+    return click.argument(
+        "refs", metavar="[REF]...", nargs=-1, callback=_refs, shell_complete=complete_refs
+    )(command)
 
 
 def rate_option(command: _F) -> _F:

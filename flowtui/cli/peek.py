@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowtui.cli.exit_codes import CommandError, Exit
-from flowtui.cli.options import json_option, server_option
+from flowtui.cli.options import complete_refs, json_option, server_option
 from flowtui.cli.output import Output
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Look into a file without downloading it.")
-@click.argument("ref", metavar="REF")
+@click.argument("ref", metavar="REF", shell_complete=complete_refs)
 @server_option
 @json_option
 def peek(ref: str, server: str | None, as_json: bool) -> int:

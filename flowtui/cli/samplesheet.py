@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowtui.cli.exit_codes import CommandError, Exit
-from flowtui.cli.options import json_option, server_option, to_option
+from flowtui.cli.options import complete_refs, json_option, server_option, to_option
 from flowtui.cli.output import Output, counted, one_line
 from flowtui.sheets.pipelines import PIPELINES, Pipeline
 from flowtui.system.files import write_whole
@@ -35,7 +35,9 @@ def _known(ctx: click.Context, param: click.Parameter, value: str) -> Pipeline |
 
 
 @click.command(short_help="Write the sample sheet that a pipeline takes.")
-@click.argument("words", metavar="REF|DIR...", nargs=-1, required=True)
+@click.argument(
+    "words", metavar="REF|DIR...", nargs=-1, required=True, shell_complete=complete_refs
+)
 @click.option(
     "--for",
     "named",
