@@ -274,6 +274,27 @@ def load_file(where: Folders | None = None) -> Settings:
     return Settings(**_checked(_read(file)[1], file))
 
 
+MOST_STATE = 1 << 20
+"""Bytes of a file that `read_state` reads."""
+
+
+def read_state(where: Folders, name: str) -> Any:
+    """The JSON value that a program of ours keeps in the state folder; None where there is none
+    that makes sense."""
+    try:
+        return files.parse_json(read_regular(where.state / name, MOST_STATE))
+    except (OSError, ValueError):
+        return None
+
+
+def write_state(where: Folders, name: str, value: Any) -> None:
+    """Keep a JSON value in the state folder. Raises OSError, ConfigError."""
+    import json
+
+    private_folder(where.state)
+    write_private(where.state / name, json.dumps(value))
+
+
 def unknown_keys(where: Folders) -> list[str]:
     """Keys of the settings file that mean nothing here. Raises ConfigError."""
     return sorted(_read(where.settings_file)[1].keys() - {known.name for known in fields(Settings)})

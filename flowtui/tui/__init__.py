@@ -7,6 +7,7 @@
     limiting         the rate of all downloads: asked for, set, and kept
     notices          what is worth a word to who does not look; announcing: toasts, bell, title;
                      terminal_signals: their sequences
+    away, returning  what went on while no app was open, and telling it
     peeking          looking into files, given up when somebody moves on
     browser/         the tree and its details
     downloads/       the queue and the bulk jobs

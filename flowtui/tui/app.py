@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -50,6 +51,7 @@ from flowtui.tui.painting import PaintedApp
 from flowtui.tui.peeking import Peeking
 from flowtui.tui.quitting import Quitting
 from flowtui.tui.recorded_files import Found, RecordedFiles
+from flowtui.tui.returning import KEEP_EVERY, Returning
 from flowtui.tui.screens.panes import PanesScreen
 from flowtui.tui.screens.peek import PeekScreen
 from flowtui.tui.theming import Theming
@@ -67,6 +69,9 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 1.0
 """Seconds between two looks whether other files are on the screen, see `RecordedFiles`."""
+
+TOLD_FOR = 15
+"""Seconds that it is shown what went on while nobody looked."""
 
 NOT_SIGNED_IN = "not signed in (s: sign in)"
 
@@ -132,6 +137,8 @@ class FlowApp(PaintedApp):
         self._adding = AddDownloads(self, self.context, background, self.link, settings.target(to))
         self._limiting = Limiting(self, self.context, background, self.link)
         self._recorded = RecordedFiles(background.run, background.call_later, self._show_recorded)
+        tell = partial(self.notify, timeout=TOLD_FOR, markup=False)
+        self._returning = Returning(self.context, background.run, background.call_later, tell)
         self._own = OwnPrograms(self, background, settings.actions, self._under_the_cursor)
         self._peeking = Peeking(self, self.context.client, background)
         self._verifying = Verifying(self, self.context, background, self.link)
@@ -165,6 +172,8 @@ class FlowApp(PaintedApp):
         self._tree.focus()
         self._quitting.watch()
         self._announcing.begin()
+        self._returning.begin()
+        self.set_interval(KEEP_EVERY, self._returning.keep)
         self.set_interval(LOOK_EVERY, self._look_here)
         self._own.bind()
         self.call_after_refresh(self._begin)
@@ -184,6 +193,7 @@ class FlowApp(PaintedApp):
     def on_unmount(self) -> None:
         """Leave the terminal as it was."""
         self._announcing.end()
+        self._returning.end()
 
     def _begin(self) -> None:
         self._use_keys()
@@ -349,6 +359,7 @@ class FlowApp(PaintedApp):
         self._tree.show_standing(model.files, self.context.settings.base_url)
         self._engine.show_trouble(model.summary.trouble)
         self._announcing.show(model, delta)
+        self._returning.show(model)
         if self.context.settings.base_url in model.summary.needs_sign_in:
             self._account.ask("Your session has expired. Sign in to continue the downloads.")
 

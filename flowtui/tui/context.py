@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from flowtui import connect
 from flowtui.config import Folders, Settings, save_settings
+from flowtui.tui import away
+from flowtui.tui.away import Seen
 
 if TYPE_CHECKING:
     from flowtui.flow.client import FlowClient
@@ -114,6 +116,14 @@ class AppContext:
         with self._lock:
             self.settings = replace(self.settings, limit_rate=rate)
         save_settings({"limit_rate": rate}, self.folders)
+
+    def seen_before(self) -> Seen | None:
+        """What the last app has seen of the queue; None where nobody knows."""
+        return away.load(self.folders)
+
+    def keep_seen(self, seen: Seen) -> None:
+        """Keep what this one has seen. Raises OSError, ConfigError."""
+        away.save(self.folders, seen)
 
     def secrets(self) -> list[str]:
         """The tokens in use, for a crash report to leave out."""

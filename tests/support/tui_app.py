@@ -14,6 +14,7 @@ from flowtui.config import Folders, Settings
 from flowtui.flow.session.credentials import Credential, CredentialSource, SaveError
 from flowtui.protocol.messages import Added, Batch, RequestRefused, Space
 from flowtui.tui.app import FlowApp
+from flowtui.tui.away import Seen
 from flowtui.tui.browser.tree import TreePane
 from flowtui.tui.context import AppContext
 from flowtui.tui.queue_model import Delta, QueueModel
@@ -102,6 +103,7 @@ class FakeContext(AppContext):
 
     Attributes:
         refusal: what asking for a client raises, or None.
+        seen: what the last app is said to have seen, and then what this one has.
     """
 
     def __init__(self, flow: FakeFlow, folders: Folders, settings: Settings) -> None:
@@ -111,6 +113,13 @@ class FakeContext(AppContext):
         self.fake_link = FakeLink(self.engine)
         self.fake_store = FakeStore()
         self.refusal: Exception | None = None
+        self.seen: Seen | None = None
+
+    def seen_before(self) -> Seen | None:
+        return self.seen
+
+    def keep_seen(self, seen: Seen) -> None:
+        self.seen = seen
 
     def link(self, app: Any) -> Any:
         return self.fake_link
