@@ -4,6 +4,7 @@
     add_downloads    from what is marked to the queue: count, dialog, batch; found_downloads:
                      files that are queued while the rest is counted
     engine_status    what is told of the engine; quitting: leaving, in all its ways
+    listing_job      the files of a bulk job, while somebody looks at them
     limiting         the rate of all downloads: asked for, set, and kept
     notices          what is worth a word to who does not look; announcing: toasts, bell, title;
                      terminal_signals: their sequences

@@ -77,12 +77,17 @@ class AlreadyHere:
                 here = reader.these_are_here(folder, {file.key: file.size for file in piece})
             except OSError:
                 here = set()  # the engine, which writes the log, says what is wrong with it
-            self._call_later(self._looked, asked, folder, piece, here)
+            self._call_later(self._looked, asked, folder, files, piece, here)
 
         self._run(work, "look what is here")
 
     def _looked(
-        self, asked: object, folder: Path, piece: Sequence[RemoteFile], here: set[str]
+        self,
+        asked: object,
+        folder: Path,
+        files: Sequence[RemoteFile],
+        piece: Sequence[RemoteFile],
+        here: set[str],
     ) -> None:
         if asked is not self._asked:
             return  # another folder was typed meanwhile
@@ -98,3 +103,4 @@ class AlreadyHere:
             queued=self.now.queued + len(on_its_way),
             bytes=self.now.bytes + sum(known.values()),
         )
+        self.look(folder, files)

@@ -392,14 +392,9 @@ class FlowApp(PaintedApp):
 
     def on_bulk_files_requested(self, message: BulkFilesRequested) -> None:
         """Show the files of a bulk job."""
-        from flowtui.tui.screens.bulk_files import BulkFilesScreen
+        from flowtui.tui.listing_job import list_files
 
-        job = message.job
-        self.link.call(
-            f"list the files of {printable(job.name[:200])}",
-            lambda engine: engine.bulk_files(job.id),
-            lambda files: self.push_screen(BulkFilesScreen(job, files, self.link.model.files)),
-        )
+        list_files(self, self.link, message.job)
 
     def action_verify(self) -> None:
         """Verify what was downloaded of the item under the cursor of the tree."""

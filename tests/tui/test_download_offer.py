@@ -194,6 +194,8 @@ def test_many_files_are_looked_for_piece_by_piece_as_they_are_found(tmp_path: Pa
     assert len(threads.waiting) == 1
     threads.go_on()
     assert (made.now.looked, made.now.here) == (PIECE, 3)
+    threads.go_on()  # the next piece, without being asked
+    assert (made.now.looked, threads.waiting) == (PIECE + 1, [])
     files.append(remote(1))
     made.look(folder, files)
     threads.go_on()

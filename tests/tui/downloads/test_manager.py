@@ -276,6 +276,12 @@ async def test_the_files_of_a_job_are_shown(tmp_path: Path) -> None:
         assert str(whole.render()) == "p/a.gz\nunpacked, verified by md5"
         await pilot.press("down")
         await until(pilot, lambda: str(whole.render()) == f"{deep}\n{why}")
+        rows = (rows[0], replace(rows[1], verified_by="md5"))
+        publish(app, bulk_jobs=(job(1, "done", one_by_one=1, one_by_one_here=1, unpacked=119),))
+        came = f"{deep}\ndownloaded by itself, verified by md5"
+        await until(pilot, lambda: str(whole.render()) == came)
+        state = app.screen.query_one("#bulk-state", Static)
+        assert str(state.render()) == "done, 119 unpacked, 1 one by one\nin /to"
         await pilot.press("escape")
         assert len(app.screen_stack) == 1
 
