@@ -41,7 +41,7 @@ class DownloadManager(Vertical):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "details", "Details", key_display="enter"),
+        Binding("enter", "details", "Info", key_display="enter"),
         Binding("p", "pause", "Pause/resume"),
         Binding("P", "pause_all", "Pause or resume all", show=False),
         Binding("x", "cancel", "Cancel"),
