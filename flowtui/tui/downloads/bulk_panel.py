@@ -96,7 +96,6 @@ class BulkPanel(Vertical):
 
     def on_mount(self) -> None:
         """Hidden at first; ages are kept true."""
-        self.display = False
         self.set_interval(AGE_EVERY, self._age)
 
     def show(self, model: QueueModel, delta: Delta) -> None:
@@ -116,7 +115,7 @@ class BulkPanel(Vertical):
         self._set_display()
 
     def _set_display(self) -> None:
-        self.display = self._shown and bool(self._model.bulk_jobs)
+        self.set_class(self._shown and bool(self._model.bulk_jobs), "-shown")
 
     def _age(self) -> None:
         if self.display:

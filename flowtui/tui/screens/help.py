@@ -18,6 +18,7 @@ from flowtui.tui.keys import in_words, with_ids
 KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "Everywhere": (
         ("tab  shift+tab", "next pane, previous pane"),
+        ("+", "have the pane take all the room, or give it back"),
         ("d", "download what is marked, or the item under the cursor"),
         ("/", "filter the tree as you type; *.bam is a pattern, !words hides; enter: to the tree"),
         ("ctrl+f", "find on Flow: samples, executions, files, projects with these words"),
