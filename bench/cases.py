@@ -35,6 +35,9 @@ class Case:
         return self.letter.lower()
 
 
+_MANY_NEAR = {"aria2c": 0.5, "aria2c, no md5": 0.6, "curl -Z && md5sum": 3.0}
+_MANY_FAR = {"aria2c": 0.35, "curl -Z": 1.3}
+
 _PLAIN = (
     Case(
         "A",
@@ -55,15 +58,16 @@ _PLAIN = (
         "C",
         "2,000 files of 64 KiB, local",
         lambda farm, sample: farm.put(sample, 2000, 64 << 10),
-        (peers.flowtui, peers.aria2c_many, peers.curl_many),
-        {"aria2c": 0.8},
+        (peers.flowtui, peers.aria2c_many, peers.aria2c_many_md5, peers.curl_many,
+         peers.curl_many_md5),
+        _MANY_NEAR,
     ),
     Case(
         "D",
         "2,000 files of 64 KiB, 50 ms round trip",
         lambda farm, sample: farm.put(sample, 2000, 64 << 10),
-        (peers.flowtui, peers.aria2c_many, peers.curl_many),
-        {"aria2c": 1.0},
+        (peers.flowtui, peers.aria2c_many_md5, peers.curl_many),
+        _MANY_FAR,
         lambda farm: farm.behind(0.05, 1 << 20),
     ),
     Case(
@@ -79,8 +83,8 @@ _PLAIN = (
 _OVER_TLS: dict[str, tuple[dict[str, float], Callable[[Farm], str]]] = {
     "A": ({"curl && md5sum": 0.9, "aria2c": 0.5}, lambda farm: farm.tls_url),
     "B": ({"aria2c": 1.02}, lambda farm: farm.tls_url),
-    "C": ({"aria2c": 0.5}, lambda farm: farm.tls_url),
-    "D": ({"aria2c": 0.35}, lambda farm: farm.behind(0.05, 1 << 20, tls=True)),
+    "C": (_MANY_NEAR, lambda farm: farm.tls_url),
+    "D": (_MANY_FAR, lambda farm: farm.behind(0.05, 1 << 20, tls=True)),
     "E": ({"aria2c": 0.65}, lambda farm: farm.behind(0.08, 800_000, tls=True)),
 }
 """Letter of a case → its goals over TLS, and where that is to be had."""

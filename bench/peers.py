@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,6 +161,13 @@ def _curl_many(wish: Wish) -> list[str]:
     return ["curl", "-sSfZ", "--parallel-max", "50", "-K", str(wish.list)]
 
 
+def _curl_many_md5(wish: Wish) -> list[str]:
+    sums = wish.folder.with_name("sums")
+    sums.write_text("".join(f"{one.md5}  {one.name}\n" for one in wish.files))
+    check = shlex.join(["md5sum", "--quiet", "-c", str(sums)])
+    return ["sh", "-c", f"{shlex.join(_curl_many(wish))} && cd {wish.folder} && {check} && sync"]
+
+
 def _aria2c(*options: str) -> Command:
     def command(wish: Wish) -> list[str]:
         (file,) = wish.files
@@ -180,7 +187,15 @@ def _aria2c_md5_quick_disk(wish: Wish) -> list[str]:
 
 
 def _aria2c_many(wish: Wish) -> list[str]:
-    lines = (f"{wish.url(one)}\n  out={one.name}" for one in wish.files)
+    return _aria2c_list(wish, (f"{wish.url(one)}\n  out={one.name}" for one in wish.files))
+
+
+def _aria2c_many_md5(wish: Wish) -> list[str]:
+    lines = (f"{wish.url(one)}\n  out={one.name}\n  checksum=md5={one.md5}" for one in wish.files)
+    return _aria2c_list(wish, lines)
+
+
+def _aria2c_list(wish: Wish, lines: Iterable[str]) -> list[str]:
     wish.list.write_text("\n".join(lines))
     return ["aria2c", "--no-conf", "-q", "-j16", f"--ca-certificate={wish.ca}", "-d",
             str(wish.folder), "-i", str(wish.list)]  # fmt: skip
@@ -196,4 +211,8 @@ aria2c_md5 = Peer("aria2c", "`aria2c -x16 -s16 -k1M --checksum=md5=…`", _aria2
 aria2c_md5_quick_disk = Peer(
     "aria2c, no allocation", "the same with `--file-allocation=none`", _aria2c_md5_quick_disk
 )
-aria2c_many = Peer("aria2c", "`aria2c -j16 -i LIST`", _aria2c_many)
+curl_many_md5 = Peer(
+    "curl -Z && md5sum", "`curl -Z --parallel-max 50 && md5sum -c && sync`", _curl_many_md5
+)
+aria2c_many = Peer("aria2c, no md5", "`aria2c -j16 -i LIST`", _aria2c_many)
+aria2c_many_md5 = Peer("aria2c", "`aria2c -j16 -i LIST` with `checksum=md5=…`", _aria2c_many_md5)
