@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import sys
 
-from flowtui.system.quick_end import QuickEnd
+from flowtui.system.quick_end import end_quickly
 from flowtui.system.standard_streams import make_dependable
 from flowtui.system.utf8_mode import require_utf8_mode
 
 
 def main() -> None:
-    """Run the command line and leave with its exit status."""
-    ending = QuickEnd()
+    """Run the command line, and end this process with its exit status."""
+    try:
+        command_line()
+    except SystemExit as end:
+        if not isinstance(end.code, int):
+            raise
+        end_quickly(end.code)
+
+
+def command_line() -> None:
+    """Run the command line. Raises SystemExit with its exit status."""
     make_dependable()
     require_utf8_mode()
     _without_command_of_httpx()
@@ -20,11 +29,7 @@ def main() -> None:
     except KeyboardInterrupt:  # before anything that would say so in words
         sys.exit(130)
     watch_threads()
-    try:
-        cli(prog_name="flowtui")
-    except SystemExit as end:
-        ending.status = end.code if isinstance(end.code, int) else None
-        raise
+    cli(prog_name="flowtui")
 
 
 def _without_command_of_httpx() -> None:

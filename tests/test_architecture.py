@@ -94,8 +94,8 @@ def test_help_is_light():
     """It needs neither settings nor what is said to the engine, which cost as much as it does."""
     loaded = imported(
         "import sys; sys.argv = ['flowtui', '--help']\n"
-        "from flowtui.__main__ import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    print()\n"
+        "from flowtui.__main__ import command_line\n"
+        "try:\n    command_line()\nexcept SystemExit:\n    print()\n"
     )
     assert "flowtui.cli.main" in loaded
     assert not loaded & {"flowtui.config", "flowtui.protocol.messages", "tempfile", "httpx"}
@@ -130,8 +130,8 @@ def test_the_program_does_without_httpx_s_own_command():
     """Its imports take longer than all others of `flowtui ls` together."""
     loaded = imported(
         "import sys; sys.argv = ['flowtui', '--version']\n"
-        "from flowtui.__main__ import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    import httpx\n"
+        "from flowtui.__main__ import command_line\n"
+        "try:\n    command_line()\nexcept SystemExit:\n    import httpx\n"
     )
     assert "httpx" in loaded
     assert not loaded & {"rich", "pygments"}

@@ -35,7 +35,7 @@ from flowtui.flow.remote_file import RemoteFile
 from flowtui.flow.responses import network_error
 from flowtui.flow.session.credentials import SaveError
 from flowtui.protocol.states import TransferState
-from flowtui.system import descriptors, files, folder_fsync
+from flowtui.system import descriptors, files, folder_fsync, shared_folder
 from flowtui.system.descriptors import ENOUGH, LEAST, RESERVED, patiently, shares, shortage
 from flowtui.transfer.archive import extract
 from flowtui.transfer.cancel import StopSignal
@@ -184,7 +184,8 @@ def test_a_part_file_that_cannot_be_opened_for_want_of_descriptors_is_waited_for
     lab: Lab, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     fails = Failing(os.open, 5, lambda path, *args: str(path).endswith(".part"))
-    monkeypatch.setattr(files, "os", SimpleNamespace(**{**vars(os), "open": fails}))
+    for module in (files, shared_folder):
+        monkeypatch.setattr(module, "os", SimpleNamespace(**{**vars(os), "open": fails}))
     lab.serve(content(size))
     lab.fetch()
     lab.expect("done", heard="too many files are open in flowtui")

@@ -405,7 +405,7 @@ def test_what_ended_for_good_is_told(bench: Bench):
 
 
 @pytest.mark.parametrize(
-    ("round_trip", "width"), [(0.0004, 2), (0.0015, 3), (0.02, 4 * 4), (1.0, 4 * 8)]
+    ("round_trip", "width"), [(0.0004, 2), (0.0015, 3), (0.02, 22), (1.0, 4 * 16)]
 )
 def test_small_files_get_as_many_threads_as_their_round_trip_leaves_idle(
     tmp_path: Path, round_trip: float, width: int

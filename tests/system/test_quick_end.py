@@ -9,13 +9,13 @@ import pytest
 
 BEGIN = """
 import atexit, sys, threading
-from flowtui.system.quick_end import QuickEnd
 class Slow:
     def __del__(self): print("freed")
-ending = QuickEnd()
 kept = Slow()
 kept.itself = kept
-atexit.register(lambda: print("registered"))
+atexit.register(lambda: print("registered first"))
+from flowtui.system.quick_end import end_quickly
+atexit.register(lambda: print("registered last"))
 """
 
 
@@ -26,9 +26,9 @@ def run(code: str) -> tuple[int, list[str]]:
     return done.returncode, (done.stdout + done.stderr).splitlines()
 
 
-def test_what_is_registered_and_written_is_done_and_nothing_is_freed() -> None:
-    code = "ending.status = 7\nprint('said')\nsys.stderr.write('told')\nsys.exit(7)"
-    assert run(code) == (7, ["said", "registered", "told"])
+def test_what_is_registered_and_written_is_done_once_and_nothing_is_freed() -> None:
+    code = "print('said')\nsys.stderr.write('told')\nend_quickly(7)"
+    assert run(code) == (7, ["said", "registered last", "registered first", "told"])
 
 
 def test_threads_that_are_to_be_waited_for_are() -> None:
@@ -38,19 +38,19 @@ def last():
     let.wait()
     print('thread')
 threading.Thread(target=last).start()
-ending.status = 0
+threading.Thread(target=threading.Event().wait, daemon=True).start()
 let.set()
+end_quickly(0)
 """
-    assert run(code) == (0, ["thread", "registered"])
-
-
-def test_where_no_status_is_known_python_ends_it() -> None:
-    status, said = run("raise RuntimeError('odd')")
-    assert status == 1
-    assert said[:2] == ["registered", "freed"]
-    assert said[-1] == "RuntimeError: odd"
+    assert run(code) == (0, ["thread", "registered last", "registered first"])
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_closed_stream_does_not_change_the_status(stream: str) -> None:
-    assert run(f"ending.status = 5\nsys.{stream}.close()")[0] == 5
+    assert run(f"sys.{stream}.close()\nend_quickly(5)")[0] == 5
+
+
+def test_a_command_ends_so() -> None:
+    code = "sys.argv = ['flowtui', '--version']\nfrom flowtui.__main__ import main\nmain()"
+    status, said = run(code)
+    assert (status, said[1:]) == (0, ["registered last", "registered first"])
