@@ -28,9 +28,11 @@ async def test_a_pane_takes_all_the_room_and_gives_it_back(pane: str) -> None:
     app = app_of()
     async with app.run_test(size=SIZE) as pilot:
         await queued(pilot, jobs=JOBS)
+        inside = app.query_one(INSIDE[pane])
+        await until(pilot, lambda: inside.region.area)  # what is not shown takes no focus
+        inside.focus()
+        await until(pilot, lambda: inside.has_focus)
         before = shown(app)
-        app.query_one(INSIDE[pane]).focus()
-        await pilot.pause()
         await pilot.press("plus")
         await until(pilot, lambda: shown(app) == [pane])
         assert app.query_one(f"#{pane}").region.height >= SIZE[1] - 3

@@ -26,6 +26,7 @@ from flowtui.tui.keys import with_ids
 from flowtui.tui.screens.download_offer import AsFound, Offer, Way
 from flowtui.tui.screens.folder import FolderError, folder_of
 from flowtui.tui.screens.space_line import MeasureSpace, SpaceLine
+from flowtui.tui.widgets.tick_box import TickBox
 
 UPDATE_EVERY = 0.15
 """Seconds between two updates on how far the counting is."""
@@ -86,7 +87,7 @@ class DownloadDialog(ModalScreen[Batch | AsFound | None]):
         self._left_out_lines = Static(id="dialog-left-out", markup=False)
         self._folder_input = Input(str(target), id="dialog-target", compact=True)
         self._space_line = SpaceLine(measure_space, id="dialog-space")
-        self._records_box = Checkbox(RECORDS, id="dialog-records", compact=True)
+        self._records_box = TickBox(RECORDS, id="dialog-records", compact=True)
         self._hint = Static(id="dialog-hint", classes="label", markup=False)
         self._ways = {
             way: Button(words, id=way, compact=True, disabled=True) for way, words in WAYS.items()

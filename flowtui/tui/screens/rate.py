@@ -10,11 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Checkbox, Input, Static
+from textual.widgets import Input, Static
 
 from flowtui.config import ConfigError, parse_rate
 from flowtui.text import quantities
 from flowtui.tui.keys import with_ids
+from flowtui.tui.widgets.tick_box import TickBox
 
 KEEP = "Keep it in the settings, for later starts of the engine"
 
@@ -47,7 +48,7 @@ class RateDialog(ModalScreen[RateWanted | None]):
             yield Input(
                 placeholder="20M or 500k a second, 0 for no limit", id="dialog-rate", compact=True
             )
-            yield Checkbox(KEEP, id="dialog-keep", compact=True)
+            yield TickBox(KEEP, id="dialog-keep", compact=True)
             yield Static("", id="dialog-error", classes="warning", markup=False)
             yield Static("enter: apply   tab: keep it   esc: cancel", classes="label")
 
@@ -56,6 +57,6 @@ class RateDialog(ModalScreen[RateWanted | None]):
         event.stop()
         try:
             rate = parse_rate(event.value)
-            self.dismiss(RateWanted(rate, self.query_one("#dialog-keep", Checkbox).value))
+            self.dismiss(RateWanted(rate, self.query_one("#dialog-keep", TickBox).value))
         except ConfigError as error:
             self.query_one("#dialog-error", Static).update(Text(str(error)))
