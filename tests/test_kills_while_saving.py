@@ -71,6 +71,11 @@ def sheet_is_whole_or_not_there(folder: Path) -> None:
     assert not sheet.exists() or len(sheet.read_text().splitlines()) == 100
 
 
+def table_is_old_or_new(folder: Path) -> None:
+    lines = (folder / "samples.tsv").read_text().splitlines()
+    assert lines in (["ref\tname"], ["ref\tname", "sample/34\tliver"])
+
+
 def journal_tells_no_more_than_there_is(folder: Path) -> None:
     record = journal.load(folder / "a.bin.part.journal")
     assert record is None or list(record.ranges) in ([], [(0, 50)])
@@ -92,6 +97,7 @@ WAYS = {
     "downloads.log and MD5SUMS": (steps.one_recorded, steps.record_files, sums_are_true),
     "sample sheet": (steps.empty, steps.write_sheet, sheet_is_whole_or_not_there),
     "sample sheet anew": (steps.write_sheet, steps.write_sheet_anew, sheet_is_whole_or_not_there),
+    "samples.tsv": (steps.table_there, steps.write_table_anew, table_is_old_or_new),
     "journal": (steps.empty, steps.keep_journal, journal_tells_no_more_than_there_is),
 }
 

@@ -5,6 +5,7 @@
     queue, detach    add to the background queue, and act on what is in it
     status, watch    the queue as it is, and as it goes on; queue_lines: in lines
     samplesheet, sample_inputs     a pipeline's table of samples, and what it is made of
+    samples_table    `samples.tsv` in a target folder, kept true by `get` and `add`
     ls, find, peek, account, engine, demo     the other commands
     log                  what came to a folder when, from where, and how it was verified
     wait, completion     until the queue has ended; what shells need to complete words

@@ -30,10 +30,12 @@ from flowtui.cli.options import (
     rate_option,
     records_option,
     refs_argument,
+    samples_table_option,
     server_option,
 )
 from flowtui.cli.output import Output
 from flowtui.cli.plan import Plan, make_plan
+from flowtui.cli.samples_table import keep_samples_table
 from flowtui.cli.selection import (
     RequestedFiles,
     find,
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
 @server_option
 @filter_options
 @records_option
+@samples_table_option
 @bulk_option
 @click.option(
     "-j",
@@ -102,6 +105,7 @@ def get(
     server: str | None,
     filters: Filters,
     records: bool,
+    samples_table: bool,
     bulk: str,
     unpack: bool | None,
     jobs: int | None,
@@ -162,11 +166,16 @@ def get(
                             "--on-change does not go with --detach; set on_change in settings.toml"
                         )
                     if detach:
-                        return queue_found(session, finding, found, plan, changes, out)
+                        return queue_found(
+                            session, finding, found, plan, changes, out, table=samples_table
+                        )
                     settings = with_overrides(session.settings, changes)
                     if on_change is not None:
                         settings = replace(settings, on_change=on_change)
-                    return _fetch(session.client, settings, plan, finding, found, stop, out)
+                    return _fetch(
+                        session.client, settings, plan, finding, found, stop, out,
+                        table=samples_table,
+                    )  # fmt: skip
                 for _ in find(session.client, wanted, filters, out, found, records=records):
                     pass
                 require_files(found)
@@ -212,6 +221,8 @@ def _fetch(
     found: RequestedFiles,
     stop: StopSignals,
     out: Output,
+    *,
+    table: bool,
 ) -> int:
     """Download what is found, from the first file on."""
     # The imports go on while the first answers come.
@@ -232,6 +243,7 @@ def _fetch(
     # With the connections by which the files were found.
     engine = Engine(settings, make_service=service_maker(connector(settings), client))
     engine.start()
+    untold: CommandError | None = None
     try:
         follower = Follower(
             engine, out, Silent() if out.quiet else stderr_view(), lambda: stop.fired
@@ -239,6 +251,8 @@ def _fetch(
         state = follower.run(feeder)
         if state.interrupted:
             out.say("stopping; partial downloads are kept (interrupt again to stop at once)")
+        else:  # while the connections are there
+            untold = keep_samples_table(client, plan.root, found.files, out, asked=table, stop=stop)
     except RequestRefused:
         if engine.mistake is None:
             raise
@@ -255,6 +269,8 @@ def _fetch(
         status = found.exit_status
     print_end(state, plan, out)
     tell_other_places(state, found, out)
+    if untold is not None and status is Exit.OK:
+        status = untold.exit
     mistake = engine.mistake
     if (error := trouble or end_error(state, plan, found, status, mistake)) is not None:
         out.error(error)
@@ -269,6 +285,8 @@ def queue_found(
     plan: Plan,
     changes: dict[str, int],
     out: Output,
+    *,
+    table: bool = False,
 ) -> int:
     """Have the background engine download what is found, from the first file on."""
     from flowtui.cli.detach import hand_over
@@ -280,8 +298,10 @@ def queue_found(
         return trouble.exit
     if (missing := missing_error(found)) is not None:
         out.error(missing)
-        return missing.exit
-    return Exit.OK
+    untold = keep_samples_table(session.client, plan.root, found.files, out, asked=table)
+    if missing is None:
+        missing = untold
+    return Exit.OK if missing is None else missing.exit
 
 
 def _search_error(finding: Finding) -> CommandError | None:

@@ -150,6 +150,16 @@ def records_option(command: _F) -> _F:
     )(command)
 
 
+def samples_table_option(command: _F) -> _F:
+    """`--samples-table`."""
+    return click.option(
+        "--samples-table",
+        is_flag=True,
+        help="Also write samples.tsv there: a row per sample with all its metadata. Later runs keep"
+        " one that is there up to date without being asked.",
+    )(command)
+
+
 def md5_option(command: _F) -> _F:
     """`--md5`, as `asks_md5`."""
     return click.option(

@@ -18,6 +18,7 @@ from flowtui.cli.options import (
     quiet_option,
     records_option,
     refs_argument,
+    samples_table_option,
     server_option,
 )
 from flowtui.cli.output import Output, one_line
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 @server_option
 @filter_options
 @records_option
+@samples_table_option
 @bulk_option
 @json_option
 @quiet_option
@@ -44,6 +46,7 @@ def add(
     server: str | None,
     filters: Filters,
     records: bool,
+    samples_table: bool,
     bulk: str,
     unpack: bool | None,
     as_json: bool,
@@ -72,7 +75,7 @@ def add(
         finding = Finding(
             lambda relay: find(session.client, wanted, filters, relay, found, records=records), out
         )
-        return queue_found(session, finding, found, plan, {}, out)
+        return queue_found(session, finding, found, plan, {}, out, table=samples_table)
 
 
 @click.command(short_help="Pause transfers.")

@@ -15,7 +15,7 @@ from flowtui.flow.remote_file import RemoteFile
 from flowtui.flow.session.credential_store import CredentialStore
 from flowtui.flow.session.credentials import Credential, CredentialSource
 from flowtui.protocol.messages import Batch
-from flowtui.transfer.disk import journal
+from flowtui.transfer.disk import journal, rewritten
 from flowtui.transfer.disk.downloads_log import LogEntry
 from flowtui.transfer.disk.folder_record import FolderRecord
 from flowtui.transfer.disk.ranges import RangeSet
@@ -113,6 +113,14 @@ def write_sheet(folder: Path) -> None:
 
 def write_sheet_anew(folder: Path) -> None:
     write_new(folder / "sheet.csv", "sample,fastq_1\n" * 100, force=True)
+
+
+def table_there(folder: Path) -> None:
+    rewritten.rewrite(folder, "samples.tsv", 1 << 20, lambda _: b"ref\tname\n")
+
+
+def write_table_anew(folder: Path) -> None:
+    rewritten.rewrite(folder, "samples.tsv", 1 << 20, lambda _: b"ref\tname\nsample/34\tliver\n")
 
 
 def keep_journal(folder: Path) -> None:

@@ -9,6 +9,7 @@
     names          somebody else's names made safe
     downloads_log  a line for every file that ended
     folder_record  that log and MD5SUMS, written together
+    rewritten      a file beside them that is written anew as a whole
     space          room on the disks, measured in threads of their own
     calls          since when a transfer waits for its disk
 
